@@ -135,33 +135,17 @@ class Engine:
     ) -> None:
         """Queue a new order; units as in `layout_hot.COMMAND`."""
         assert 0 <= symbol < len(self.symbols) and 0 <= account < len(self.accounts)
-        entry = self._next_command()
-        entry["kind"] = lay.CMD_NEW
-        entry["symbol"] = symbol
-        entry["account"] = account
-        entry["side"] = side
-        entry["type"] = kind
-        entry["tif"] = tif
-        entry["px"] = px
-        entry["qty"] = qty
-        entry["quote_qty"] = quote_qty
-        entry["tag"] = tag
+        self._push((lay.CMD_NEW, symbol, account, side, kind, tif, px, qty, quote_qty, 0, 0, tag))
 
     def push_cancel(self, symbol: int, account: int, slot: int, order_id: int, tag: int) -> None:
         """Queue a cancel of the order that rests in `slot`."""
-        entry = self._next_command()
-        entry["kind"] = lay.CMD_CANCEL
-        entry["symbol"] = symbol
-        entry["account"] = account
-        entry["slot"] = slot
-        entry["order_id"] = order_id
-        entry["tag"] = tag
+        self._push((lay.CMD_CANCEL, symbol, account, 0, 0, 0, 0, 0, 0, slot, order_id, tag))
 
-    def _next_command(self) -> Any:
+    def _push(self, command: tuple[int, ...]) -> None:
         tail = int(self.counters[lay.C_COMMAND_TAIL])
         assert tail - int(self.counters[lay.C_COMMAND_HEAD]) < len(self.commands), "queue is full"
+        self.commands[tail % len(self.commands)] = command
         self.counters[lay.C_COMMAND_TAIL] = tail + 1
-        return self.commands[tail % len(self.commands)]
 
     def run(self) -> list[tuple[Any, ...]]:
         """Take every queued command; the events, as tuples in the order of `EVENT`'s fields."""

@@ -123,7 +123,6 @@ COMMAND = np.dtype(
         ("slot", "i8"),  # CANCEL: pool slot
         ("order_id", "i8"),  # CANCEL: must be the slot's order
         ("tag", "i8"),
-        ("reserved", "i8", (7,)),
     ]
 )
 
@@ -153,4 +152,4 @@ EVENT = np.dtype(
 )
 
 assert ORDER.itemsize == 64 and LEVEL.itemsize == 32 and SYMBOL.itemsize == 64
-assert COMMAND.itemsize == 128 and EVENT.itemsize == 128
+assert COMMAND.itemsize == 72 and EVENT.itemsize == 128
