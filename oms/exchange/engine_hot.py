@@ -398,9 +398,7 @@ def _rest(world, command, order_id, slot, row, leaves, reserved):
     levels["tail"][row] = slot
     levels["qty"][row] += leaves
     symbol = commands["symbol"][command]
-    _emit_level(
-        world, symbol, commands["side"][command], levels["px"][row], levels["qty"][row]
-    )
+    _emit_level(world, symbol, commands["side"][command], levels["px"][row], levels["qty"][row])
 
 
 @hot
@@ -434,9 +432,7 @@ def _need(world, command, limit_key):
     dry = 0
     money = 0
     if commands["type"][command] == TYPE_MARKET or commands["tif"][command] == TIF_FOK:
-        got, money, status, dry = _plan(
-            world, symbol, 2 * symbol + 1 - side, limit_key, qty, quote
-        )
+        got, money, status, dry = _plan(world, symbol, 2 * symbol + 1 - side, limit_key, qty, quote)
         if status != OK:
             return 0, 0, 0, REASON_OVERFLOW, 0
         if quote > 0:
@@ -575,9 +571,7 @@ def _cancel(world, command):
         _free(world)[account, asset] += orders["reserved"][slot]
     tag = orders["tag"][slot]
     _free_order(world, slot)
-    _emit(
-        world, EV_CANCELED, symbol, side, account, order_id, px, leaves, leaves, tag, slot, 0
-    )
+    _emit(world, EV_CANCELED, symbol, side, account, order_id, px, leaves, leaves, tag, slot, 0)
     _emit_level(world, symbol, side, px, total)
 
 

@@ -214,9 +214,10 @@ class Flow:
     def _move_fair(self, elapsed_s: float) -> None:
         cfg = self._set
         keep = math.exp(-elapsed_s / cfg.clustering_s)
-        self._excitement = self._excitement * keep + cfg.clustering_std * math.sqrt(
-            1.0 - keep * keep
-        ) * self._chance.normal()
+        self._excitement = (
+            self._excitement * keep
+            + cfg.clustering_std * math.sqrt(1.0 - keep * keep) * self._chance.normal()
+        )
         rate = cfg.jumps_per_s * math.exp(self._excitement)
         if self._chance.uniform() < 1.0 - math.exp(-rate * elapsed_s):
             size_bp = cfg.jump_bp * math.exp(

@@ -35,9 +35,7 @@ BANDS: dict[str, Band] = {
     "return_10s_std_bp": Band("basis points", 4.19, None, None, 1.5, 8.0),
     "return_1s_zero_share": Band("1", 0.50, None, None, 0.2, 0.75),
     "return_1s_kurtosis": Band("1, 3 = normal", 20.4, None, None, 4.0, 60.0),
-    "abs_return_1s_autocorrelation": Band(
-        "mean of lags 1..5 s", 0.058, None, None, 0.03, 0.40
-    ),
+    "abs_return_1s_autocorrelation": Band("mean of lags 1..5 s", 0.058, None, None, 0.03, 0.40),
     "trade_sign_autocorrelation_1": Band("each trade", 0.785, 0.607, 0.859, 0.55, 0.90),
     "order_sign_autocorrelation_1": Band("each taker order", 0.405, None, None, 0.25, 0.60),
     "order_sign_autocorrelation_10": Band("each taker order", 0.155, None, None, 0.05, 0.35),

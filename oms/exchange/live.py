@@ -79,9 +79,7 @@ class LiveMarket:
                 amount = parse_decimal(text, MONEY_DIGITS)
                 self.engine.deposit(account, self.assets.index(code), amount)
         self._public: list[PublicEvent] = []
-        self._trades: list[deque[PublicTrade]] = [
-            deque(maxlen=TRADES_KEPT_MAX) for _ in self.specs
-        ]
+        self._trades: list[deque[PublicTrade]] = [deque(maxlen=TRADES_KEPT_MAX) for _ in self.specs]
         self._tickers = [Ticker(k, 0, 0, 0, 0, 0) for k in range(len(self.specs))]
         self._asked: OrderRequest | None = None
         self._cancel_id = ""
@@ -93,8 +91,7 @@ class LiveMarket:
                 for asset in range(len(self.assets)):
                     self.engine.deposit(account, asset, HOUSE_BALANCE)
             self._flows = [
-                Flow(self.engine, row, spec, accounts, flow)
-                for row, spec in enumerate(self.specs)
+                Flow(self.engine, row, spec, accounts, flow) for row, spec in enumerate(self.specs)
             ]
 
     # Orders
@@ -133,9 +130,7 @@ class LiveMarket:
             kind = event[0]
             if kind == lay.EV_LEVEL:
                 touched.add(event[1])
-                self._public.append(
-                    LevelChange(event[1], event[2], event[5], event[7], event[14])
-                )
+                self._public.append(LevelChange(event[1], event[2], event[5], event[7], event[14]))
             elif kind == lay.EV_TRADE:
                 self._trade(event, now_ns)
             elif event[3] >= self._accounts:

@@ -97,7 +97,9 @@ def spec_from_config(config: SimInstrumentConfig) -> SymbolSpec:
             parse_decimal(config.mid, px_digits),
         )
     except ValueError as error:
-        raise ConfigError(f"{where}: {error}; required are decimals that fit tick and lot") from None
+        raise ConfigError(
+            f"{where}: {error}; required are decimals that fit tick and lot"
+        ) from None
     if px_digits > MONEY_DIGITS or qty_digits > MONEY_DIGITS:
         raise ConfigError(f"{where}: found a tick or lot finer than {MONEY_DIGITS} decimals")
     for name in ("tick", "lot", "min_qty", "max_qty", "mid"):

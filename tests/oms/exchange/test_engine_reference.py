@@ -305,7 +305,13 @@ def test_engine_level_events_rebuild_the_book():
         engine.push_new(*random_order(rng, [100_000, 2_000_000]), tag=operation)
         for event in engine.run():
             if event[0] == lay.EV_LEVEL:
-                symbol, side, px, total, update_id = event[1], event[2], event[5], event[7], event[14]
+                symbol, side, px, total, update_id = (
+                    event[1],
+                    event[2],
+                    event[5],
+                    event[7],
+                    event[14],
+                )
                 assert update_id == last[symbol] + 1
                 last[symbol] = update_id
                 if total:
