@@ -79,9 +79,15 @@ def kernel_problems(function: ast.FunctionDef) -> list[str]:
     return found
 
 
+def is_switch(node: ast.stmt) -> bool:
+    """`if JIT_ON:`, a kernel, `else:`, its twin for the interpreter, which need not be a kernel."""
+    return isinstance(node, ast.If) and laws.dotted(node.test).endswith(laws.JIT_SWITCH)
+
+
 def problems(module: ast.Module) -> list[str]:
     found = []
-    for node in module.body:
+    body = [n for node in module.body for n in (node.body if is_switch(node) else [node])]
+    for node in body:
         problem = top_level_problem(node)
         if problem:
             found.append(f"{node.lineno}: {problem}")
@@ -120,6 +126,12 @@ def test_kernel_file_that_holds_more_is_caught(body, word):
     found = problems(ast.parse(body))
     assert found
     assert word in found[0]
+
+
+def test_switch_between_a_kernel_and_its_twin_judges_the_kernel():
+    twin = "\nelse:\n    def f(a):\n        return int(a)"
+    assert not problems(ast.parse("if JIT_ON:\n    @hot\n    def f(a):\n        return a" + twin))
+    assert problems(ast.parse("if JIT_ON:\n    def f(a):\n        return a" + twin))
 
 
 def test_plain_kernel_file_passes():
