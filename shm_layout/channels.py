@@ -1,0 +1,183 @@
+"""THE topology: every ring and table, who writes it, who reads it, what happens when it is full.
+
+A desk is described by its venues, groups and strategies; `topology()` gives its channels and
+tables. Hosts make segments from it, agents ask for their ends of it by name, and the tests hold
+it against the picture of DESIGN.md section 2. Names: `kind.owner` (`md.binance.spot`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from shm_layout import limits
+from shm_layout.records import (
+    ACCOUNT_ROW,
+    BOOK_ROW,
+    CURRENCY_ROW,
+    EXECUTION,
+    FEED_ROW,
+    INSTRUMENT_ROW,
+    INTENT,
+    MD_LEVELS,
+    ORDER_COMMAND,
+    ORDER_ROW,
+    ORDER_UPDATE,
+    POSITION_ROW,
+    PROCESS_ROW,
+    TOP_OF_BOOK,
+)
+
+
+class RingKind(Enum):
+    LOSSLESS = "lossless"
+    BROADCAST = "broadcast"
+
+
+class WhenFull(Enum):
+    """What the writer does when a gating reader is a whole ring behind."""
+
+    REFUSE = "refuse"
+    STOP_READING = "stop_reading"
+    OVERWRITE = "overwrite"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One ring. `gate` is its gating reader's role ("" for broadcast); `readers` all of them."""
+
+    name: str
+    id: int
+    kind: RingKind
+    record: np.dtype[Any]
+    slots: int
+    writer: str
+    gate: str
+    readers: tuple[str, ...]
+    when_full: WhenFull
+
+    @property
+    def size_bytes(self) -> int:
+        return limits.SEGMENT_HEAD_BYTES + self.slots * self.record.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One seqlock table: last values, read without stopping its writer."""
+
+    name: str
+    record: np.dtype[Any]
+    rows: int
+    writer: str
+
+    @property
+    def size_bytes(self) -> int:
+        return limits.SEGMENT_HEAD_BYTES + self.rows * self.record.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    channels: dict[str, Channel]
+    tables: dict[str, Table]
+
+    def size_bytes(self) -> int:
+        """Shared memory that the desk needs, cursors included."""
+        cursors = sum(len(c.readers) for c in self.channels.values())
+        total = sum(c.size_bytes for c in self.channels.values())
+        total += sum(t.size_bytes for t in self.tables.values())
+        return total + cursors * limits.SEGMENT_HEAD_BYTES
+
+    def by_id(self, channel_id: int) -> Channel:
+        return next(c for c in self.channels.values() if c.id == channel_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Slots and rows of a desk; a simulated desk takes small ones (`Capacity.small()`)."""
+
+    md_slots: int = limits.MD_SLOTS
+    top_slots: int = limits.TOP_SLOTS
+    intent_slots: int = limits.INTENT_SLOTS
+    order_slots: int = limits.ORDER_SLOTS
+    execution_slots: int = limits.EXECUTION_SLOTS
+    update_slots: int = limits.UPDATE_SLOTS
+    instruments: int = limits.INSTRUMENTS_MAX
+    accounts: int = limits.ACCOUNTS_MAX
+    currencies: int = limits.CURRENCIES_MAX
+    orders: int = limits.ORDERS_MAX
+    positions: int = 4096
+
+    @classmethod
+    def small(cls) -> Capacity:
+        return cls(
+            md_slots=4096, top_slots=1024, intent_slots=256, order_slots=256,
+            execution_slots=512, update_slots=1024, instruments=32, accounts=16,
+            currencies=32, orders=4096, positions=256,
+        )  # fmt: skip
+
+
+def topology(
+    venues: Iterable[str],
+    groups: Iterable[str],
+    strategies: Iterable[str],
+    capacity: Capacity | None = None,
+) -> Topology:
+    """The rings and tables of a desk.
+
+    `venues` such as "binance.spot", `groups` (executors) such as "binance", `strategies` by
+    name. Ids are stable for a desk's config: they count in the order below.
+    """
+    size = capacity or Capacity()
+    venues, groups, strategies = tuple(venues), tuple(groups), tuple(strategies)
+    strategy_roles = tuple(f"strategy.{name}" for name in strategies)
+    rings: list[Channel] = []
+
+    def lossless(
+        name: str, dtype: np.dtype[Any], slots: int, writer: str, gate: str, full: WhenFull
+    ) -> None:
+        rings.append(Channel(name, 0, RingKind.LOSSLESS, dtype, slots, writer, gate, (gate,), full))
+
+    def broadcast(
+        name: str, dtype: np.dtype[Any], slots: int, writer: str, readers: tuple[str, ...]
+    ) -> None:
+        rings.append(
+            Channel(
+                name, 0, RingKind.BROADCAST, dtype, slots, writer, "", readers, WhenFull.OVERWRITE
+            )
+        )
+
+    for venue in venues:
+        broadcast(f"md.{venue}", MD_LEVELS, size.md_slots, f"feed.{venue}", ("aggregator",))
+    broadcast("top", TOP_OF_BOOK, size.top_slots, "aggregator", (*strategy_roles, "risk"))
+    for name, role in zip(strategies, strategy_roles, strict=True):
+        lossless(
+            f"intents.{name}", INTENT, size.intent_slots, role, "risk", WhenFull.REFUSE
+        )  # fmt: skip
+    for group in groups:
+        role = f"executor.{group}"
+        lossless(f"orders.{group}", ORDER_COMMAND, size.order_slots, "risk", role, WhenFull.REFUSE)
+        lossless(
+            f"executions.{group}", EXECUTION, size.execution_slots, role, "risk",
+            WhenFull.STOP_READING,
+        )  # fmt: skip
+    broadcast("updates", ORDER_UPDATE, size.update_slots, "risk", strategy_roles)
+
+    channels = {c.name: replace(c, id=index + 1) for index, c in enumerate(rings)}
+    tables = [
+        Table("top", TOP_OF_BOOK, size.instruments, "aggregator"),
+        Table("books", BOOK_ROW, size.instruments, "aggregator"),
+        Table("resync", FEED_ROW, size.instruments, "aggregator"),
+        Table("instruments", INSTRUMENT_ROW, size.instruments, "risk"),
+        Table("currencies", CURRENCY_ROW, size.currencies, "risk"),
+        Table("accounts", ACCOUNT_ROW, size.accounts, "risk"),
+        Table("orders", ORDER_ROW, size.orders, "risk"),
+        Table("positions", POSITION_ROW, size.positions, "risk"),
+        Table("processes", PROCESS_ROW, limits.PROCESSES_MAX, "supervisor"),
+        *(Table(f"feed.{v}", FEED_ROW, size.instruments, f"feed.{v}") for v in venues),
+    ]
+    assert len(channels) == len(rings), "two rings of one name"
+    return Topology(channels, {table.name: table for table in tables})

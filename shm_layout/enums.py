@@ -1,0 +1,219 @@
+"""Wire enums: explicit values, 0 = UNSET, append-only.
+
+A value never changes its meaning and is never used again. A reader whose list is longer reads
+what a shorter list wrote (DESIGN.md law 3); `tests/shm_layout/test_layout_lock.py` holds the
+lists against the golden.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class RecordType(IntEnum):
+    """`head.type` of every record."""
+
+    UNSET = 0
+    MD_LEVELS = 1
+    MD_TICKER = 2
+    MD_TRADE = 3
+    MD_STATE = 4
+    TOP_OF_BOOK = 5
+    INTENT = 6
+    ORDER_COMMAND = 7
+    EXECUTION = 8
+    ORDER_UPDATE = 9
+    INSTRUMENT_SPEC = 10
+    BALANCE = 11
+    CYCLE = 12
+    START = 13
+    INSTRUMENT_ROW = 14
+    ACCOUNT_ROW = 15
+    ORDER_ROW = 16
+    POSITION_ROW = 17
+    BOOK_ROW = 18
+    PROCESS_ROW = 19
+    CURRENCY_ROW = 20
+    FEED_ROW = 21
+
+
+class Exchange(IntEnum):
+    UNSET = 0
+    BINANCE = 1
+    BYBIT = 2
+    OKX = 3
+    UPBIT = 4
+    BITHUMB = 5
+    COINONE = 6
+
+
+class Venue(IntEnum):
+    """One market of an exchange; the text form is `exchange.market` (`venue_name`)."""
+
+    UNSET = 0
+    BINANCE_SPOT = 1
+    BINANCE_USDM = 2
+    BYBIT_SPOT = 3
+    BYBIT_LINEAR = 4
+    OKX_SPOT = 5
+    OKX_SWAP = 6
+    UPBIT_SPOT = 7
+    BITHUMB_SPOT = 8
+    COINONE_SPOT = 9
+
+
+class Side(IntEnum):
+    UNSET = 0
+    BUY = 1
+    SELL = 2
+
+
+class OrderType(IntEnum):
+    UNSET = 0
+    LIMIT = 1
+    MARKET = 2
+    POST_ONLY = 3
+
+
+class TimeInForce(IntEnum):
+    UNSET = 0
+    GTC = 1
+    IOC = 2
+    FOK = 3
+
+
+class Action(IntEnum):
+    """What an intent or an order command asks for."""
+
+    UNSET = 0
+    NEW = 1
+    CANCEL = 2
+    QUERY = 3
+    CANCEL_ALL = 4
+
+
+class OrderState(IntEnum):
+    """Order life; the total table is in `oms/orders/states.py`."""
+
+    UNSET = 0
+    PENDING_NEW = 1
+    OPEN = 2
+    PENDING_CANCEL = 3
+    UNKNOWN = 4
+    FILLED = 5
+    CANCELED = 6
+    REJECTED = 7
+    EXPIRED = 8
+
+
+class ExecKind(IntEnum):
+    """What the venue, or the executor about the venue, says of an order."""
+
+    UNSET = 0
+    ACK = 1
+    REJECT = 2
+    FILL = 3
+    CANCELED = 4
+    EXPIRED = 5
+    CANCEL_REJECT = 6
+    NO_ANSWER = 7
+    FOUND_OPEN = 8
+    ABSENT = 9
+    NOT_SENT = 10
+    RECONCILED = 11
+    EXTERNAL_OPEN = 12
+
+
+class RejectReason(IntEnum):
+    UNSET = 0
+    BAD_SHAPE = 1
+    UNKNOWN_INSTRUMENT = 2
+    UNKNOWN_ACCOUNT = 3
+    OFF_TICK = 4
+    OFF_LOT = 5
+    QTY_BELOW_MIN = 6
+    QTY_ABOVE_MAX = 7
+    NOTIONAL_BELOW_MIN = 8
+    NOTIONAL_ABOVE_MAX = 9
+    PRICE_COLLAR = 10
+    POSITION_LIMIT = 11
+    OPEN_ORDERS_LIMIT = 12
+    MESSAGE_RATE = 13
+    BOOK_NOT_LIVE = 14
+    BOOK_STALE = 15
+    DRAINING = 16
+    NOT_RECONCILED = 17
+    VENUE_BACKPRESSURE = 18
+    OVERFLOW = 19
+    ORDER_TABLE_FULL = 20
+    UNKNOWN_ORDER = 21
+    EXPIRED_INTENT = 22
+    VENUE_REJECT = 23
+    UNSUPPORTED_TICK = 24
+    KILLED = 25
+    WOULD_TAKE = 26
+    INSUFFICIENT_FUNDS = 27
+    ORDER_CLOSED = 28
+    NOT_SENT = 29
+    STALE_EPOCH = 30
+
+
+class BookState(IntEnum):
+    """Only LIVE may price an order (RELIABILITY D23)."""
+
+    UNSET = 0
+    SYNCING = 1
+    LIVE = 2
+    STALE = 3
+    GAP = 4
+    CROSSED = 5
+
+
+class Liquidity(IntEnum):
+    UNSET = 0
+    MAKER = 1
+    TAKER = 2
+
+
+class ProcessState(IntEnum):
+    UNSET = 0
+    STARTING = 1
+    READY = 2
+    DRAINING = 3
+    STOPPED = 4
+    FAILED = 5
+
+
+class Wait(IntEnum):
+    """How a process waits for work; the core map decides."""
+
+    UNSET = 0
+    PARK = 1
+    SPIN = 2
+
+
+class Durability(IntEnum):
+    UNSET = 0
+    PROCESS_CRASH_SAFE = 1
+    POWER_SAFE = 2
+
+
+class BookRule(IntEnum):
+    """How diffs of a venue chain (VENUES.md 4)."""
+
+    UNSET = 0
+    BINANCE_SPOT = 1
+    BINANCE_FUTURES = 2
+
+
+VENUE_NAMES: dict[Venue, str] = {
+    venue: venue.name.lower().replace("_", ".", 1) for venue in Venue if venue
+}
+VENUES_BY_NAME: dict[str, Venue] = {name: venue for venue, name in VENUE_NAMES.items()}
+
+# Flags of records (`head.flags`), bits that may be combined; a bit is never used again.
+FLAG_FIRST = 1
+FLAG_LAST = 2
+FLAG_SNAPSHOT = 4
+FLAG_REPLAYED = 8
+FLAG_FOLDED = 16

@@ -1,0 +1,78 @@
+"""Every maximum of the system, by name, and the asserts that relate them.
+
+A loop, queue, ring or table anywhere in the project is bounded by a name from this file.
+Capacities of rings and tables are *defaults* for a desk: kernels read them from array shapes,
+so that a simulated desk can be small (DESIGN.md law 2).
+"""
+
+from __future__ import annotations
+
+CACHE_LINE_BYTES = 64
+WORD_BYTES = 8
+PAGE_BYTES = 4096
+
+SEGMENT_HEAD_BYTES = PAGE_BYTES
+SEGMENT_NAME_CHARS_MAX = 200
+SEGMENT_BYTES_MAX = 1 << 32
+
+VENUES_MAX = 16
+GROUPS_MAX = 8
+STRATEGIES_MAX = 16
+PROCESSES_MAX = 64
+INSTRUMENTS_MAX = 512
+ACCOUNTS_MAX = 256
+CURRENCIES_MAX = 128
+CONNECTIONS_PER_AGENT_MAX = 64
+
+MD_SLOTS = 1 << 15
+TOP_SLOTS = 1 << 14
+INTENT_SLOTS = 1 << 12
+ORDER_SLOTS = 1 << 12
+EXECUTION_SLOTS = 1 << 13
+UPDATE_SLOTS = 1 << 14
+CANCEL_RESERVE_DIVISOR = 8
+"""The last 1/8 of an order ring's slots is kept for cancels (DESIGN.md law 4)."""
+
+LEVELS_PER_RECORD = 4
+BOOK_LEVELS_MAX = 5120
+"""Levels kept per side and book: a venue's deepest snapshot is 5,000."""
+BOOK_TABLE_LEVELS = 20
+"""Levels per side that readers of the book table see."""
+
+ORDERS_MAX = 1 << 16
+"""Rows of the order table: open orders and terminal ones still tracked (RELIABILITY D15)."""
+EXEC_KEYS_MAX = 1 << 18
+"""Fill keys kept for de-duplication."""
+OPEN_ORDERS_PER_STRATEGY_MAX = 256
+
+SCALE_DIGITS_MAX = 12
+SCALE_HEADROOM_DIGITS = 2
+CURRENCY_SCALE_DIGITS = 8
+CURRENCY_SCALE_DIGITS_KRW = 4
+MONEY_MAX = (1 << 63) - 1
+
+WS_MESSAGE_BYTES_MAX = 8 << 20
+HTTP_BODY_BYTES_MAX = 32 << 20
+HTTP_IN_FLIGHT_MAX = 64
+DIFFS_BUFFERED_MAX = 4096
+"""Depth diffs that a feed keeps while it waits for a snapshot."""
+
+WORK_BUDGET = 256
+"""Records that one call of a kernel may take from one ring before it looks at the others."""
+
+HISTOGRAM_BUCKETS = 64 * 8
+"""Eight sub-buckets per power of two of cycles: 12 % resolution."""
+
+JOURNAL_BLOCK_BYTES_MAX = 1 << 20
+JOURNAL_FILE_BYTES_MAX = 256 << 20
+
+LOG_LINE_CHARS_MAX = 4096
+TEXT_CHARS_MAX = 200
+
+assert PAGE_BYTES % CACHE_LINE_BYTES == 0
+assert all(n & (n - 1) == 0 for n in (MD_SLOTS, TOP_SLOTS, INTENT_SLOTS, ORDER_SLOTS))
+assert all(n & (n - 1) == 0 for n in (EXECUTION_SLOTS, UPDATE_SLOTS, ORDERS_MAX, EXEC_KEYS_MAX))
+assert BOOK_LEVELS_MAX > 5000, "a snapshot of Binance has up to 5,000 levels a side"
+assert BOOK_TABLE_LEVELS <= BOOK_LEVELS_MAX
+assert CURRENCY_SCALE_DIGITS <= SCALE_DIGITS_MAX
+assert ORDER_SLOTS // CANCEL_RESERVE_DIVISOR >= 64, "the cancel reserve must be of use"

@@ -1,0 +1,602 @@
+"""THE record layouts: the only definition of any byte that two processes share.
+
+Each record is a numpy structured dtype of exact size (a multiple of 64 bytes), without implicit
+padding, with a unit in every field's comment. All begin with one head: `seq` (in a ring: its
+position + 1; in a table: the seqlock word, odd while written; 0 = never written), `type`
+(RecordType), `flags`, `epoch` (incarnation of the writer).
+
+Prices are int64 at the instrument's `px_scale`, quantities at its `qty_scale`, money at its
+currency's scale: a scale is the number of decimal digits. Times are nanoseconds since 1970, UTC.
+UNDEF (the smallest int64) marks a price or amount that is not there.
+
+`type_hash` covers names, types, offsets and the enums that a field takes its values from;
+segments and journals carry it (DESIGN.md law 3). `python -m shm_layout.layout` writes the golden.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from shm_layout.enums import (
+    Action,
+    BookRule,
+    BookState,
+    Durability,
+    Exchange,
+    ExecKind,
+    Liquidity,
+    OrderState,
+    OrderType,
+    ProcessState,
+    RecordType,
+    RejectReason,
+    Side,
+    TimeInForce,
+    Venue,
+    Wait,
+)
+from shm_layout.limits import CACHE_LINE_BYTES, LEVELS_PER_RECORD
+
+UNDEF = -(2**63)
+"""No price, no amount: INT64_MIN."""
+NO_ID = -1
+"""No row: ids are row numbers, from 0."""
+
+LAYOUT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its name, its numpy format, its unit and the enum its values come from."""
+
+    name: str
+    format: Any
+    comment: str
+    enum: type[IntEnum] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSpec:
+    """One record type: what `record()` checked, and its hash."""
+
+    name: str
+    type: RecordType
+    fields: tuple[Field, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def size_bytes(self) -> int:
+        return self.dtype.itemsize
+
+    def enums(self) -> dict[str, list[str]]:
+        """Enum name -> its names in order of value, for every enum that a field uses."""
+        used = {f.enum.__name__: [m.name for m in f.enum] for f in self.fields if f.enum}
+        return dict(sorted(used.items()))
+
+    def descriptor(self) -> dict[str, Any]:
+        """What a journal embeds, so that it can be read when this file has changed."""
+        assert self.dtype.fields is not None
+        rows = [
+            [f.name, _format_text(f.format), int(self.dtype.fields[f.name][1])]
+            + ([f.enum.__name__] if f.enum else [])
+            for f in self.fields
+        ]
+        return {
+            "name": self.name,
+            "type": int(self.type),
+            "size_bytes": self.size_bytes,
+            "fields": rows,
+            "enums": self.enums(),
+        }
+
+    def type_hash(self, enum_counts: dict[str, int] | None = None) -> int:
+        """63-bit hash over names, formats, offsets and enums.
+
+        `enum_counts` cuts each enum to its first n names: so a reader whose lists are longer
+        finds the hash of a shorter writer.
+        """
+        described = self.descriptor()
+        if enum_counts is not None:
+            for name, names in described["enums"].items():
+                described["enums"][name] = names[: enum_counts.get(name, len(names))]
+        text = repr(sorted(described.items()))
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+RECORDS: dict[str, RecordSpec] = {}
+SPEC_OF_TYPE: dict[int, RecordSpec] = {}
+
+
+def _format_text(fmt: Any) -> str:
+    return fmt if isinstance(fmt, str) else f"{fmt[1][0]}{fmt[0]}"
+
+
+HEAD = (
+    Field("seq", "i8", "ring: position + 1; table: seqlock word; 0 = never written"),
+    Field("type", "u2", "RecordType", RecordType),
+    Field("flags", "u2", "FLAG_* bits"),
+    Field("epoch", "u4", "incarnation of the writer, from 1"),
+)
+
+
+def record(
+    name: str, record_type: RecordType, size_bytes: int, *fields: tuple[Any, ...]
+) -> np.dtype[Any]:
+    """Declare a record; checks exact size, alignment and that nothing is padded silently."""
+    made = HEAD + tuple(Field(*field) for field in fields)
+    offsets: list[int] = []
+    at = 0
+    for field in made:
+        dtype = np.dtype(field.format)
+        alignment = 1 if dtype.base.kind == "S" else dtype.base.itemsize
+        assert at % alignment == 0, f"{name}.{field.name}: offset {at} is not aligned"
+        assert field.comment, f"{name}.{field.name}: a unit or a meaning is required"
+        offsets.append(at)
+        at += dtype.itemsize
+    assert at == size_bytes, f"{name}: fields take {at} bytes, declared are {size_bytes}"
+    assert size_bytes % CACHE_LINE_BYTES == 0, f"{name}: {size_bytes} bytes is no multiple of 64"
+    dtype = np.dtype(
+        {
+            "names": [f.name for f in made],
+            "formats": [f.format for f in made],
+            "offsets": offsets,
+            "itemsize": size_bytes,
+        },
+        align=True,
+    )
+    spec = RecordSpec(name, record_type, made, dtype)
+    assert name not in RECORDS and record_type not in SPEC_OF_TYPE, f"{name}: declared twice"
+    RECORDS[name] = spec
+    SPEC_OF_TYPE[record_type] = spec
+    return dtype
+
+
+_LEVELS = (LEVELS_PER_RECORD,)
+
+# --- market data: feed -> aggregator -------------------------------------------------------
+
+MD_LEVELS = record(
+    "MdLevels", RecordType.MD_LEVELS, 128,
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("side", "u1", "side of all levels of this record", Side),
+    ("count", "u1", "levels used, 0..4; 0 with FLAG_LAST ends an event without levels"),
+    ("venue", "u2", "market", Venue),
+    ("update_id", "i8", "venue's last update id of the event"),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
+    ("ts_recv_ns", "i8", "our clock, when the message came off the socket"),
+    ("stamp_cycles", "i8", "cycle counter at publication; 0 = not stamped"),
+    ("px", ("i8", _LEVELS), "price of each level, px_scale"),
+    ("qty", ("i8", _LEVELS), "new quantity of each level, qty_scale; 0 = level gone"),
+    ("reserved", ("i8", (1,)), "0"),
+)  # fmt: skip
+
+MD_TICKER = record(
+    "MdTicker", RecordType.MD_TICKER, 128,
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("reserved0", "u2", "0"),
+    ("venue", "u2", "market", Venue),
+    ("update_id", "i8", "venue's update id"),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given (Binance spot gives none)"),
+    ("ts_recv_ns", "i8", "our clock, when the message came off the socket"),
+    ("stamp_cycles", "i8", "cycle counter at publication; 0 = not stamped"),
+    ("bid_px", "i8", "best bid, px_scale; UNDEF = none"),
+    ("bid_qty", "i8", "qty_scale"),
+    ("ask_px", "i8", "best ask, px_scale; UNDEF = none"),
+    ("ask_qty", "i8", "qty_scale"),
+    ("reserved", ("i8", (5,)), "0"),
+)  # fmt: skip
+
+MD_TRADE = record(
+    "MdTrade", RecordType.MD_TRADE, 128,
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("aggressor", "u1", "side of the taker", Side),
+    ("reserved0", "u1", "0"),
+    ("venue", "u2", "market", Venue),
+    ("trade_id", "i8", "venue's trade id; a digest where the venue's is text"),
+    ("ts_event_ns", "i8", "venue's clock, time of the trade"),
+    ("ts_recv_ns", "i8", "our clock, when the message came off the socket"),
+    ("stamp_cycles", "i8", "cycle counter at publication; 0 = not stamped"),
+    ("px", "i8", "px_scale"),
+    ("qty", "i8", "qty_scale"),
+    ("cause_pos", "i8", "in the top ring: position in the md ring it came from"),
+    ("reserved", ("i8", (6,)), "0"),
+)  # fmt: skip
+
+MD_STATE = record(
+    "MdState", RecordType.MD_STATE, 128,
+    ("instrument_id", "i4", "row of the instrument table; NO_ID = all of the venue"),
+    ("state", "u1", "what the feed now says of this book", BookState),
+    ("reserved0", "u1", "0"),
+    ("venue", "u2", "market", Venue),
+    ("update_id", "i8", "last update id before the change"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("stamp_cycles", "i8", "cycle counter at publication; 0 = not stamped"),
+    ("generation", "i8", "counts the snapshots of this book since the feed began"),
+    ("reserved", ("i8", (9,)), "0"),
+)  # fmt: skip
+
+# --- prices: aggregator -> strategies, router, risk ----------------------------------------
+
+TOP_OF_BOOK = record(
+    "TopOfBook", RecordType.TOP_OF_BOOK, 128,
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("state", "u1", "only LIVE may price an order", BookState),
+    ("reserved0", "u1", "0"),
+    ("venue", "u2", "market", Venue),
+    ("version", "i8", "counts changes of this book; goes into what was decided by it"),
+    ("ts_event_ns", "i8", "venue's clock of the last update; 0 = not given"),
+    ("ts_recv_ns", "i8", "our clock of the last update"),
+    ("stamp_cycles", "i8", "cycle counter when the message came in; 0 = not stamped"),
+    ("bid_px", "i8", "px_scale; UNDEF when that side is empty"),
+    ("bid_qty", "i8", "qty_scale"),
+    ("ask_px", "i8", "px_scale; UNDEF when that side is empty"),
+    ("ask_qty", "i8", "qty_scale"),
+    ("cause_pos", "i8", "position in the md ring of the record that caused this"),
+    ("update_id", "i8", "venue's update id of the book"),
+    ("reserved", ("i8", (3,)), "0"),
+)  # fmt: skip
+
+BOOK_ROW = record(
+    "BookRow", RecordType.BOOK_ROW, 704,
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("state", "u1", "only LIVE may price an order", BookState),
+    ("reserved0", "u1", "0"),
+    ("venue", "u2", "market", Venue),
+    ("version", "i8", "as in TopOfBook"),
+    ("ts_recv_ns", "i8", "our clock of the last update"),
+    ("bid_count", "i4", "levels given, 0..20"),
+    ("ask_count", "i4", "levels given, 0..20"),
+    ("reserved", ("i8", (2,)), "0"),
+    ("bid_px", ("i8", (20,)), "best first, px_scale"),
+    ("bid_qty", ("i8", (20,)), "qty_scale"),
+    ("ask_px", ("i8", (20,)), "best first, px_scale"),
+    ("ask_qty", ("i8", (20,)), "qty_scale"),
+)  # fmt: skip
+
+# --- orders: strategy -> risk -> executor -> risk -> everybody -------------------------------
+
+INTENT = record(
+    "Intent", RecordType.INTENT, 192,
+    ("intent_id", "i8", "counts a strategy's intents, from 1, over restarts"),
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("account_id", "i4", "row of the account table"),
+    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("action", "u1", "NEW, CANCEL or CANCEL_ALL", Action),
+    ("side", "u1", "BUY or SELL", Side),
+    ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
+    ("time_in_force", "u1", "GTC, IOC or FOK", TimeInForce),
+    ("reserved0", "u2", "0"),
+    ("px", "i8", "limit price, px_scale; UNDEF for MARKET"),
+    ("qty", "i8", "base quantity, qty_scale; UNDEF when given by quote amount"),
+    ("quote_qty", "i8", "quote amount, scale of the quote currency; UNDEF when given by qty"),
+    ("target_client_order_id", "i8", "CANCEL: which order; else 0"),
+    ("mid_px", "i8", "mid that decided, in half units of px_scale (bid + ask)"),
+    ("book_version", "i8", "version of the top of book that decided"),
+    ("ts_event_ns", "i8", "venue's clock of the tick that decided; 0 = a timer"),
+    ("ts_recv_ns", "i8", "our clock of the tick that decided"),
+    ("ts_decide_ns", "i8", "our clock at the decision"),
+    ("valid_until_ns", "i8", "nobody sends it after this"),
+    ("stamp_cycles", "i8", "cycle counter when the tick came in; 0 = not stamped"),
+    ("cause_ring", "i4", "id of the ring that caused this"),
+    ("reserved1", "i4", "0"),
+    ("cause_pos", "i8", "position in that ring"),
+    ("reserved", ("i8", (6,)), "0"),
+)  # fmt: skip
+
+ORDER_COMMAND = record(
+    "OrderCommand", RecordType.ORDER_COMMAND, 256,
+    ("client_order_id", "i8", "ours, never used twice: risk epoch << 40 | count"),
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("account_id", "i4", "row of the account table"),
+    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("action", "u1", "NEW, CANCEL, QUERY or CANCEL_ALL", Action),
+    ("side", "u1", "BUY or SELL", Side),
+    ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
+    ("time_in_force", "u1", "GTC, IOC or FOK", TimeInForce),
+    ("reserved0", "u2", "0"),
+    ("px", "i8", "limit price, px_scale; UNDEF for MARKET"),
+    ("qty", "i8", "base quantity, qty_scale; UNDEF when given by quote amount"),
+    ("quote_qty", "i8", "quote amount, scale of the quote currency; UNDEF when given by qty"),
+    ("notional", "i8", "worst case that risk reserved, scale of the quote currency"),
+    ("valid_until_ns", "i8", "the sender refuses an older one"),
+    ("journal_seq", "i8", "sequence of the journal record that holds this intent; > 0"),
+    ("risk_epoch", "i8", "incarnation of risk that passed it"),
+    ("ts_decide_ns", "i8", "our clock at the strategy's decision"),
+    ("ts_risk_ns", "i8", "our clock when risk passed it"),
+    ("stamp_cycles", "i8", "cycle counter when the tick came in; 0 = not stamped"),
+    ("risk_cycles", "i8", "cycle counter when the intent was read; 0 = not stamped"),
+    ("cause_ring", "i4", "id of the ring that caused this"),
+    ("attempt", "i4", "QUERY: which attempt, from 1"),
+    ("cause_pos", "i8", "position in that ring"),
+    ("venue_order_id", "S40", "venue's id where known"),
+    ("reserved", ("i8", (9,)), "0"),
+)  # fmt: skip
+
+EXECUTION = record(
+    "Execution", RecordType.EXECUTION, 256,
+    ("client_order_id", "i8", "ours; 0 = not an order of ours"),
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("account_id", "i4", "row of the account table"),
+    ("kind", "u1", "what is said", ExecKind),
+    ("side", "u1", "BUY or SELL", Side),
+    ("liquidity", "u1", "FILL: maker or taker", Liquidity),
+    ("reserved0", "u1", "0"),
+    ("reason", "u2", "REJECT: why", RejectReason),
+    ("venue", "u2", "market", Venue),
+    ("venue_code", "i4", "venue's own error code; 0 = none"),
+    ("fee_currency_id", "i4", "row of the currency table; NO_ID = no fee"),
+    ("px", "i8", "FILL: price of this fill, px_scale; EXTERNAL_OPEN: limit price"),
+    ("qty", "i8", "FILL: quantity of this fill, qty_scale; EXTERNAL_OPEN: order quantity"),
+    ("quote_qty", "i8", "FILL: amount of this fill, scale of the quote currency"),
+    ("cum_qty", "i8", "venue's cumulative quantity, qty_scale; UNDEF = not given"),
+    ("fee", "i8", "FILL: fee paid (+) or received (-), scale of fee_currency_id"),
+    ("exec_key_high", "i8", "fill's identity at (venue, account): high word"),
+    ("exec_key_low", "i8", "low word; numeric trade ids stand here alone"),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
+    ("ts_recv_ns", "i8", "our clock, when the message came off the socket"),
+    ("stamp_cycles", "i8", "cycle counter at publication; 0 = not stamped"),
+    ("cause_pos", "i8", "position in the orders ring of the command answered; NO_ID = none"),
+    ("venue_order_id", "S40", "venue's id"),
+    ("text", "S48", "venue's own words, cut"),
+    ("reserved", ("i8", (4,)), "0"),
+)  # fmt: skip
+
+BALANCE = record(
+    "Balance", RecordType.BALANCE, 256,
+    ("account_id", "i4", "row of the account table"),
+    ("currency_id", "i4", "row of the currency table; NO_ID until risk has registered it"),
+    ("free", "i8", "scale of the currency"),
+    ("locked", "i8", "scale of the currency"),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("exchange", "u2", "company", Exchange),
+    ("final", "u2", "1 = the last of a full account report"),
+    ("reserved0", "i4", "0"),
+    ("currency", "S16", "code as the venue writes it"),
+    ("reserved", ("i8", (22,)), "0"),
+)  # fmt: skip
+
+INSTRUMENT_SPEC = record(
+    "InstrumentSpec", RecordType.INSTRUMENT_SPEC, 256,
+    ("venue", "u2", "market", Venue),
+    ("trading", "u2", "1 = the venue says it trades"),
+    ("final", "u2", "1 = the last of a full report"),
+    ("reserved0", "u2", "0"),
+    ("tick_e12", "i8", "price step, in 10**-12"),
+    ("lot_e12", "i8", "quantity step, in 10**-12 base units"),
+    ("min_qty_e12", "i8", "in 10**-12 base units"),
+    ("max_qty_e6", "i8", "in 10**-6 base units"),
+    ("min_notional_e12", "i8", "in 10**-12 quote units"),
+    ("max_px_e6", "i8", "in 10**-6 quote units"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("symbol", "S32", "the venue's own string"),
+    ("base", "S16", "currency code"),
+    ("quote", "S16", "currency code"),
+    ("name", "S40", "canonical name, as ccxt writes it"),
+    ("reserved", ("i8", (9,)), "0"),
+)  # fmt: skip
+
+ORDER_UPDATE = record(
+    "OrderUpdate", RecordType.ORDER_UPDATE, 320,
+    ("client_order_id", "i8", "ours; 0 when an intent was refused before it got one"),
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("account_id", "i4", "row of the account table"),
+    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("state", "u1", "state after the event", OrderState),
+    ("side", "u1", "BUY or SELL", Side),
+    ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
+    ("kind", "u1", "the execution that caused it; UNSET = an intent", ExecKind),
+    ("reason", "u2", "why it was refused", RejectReason),
+    ("intent_id", "i8", "the strategy's own count"),
+    ("px", "i8", "limit price, px_scale"),
+    ("qty", "i8", "ordered, qty_scale"),
+    ("cum_qty", "i8", "filled, qty_scale"),
+    ("leaves_qty", "i8", "still open, qty_scale"),
+    ("last_px", "i8", "price of this fill, px_scale; UNDEF = no fill"),
+    ("last_qty", "i8", "quantity of this fill, qty_scale; 0 = no fill"),
+    ("last_quote_qty", "i8", "amount of this fill, scale of the quote currency"),
+    ("fee", "i8", "of this fill, scale of fee_currency_id"),
+    ("fee_currency_id", "i4", "row of the currency table; NO_ID = none"),
+    ("liquidity", "u1", "of this fill", Liquidity),
+    ("action", "u1", "of the intent that this answers; UNSET = an execution", Action),
+    ("terminal_state", "u1", "venue's word on its end, while fills are missing", OrderState),
+    ("was_unknown", "u1", "1 = has been UNKNOWN"),
+    ("mid_px", "i8", "mid at the decision, half units of px_scale; UNDEF = none"),
+    ("edge_e4", "i8", "FILL: our price against that mid, 1/10000 basis points, + is good"),
+    ("position_qty", "i8", "strategy's position after it, qty_scale"),
+    ("exec_key_low", "i8", "fill's trade id at the venue; 0 = no fill"),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
+    ("ts_ns", "i8", "our clock when risk folded it"),
+    ("cause_ring", "i4", "id of the ring that caused this"),
+    ("reserved1", "i4", "0"),
+    ("cause_pos", "i8", "position in that ring"),
+    ("journal_seq", "i8", "sequence of the journal record"),
+    ("exec_key_high", "i8", "fill's identity: high word"),
+    ("venue_cum_qty", "i8", "what the venue says is filled, qty_scale; UNDEF = not said"),
+    ("venue_order_id", "S40", "venue's id where known"),
+    ("text", "S48", "venue's own words, cut"),
+    ("reserved", ("i8", (3,)), "0"),
+)  # fmt: skip
+
+# --- tables and journal ----------------------------------------------------------------------
+
+ORDER_ROW = record(
+    "OrderRow", RecordType.ORDER_ROW, 320,
+    ("client_order_id", "i8", "ours; 0 = free row"),
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("account_id", "i4", "row of the account table"),
+    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("state", "u1", "state now", OrderState),
+    ("side", "u1", "BUY or SELL", Side),
+    ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
+    ("time_in_force", "u1", "GTC, IOC or FOK", TimeInForce),
+    ("reason", "u2", "why it was refused", RejectReason),
+    ("intent_id", "i8", "the strategy's own count"),
+    ("px", "i8", "px_scale; UNDEF for MARKET"),
+    ("qty", "i8", "qty_scale"),
+    ("quote_qty", "i8", "scale of the quote currency; UNDEF when given by qty"),
+    ("cum_qty", "i8", "filled: the sum of fills, qty_scale"),
+    ("cum_quote_qty", "i8", "scale of the quote currency"),
+    ("reserved_notional", "i8", "worst case still counted, scale of the quote currency"),
+    ("mid_px", "i8", "mid at the decision, half units of px_scale"),
+    ("book_version", "i8", "version of the top of book that decided"),
+    ("journal_seq", "i8", "journal record that holds the intent"),
+    ("valid_until_ns", "i8", "nobody sends it after this"),
+    ("ts_decide_ns", "i8", "our clock"),
+    ("ts_state_ns", "i8", "our clock at the last change of state"),
+    ("next_query_ns", "i8", "UNKNOWN: when to ask again; 0 = not asking"),
+    ("query_count", "i4", "UNKNOWN: how often asked"),
+    ("cancel_asked", "i4", "1 = a cancel is wanted or under way"),
+    ("was_unknown", "i4", "1 = has been UNKNOWN"),
+    ("venue", "u2", "market", Venue),
+    ("group", "u2", "index of the executor group"),
+    ("venue_cum_qty", "i8", "what the venue says is filled; may run ahead of the fills"),
+    ("ts_sent_ns", "i8", "our clock when it was given to the executor"),
+    ("cause_ring", "i4", "id of the ring that caused this"),
+    ("terminal_state", "u1", "venue's word on how it ended, while fills are missing", OrderState),
+    ("reserved0", "u1", "0"),
+    ("reserved1", "u2", "0"),
+    ("cause_pos", "i8", "position in that ring"),
+    ("venue_order_id", "S40", "venue's id"),
+    ("risk_mid_px", "i8", "mid that risk checked against, half units of px_scale"),
+    ("risk_book_version", "i8", "version of the top of book that risk checked against"),
+    ("absent_count", "i8", "UNKNOWN: how often the venue said that it knows no such order"),
+    ("reserved", ("i8", (7,)), "0"),
+)  # fmt: skip
+
+POSITION_ROW = record(
+    "PositionRow", RecordType.POSITION_ROW, 192,
+    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("reserved0", "u2", "0"),
+    ("account_id", "i4", "row of the account table"),
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("fills", "i4", "how many fills are folded in"),
+    ("qty", "i8", "net base quantity of fills, qty_scale"),
+    ("cash", "i8", "net quote amount of fills, scale of the quote currency"),
+    ("fee_quote", "i8", "fees paid in the quote currency, its scale"),
+    ("fee_base", "i8", "fees paid in the base currency, its scale"),
+    ("fee_other_count", "i8", "fills whose fee was in a third coin: listed in the fills"),
+    ("bought_qty", "i8", "sum of buys, qty_scale"),
+    ("sold_qty", "i8", "sum of sells, qty_scale"),
+    ("volume_quote", "i8", "traded amount, scale of the quote currency"),
+    ("open_buy_qty", "i8", "open and unknown buys, worst case, qty_scale"),
+    ("open_sell_qty", "i8", "open and unknown sells, worst case, qty_scale"),
+    ("ts_ns", "i8", "our clock at the last change"),
+    ("maker_fills", "i4", "fills as maker"),
+    ("taker_fills", "i4", "fills as taker"),
+    ("edge_sum_e4", "i8", "sum of edge_e4 over fills"),
+    ("reserved", ("i8", (7,)), "0"),
+)  # fmt: skip
+
+INSTRUMENT_ROW = record(
+    "InstrumentRow", RecordType.INSTRUMENT_ROW, 256,
+    ("instrument_id", "i4", "this row; never changes its meaning"),
+    ("venue", "u2", "market", Venue),
+    ("trading", "u2", "1 = may be traded"),
+    ("px_scale", "i4", "decimal digits of a price; fixed"),
+    ("qty_scale", "i4", "decimal digits of a quantity; fixed"),
+    ("base_currency_id", "i4", "row of the currency table"),
+    ("quote_currency_id", "i4", "row of the currency table"),
+    ("notional_divisor", "i8", "px * qty / this = amount at the quote currency's scale; > 0"),
+    ("tick", "i8", "price step, px_scale"),
+    ("lot", "i8", "quantity step, qty_scale"),
+    ("min_qty", "i8", "qty_scale"),
+    ("max_qty", "i8", "qty_scale"),
+    ("min_notional", "i8", "scale of the quote currency"),
+    ("max_px", "i8", "px_scale"),
+    ("ts_ns", "i8", "our clock when the row was made or changed"),
+    ("symbol", "S32", "the venue's own string"),
+    ("name", "S40", "canonical name"),
+    ("reserved", ("i8", (10,)), "0"),
+)  # fmt: skip
+
+CURRENCY_ROW = record(
+    "CurrencyRow", RecordType.CURRENCY_ROW, 64,
+    ("currency_id", "i4", "this row; never changes its meaning"),
+    ("scale", "i4", "decimal digits of an amount; fixed"),
+    ("code", "S16", "as the exchanges write it, upper case"),
+    ("reserved", ("i8", (3,)), "0"),
+)  # fmt: skip
+
+ACCOUNT_ROW = record(
+    "AccountRow", RecordType.ACCOUNT_ROW, 128,
+    ("account_id", "i4", "this row; never changes its meaning"),
+    ("exchange", "u2", "company", Exchange),
+    ("group", "u2", "index of the executor group"),
+    ("reconciled", "i4", "1 = the venue's orders and ours agree in this incarnation"),
+    ("enabled", "i4", "1 = may trade"),
+    ("ts_ns", "i8", "our clock at the last change"),
+    ("name", "S32", "as in the config"),
+    ("key_name", "S32", "name of its key at the KeySource; never the key"),
+    ("system_id", "i8", "identity of this desk; part of every client order id"),
+    ("reserved", ("i8", (2,)), "0"),
+)  # fmt: skip
+
+START = record(
+    "Start", RecordType.START, 128,
+    ("ts_ns", "i8", "our clock"),
+    ("system_id", "i8", "identity of this desk; part of every client order id"),
+    ("risk_epoch", "i8", "incarnation of risk, one more than any before"),
+    ("config_hash", "i8", "first 63 bits of the effective config's SHA-256"),
+    ("build_hash", "i8", "first 63 bits of the sources' SHA-256"),
+    ("durability", "u1", "the mode in force", Durability),
+    ("reserved0", "u1", "0"),
+    ("reserved1", "u2", "0"),
+    ("input_count", "i4", "rings that risk consumes, in the order of Cycle.consumed"),
+    ("reserved", ("i8", (8,)), "0"),
+)  # fmt: skip
+
+CYCLE = record(
+    "Cycle", RecordType.CYCLE, 128,
+    ("now_ns", "i8", "the clock this cycle was given"),
+    ("cycle", "i8", "counts working cycles of this incarnation, from 1"),
+    ("record_count", "i4", "journal records that belong to this cycle, without this one"),
+    ("cause", "i4", "0 = rings, 1 = a timer, 2 = a control request"),
+    ("consumed", ("u2", (32,)), "records taken from each input ring, in Start's order"),
+    ("reserved", ("i8", (3,)), "0"),
+)  # fmt: skip
+
+PROCESS_ROW = record(
+    "ProcessRow", RecordType.PROCESS_ROW, 192,
+    ("pid", "i4", "operating system's id; 0 = none"),
+    ("state", "u1", "state now", ProcessState),
+    ("wait", "u1", "how it waits", Wait),
+    ("core", "i2", "pinned to; -1 = not pinned"),
+    ("start_ticks", "i8", "start time of the process, in clock ticks since boot"),
+    ("heartbeat_ns", "i8", "monotonic clock at its last turn"),
+    ("loops", "i8", "turns of its loop"),
+    ("work", "i8", "sum of what do_work returned"),
+    ("restarts", "i4", "starts after the first"),
+    ("exit_code", "i4", "of the last death; -signal for a signal"),
+    ("incarnation", "i8", "granted by the supervisor, from 1"),
+    ("errors", "i8", "errors logged since the start"),
+    ("name", "S40", "role or group name"),
+    ("agents", "S64", "roles that it hosts, by comma"),
+    ("reserved", ("i8", (1,)), "0"),
+)  # fmt: skip
+
+FEED_ROW = record(
+    "FeedRow", RecordType.FEED_ROW, 192,
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("state", "u1", "state now", BookState),
+    ("rule", "u1", "how diffs chain", BookRule),
+    ("venue", "u2", "market", Venue),
+    ("last_update_id", "i8", "venue's id of the last diff used"),
+    ("messages", "i8", "messages decoded"),
+    ("level_updates", "i8", "levels published"),
+    ("gaps", "i8", "breaks of the chain"),
+    ("resyncs", "i8", "snapshots used after the first"),
+    ("snapshots", "i8", "snapshots used"),
+    ("malformed", "i8", "messages that could not be read"),
+    ("ts_recv_ns", "i8", "our clock of the last message"),
+    ("connects", "i8", "connections opened"),
+    ("latency_ns_min", "i8", "smallest ts_recv - ts_event seen: the venue's clock offset"),
+    ("resync_wanted", "i8", "aggregator: counts its requests for a new snapshot"),
+    ("symbol", "S32", "the venue's own string"),
+    ("reserved", ("i8", (6,)), "0"),
+)  # fmt: skip

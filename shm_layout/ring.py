@@ -1,0 +1,140 @@
+"""Ring handles (cold): the ends of a ring as agents hold them.
+
+A `RingWriter` or `RingReader` is made by the host from a channel and its memory (a segment in
+/dev/shm, or plain arrays in the harness). Kernels take `.words`, `.slots` and `.cursor` into
+their world; cold agents use `append` and `poll`. A reader's memory is read-only.
+
+Restart: a successor of the writer starts at `write_pos` and never lowers `claim_pos`; a
+successor of the reader starts at its cursor, or where its own output says (DESIGN.md law 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shm_layout import ring_hot
+from shm_layout.channels import Channel, RingKind
+from shm_layout.jit import read_only
+from shm_layout.limits import SEGMENT_HEAD_BYTES, WORD_BYTES
+from shm_layout.records import SPEC_OF_TYPE
+
+HEAD_WORDS = SEGMENT_HEAD_BYTES // WORD_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class RingMemory:
+    """A ring's bytes: the head page as words, and the slots."""
+
+    words: np.ndarray[Any, Any]
+    slots: np.ndarray[Any, Any]
+
+    @classmethod
+    def anonymous(cls, channel: Channel) -> RingMemory:
+        """Memory of this process alone: for the harness and for tests."""
+        return cls(np.zeros(HEAD_WORDS, np.int64), np.zeros(channel.slots, channel.record))
+
+
+class RingWriter:
+    """The one writing end."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        memory: RingMemory,
+        gate_cursor: np.ndarray[Any, Any] | None,
+        epoch: int,
+    ) -> None:
+        lossless = channel.kind is RingKind.LOSSLESS
+        assert lossless == (gate_cursor is not None), f"{channel.name}: gating reader's cursor"
+        self.channel = channel
+        self.words = memory.words
+        self.slots = memory.slots
+        self.gate = gate_cursor if gate_cursor is not None else np.zeros(HEAD_WORDS, np.int64)
+        self.epoch = epoch
+
+    @property
+    def pos(self) -> int:
+        return int(self.words[ring_hot.WRITE_POS])
+
+    def free(self) -> int:
+        """Slots that may be filled now; a broadcast ring always has all of them."""
+        if self.channel.kind is RingKind.BROADCAST:
+            return self.channel.slots
+        return int(ring_hot.lossless_free(self.words, self.gate, self.channel.slots))
+
+    def append(self, row: np.ndarray[Any, Any]) -> bool:
+        """Publish one record (a 0-d or 1-element array of any record type of this slot size).
+
+        False: a lossless ring is full; nothing was written.
+        """
+        if self.free() < 1:
+            return False
+        pos = self.pos
+        if self.channel.kind is RingKind.BROADCAST:
+            ring_hot.broadcast_claim(self.words, pos + 1)
+        at = pos & (self.channel.slots - 1)
+        slot = self.slots[at : at + 1].view(row.dtype)
+        slot[0] = row
+        slot["seq"][0] = pos + 1
+        slot["epoch"][0] = self.epoch
+        ring_hot.publish(self.words, pos + 1)
+        return True
+
+
+class RingReader:
+    """One reading end with a cursor of its own."""
+
+    def __init__(self, channel: Channel, memory: RingMemory, cursor: np.ndarray[Any, Any]) -> None:
+        self.channel = channel
+        self.words = read_only(memory.words)
+        self.slots = read_only(memory.slots)
+        self.cursor = cursor
+        self.lost = 0
+
+    @property
+    def pos(self) -> int:
+        return int(self.cursor[ring_hot.READ_POS])
+
+    def pending(self) -> int:
+        """Records published and not yet taken."""
+        return int(ring_hot.written(self.words)) - self.pos
+
+    def skip_to_end(self) -> None:
+        """Begin at what is written next: for a reader that wants no history."""
+        ring_hot.release(self.cursor, int(ring_hot.written(self.words)))
+
+    def poll(self, count_max: int) -> np.ndarray[Any, Any]:
+        """Copies of the next records, oldest first, as an array of the slot's dtype.
+
+        The cursor stays: `release(n)` moves it, before or after the effect as the agent's law
+        says. On a broadcast ring a lapped reader jumps ahead first and adds to `lost`.
+        """
+        pos = self.pos
+        end = min(int(ring_hot.written(self.words)), pos + count_max)
+        if end <= pos:
+            return self.slots[:0].copy()
+        slots = self.channel.slots
+        while True:
+            rows = np.take(self.slots, np.arange(pos, end) & (slots - 1))
+            if self.channel.kind is RingKind.LOSSLESS:
+                return rows
+            if ring_hot.broadcast_intact(self.words, pos, slots):
+                return rows
+            resumed = int(ring_hot.broadcast_resume(self.words, slots))
+            self.lost += resumed - pos
+            pos = resumed
+            ring_hot.release(self.cursor, pos)
+            end = min(int(ring_hot.written(self.words)), pos + count_max)
+
+    def release(self, count: int) -> None:
+        """Move the cursor on by `count` records."""
+        ring_hot.release(self.cursor, self.pos + count)
+
+
+def as_record(row: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A row of a mixed ring, viewed as the record type that its head names (0-d array)."""
+    dtype = SPEC_OF_TYPE[int(row["type"])].dtype
+    return np.frombuffer(row.tobytes(), dtype)[0]  # type: ignore[no-any-return]

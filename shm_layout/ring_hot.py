@@ -1,0 +1,71 @@
+"""Ring kernels: claim, publish, poll, release (`@hot` only).
+
+Positions are int64 counts that never wrap in practice (2**63 at 50 M/s is 5,800 years); slot =
+position & (slots - 1). One writer per ring. `words` is the head page of the ring's segment as
+int64 words, `cursor` the head page of a reader's own cursor segment.
+
+Lossless: the writer never passes its gating reader. Broadcast: it never waits; `claim_pos` goes
+up before slots are overwritten, so that a reader that copied a slot can tell afterwards whether
+the copy was whole.
+"""
+
+from __future__ import annotations
+
+from shm_layout.atomics import acquire_fence, load_acquire, release_fence, store_release
+from shm_layout.jit import hot
+
+# Words of a segment's head page; each on a cache line of its own (64 bytes = 8 words).
+WRITE_POS = 64
+CLAIM_POS = 72
+READ_POS = 80
+SLEEPING = 88
+HEARTBEAT = 96
+
+BROADCAST_MARGIN_DIVISOR = 4
+"""A lapped reader goes on a quarter of the ring behind the writer, not at its heels."""
+
+
+@hot
+def lossless_free(words, gate, slots):
+    """Slots that the writer may fill now; `gate` is the gating reader's cursor head."""
+    return slots - (words[WRITE_POS] - load_acquire(gate, READ_POS))  # PAIR ring.read_pos
+
+
+@hot
+def publish(words, pos):
+    """Make every record before `pos` visible; the slots must be filled."""
+    store_release(words, WRITE_POS, pos)  # PAIR ring.write_pos
+
+
+@hot
+def written(words):
+    """Position behind the last published record."""
+    return load_acquire(words, WRITE_POS)  # PAIR ring.write_pos
+
+
+@hot
+def release(cursor, pos):
+    """Give every slot before `pos` back to the writer (lossless), or just note it."""
+    store_release(cursor, READ_POS, pos)  # PAIR ring.read_pos
+
+
+@hot
+def broadcast_claim(words, pos):
+    """Announce that slots before `pos` are about to be overwritten; then fill, then publish."""
+    if pos > words[CLAIM_POS]:
+        store_release(words, CLAIM_POS, pos)  # PAIR ring.claim_pos
+    release_fence()
+
+
+@hot
+def broadcast_intact(words, pos, slots):
+    """After a copy of the slot at `pos`: was it whole? False = the writer had lapped it."""
+    acquire_fence()
+    return load_acquire(words, CLAIM_POS) - slots <= pos  # PAIR ring.claim_pos
+
+
+@hot
+def broadcast_resume(words, slots):
+    """Where a lapped reader goes on; the caller reports how many it lost."""
+    pos = load_acquire(words, WRITE_POS) - slots + slots // BROADCAST_MARGIN_DIVISOR
+    return max(pos, 0)
