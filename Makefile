@@ -8,10 +8,13 @@ PY := .venv/bin/python
 RUN_READY := .venv/.ready-run
 TEST_READY := .venv/.ready-test
 
-# A checkout that was moved, or whose Python went away, is set up again.
+# Set up again whatever the stamps say: a checkout that was moved, whose Python went away, or for which
+# the command line names a Python.
 ifneq ($(file <.venv/.place),$(CURDIR))
 .PHONY: $(RUN_READY) $(TEST_READY)
-else ifeq ($(wildcard .venv/bin/python),)
+else ifeq ($(realpath .venv/bin/python),)
+.PHONY: $(RUN_READY) $(TEST_READY)
+else ifdef PYTHON
 .PHONY: $(RUN_READY) $(TEST_READY)
 endif
 

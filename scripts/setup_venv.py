@@ -77,9 +77,14 @@ def probe(command: str) -> tuple[str, tuple[int, int], bool] | None:
 
 
 def choose() -> str:
-    """The first interpreter that fits; `PYTHON=` on the command line of make names the only one."""
+    """The first interpreter that fits; `PYTHON=` on the command line of make names the only one.
+
+    The one that .venv has comes first, so that another PATH does not make it anew.
+    """
     asked = os.environ.get("PYTHON")
     names = [asked] if asked else ["python3", "python3.13", "python3.12", "python3.11"]
+    if not asked and text_of(MADE).endswith(f"\n{ROOT}\n"):
+        names.insert(0, str(BIN / "python"))
     found, without_venv = [], []
     for name in names:
         answer = probe(name)
@@ -135,7 +140,7 @@ def create() -> None:
             shutil.rmtree(VENV)
     say("creating .venv with Python {}.{}.{}".format(*sys.version_info[:3]))
     done = subprocess.run(
-        [sys.executable, "-I", "-m", "venv", str(VENV)],
+        [getattr(sys, "_base_executable", sys.executable), "-I", "-m", "venv", str(VENV)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
@@ -183,7 +188,8 @@ def install(kind: str) -> None:
     total = sum(len(re.findall(r"^[A-Za-z0-9]\S*==", p.read_text(), re.MULTILINE)) for p in locks)
     command = [str(BIN / "python"), "-I", "-m", "pip", "install", "--require-hashes", "--no-deps"]
     command += ["--only-binary", ":all:", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar", "off"]
+    # What is imported is compiled to bytecode on first use: 2 s instead of 6 s for everything.
+    command += ["--progress-bar", "off", "--no-compile"]
     for path in locks:
         command += ["-r", str(path)]
     env = dict(os.environ, PIP_USER="0", PIP_ROOT_USER_ACTION="ignore")

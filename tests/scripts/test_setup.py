@@ -13,6 +13,7 @@ from scripts import setup_venv
 def machine(tmp_path, monkeypatch):
     """A PATH that holds only made-up interpreters."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(setup_venv, "MADE", tmp_path / "no-venv-yet")
     monkeypatch.delenv("PYTHON", raising=False)
 
     def add(name, answer, status=0):
@@ -29,6 +30,18 @@ def test_first_python_that_fits_is_chosen(machine):
     machine("python3.13", "3 13 True /opt/some where/python3.13")
     machine("python3.12", "3 12 True /bin/b")
     assert setup_venv.choose() == "/opt/some where/python3.13"
+
+
+def test_python_of_the_venv_comes_first(machine, tmp_path, monkeypatch):
+    machine("python3", "3 13 True /bin/python3")
+    machine("python", "3 11 True /here/.venv/bin/python")
+    monkeypatch.setattr(setup_venv, "BIN", tmp_path)
+    made = tmp_path / "made"
+    made.write_text(f"3.11.7\n{setup_venv.ROOT}\n")
+    monkeypatch.setattr(setup_venv, "MADE", made)
+    assert setup_venv.choose() == "/here/.venv/bin/python"
+    made.write_text("3.11.7\n/moved/from/elsewhere\n")
+    assert setup_venv.choose() == "/bin/python3"
 
 
 def test_python_that_the_user_names_is_the_only_candidate(machine, monkeypatch):
