@@ -65,7 +65,7 @@ layout: $(RUN_READY) ## writes shm_layout/layout.lock from shm_layout/records.py
 	@exec $(PY) -m shm_layout.layout $(ARGS)
 
 lock: ## writes both lock files from pyproject.toml; wants python3.11, 3.12 and 3.13 (ARGS="paths")
-	@exec python3.11 scripts/lock.py $(ARGS)
+	@exec $(or $(PYTHON),python3) scripts/lock.py $(ARGS)
 
 clean: ## removes .venv and every cache; what a desk wrote under var/ stays
 	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build *.egg-info

@@ -12,7 +12,7 @@ choice binds the others. uv would list every hash in one call, but is one more t
 
 Usage: python scripts/lock.py [--check] [PYTHON ...]
   PYTHON   interpreters to resolve with; default python3.11 python3.12 python3.13 as on PATH
-  --check  writes nothing; ends with 1 when a wheel set of the lock files cannot be installed
+  --check  writes nothing; ends with 1 when the lock files cannot be installed as they stand
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -126,6 +127,10 @@ def main() -> int:
     """Resolves, writes both files, and says how many packages each holds."""
     arguments = sys.argv[1:]
     pythons = [a for a in arguments if a != "--check"] or [f"python3.{m}" for m in MINORS]
+    absent = [python for python in pythons if shutil.which(python) is None]
+    if absent:
+        print(f"lock: no {absent[0]} here; name one per version: make lock ARGS='...'")
+        return 2
     if "--check" in arguments:
         check(pythons)
         return 0

@@ -75,7 +75,7 @@ SUITES = (
         "with the compiler on",
         (Step("tests", (*PYTEST, *TESTS_ONLY)),),
         watchdog_s=480,
-        env={"NUMBA_DISABLE_JIT": "0"},
+        env={"NUMBA_DISABLE_JIT": "0", "MEXOMS_SMOKE": "0"},
     ),
     Suite(
         "tests-uncompiled",
