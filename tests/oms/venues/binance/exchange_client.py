@@ -121,7 +121,7 @@ class Client:
         self.server.on_message(conn, data, self.now_ns)
         self.collect()
 
-    def call(self, conn, method, key=None, request_id=1, **params):
+    def call(self, conn, method, key=None, request_id="r1", **params):
         """A WebSocket API request; the reply is the first message with its id."""
         if key:
             params |= {"apiKey": key, "timestamp": self.now_ns // MS}
