@@ -110,6 +110,23 @@ def spec_from_config(config: SimInstrumentConfig) -> SymbolSpec:
     return spec
 
 
+def with_digits(spec: SymbolSpec, px_digits: int, qty_digits: int) -> SymbolSpec:
+    """The same symbol at finer digits (a recording may hold quantities finer than the lot)."""
+    px_unit = 10 ** (px_digits - spec.px_digits)
+    qty_unit = 10 ** (qty_digits - spec.qty_digits)
+    assert px_digits >= spec.px_digits and qty_digits >= spec.qty_digits
+    return replace(
+        spec,
+        px_digits=px_digits,
+        qty_digits=qty_digits,
+        tick=spec.tick * px_unit,
+        mid=spec.mid * px_unit,
+        lot=spec.lot * qty_unit,
+        min_qty=spec.min_qty * qty_unit,
+        max_qty=spec.max_qty * qty_unit,
+    )
+
+
 def assets_of(specs: Sequence[SymbolSpec], more: Sequence[str] = ()) -> tuple[str, ...]:
     """Asset codes in order of first use; the position is the asset's row."""
     found: dict[str, None] = {}

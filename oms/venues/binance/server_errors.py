@@ -95,10 +95,11 @@ def too_many_orders(limit: int, interval: str, retry_after_s: int) -> ApiError:
 
 # Each is called where it is raised: an exception raised twice would keep growing its traceback.
 DUPLICATE_PARAMETER = partial(ApiError, -1101, "Duplicate values for a parameter detected.")
-TIMESTAMP_OUTSIDE = partial(ApiError, -1021, "Timestamp for this request is outside of the recvWindow.")
+TIMESTAMP_OUTSIDE = partial(
+    ApiError, -1021, "Timestamp for this request is outside of the recvWindow."
+)
 TIMESTAMP_AHEAD = partial(
-    ApiError,
-    -1021, "Timestamp for this request was 1000ms ahead of the server's time."
+    ApiError, -1021, "Timestamp for this request was 1000ms ahead of the server's time."
 )
 RECV_WINDOW_TOO_LONG = partial(ApiError, -1131, "recvWindow must be less than 60000.")
 BAD_SIGNATURE = partial(ApiError, -1022, "Signature for this request is not valid.")
@@ -120,7 +121,9 @@ SERVER_BUSY = partial(
 )
 INVALID_QUANTITY = partial(ApiError, -1013, "Invalid quantity.")
 INVALID_PRICE = partial(ApiError, -1013, "Invalid price.")
-INSUFFICIENT_BALANCE = partial(ApiError, -2010, "Account has insufficient balance for requested action.")
+INSUFFICIENT_BALANCE = partial(
+    ApiError, -2010, "Account has insufficient balance for requested action."
+)
 WOULD_TAKE = partial(ApiError, -2010, "Order would immediately match and take.")
 DUPLICATE_ORDER = partial(ApiError, -2010, "Duplicate order sent.")
 UNKNOWN_ORDER = partial(ApiError, -2011, "Unknown order sent.")

@@ -69,6 +69,9 @@ class StreamServer:
     def __contains__(self, conn: int) -> bool:
         return conn in self._clients
 
+    def has_listener(self, name: str) -> bool:
+        return name in self._listeners
+
     def opened(self, conn: int, path: str, query: str) -> bool:
         """Begin a connection; False when its target is not served."""
         names: list[str] = []

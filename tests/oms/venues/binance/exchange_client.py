@@ -95,9 +95,11 @@ class Client:
     def query(self, params, key="kalice", timestamp_ms=None) -> str:
         stamped = params | {"timestamp": timestamp_ms or self.now_ns // MS}
         query = urlencode(stamped)
-        return query + "&signature=" + hmac.new(
-            KEYS[key][1], query.encode(), hashlib.sha256
-        ).hexdigest()
+        return (
+            query
+            + "&signature="
+            + hmac.new(KEYS[key][1], query.encode(), hashlib.sha256).hexdigest()
+        )
 
     def signed(self, method, path, key="kalice", timestamp_ms=None, **params):
         query = self.query(params, key, timestamp_ms)

@@ -50,9 +50,7 @@ def test_order_rests_fills_and_is_found_everywhere(client):
         "commissionAsset": "BTC",
         "tradeId": 1,
     }
-    _, found = client.signed(
-        "GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="s1"
-    )
+    _, found = client.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="s1")
     assert found["status"] == "PARTIALLY_FILLED"
     assert found["cummulativeQuoteQty"] == "3000.02500000"
     assert client.signed("GET", "/api/v3/openOrders")[1] == [found]
@@ -275,7 +273,9 @@ def test_my_trades_by_id_order_and_time(client):
         client.order("BUY", "60000", "0.1", key="kbob")
 
     def ids(**params):
-        return [t["id"] for t in client.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT", **params)[1]]
+        return [
+            t["id"] for t in client.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT", **params)[1]
+        ]
 
     assert ids() == [1, 2, 3, 4, 5]
     assert ids(limit=2) == [4, 5]
@@ -285,5 +285,7 @@ def test_my_trades_by_id_order_and_time(client):
     assert ids(orderId=2) == []
     both = client.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT", fromId=1, startTime=1)
     assert both[1]["code"] == -1128
-    two_days = client.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT", startTime=1, endTime=2 * 86_400_000)
+    two_days = client.signed(
+        "GET", "/api/v3/myTrades", symbol="BTCUSDT", startTime=1, endTime=2 * 86_400_000
+    )
     assert two_days[1]["code"] == -1127

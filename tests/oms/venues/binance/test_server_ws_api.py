@@ -46,7 +46,9 @@ def test_ws_api_order_life_with_events(client):
     client.order("SELL", "59000", "0.04", key="kbob", timeInForce="IOC")
     status = client.call(3, "order.status", "kalice", symbol="BTCUSDT", origClientOrderId="c1")
     assert status["result"]["executedQty"] == "0.04000000"
-    gone = client.call(3, "order.cancel", "kalice", symbol="BTCUSDT", orderId=order_id, newClientOrderId="x1")
+    gone = client.call(
+        3, "order.cancel", "kalice", symbol="BTCUSDT", orderId=order_id, newClientOrderId="x1"
+    )
     assert gone["result"]["status"] == "CANCELED" and gone["result"]["clientOrderId"] == "x1"
     events = client.events(3)
     reports = [e for e in events if e["e"] == "executionReport"]
