@@ -1,4 +1,4 @@
-"""A user's own strategies: `package.module:Class` in a desk's config, loaded before agents are made.
+"""Strategies of the user: `package.module:Class` in a config, loaded before agents are made.
 
 Importing somebody's file is input and output, so it happens here and not in `oms/`; the class
 then stands in `oms.strategies.registry.PLUGINS` under its full name.
