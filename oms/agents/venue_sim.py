@@ -52,6 +52,7 @@ class SimChance:
 
 
 def sim_of(config: DeskConfig, exchange: str) -> SimConfig:
+    """The config of one simulated exchange, or ConfigError."""
     for sim in config.sims:
         if sim.exchange == exchange:
             return sim

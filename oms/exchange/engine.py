@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from oms.exchange import book_hot as books
 from oms.exchange import engine_hot as kernel
 from oms.exchange import layout_hot as lay
 from shm_layout.money import INT64_MAX
@@ -83,7 +84,7 @@ class Engine:
         self.counters[lay.C_CHECK_FUNDS] = int(check_funds)
         for row, symbol in enumerate(symbols):
             self._add_symbol(row, symbol)
-        self.world = kernel.WORLD.make(
+        self.world = books.WORLD.make(
             counters=self.counters,
             symbols=self.symbols,
             accounts=self.accounts,
@@ -100,7 +101,9 @@ class Engine:
         )
 
     def _add_symbol(self, row: int, symbol: EngineSymbol) -> None:
-        assert symbol.lot > 0 and 0 <= symbol.base < ASSETS_MAX and 0 <= symbol.quote < ASSETS_MAX
+        assert symbol.lot > 0
+        assert 0 <= symbol.base < ASSETS_MAX
+        assert 0 <= symbol.quote < ASSETS_MAX
         assert symbol.base != symbol.quote
         assert symbol.base_digits >= symbol.qty_digits, "a lot must be whole money of the base"
         shift = symbol.quote_digits - symbol.px_digits - symbol.qty_digits
@@ -114,11 +117,13 @@ class Engine:
 
     def deposit(self, account: int, asset: int, amount: int) -> None:
         """Add to an account's free balance (scale of the asset); it comes from outside."""
-        assert amount >= 0 and int(self.free[account, asset]) + amount <= INT64_MAX
+        assert amount >= 0
+        assert int(self.free[account, asset]) + amount <= INT64_MAX
         self.free[account, asset] += amount
 
     def set_fees(self, account: int, maker_fee_e6: int, taker_fee_e6: int) -> None:
-        assert 0 <= maker_fee_e6 < lay.FEE_UNIT and 0 <= taker_fee_e6 < lay.FEE_UNIT
+        assert 0 <= maker_fee_e6 < lay.FEE_UNIT
+        assert 0 <= taker_fee_e6 < lay.FEE_UNIT
         self.accounts[account] = (maker_fee_e6, taker_fee_e6)
 
     def push_new(
@@ -134,7 +139,8 @@ class Engine:
         tag: int,
     ) -> None:
         """Queue a new order; units as in `layout_hot.COMMAND`."""
-        assert 0 <= symbol < len(self.symbols) and 0 <= account < len(self.accounts)
+        assert 0 <= symbol < len(self.symbols)
+        assert 0 <= account < len(self.accounts)
         self._push((lay.CMD_NEW, symbol, account, side, kind, tif, px, qty, quote_qty, 0, 0, tag))
 
     def push_cancel(self, symbol: int, account: int, slot: int, order_id: int, tag: int) -> None:

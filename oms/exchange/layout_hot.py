@@ -151,5 +151,8 @@ EVENT = np.dtype(
     ]
 )
 
-assert ORDER.itemsize == 64 and LEVEL.itemsize == 32 and SYMBOL.itemsize == 64
-assert COMMAND.itemsize == 72 and EVENT.itemsize == 128
+assert ORDER.itemsize == 64
+assert LEVEL.itemsize == 32
+assert SYMBOL.itemsize == 64
+assert COMMAND.itemsize == 72
+assert EVENT.itemsize == 128

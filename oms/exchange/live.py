@@ -42,6 +42,7 @@ NEVER = (1 << 63) - 1
 
 
 def engine_symbol(spec: SymbolSpec, assets: tuple[str, ...]) -> EngineSymbol:
+    """A symbol in the engine's terms."""
     return EngineSymbol(
         assets.index(spec.base),
         assets.index(spec.quote),
@@ -83,8 +84,7 @@ class LiveMarket:
         self._tickers = [Ticker(k, 0, 0, 0, 0, 0) for k in range(len(self.specs))]
         self._asked: OrderRequest | None = None
         self._cancel_id = ""
-        self._refused = lay.REASON_NONE
-        self._placed: Order | None = None
+        self._outcome: Order | int = lay.REASON_NONE
         self._flows: list[Flow] = []
         if flow is not None:
             for account in range(accounts, accounts + HOUSE_ACCOUNTS):
@@ -97,7 +97,8 @@ class LiveMarket:
     # Orders
 
     def submit(self, request: OrderRequest, now_ns: int) -> Order | int:
-        self._asked, self._placed, self._refused = request, None, lay.REASON_NONE
+        self._asked = request
+        self._outcome = lay.REASON_NONE
         self.engine.push_new(
             request.symbol,
             request.account,
@@ -111,7 +112,7 @@ class LiveMarket:
         )
         self.settle(now_ns)
         self._asked = None
-        return self._placed if self._placed is not None else self._refused
+        return self._outcome
 
     def cancel(self, order_id: int, cancel_id: str, now_ns: int) -> bool:
         order = self.log.any_by_id(order_id)
@@ -170,14 +171,14 @@ class LiveMarket:
         """An event about a desk order, trades apart."""
         kind, order_id = event[0], event[4]
         if kind == lay.EV_REJECTED:
-            self._refused = event[19]
+            self._outcome = event[19]
             return
         if kind == lay.EV_ACCEPTED:
             assert self._asked is not None
-            order = Order(order_id, self._asked, now_ns, now_ns, slot=event[16], qty=event[6])
-            order.worked = order.slot >= 0
-            self._placed = order
-            self.log.add(order)
+            placed = Order(order_id, self._asked, now_ns, now_ns, slot=event[16], qty=event[6])
+            placed.worked = placed.slot >= 0
+            self._outcome = placed
+            self.log.add(placed)
             return
         order = self.log.any_by_id(order_id)
         assert order is not None, f"engine event {kind} for unknown order {order_id}"

@@ -114,7 +114,8 @@ def with_digits(spec: SymbolSpec, px_digits: int, qty_digits: int) -> SymbolSpec
     """The same symbol at finer digits (a recording may hold quantities finer than the lot)."""
     px_unit = 10 ** (px_digits - spec.px_digits)
     qty_unit = 10 ** (qty_digits - spec.qty_digits)
-    assert px_digits >= spec.px_digits and qty_digits >= spec.qty_digits
+    assert px_digits >= spec.px_digits
+    assert qty_digits >= spec.qty_digits
     return replace(
         spec,
         px_digits=px_digits,

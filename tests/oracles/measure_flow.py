@@ -35,7 +35,9 @@ def recorded_tape(paths: list[Path]) -> Tape:
     waiting: list[dict[str, Any]] | None = []
     diffs = 0
     for path in paths:
-        for line in gzip.open(path, "rt"):
+        with gzip.open(path, "rt") as file:
+            text_lines = file.readlines()
+        for line in text_lines:
             received, _, text = line.partition(" ")
             message = json.loads(text)
             if "lastUpdateId" in message:

@@ -31,10 +31,10 @@ class Keyring:
 
     def find(self, api_key: str | None) -> tuple[int, bytes]:
         if api_key is None or not _KEY_FORM(api_key):
-            raise err.BAD_KEY_FORMAT()
+            raise err.ApiError(*err.BAD_KEY_FORMAT)
         found = self.keys.get(api_key)
         if found is None:
-            raise err.BAD_KEY()
+            raise err.ApiError(*err.BAD_KEY)
         return found
 
 
@@ -54,9 +54,10 @@ def ws_payload(params: Mapping[str, str]) -> bytes:
 
 
 def check_signature(secret: bytes, payload: bytes, given: str) -> None:
+    """BAD_SIGNATURE unless `given` is the HMAC-SHA256 of `payload`, in hex."""
     expected = hmac.new(secret, payload, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected.encode(), given.lower().encode("utf-8")):
-        raise err.BAD_SIGNATURE()
+        raise err.ApiError(*err.BAD_SIGNATURE)
 
 
 def check_time(params: Params, now_ns: int) -> None:
@@ -69,12 +70,12 @@ def check_time(params: Params, now_ns: int) -> None:
         window_us = params.decimal("recvWindow") // 10**5
         window_ms = window_us // 1000
         if window_us > RECV_WINDOW_MAX_MS * 1000:
-            raise err.RECV_WINDOW_TOO_LONG()
+            raise err.ApiError(*err.RECV_WINDOW_TOO_LONG)
     now_ms = now_ns // 1_000_000
     if timestamp >= now_ms + AHEAD_MAX_MS:
-        raise err.TIMESTAMP_AHEAD()
+        raise err.ApiError(*err.TIMESTAMP_AHEAD)
     if now_ms - timestamp > window_ms:
-        raise err.TIMESTAMP_OUTSIDE()
+        raise err.ApiError(*err.TIMESTAMP_OUTSIDE)
 
 
 def rest_account(
@@ -86,7 +87,7 @@ def rest_account(
     signature = params.text("signature")
     check_time(params, now_ns)
     if not query.isascii() or not body.isascii():
-        raise err.BAD_SIGNATURE()
+        raise err.ApiError(*err.BAD_SIGNATURE)
     check_signature(secret, rest_payload(query, body), signature)
     return account
 

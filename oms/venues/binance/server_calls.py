@@ -46,7 +46,7 @@ class Desk:
     def symbol(self, params: Params, name: str = "symbol") -> int:
         row = self.rows.get(params.legal(name, SYMBOL_RANGE))
         if row is None:
-            raise err.BAD_SYMBOL()
+            raise err.ApiError(*err.BAD_SYMBOL)
         return row
 
 
@@ -103,19 +103,22 @@ def _my_trades_weight(params: Params) -> int:
 
 
 def ping(desk: Desk, call: Call) -> Any:
+    """GET ping."""
     del desk, call
     return {}
 
 
 def server_time(desk: Desk, call: Call) -> Any:
+    """GET time."""
     del desk
     return {"serverTime": ms(call.now_ns)}
 
 
 def exchange_info(desk: Desk, call: Call) -> Any:
+    """Symbols, filters and limits."""
     params = call.params
     if params.has("symbol") and params.has("symbols"):
-        raise err.BAD_COMBINATION()
+        raise err.ApiError(*err.BAD_COMBINATION)
     rows = list(range(len(desk.market.specs)))
     if params.has("symbol"):
         rows = [desk.symbol(params)]
@@ -127,13 +130,14 @@ def exchange_info(desk: Desk, call: Call) -> Any:
 
 def _rows_of(desk: Desk, names: list[str]) -> list[int]:
     if len(set(names)) != len(names):
-        raise err.DUPLICATE_SYMBOLS()
+        raise err.ApiError(*err.DUPLICATE_SYMBOLS)
     if not names or any(name not in desk.rows for name in names):
-        raise err.BAD_SYMBOL()
+        raise err.ApiError(*err.BAD_SYMBOL)
     return [desk.rows[name] for name in names]
 
 
 def depth(desk: Desk, call: Call) -> Any:
+    """A snapshot of the book."""
     symbol = desk.symbol(call.params)
     limit = call.params.limited("limit", DEPTH_DEFAULT, DEPTH_MAX)
     book = desk.market.book(symbol, limit)
@@ -143,6 +147,7 @@ def depth(desk: Desk, call: Call) -> Any:
 
 
 def trades(desk: Desk, call: Call) -> Any:
+    """Recent public trades, oldest first."""
     symbol = desk.symbol(call.params)
     limit = call.params.limited("limit", TRADES_DEFAULT, TRADES_MAX)
     recent = list(desk.market.trades(symbol))[-limit:]
@@ -150,9 +155,10 @@ def trades(desk: Desk, call: Call) -> Any:
 
 
 def book_ticker(desk: Desk, call: Call) -> Any:
+    """Best prices of one symbol, or of several."""
     params = call.params
     if params.has("symbol") and params.has("symbols"):
-        raise err.BAD_COMBINATION()
+        raise err.ApiError(*err.BAD_COMBINATION)
     if params.has("symbol"):
         return desk.shapes.book_ticker(desk.market.ticker(desk.symbol(params)))
     rows = list(range(len(desk.market.specs)))
@@ -165,6 +171,7 @@ def book_ticker(desk: Desk, call: Call) -> Any:
 
 
 def account_info(desk: Desk, call: Call) -> Any:
+    """Balances and commission rates."""
     account = call.account
     updated_ns = 0
     for symbol in range(len(desk.market.specs)):
@@ -180,10 +187,11 @@ def account_info(desk: Desk, call: Call) -> Any:
 
 
 def order_counts(desk: Desk, call: Call) -> Any:
+    """The account's order counts and their limits."""
     return desk.limits.order_counts(call.account, call.now_ns)
 
 
-def find_order(desk: Desk, call: Call, symbol: int, unknown: Callable[[], err.ApiError]) -> Order:
+def find_order(desk: Desk, call: Call, symbol: int, unknown: tuple[int, str]) -> Order:
     """The order that `orderId` or `origClientOrderId` names; both must agree where both are."""
     params = call.params
     if not params.has("orderId") and not params.has("origClientOrderId"):
@@ -198,16 +206,18 @@ def find_order(desk: Desk, call: Call, symbol: int, unknown: Callable[[], err.Ap
         client_id = params.client_id("origClientOrderId")
         order = desk.market.log.by_client(call.account, symbol, client_id)
     if order is None or order.request.symbol != symbol:
-        raise unknown()
+        raise err.ApiError(*unknown)
     return order
 
 
 def order_status(desk: Desk, call: Call) -> Any:
+    """One order."""
     symbol = desk.symbol(call.params)
     return desk.shapes.order(find_order(desk, call, symbol, err.NO_SUCH_ORDER))
 
 
 def open_orders(desk: Desk, call: Call) -> Any:
+    """Open orders of one symbol, or of all."""
     symbol = desk.symbol(call.params) if call.params.has("symbol") else None
     found = desk.market.log.open_orders(call.account, symbol)
     return [desk.shapes.order(order) for order in found]
@@ -219,9 +229,9 @@ def _between(params: Params) -> tuple[int, int]:
     end = params.integer("endTime", 1 << 62)
     if params.has("startTime") and params.has("endTime"):
         if end < start:
-            raise err.BAD_COMBINATION()
+            raise err.ApiError(*err.BAD_COMBINATION)
         if end - start > DAY_MS:
-            raise err.LOOKUP_TOO_LONG()
+            raise err.ApiError(*err.LOOKUP_TOO_LONG)
     return start, end
 
 
@@ -248,7 +258,7 @@ def my_trades(desk: Desk, call: Call) -> Any:
     symbol = desk.symbol(params)
     limit = params.limited("limit", TRADES_DEFAULT, TRADES_MAX)
     if params.has("fromId") and (params.has("startTime") or params.has("endTime")):
-        raise err.BAD_COMBINATION()
+        raise err.ApiError(*err.BAD_COMBINATION)
     start, end = _between(params)
     first = params.integer("fromId", 0)
     order_id = params.integer("orderId", 0)

@@ -38,7 +38,7 @@ _NOT_OFFERED = {
 }
 _RESPONSES = ("ACK", "RESULT", "FULL")
 _RESTRICTIONS = {"ONLY_NEW": False, "ONLY_PARTIALLY_FILLED": True}
-_REFUSALS = {
+_REFUSALS: dict[int, err.Refused] = {
     lay.REASON_NO_FUNDS: err.INSUFFICIENT_BALANCE,
     lay.REASON_WOULD_TAKE: err.WOULD_TAKE,
     lay.REASON_OVERFLOW: err.INVALID_QUANTITY,
@@ -96,7 +96,7 @@ def _amounts(params: Params, kind: int) -> tuple[int, int, int, int]:
     if kind == lay.TYPE_LIMIT:
         text = params.text("timeInForce")
         if text not in _TIMES:
-            raise err.BAD_TIME_IN_FORCE()
+            raise err.ApiError(*err.BAD_TIME_IN_FORCE)
         tif = _TIMES[text]
     elif params.has("timeInForce"):
         raise err.not_required("timeInForce")
@@ -135,9 +135,9 @@ def read_order(desk: Desk, call: Call) -> tuple[OrderRequest, str]:
     symbol = desk.symbol(params)
     side_text, type_text = params.text("side"), params.text("type")
     if side_text not in _SIDES:
-        raise err.BAD_SIDE()
+        raise err.ApiError(*err.BAD_SIDE)
     if type_text not in _TYPES and type_text not in _NOT_OFFERED:
-        raise err.BAD_TYPE()
+        raise err.ApiError(*err.BAD_TYPE)
     _refuse_extras(params, type_text)
     kind = _TYPES[type_text]
     default = "ACK" if kind == lay.TYPE_POST_ONLY else "FULL"
@@ -149,9 +149,9 @@ def read_order(desk: Desk, call: Call) -> tuple[OrderRequest, str]:
         client_id = params.client_id("newClientOrderId")
     tif, px8, qty8, quote8 = _amounts(params, kind)
     if not qty8 and not quote8:
-        raise err.INVALID_QUANTITY()
+        raise err.ApiError(*err.INVALID_QUANTITY)
     if kind != lay.TYPE_MARKET and not px8:
-        raise err.INVALID_PRICE()
+        raise err.ApiError(*err.INVALID_PRICE)
     px, qty = _filtered(desk, symbol, px8, qty8, quote8)
     request = OrderRequest(
         symbol, call.account, _SIDES[side_text], kind, tif, px, qty, quote8,
@@ -161,15 +161,16 @@ def read_order(desk: Desk, call: Call) -> tuple[OrderRequest, str]:
 
 
 def place(desk: Desk, call: Call) -> Any:
+    """A new order."""
     request, response_type = read_order(desk, call)
     log = desk.market.log
     open_now = {o.request.client_id for o in log.open_orders(request.account, request.symbol)}
     desk.limits.charge_order(call.account, call.now_ns)
     if request.client_id in open_now:
-        raise err.DUPLICATE_ORDER()
+        raise err.ApiError(*err.DUPLICATE_ORDER)
     placed = desk.market.submit(request, call.now_ns)
     if not isinstance(placed, Order):
-        raise _REFUSALS[placed]()
+        raise err.ApiError(*_REFUSALS[placed])
     if desk.lose_reply():
         desk.muted.add(placed.order_id)
         raise LostReplyError
@@ -188,6 +189,7 @@ def check_order(desk: Desk, call: Call) -> Any:
 
 
 def cancel(desk: Desk, call: Call) -> Any:
+    """Cancel one order."""
     params = call.params
     symbol = desk.symbol(params)
     cancel_id = params.client_id("newClientOrderId") if params.has("newClientOrderId") else ""
@@ -203,15 +205,16 @@ def cancel(desk: Desk, call: Call) -> Any:
             raise err.ApiError(-2011, "Order was not canceled due to cancel restrictions.")
     cancel_id = cancel_id or desk.new_id()
     if not desk.market.cancel(order.order_id, cancel_id, call.now_ns):
-        raise err.UNKNOWN_ORDER()
+        raise err.ApiError(*err.UNKNOWN_ORDER)
     return desk.shapes.canceled(order, cancel_id, call.now_ns)
 
 
 def cancel_all(desk: Desk, call: Call) -> Any:
+    """Cancel every open order of a symbol."""
     symbol = desk.symbol(call.params)
     found = desk.market.log.open_orders(call.account, symbol)
     if not found:
-        raise err.UNKNOWN_ORDER()
+        raise err.ApiError(*err.UNKNOWN_ORDER)
     out = []
     for order in found:
         cancel_id = desk.new_id()

@@ -53,7 +53,7 @@ def form_params(query: str, body: str) -> dict[str, str]:
     for raw in (body, query):
         pairs = split_form(raw)
         if len({name for name, _ in pairs}) != len(pairs):
-            raise err.DUPLICATE_PARAMETER()
+            raise err.ApiError(*err.DUPLICATE_PARAMETER)
         merged.update(pairs)
     return merged
 

@@ -41,14 +41,17 @@ TIMES_IN_FORCE = {lay.TIF_GTC: "GTC", lay.TIF_IOC: "IOC", lay.TIF_FOK: "FOK"}
 
 
 def ms(time_ns: int) -> int:
+    """Milliseconds of a time."""
     return time_ns // 1_000_000
 
 
 def money(value: int) -> str:
+    """An amount as text with 8 decimals."""
     return format_decimal(value, MONEY_DIGITS)
 
 
 def status_text(order: Order) -> str:
+    """The venue's word for an order's state."""
     if order.state == OrderState.OPEN:
         return "PARTIALLY_FILLED" if order.cum_qty else "NEW"
     return order.state.name

@@ -226,4 +226,4 @@ def _refusal(code: int, text: str, number: Any) -> bytes:
     return orjson.dumps({"error": {"code": code, "msg": text}, "id": number})
 
 
-assert lay.SIDE_BUY == 0 and lay.SIDE_SELL == 1, "a diff lists bids, then asks"
+assert (lay.SIDE_BUY, lay.SIDE_SELL) == (0, 1), "a diff lists bids, then asks"

@@ -129,14 +129,14 @@ class WsApiServer:
         try:
             message = orjson.loads(data)
         except orjson.JSONDecodeError:
-            raise err.INVALID_JSON() from None
+            raise err.ApiError(*err.INVALID_JSON) from None
         if not isinstance(message, dict) or not message.keys() <= _FIELDS:
-            raise err.INVALID_JSON()
+            raise err.ApiError(*err.INVALID_JSON)
         if not _is_id(message.get("id")):
             raise err.illegal_characters("id", "^[a-zA-Z0-9-_]{1,36}$")
         method, params = message.get("method"), message.get("params", {})
         if not isinstance(method, str) or not isinstance(params, dict):
-            raise err.INVALID_JSON()
+            raise err.ApiError(*err.INVALID_JSON)
         texts = {name: json_text(value) for name, value in params.items()}
         shows = session.shows_limits
         if "returnRateLimits" in texts:
@@ -178,7 +178,7 @@ class WsApiServer:
             account = ws_account(self._keyring, params, now_ns)
             params.allow(SIGNED_NAMES | {"returnRateLimits"})
             if account in session.subscriptions.values():
-                raise err.SUBSCRIPTION_ACTIVE()
+                raise err.ApiError(*err.SUBSCRIPTION_ACTIVE)
             if session.next_subscription >= SUBSCRIPTIONS_MAX:
                 raise err.ApiError(-2042, "Maximum subscription ID reached for this connection.")
             number = session.next_subscription
@@ -190,10 +190,10 @@ class WsApiServer:
             if not params.has("subscriptionId"):
                 session.subscriptions.clear()
             elif session.subscriptions.pop(params.integer("subscriptionId"), None) is None:
-                raise err.SUBSCRIPTION_INACTIVE()
+                raise err.ApiError(*err.SUBSCRIPTION_INACTIVE)
             return {}
         if request.method in _LOGON_ONLY:
-            raise err.NOT_SUPPORTED()
+            raise err.ApiError(*err.NOT_SUPPORTED)
         raise err.ApiError(-1000, f"Unknown method '{request.method}'.", err.NOT_FOUND)
 
     def events(self, reports: list[Report], now_ns: int) -> list[tuple[int, bytes]]:

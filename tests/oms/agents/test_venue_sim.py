@@ -167,7 +167,8 @@ def run_live(seconds):
 
 def test_venue_sim_serves_a_book_that_equals_its_tickers():
     client = run_live(6)
-    assert client.compared > 40 and client.wrong == 0
+    assert client.compared > 40
+    assert client.wrong == 0
 
 
 def test_venue_sim_same_seed_same_bytes():
@@ -183,7 +184,8 @@ def test_venue_sim_drops_replies_now_and_then_by_seed():
     answered = set(client.replies) - {0}
     told = {int(e["c"][1:]) for e in client.events if e["e"] == "executionReport"}
     lost = agent.chance.lost_replies
-    assert 4 <= lost <= 25 and len(answered) == 60 - lost
+    assert 4 <= lost <= 25
+    assert len(answered) == 60 - lost
     assert told == answered, "a lost order is not told by a NEW event either"
     assert len(agent.market.log.open_orders(0, None)) == 60
 
@@ -219,13 +221,14 @@ def test_venue_sim_unusable_config_is_one_sentence():
     with pytest.raises(ConfigError, match="has no simulated exchange 'binance'"):
         VenueSimAgent(desk_config(), "binance")
     bad = BTC.__class__("BTCUSDT", "BTC", "USDT", "0.01", "x", "1", "1", "5", "60000")
-    with pytest.raises(ConfigError, match="sims.instruments BTCUSDT"):
+    with pytest.raises(ConfigError, match=r"sims\.instruments BTCUSDT"):
         VenueSimAgent(sim_desk(instruments=(bad,)), "binance")
 
 
 def test_address_of_peer_drops_the_port():
     assert address_of("127.0.0.1:5000") == "127.0.0.1"
-    assert address_of("client") == "client" and address_of("") == ""
+    assert address_of("client") == "client"
+    assert address_of("") == ""
 
 
 def envelope(stream, data):
@@ -233,14 +236,85 @@ def envelope(stream, data):
 
 
 SMALL = [
-    (0, envelope("depth@100ms", {"e": "depthUpdate", "E": 1, "s": "BTCUSDT", "U": 1, "u": 5, "b": [], "a": []})),
-    (10, envelope("bookTicker", {"u": 5, "s": "BTCUSDT", "b": "100.00", "B": "1.00000000", "a": "100.01", "A": "2.00000000"})),
-    (300_000_000, b'{"lastUpdateId":5,"bids":[["100.00","1.00000000"]],"asks":[["100.01","2.00000000"]]}'),
-    (400_000_000, envelope("trade", {"e": "trade", "E": 1, "s": "BTCUSDT", "t": 9, "p": "100.00", "q": "1.00000000", "T": 1, "m": True, "M": True})),
-    (500_000_000, envelope("depth@100ms", {"e": "depthUpdate", "E": 2, "s": "BTCUSDT", "U": 6, "u": 6, "b": [], "a": [["100.01", "1.00000000"]]})),
-    (500_000_001, envelope("bookTicker", {"u": 6, "s": "BTCUSDT", "b": "100.00", "B": "1.00000000", "a": "100.01", "A": "1.00000000"})),
-    (600_000_000, envelope("depth@100ms", {"e": "depthUpdate", "E": 3, "s": "BTCUSDT", "U": 7, "u": 7, "b": [], "a": []})),
-]  # fmt: skip
+    (
+        0,
+        envelope(
+            "depth@100ms",
+            {"e": "depthUpdate", "E": 1, "s": "BTCUSDT", "U": 1, "u": 5, "b": [], "a": []},
+        ),
+    ),
+    (
+        10,
+        envelope(
+            "bookTicker",
+            {
+                "u": 5,
+                "s": "BTCUSDT",
+                "b": "100.00",
+                "B": "1.00000000",
+                "a": "100.01",
+                "A": "2.00000000",
+            },
+        ),
+    ),
+    (
+        300_000_000,
+        b'{"lastUpdateId":5,"bids":[["100.00","1.00000000"]],"asks":[["100.01","2.00000000"]]}',
+    ),
+    (
+        400_000_000,
+        envelope(
+            "trade",
+            {
+                "e": "trade",
+                "E": 1,
+                "s": "BTCUSDT",
+                "t": 9,
+                "p": "100.00",
+                "q": "1.00000000",
+                "T": 1,
+                "m": True,
+                "M": True,
+            },
+        ),
+    ),
+    (
+        500_000_000,
+        envelope(
+            "depth@100ms",
+            {
+                "e": "depthUpdate",
+                "E": 2,
+                "s": "BTCUSDT",
+                "U": 6,
+                "u": 6,
+                "b": [],
+                "a": [["100.01", "1.00000000"]],
+            },
+        ),
+    ),
+    (
+        500_000_001,
+        envelope(
+            "bookTicker",
+            {
+                "u": 6,
+                "s": "BTCUSDT",
+                "b": "100.00",
+                "B": "1.00000000",
+                "a": "100.01",
+                "A": "1.00000000",
+            },
+        ),
+    ),
+    (
+        600_000_000,
+        envelope(
+            "depth@100ms",
+            {"e": "depthUpdate", "E": 3, "s": "BTCUSDT", "U": 7, "u": 7, "b": [], "a": []},
+        ),
+    ),
+]
 
 
 def replay(lines, start_ns=START_NS, streams=ALL):
@@ -253,9 +327,11 @@ def replay(lines, start_ns=START_NS, streams=ALL):
 def test_venue_replay_holds_the_depth_request_until_the_snapshot():
     harness, agent, client = replay(SMALL)
     harness.run_until(START_NS + SECOND // 4)
-    assert client.book is None and agent.messages == 2
+    assert client.book is None
+    assert agent.messages == 2
     harness.run_until(START_NS + SECOND)
-    assert agent.finished and agent.messages == len(SMALL)
+    assert agent.finished
+    assert agent.messages == len(SMALL)
     assert client.book == [{100.0: "1.00000000"}, {100.01: "1.00000000"}]
     assert (client.compared, client.wrong) == (2, 1), "the diff comes before its ticker"
 
@@ -270,7 +346,8 @@ def test_venue_replay_begins_when_all_streams_are_heard():
 def test_venue_replay_empty_recording_is_finished_at_once():
     harness, agent, _ = replay([])
     harness.run_until(START_NS + SECOND)
-    assert agent.finished and agent.messages == 0
+    assert agent.finished
+    assert agent.messages == 0
 
 
 def test_venue_replay_finer_prices_than_the_instrument_are_refused():

@@ -107,7 +107,8 @@ def test_flow_money_is_neither_made_nor_lost_and_book_is_rebuilt_from_changes():
             levels[event.side][event.px] = event.qty
         elif isinstance(event, Ticker):
             best = max((px for px, qty in levels[0].items() if qty), default=0)
-            assert event.bid_px == best and levels[0].get(best, 0) == event.bid_qty
+            assert event.bid_px == best
+            assert levels[0].get(best, 0) == event.bid_qty
     assert market.engine.totals() == before
 
 
@@ -118,4 +119,5 @@ def test_flow_of_a_cheap_coin_with_coarse_ticks_runs():
 
 def test_flow_without_events_is_silent():
     market = make_market(1, events_per_s=0)
-    assert market.advance(START_NS, 10) == 0 and market.take_public() == []
+    assert market.advance(START_NS, 10) == 0
+    assert market.take_public() == []

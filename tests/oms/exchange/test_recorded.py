@@ -43,8 +43,9 @@ def test_recorded_taker_walks_levels_and_remembers_what_it_took():
     assert (order.state, order.cum_qty) == (OrderState.FILLED, 150000)
     fills = market.log.fills(0, 0)
     assert [(f.px, f.qty, f.maker) for f in fills] == [
-        (6000100, 100000, False), (6000200, 50000, False),
-    ]  # fmt: skip
+        (6000100, 100000, False),
+        (6000200, 50000, False),
+    ]
     again = market.submit(request(BUY, 6000100, 10, tif=lay.TIF_IOC), NOW)
     assert (again.state, again.cum_qty) == (OrderState.EXPIRED, 0)
     market.on_levels(0, 101, [], [(6000100, 100000)])
@@ -68,7 +69,8 @@ def test_recorded_market_and_fok_orders():
     bought = market.submit(
         request(BUY, kind=lay.TYPE_MARKET, tif=lay.TIF_IOC, quote=9_000_150_000_000), NOW
     )
-    assert bought.cum_qty == 149999 and bought.cum_quote <= 9_000_150_000_000
+    assert bought.cum_qty == 149999
+    assert bought.cum_quote <= 9_000_150_000_000
     fok = market.submit(request(SELL, 5999800, 600001, tif=lay.TIF_FOK), NOW)
     assert (fok.state, fok.cum_qty) == (OrderState.EXPIRED, 0)
     fok = market.submit(request(SELL, 5999800, 600000, tif=lay.TIF_FOK), NOW)
@@ -124,7 +126,8 @@ def test_recorded_refusals_and_cancels():
     assert market.submit(request(BUY, 5000000, 9000_00000), NOW) == lay.REASON_NO_FUNDS
     order = market.submit(request(BUY, 5999900, 100), NOW)
     assert market.balances(0)[1] == (100_000_000_000_000 - 5_999_900_000, 5_999_900_000)
-    assert market.cancel(order.order_id, "x", NOW) and not market.cancel(order.order_id, "y", NOW)
+    assert market.cancel(order.order_id, "x", NOW)
+    assert not market.cancel(order.order_id, "y", NOW)
     assert market.balances(0)[1] == (100_000_000_000_000, 0)
     assert not market.cancel(999, "x", NOW)
 
@@ -140,7 +143,8 @@ def test_recorded_diffs_before_the_snapshot_are_applied_beyond_it():
     assert book.bids == [(6000000, 100000), (5999800, 300000)]
     assert book.asks == [(6000100, 5), (6000200, 200000)]
     market.on_levels(0, 101, [(1, 1)], [])
-    assert market.book(0, 5).update_id == 101 and len(market.book(0, 5).bids) == 2
+    assert market.book(0, 5).update_id == 101
+    assert len(market.book(0, 5).bids) == 2
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

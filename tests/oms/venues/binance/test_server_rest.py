@@ -12,6 +12,9 @@ from oms.venues.binance.server_limits import LimitRules
 from tests.oms.venues.binance.exchange_client import KEYS, MS, START_NS, Client
 
 
+DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
+
+
 @pytest.fixture
 def client():
     return Client()
@@ -25,7 +28,8 @@ def test_public_endpoints_answer(client):
     assert client.get("/api/v3/ping") == (200, {})
     assert client.get("/api/v3/time") == (200, {"serverTime": START_NS // MS})
     status, info = client.get("/api/v3/exchangeInfo", symbol="BTCUSDT")
-    assert status == 200 and [s["symbol"] for s in info["symbols"]] == ["BTCUSDT"]
+    assert status == 200
+    assert [s["symbol"] for s in info["symbols"]] == ["BTCUSDT"]
     filters = {f["filterType"]: f for f in info["symbols"][0]["filters"]}
     assert filters["PRICE_FILTER"]["tickSize"] == "0.01000000"
     assert filters["LOT_SIZE"]["stepSize"] == "0.00001000"
@@ -70,18 +74,42 @@ def test_order_rests_fills_and_is_found_everywhere(client):
     ("more", "code", "text"),
     [
         ({"symbol": "NOPE"}, -1121, "Invalid symbol."),
-        ({"symbol": "btcusdt"}, -1100, "Illegal characters found in parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,20}$'."),
-        ({"symbol": None}, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."),
+        (
+            {"symbol": "btcusdt"},
+            -1100,
+            "Illegal characters found in parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,20}$'.",
+        ),
+        (
+            {"symbol": None},
+            -1102,
+            "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.",
+        ),
         ({"side": "HOLD"}, -1117, "Invalid side."),
         ({"type": "PEGGED"}, -1116, "Invalid orderType."),
         ({"type": "STOP_LOSS"}, -1013, "Stop loss orders are not supported for this symbol."),
         ({"timeInForce": "GTX"}, -1115, "Invalid timeInForce."),
-        ({"timeInForce": None}, -1102, "Mandatory parameter 'timeInForce' was not sent, was empty/null, or malformed."),
-        ({"px": None}, -1102, "Mandatory parameter 'price' was not sent, was empty/null, or malformed."),
+        (
+            {"timeInForce": None},
+            -1102,
+            "Mandatory parameter 'timeInForce' was not sent, was empty/null, or malformed.",
+        ),
+        (
+            {"px": None},
+            -1102,
+            "Mandatory parameter 'price' was not sent, was empty/null, or malformed.",
+        ),
         ({"px": "59000.001"}, -1013, "Filter failure: PRICE_FILTER"),
         ({"px": "59000.000000001"}, -1111, "Parameter 'price' has too much precision."),
-        ({"px": "-1"}, -1100, "Illegal characters found in parameter 'price'; legal range is '^([0-9]{1,20})(\\.[0-9]{1,20})?$'."),
-        ({"px": "1e5"}, -1100, "Illegal characters found in parameter 'price'; legal range is '^([0-9]{1,20})(\\.[0-9]{1,20})?$'."),
+        (
+            {"px": "-1"},
+            -1100,
+            f"Illegal characters found in parameter 'price'; legal range is '{DECIMAL}'.",
+        ),
+        (
+            {"px": "1e5"},
+            -1100,
+            f"Illegal characters found in parameter 'price'; legal range is '{DECIMAL}'.",
+        ),
         ({"px": "99999999"}, -1013, "Filter failure: PRICE_FILTER"),
         ({"px": "999999999999999999"}, -1108, "Parameter 'price' overflowed."),
         ({"px": "0"}, -1013, "Invalid price."),
@@ -93,13 +121,26 @@ def test_order_rests_fills_and_is_found_everywhere(client):
         ({"quoteOrderQty": "10"}, -1106, "Parameter 'quoteOrderQty' sent when not required."),
         ({"stopPrice": "1"}, -1106, "Parameter 'stopPrice' sent when not required."),
         ({"icebergQty": "1"}, -1013, "Iceberg orders are not supported for this symbol."),
-        ({"newOrderRespType": "ALL"}, -1130, "Data sent for parameter 'newOrderRespType' is not valid."),
-        ({"newClientOrderId": "a b"}, -1100, "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'."),
+        (
+            {"newOrderRespType": "ALL"},
+            -1130,
+            "Data sent for parameter 'newOrderRespType' is not valid.",
+        ),
+        (
+            {"newClientOrderId": "a b"},
+            -1100,
+            "Illegal characters found in parameter 'newClientOrderId'; "
+            "legal range is '^[a-zA-Z0-9-_]{1,36}$'.",
+        ),
         ({"newClientOrderId": ""}, -1105, "Parameter 'newClientOrderId' was empty."),
-        ({"nonsense": "1"}, -1104, "Not all sent parameters were read; read '8' parameter(s) but was sent '9'."),
+        (
+            {"nonsense": "1"},
+            -1104,
+            "Not all sent parameters were read; read '8' parameter(s) but was sent '9'.",
+        ),
         ({"recvWindow": "60001"}, -1131, "recvWindow must be less than 60000."),
     ],
-)  # fmt: skip
+)
 def test_new_order_bad_input_is_refused_with_the_documented_error(client, more, code, text):
     assert client.order(**more) == refusal(code, text)
     assert client.signed("GET", "/api/v3/openOrders") == (200, [])
@@ -153,7 +194,8 @@ def test_response_types_ack_result_full(client):
     ack = client.order(newOrderRespType="ACK")[1]
     assert list(ack) == ["symbol", "orderId", "orderListId", "clientOrderId", "transactTime"]
     result = client.order(newOrderRespType="RESULT")[1]
-    assert "status" in result and "fills" not in result
+    assert "status" in result
+    assert "fills" not in result
     maker = client.order(type="LIMIT_MAKER", timeInForce=None)[1]
     assert list(maker) == list(ack)
 
@@ -186,16 +228,17 @@ def test_signature_covers_query_and_body_without_a_separator(client):
         {"x-mbx-apikey": "kalice"},
         f"{body}&signature={sign}".encode(),
     )
-    assert reply.status == 200 and json.loads(reply.body)["status"] == "NEW"
+    assert reply.status == 200
+    assert json.loads(reply.body)["status"] == "NEW"
 
 
 def test_percent_encoding_is_signed_as_sent(client):
     headers = {"x-mbx-apikey": "kalice"}
-    query = client.query({"symbol": "１２３"})
+    query = client.query({"symbol": "\uff11\uff12\uff13"})
     assert "%EF%BC%91" in query
     reply = client.read(client.raw("GET", f"/api/v3/openOrders?{query}", headers))
     assert reply[1]["code"] == -1100
-    plain = f"symbol=１２３&timestamp={START_NS // MS}"
+    plain = f"symbol=\uff11\uff12\uff13&timestamp={START_NS // MS}"
     sign = hmac.new(KEYS["kalice"][1], plain.encode(), hashlib.sha256).hexdigest()
     target = f"/api/v3/openOrders?{plain}&signature={sign}"
     assert client.read(client.raw("GET", target, headers))[1]["code"] == -1022
@@ -220,7 +263,8 @@ def test_keys_and_times_are_checked(client):
     assert at(now_ms - 5001) == refusal(-1021, late)
     assert at(now_ms - 101, recvWindow="100") == refusal(-1021, late)
     assert at(now_ms + 1000) == refusal(-1021, early)
-    assert at(now_ms - 5000)[0] == 200 and at(now_ms + 999)[0] == 200
+    assert at(now_ms - 5000)[0] == 200
+    assert at(now_ms + 999)[0] == 200
     assert at((now_ms - 1) * 1000)[0] == 200, "microseconds are allowed"
 
 
@@ -242,7 +286,8 @@ def test_weight_is_counted_and_enforced_with_retry_after():
     assert first.headers["X-MBX-USED-WEIGHT-1M"] == "50"
     assert client.raw("GET", "/api/v3/depth?symbol=BTCUSDT&limit=500").status == 200
     over = client.raw("GET", "/api/v3/depth?symbol=BTCUSDT&limit=1000")
-    assert over.status == 429 and json.loads(over.body)["code"] == -1003
+    assert over.status == 429
+    assert json.loads(over.body)["code"] == -1003
     assert 1 <= int(over.headers["Retry-After"]) <= 60
     client.now_ns += 60_000_000_000
     assert client.raw("GET", "/api/v3/ping").headers["X-MBX-USED-WEIGHT-1M"] == "1"

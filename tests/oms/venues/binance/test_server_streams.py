@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.oms.venues.binance.exchange_client import Client
@@ -58,7 +60,8 @@ def test_streams_book_follows_the_rule_and_equals_every_ticker(snapshot_after_s)
     _, snapshot = client.get("/api/v3/depth", symbol="BTCUSDT", limit=5000)
     client.run(6)
     compared, wrong = follow(client.inbox[5], snapshot)
-    assert compared >= 40 and wrong == 0
+    assert compared >= 40
+    assert wrong == 0
 
 
 def test_streams_trades_have_ids_without_gaps_and_times_in_order():
@@ -67,7 +70,7 @@ def test_streams_trades_have_ids_without_gaps_and_times_in_order():
     client.run(5)
     trades = client.inbox[5]
     assert [t["t"] for t in trades] == list(range(trades[0]["t"], trades[0]["t"] + len(trades)))
-    assert all(a["T"] <= b["T"] for a, b in zip(trades, trades[1:], strict=False))
+    assert all(a["T"] <= b["T"] for a, b in itertools.pairwise(trades))
     assert all(t["e"] == "trade" and t["T"] == t["E"] for t in trades)
 
 
@@ -78,9 +81,10 @@ def test_streams_slow_and_fast_diffs_chain_by_themselves():
     client.run(4)
     slow = [m["data"] for m in client.inbox[5]]
     fast = client.inbox[6]
-    assert 3 <= len(slow) <= 4 and 30 <= len(fast) <= 40
+    assert 3 <= len(slow) <= 4
+    assert 30 <= len(fast) <= 40
     for diffs in (slow, fast):
-        assert all(b["U"] == a["u"] + 1 for a, b in zip(diffs, diffs[1:], strict=False))
+        assert all(b["U"] == a["u"] + 1 for a, b in itertools.pairwise(diffs))
         assert all(d["E"] % 100 == 0 for d in diffs)
     assert all(d["E"] % 1000 == 0 for d in slow)
 
@@ -97,9 +101,11 @@ def test_streams_subscribe_list_unsubscribe():
     client.order("SELL", "60000")
     client.order("BUY", "60000", key="kbob")
     first, listed, trade, gone, empty = client.inbox[conn]
-    assert first == {"result": None, "id": 1} and listed == {"result": ["btcusdt@trade"], "id": 2}
+    assert first == {"result": None, "id": 1}
+    assert listed == {"result": ["btcusdt@trade"], "id": 2}
     assert (trade["e"], trade["m"], trade["q"]) == ("trade", False, "0.10000000")
-    assert gone == {"result": None, "id": "x"} and empty == {"result": [], "id": 4}
+    assert gone == {"result": None, "id": "x"}
+    assert empty == {"result": [], "id": 4}
 
 
 @pytest.mark.parametrize(
@@ -140,4 +146,5 @@ def test_streams_closed_connection_gets_nothing_more():
     client.server.closed(5)
     count = len(client.inbox[5])
     client.run(1)
-    assert count and len(client.inbox[5]) == count
+    assert count
+    assert len(client.inbox[5]) == count

@@ -23,9 +23,11 @@ def client():
 def test_ws_api_public_requests(client):
     assert client.call(3, "ping", request_id="a")["result"] == {}
     reply = client.call(3, "time", request_id=None)
-    assert reply["id"] is None and reply["result"] == {"serverTime": START_NS // MS}
+    assert reply["id"] is None
+    assert reply["result"] == {"serverTime": START_NS // MS}
     (limit,) = reply["rateLimits"]
-    assert limit["rateLimitType"] == "REQUEST_WEIGHT" and limit["count"] == 2 + 2
+    assert limit["rateLimitType"] == "REQUEST_WEIGHT"
+    assert limit["count"] == 2 + 2
     assert client.call(3, "depth", symbol="BTCUSDT", limit=5)["result"]["bids"] == []
     info = client.call(3, "exchangeInfo", symbols=["BTCUSDT"])["result"]
     assert info["symbols"][0]["symbol"] == "BTCUSDT"
@@ -38,10 +40,13 @@ def test_ws_api_order_life_with_events(client):
         "subscriptionId": 0
     }
     reply = client.call(3, "order.place", "kalice", newClientOrderId="c1", **PLACE)
-    assert reply["status"] == 200 and reply["result"]["status"] == "NEW"
+    assert reply["status"] == 200
+    assert reply["result"]["status"] == "NEW"
     assert [limit["rateLimitType"] for limit in reply["rateLimits"]] == [
-        "ORDERS", "ORDERS", "REQUEST_WEIGHT",
-    ]  # fmt: skip
+        "ORDERS",
+        "ORDERS",
+        "REQUEST_WEIGHT",
+    ]
     order_id = reply["result"]["orderId"]
     client.order("SELL", "59000", "0.04", key="kbob", timeInForce="IOC")
     status = client.call(3, "order.status", "kalice", symbol="BTCUSDT", origClientOrderId="c1")
@@ -49,12 +54,15 @@ def test_ws_api_order_life_with_events(client):
     gone = client.call(
         3, "order.cancel", "kalice", symbol="BTCUSDT", orderId=order_id, newClientOrderId="x1"
     )
-    assert gone["result"]["status"] == "CANCELED" and gone["result"]["clientOrderId"] == "x1"
+    assert gone["result"]["status"] == "CANCELED"
+    assert gone["result"]["clientOrderId"] == "x1"
     events = client.events(3)
     reports = [e for e in events if e["e"] == "executionReport"]
     assert [(r["x"], r["X"]) for r in reports] == [
-        ("NEW", "NEW"), ("TRADE", "PARTIALLY_FILLED"), ("CANCELED", "CANCELED"),
-    ]  # fmt: skip
+        ("NEW", "NEW"),
+        ("TRADE", "PARTIALLY_FILLED"),
+        ("CANCELED", "CANCELED"),
+    ]
     new, trade, canceled = reports
     assert (new["c"], new["C"], new["t"], new["w"]) == ("c1", "", -1, True)
     assert (trade["l"], trade["L"], trade["n"], trade["N"], trade["m"], trade["t"]) == (
@@ -113,9 +121,17 @@ def test_ws_api_cancel_all_and_queries(client):
         ({"id": 1, "method": "order.place", "params": {"apiKey": "kalice"}}, 400, -1102),
         ({"id": 1, "method": "order.place", "params": {"apiKey": "no one"}}, 401, -2014),
         ({"id": 1, "method": "order.place", "params": {"apiKey": "nobody"}}, 401, -2015),
-        ({"id": 1, "method": "account.status", "params": {"apiKey": "kalice", "timestamp": START_NS // MS, "signature": "ab"}}, 400, -1022),
+        (
+            {
+                "id": 1,
+                "method": "account.status",
+                "params": {"apiKey": "kalice", "timestamp": START_NS // MS, "signature": "ab"},
+            },
+            400,
+            -1022,
+        ),
     ],
-)  # fmt: skip
+)
 def test_ws_api_bad_requests_are_refused(client, message, status, code):
     client.say(3, message)
     reply = client.inbox[3][-1]

@@ -201,7 +201,8 @@ def test_shape_market_events(client):
     tickers = [m for m in client.inbox[4] if "B" in m]
     diffs = [m for m in client.inbox[4] if m.get("e") == "depthUpdate"]
     documents = "web-socket-streams.md"
-    assert tickers and diffs
+    assert tickers
+    assert diffs
     for ticker in tickers:
         same_shape(ticker, example(documents, "Individual Symbol Book Ticker"))
     for diff in diffs:
