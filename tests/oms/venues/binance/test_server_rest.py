@@ -11,7 +11,6 @@ import pytest
 from oms.venues.binance.server_limits import LimitRules
 from tests.oms.venues.binance.exchange_client import KEYS, MS, START_NS, Client
 
-
 DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 
 
@@ -129,8 +128,10 @@ def test_order_rests_fills_and_is_found_everywhere(client):
         (
             {"newClientOrderId": "a b"},
             -1100,
-            "Illegal characters found in parameter 'newClientOrderId'; "
-            "legal range is '^[a-zA-Z0-9-_]{1,36}$'.",
+            (
+                "Illegal characters found in parameter 'newClientOrderId'; "
+                "legal range is '^[a-zA-Z0-9-_]{1,36}$'."
+            ),
         ),
         ({"newClientOrderId": ""}, -1105, "Parameter 'newClientOrderId' was empty."),
         (
