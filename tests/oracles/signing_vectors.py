@@ -31,7 +31,7 @@ class Result:
     unread: dict[str, int] = field(default_factory=dict)
 
 
-class Unread(Exception):
+class UnreadError(Exception):
     """A vector of a kind that nothing here signs; its text is the reason."""
 
 
@@ -50,7 +50,7 @@ def read(folder: Path) -> Result:
             result.items += 1
             try:
                 made = signature(vector)
-            except Unread as reason:
+            except UnreadError as reason:
                 unread[str(reason)] += 1
                 continue
             if made == vector["signature"]:
@@ -81,20 +81,20 @@ def signature(vector: dict[str, Any]) -> str:
     exchange = str(vector.get("exchange", "")).lower()
     judges = {"binance": _binance, "binanceusdm": _binance, "bybit": _bybit, "okx": _okx}
     if exchange not in judges:
-        raise Unread(f"exchange '{exchange}': not among {', '.join(judges)}")
+        raise UnreadError(f"exchange '{exchange}': not among {', '.join(judges)}")
     if "secret" not in vector or "signature" not in vector:
-        raise Unread(f"{exchange}: no secret or no signature in the vector")
+        raise UnreadError(f"{exchange}: no secret or no signature in the vector")
     return judges[exchange](vector, HmacSha256(vector["secret"].encode()))
 
 
 def _binance(vector: dict[str, Any], signer: HmacSha256) -> str:
     kind = vector.get("kind", "HMAC-SHA256-hex")
     if "HMAC" not in kind.upper():
-        raise Unread(f"binance: kind '{kind}', only HMAC is signed here")
+        raise UnreadError(f"binance: kind '{kind}', only HMAC is signed here")
     if isinstance(vector.get("params"), dict):
         return binance.ws_signature(signer, vector["params"])
     if "payload" not in vector:
-        raise Unread("binance: neither payload nor params in the vector")
+        raise UnreadError("binance: neither payload nor params in the vector")
     return signer.hex(vector["payload"].encode())
 
 
@@ -106,14 +106,14 @@ def _bybit(vector: dict[str, Any], signer: HmacSha256) -> str:
         return bybit.ws_signature(signer, str(vector["expires"]))
     missing = [name for name in ("timestamp", "api_key", "recv_window") if name not in vector]
     if missing:
-        raise Unread(f"bybit: no {', '.join(missing)} in the vector")
+        raise UnreadError(f"bybit: no {', '.join(missing)} in the vector")
     timestamp, recv_window = str(vector["timestamp"]), str(vector["recv_window"])
     return bybit.rest_signature(signer, timestamp, vector["api_key"], recv_window, payload)
 
 
 def _okx(vector: dict[str, Any], signer: HmacSha256) -> str:
     if "timestamp" not in vector:
-        raise Unread("okx: no timestamp in the vector")
+        raise UnreadError("okx: no timestamp in the vector")
     timestamp = str(vector["timestamp"])
     if "path" not in vector:
         return okx.ws_signature(signer, timestamp)

@@ -31,15 +31,15 @@ def test_signer_repr_shows_no_secret():
 
 
 def test_ws_payload_sorts_names_and_leaves_utf8_raw():
-    params = {"timestamp": 1645423376532, "symbol": "１２３４５６", "apiKey": "k", "signature": "x"}
+    params = {"timestamp": 1645423376532, "symbol": "한국어", "apiKey": "k", "signature": "x"}
     payload = binance.ws_payload(params)
-    assert payload == "apiKey=k&symbol=１２３４５６&timestamp=1645423376532".encode()
+    assert payload == "apiKey=k&symbol=한국어&timestamp=1645423376532".encode()
 
 
 def test_signed_query_percent_encodes_before_signing():
-    text = binance.signed_query(HmacSha256(b"s"), [("symbol", "１２"), ("a", "x y&z"), ("n", 5)])
+    text = binance.signed_query(HmacSha256(b"s"), [("symbol", "한국"), ("a", "x y&z"), ("n", 5)])
     body, _, signature = text.partition("&signature=")
-    assert body == "symbol=%EF%BC%91%EF%BC%92&a=x%20y%26z&n=5"
+    assert body == "symbol=%ED%95%9C%EA%B5%AD&a=x%20y%26z&n=5"
     assert signature == hmac.new(b"s", body.encode(), hashlib.sha256).hexdigest()
 
 
@@ -61,7 +61,7 @@ def test_vector_reader_changed_signature_disagrees(tmp_path):
 
 def test_vector_reader_other_kinds_are_read_by_their_fields(tmp_path):
     secret = HmacSha256(b"s")
-    params = {"symbol": "１２", "apiKey": "k", "timestamp": 1}
+    params = {"symbol": "한국", "apiKey": "k", "timestamp": 1}
     written = [
         {"exchange": "bybit", "secret": "s", "expires": 17, "kind": "websocket",
          "signature": bybit.ws_signature(secret, "17")},
