@@ -9,7 +9,6 @@ case). RELIABILITY D2.
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 
 COUNT_BITS = 40
@@ -39,13 +38,6 @@ def client_order_id(epoch: int, count: int) -> int:
 
 def _base32(value: int, characters: int) -> str:
     return "".join(_ALPHABET[value >> 5 * k & 31] for k in range(characters - 1, -1, -1))
-
-
-def system_id_of(desk_name: str) -> int:
-    """Identity of a desk: the first 25 bits of the SHA-256 of its name. Desks that share an
-    account must have different names."""
-    digest = hashlib.sha256(desk_name.encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> (32 - SYSTEM_ID_BITS)
 
 
 @lru_cache(maxsize=16)

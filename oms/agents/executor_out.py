@@ -62,6 +62,7 @@ class Outbox:
         found = self._currencies.get(code)
         if found is not None:
             return found
+        row: Any
         for row in self._table.written():
             self._currencies[row["code"].decode()] = int(row["currency_id"]), int(row["scale"])
         found = self._currencies.get(code)
@@ -169,6 +170,8 @@ class Outbox:
         row["venue_code"], row["fee_currency_id"], row["fee"] = report.venue_code, fee_id, fee
         row["px"], row["qty"], row["quote_qty"] = report.px, report.qty, report.quote_qty
         row["cum_qty"], row["exec_key_low"] = report.cum_qty, report.trade_id
+        # Binance counts trades by symbol: the instrument makes the key unique in the account.
+        row["exec_key_high"] = instrument.instrument_id if report.trade_id and instrument else 0
         row["ts_event_ns"], row["ts_recv_ns"] = report.ts_event_ns, recv_ns
         row["stamp_cycles"] = cycles() if self._ports.stamping else 0
         row["cause_pos"] = cause_pos

@@ -1,14 +1,13 @@
 """ORDER_COMMAND as plain integers: one `struct` call in place of thirty field reads.
 
 Reading thirty fields of a numpy record one by one takes 9 us; this takes 1. The format is made
-from the record's own dtype, so there is no second layout.
+from the record's own dtype; `Command` names its fields, checked at import.
 """
 
 from __future__ import annotations
 
-from collections import namedtuple
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,14 +32,45 @@ def _format_of(dtype: np.dtype[Any]) -> tuple[str, list[str]]:
     return "".join(codes), names
 
 
+class Command(NamedTuple):
+    """One command; the fields of ORDER_COMMAND but for its array, with their meaning there."""
+
+    seq: int
+    type: int
+    flags: int
+    epoch: int
+    client_order_id: int
+    instrument_id: int
+    account_id: int
+    strategy_id: int
+    action: int
+    side: int
+    order_type: int
+    time_in_force: int
+    reserved0: int
+    px: int
+    qty: int
+    quote_qty: int
+    notional: int
+    valid_until_ns: int
+    journal_seq: int
+    risk_epoch: int
+    ts_decide_ns: int
+    ts_risk_ns: int
+    stamp_cycles: int
+    risk_cycles: int
+    cause_ring: int
+    attempt: int
+    cause_pos: int
+    venue_order_id: bytes
+
+
 _FORMAT, _NAMES = _format_of(ORDER_COMMAND)
 _STRUCT = Struct(_FORMAT)
 assert _STRUCT.size == ORDER_COMMAND.itemsize
-
-Command = namedtuple("Command", _NAMES)
-"""One command; the fields of ORDER_COMMAND but for its arrays."""
+assert list(Command._fields) == _NAMES, "Command follows ORDER_COMMAND"
 
 
-def commands(rows: np.ndarray[Any, Any]) -> list[Any]:
+def commands(rows: np.ndarray[Any, Any]) -> list[Command]:
     """Each row of a polled batch as a `Command`."""
     return [Command._make(values) for values in _STRUCT.iter_unpack(rows.tobytes())]
