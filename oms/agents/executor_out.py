@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import NEVER, Ports
+from oms.agents.executor_hot import stamp
 from oms.venues.binance.trade_parse import BalanceView
 from oms.venues.decimal_text import from_text
 from oms.venues.trade_base import Report
-from shm_layout.atomics import cycles
 from shm_layout.enums import Exchange, RecordType
 from shm_layout.limits import (
     CURRENCY_SCALE_DIGITS,
@@ -173,7 +173,7 @@ class Outbox:
         # Binance counts trades by symbol: the instrument makes the key unique in the account.
         row["exec_key_high"] = instrument.instrument_id if report.trade_id and instrument else 0
         row["ts_event_ns"], row["ts_recv_ns"] = report.ts_event_ns, recv_ns
-        row["stamp_cycles"] = cycles() if self._ports.stamping else 0
+        row["stamp_cycles"] = stamp() if self._ports.stamping else 0
         row["cause_pos"] = cause_pos
         row["venue_order_id"] = str(report.venue_order_id or "").encode()
         row["text"] = text.encode("ascii", "replace")[:_TEXT_BYTES]

@@ -345,7 +345,8 @@ class Reconciler:
                 trade.report.client_order_id = owner
                 self._say(trade.report, now_ns)
         for venue_order_id, reports in asked.items():
-            params = {"orderId": venue_order_id, "symbol": instrument.symbol}
+            params: dict[str, str | int] = {"orderId": venue_order_id}
+            params["symbol"] = instrument.symbol
             self._plan("order.status", params, What.WHOSE, context=reports, instrument=instrument)
         if newest >= 0:
             self._reached[instrument.instrument_id] = newest
