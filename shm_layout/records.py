@@ -150,7 +150,8 @@ def record(
         align=True,
     )
     spec = RecordSpec(name, record_type, made, dtype)
-    assert name not in RECORDS and record_type not in SPEC_OF_TYPE, f"{name}: declared twice"
+    assert name not in RECORDS, f"{name}: declared twice"
+    assert record_type not in SPEC_OF_TYPE, f"{name}: its record type is taken"
     RECORDS[name] = spec
     SPEC_OF_TYPE[record_type] = spec
     return dtype
@@ -420,7 +421,9 @@ ORDER_UPDATE = record(
     ("venue_cum_qty", "i8", "what the venue says is filled, qty_scale; UNDEF = not said"),
     ("venue_order_id", "S40", "venue's id where known"),
     ("text", "S48", "venue's own words, cut"),
-    ("reserved", ("i8", (3,)), "0"),
+    ("absent_count", "i4", "UNKNOWN: how often the venue knew no such order"),
+    ("query_count", "i4", "UNKNOWN: how often asked"),
+    ("reserved", ("i8", (2,)), "0"),
 )  # fmt: skip
 
 # --- tables and journal ----------------------------------------------------------------------
@@ -548,7 +551,8 @@ START = record(
     ("reserved0", "u1", "0"),
     ("reserved1", "u2", "0"),
     ("input_count", "i4", "rings that risk consumes, in the order of Cycle.consumed"),
-    ("reserved", ("i8", (8,)), "0"),
+    ("generation", "i8", "identity of the shared memory; ring positions hold within one"),
+    ("reserved", ("i8", (7,)), "0"),
 )  # fmt: skip
 
 CYCLE = record(

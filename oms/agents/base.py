@@ -88,6 +88,8 @@ class Ports(Protocol):
     role: str
     epoch: int
     """Incarnation of this agent, granted by the supervisor, from 1."""
+    generation: int
+    """Identity of the shared memory: ring positions are comparable within one only."""
     stamping: bool
     """True: put cycle counters into records and histograms. False on the harness."""
 

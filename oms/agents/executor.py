@@ -50,6 +50,8 @@ from shm_layout.limits import EXECUTION_BACKLOG_MAX, TEXT_CHARS_MAX, WORK_BUDGET
 from shm_layout.records import NO_ID
 
 LISTING_RETRY_NS = 1_000_000_000
+REGISTER_WAIT_NS = 5_000_000_000
+"""Risk refuses what does not fit 64 bits: after so long the desk trades what has its row."""
 TABLE_POLL_NS = 20_000_000
 GARBAGE_RECONCILE_NS = 1_000_000_000
 RECONCILE_EVERY_NS = 60_000_000_000
@@ -81,6 +83,7 @@ class ExecutorAgent(BaseAgent):
         self._reconcilers: dict[int, Reconciler] = {}
         self._listing_id = NO_ID
         self._listing_due_ns = NEVER
+        self._listed_ns = NEVER
         self._prepared = False
         self._draining = False
         self._now_ns = 0
@@ -123,12 +126,12 @@ class ExecutorAgent(BaseAgent):
             if not len(listing.specs):
                 raise MalformedMessageError(f"nothing of {sorted(self._wanted)} is usable")
         except MalformedMessageError as error:
-            self._ports.log("error", "no exchangeInfo", reason=str(error)[:TEXT_CHARS_MAX])
+            self._ports.log("error", "no_exchange_info", reason=str(error)[:TEXT_CHARS_MAX])
             self._listing_due_ns = now_ns + LISTING_RETRY_NS
             return
         for name, reason in listing.left_out.items():
-            self._ports.log("error", "instrument left out", instrument=name, reason=reason)
-        self._left_out = listing.left_out
+            self._ports.log("error", "instrument_left_out", instrument=name, reason=reason)
+        self._left_out, self._listed_ns = listing.left_out, now_ns
         for k in range(len(listing.specs)):
             self._outbox.record(listing.specs[k : k + 1])
 
@@ -142,8 +145,13 @@ class ExecutorAgent(BaseAgent):
         accounts: list[Any] = [
             r for r in self._account_table.written() if int(r["group"]) == self._group_index
         ]
-        if not needed or not needed <= named or len(accounts) < len(self._group.accounts):
+        missing = needed - named
+        if not named or len(accounts) < len(self._group.accounts):
             return 0
+        if missing and now_ns - self._listed_ns < REGISTER_WAIT_NS:
+            return 0
+        if missing:
+            self._ports.log("error", "instruments_not_registered", instruments=sorted(missing))
         system_id = int(accounts[0]["system_id"])
         self._reader = TradeReader(system_id)
         self._answers = Answers(self._session, self._outbox, self._reader)
@@ -293,7 +301,7 @@ class ExecutorAgent(BaseAgent):
             about = Question(What.QUERY, account, command.client_order_id, instrument, pos)
             self._answers.query(about, command.attempt, now_ns)
         else:
-            self._ports.log("error", "command of no known action", action=int(command.action))
+            self._ports.log("error", "unknown_action", action=int(command.action))
 
     def _new(self, command: Command, pos: int, now_ns: int) -> None:
         account = self._accounts.get(command.account_id)
@@ -414,7 +422,7 @@ class ExecutorAgent(BaseAgent):
         question = self._session.take(conn, reply)
         if question is None:
             self._session.note_limits(reply, now_ns)
-            self._ports.log("warning", "answer to no question", status=reply.status)
+            self._ports.log("warning", "answer_to_no_question", status=reply.status)
             return
         self._answered(question, reply, now_ns)
 
@@ -431,7 +439,7 @@ class ExecutorAgent(BaseAgent):
         given = reply.result.get("subscriptionId") if isinstance(reply.result, dict) else None
         if reply.code or not isinstance(given, int) or given < 0:
             self._ports.log(
-                "error", "no user stream", account=account.name, status=reply.status,
+                "error", "no_user_stream", account=account.name, status=reply.status,
                 code=reply.code, text=reply.text[:TEXT_CHARS_MAX],
             )  # fmt: skip
             self._session.close(account.link, now_ns, "no user stream")
@@ -482,7 +490,7 @@ class ExecutorAgent(BaseAgent):
         self.garbage += 1
         if self.garbage & (self.garbage - 1) == 0:
             words = str(error)[:TEXT_CHARS_MAX]
-            self._ports.log("error", "message cannot be read", count=self.garbage, words=words)
+            self._ports.log("error", "message_unreadable", count=self.garbage, words=words)
         for account in link.accounts:
             if account.subscription_id >= 0:
                 self._reconcilers[account.account_id].wake(now_ns + GARBAGE_RECONCILE_NS)

@@ -51,7 +51,7 @@ class Answers:
                 self._succeeded(question, reply, now_ns)
         except (MalformedMessageError, TypeError) as error:
             words = str(error)[:TEXT_CHARS_MAX]
-            self._session.ports.log("error", "answer cannot be read", words=words)
+            self._session.ports.log("error", "answer_unreadable", words=words)
             self.ended(question, now_ns)
 
     def ended(self, question: Question, now_ns: int) -> None:
@@ -90,7 +90,7 @@ class Answers:
         if order.client_order_id != question.client_order_id or order.instrument is None:
             self.wrong_answers += 1
             self._session.ports.log(
-                "error", "answer of another order", asked=question.client_order_id,
+                "error", "answer_of_another_order", asked=question.client_order_id,
                 named=order.client_text,
             )  # fmt: skip
             if question.conn >= 0:

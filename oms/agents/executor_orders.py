@@ -16,6 +16,10 @@ LIVE_STATES = (
 )  # fmt: skip
 
 
+CERTAIN_STATES = (OrderState.OPEN, OrderState.PENDING_CANCEL)
+"""The venue has acknowledged it, and nothing is in doubt."""
+
+
 class OrderTable:
     """Risk's `orders` table, read only."""
 

@@ -4,7 +4,7 @@ The ring is lossless. While it is full the records wait here; when EXECUTION_BAC
 wait, the executor closes its sockets and reconciles later (DESIGN.md law 4, `stop_reading`).
 
 A fee's currency must have a row before its fill can be written, because the row fixes the scale.
-An unknown code is asked for with a BALANCE record (currency text, NO_ID); what follows waits up to
+An unknown code is asked for with a BALANCE record (currency text, NO_ID, amounts UNDEF); what follows waits up to
 REGISTER_WAIT_NS, so that order is kept. After that the fill goes out without its fee as a number
 and with it as text: a fill is never held for long, and never lost.
 """
@@ -18,16 +18,13 @@ import numpy as np
 
 from oms.agents.base import NEVER, Ports
 from oms.agents.executor_hot import stamp
+from oms.instruments import currency_scale
 from oms.venues.binance.trade_parse import BalanceView
 from oms.venues.decimal_text import from_text
 from oms.venues.trade_base import Report
 from shm_layout.enums import Exchange, RecordType
-from shm_layout.limits import (
-    CURRENCY_SCALE_DIGITS,
-    CURRENCY_SCALE_DIGITS_KRW,
-    EXECUTION_BACKLOG_MAX,
-)
-from shm_layout.records import BALANCE, EXECUTION, NO_ID
+from shm_layout.limits import EXECUTION_BACKLOG_MAX
+from shm_layout.records import BALANCE, EXECUTION, NO_ID, UNDEF
 
 REGISTER_WAIT_NS = 2_000_000_000
 RETRY_NS = 1_000_000
@@ -68,7 +65,7 @@ class Outbox:
         found = self._currencies.get(code)
         if found is not None:
             return found
-        return NO_ID, CURRENCY_SCALE_DIGITS_KRW if code == "KRW" else CURRENCY_SCALE_DIGITS
+        return NO_ID, currency_scale(code)
 
     def report(self, report: Report, account_id: int, recv_ns: int, cause_pos: int = NO_ID) -> None:
         """Queue one execution."""
@@ -139,12 +136,14 @@ class Outbox:
             return True
         asked_ns = self._asked.get(code)
         if asked_ns is None:
-            if self._writer.append(self._balance(code, account_id, recv_ns)[0]):
+            wanted = self._balance(code, account_id, recv_ns)
+            wanted["free"] = wanted["locked"] = UNDEF
+            if self._writer.append(wanted[0]):
                 self._asked[code] = now_ns
             return False
         if now_ns - asked_ns < REGISTER_WAIT_NS:
             return False
-        self._ports.log("error", "fee currency was not registered", currency=code)
+        self._ports.log("error", "fee_currency_unregistered", currency=code)
         return True
 
     def _execution(

@@ -5,7 +5,8 @@ Order of the stages, each begun when the one before has all its answers:
   BALANCES     -> BALANCE records
   ORDERS       every order that risk holds open and the list did not show is asked for by our id
   TRADES       trade history of each instrument from the cursor -> FILL (risk drops known ones)
-  RECONCILED   risk may send from now on
+  RECONCILED   risk may send from now on; after a new connection its ts_event_ns says when the
+               venue was asked, and risk doubts open orders that were not named since
 A failed step begins the whole anew after a while: "query failed" never means "nothing there".
 
 The trade cursor is what a *pulled* history has covered, never what a pushed event said: a lost
@@ -21,7 +22,7 @@ from enum import IntEnum
 from typing import Any
 
 from oms.agents.base import NEVER
-from oms.agents.executor_orders import OrderTable
+from oms.agents.executor_orders import CERTAIN_STATES, OrderTable
 from oms.agents.executor_out import Outbox
 from oms.agents.executor_session import (
     BACKOFF_FIRST_NS,
@@ -90,6 +91,7 @@ class Reconciler:
         self._reached: dict[int, int] = {}
         """The same in the run under way; it becomes the cursor when the run ends well."""
         self._run = 0
+        self._asked_ns = 0
 
     @property
     def running(self) -> bool:
@@ -134,6 +136,7 @@ class Reconciler:
 
     def _begin(self, now_ns: int) -> None:
         self._run += 1
+        self._asked_ns = now_ns
         self._stage, self._due_ns = Stage.OPEN_ORDERS, NEVER
         self._live = self._orders.live(self.account.account_id)
         self._shown, self._reached = set(), dict(self._cursor)
@@ -212,15 +215,18 @@ class Reconciler:
         self._stage = Stage.IDLE
         self._due_ns = now_ns + self._every_ns
         self._live, self._cursor = {}, dict(self._reached)
+        report = Report(ExecKind.RECONCILED)
         if not self.account.ready:
-            self._session.ports.log("info", "account reconciled", account=self.account.name)
+            # Risk doubts whatever it holds open and was not named since: all were named.
+            report.ts_event_ns = self._asked_ns
+            self._session.ports.log("info", "account_reconciled", account=self.account.name)
         self.account.ready = True
         self.account.link.backoff_ns = BACKOFF_FIRST_NS
-        self._outbox.report(Report(ExecKind.RECONCILED), self.account.account_id, now_ns)
+        self._say(report, now_ns)
 
     def _fail(self, now_ns: int, reason: str) -> None:
         self._session.ports.log(
-            "warning", "reconciliation begins anew", account=self.account.name,
+            "warning", "reconciliation_failed", account=self.account.name,
             stage=self._stage.name, reason=reason,
         )  # fmt: skip
         self.abort()
@@ -253,7 +259,7 @@ class Reconciler:
                 return
             absent = verdict in (Verdict.NOT_FOUND, Verdict.ARCHIVED)
             if question.what in (What.ORDER, What.WHOSE) and absent:
-                # Absence is risk's to conclude: it asks itself, twice.
+                self._absent(question, now_ns)
                 return
             self._fail(now_ns, f"{question.what.name}: {reply.status} {reply.code} {reply.text}")
             return
@@ -270,6 +276,15 @@ class Reconciler:
             self._trades(question, reply.result, now_ns)
         else:
             self._whose(context, self._reader.order(reply.result), now_ns)
+
+    def _absent(self, question: Question, now_ns: int) -> None:
+        """Absence is risk's to conclude: it asks itself, twice. At the first reconciliation it
+        doubts what was not named; later an open order that vanished is said.
+        """
+        row = self._live.get(question.client_order_id)
+        if self.account.ready and row is not None and int(row["state"]) in CERTAIN_STATES:
+            report = Report(ExecKind.ABSENT, question.client_order_id, question.instrument)
+            self._say(report, now_ns)
 
     def _learn(self, order: OrderView) -> None:
         if order.instrument is not None:

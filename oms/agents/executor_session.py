@@ -167,7 +167,7 @@ class Session:
     def lost(self, link: Link, now_ns: int, reason: str) -> None:
         """A link ended: its questions end unanswered, it is opened again after a while."""
         conn = link.conn
-        self.ports.log("warning", "private link lost", link=link.index, reason=reason)
+        self.ports.log("warning", "private_link_lost", link=link.index, reason=reason)
         del self._by_conn[conn]
         link.conn, link.opened = NO_ID, False
         link.retry_ns = now_ns + link.backoff_ns
@@ -236,7 +236,7 @@ class Session:
         if reply.status == HTTP_BANNED:
             self.ban_until_ns = max(self.ban_until_ns, until_ns)
         self.pause_until_ns = max(self.pause_until_ns, until_ns)
-        self.ports.log("error", "venue asks for a pause", status=reply.status, until_ns=until_ns)
+        self.ports.log("error", "venue_asks_pause", status=reply.status, until_ns=until_ns)
 
     # Time
 

@@ -56,6 +56,7 @@ class HarnessPorts:
         self.role = role
         self.epoch = epoch
         self.stamping = False
+        self.generation = harness.seed + 1
         self._harness = harness
         seed = hashlib.sha256(f"{harness.seed}/{role}/{epoch}".encode()).digest()
         self._chance = np.random.Generator(np.random.PCG64(int.from_bytes(seed[:8], "little")))

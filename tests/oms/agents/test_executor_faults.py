@@ -188,7 +188,7 @@ def test_garbage_flood_asks_once_a_second(desk):
         desk.push(b"\x00")
     desk.advance(S)
     assert len(desk.asked("openOrders.status")) == 1
-    assert sum(event == "message cannot be read" for _, event, _ in desk.ports.logs) == 7
+    assert sum(event == "message_unreadable" for _, event, _ in desk.ports.logs) == 7
 
 
 def test_trade_event_with_impossible_values_is_garbage_not_a_fill(desk):
