@@ -4,9 +4,9 @@ The ring is lossless. While it is full the records wait here; when EXECUTION_BAC
 wait, the executor closes its sockets and reconciles later (DESIGN.md law 4, `stop_reading`).
 
 A fee's currency must have a row before its fill can be written, because the row fixes the scale.
-An unknown code is asked for with a BALANCE record (currency text, NO_ID, amounts UNDEF); what follows waits up to
-REGISTER_WAIT_NS, so that order is kept. After that the fill goes out without its fee as a number
-and with it as text: a fill is never held for long, and never lost.
+An unknown code is asked for with a BALANCE record (currency text, NO_ID, amounts UNDEF); what
+follows waits up to REGISTER_WAIT_NS, so that order is kept. After that the fill goes out without
+its fee as a number and with it as text: a fill is never held for long, and never lost.
 """
 
 from __future__ import annotations

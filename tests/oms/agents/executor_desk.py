@@ -162,6 +162,10 @@ class Desk:
 
     # The venue
 
+    @staticmethod
+    def info() -> dict:
+        return EXCHANGE_INFO
+
     def text(self, client_order_id: int) -> str:
         return ids.to_text(SYSTEM_ID, client_order_id)
 

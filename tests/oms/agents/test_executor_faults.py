@@ -358,3 +358,40 @@ def test_two_accounts_each_have_their_link_key_and_reconciliation():
     desk.command(Action.CANCEL, client_order_id=EPOCH << 40 | 1, account_id=1)
     desk.work()
     assert desk.asked("order.cancel")
+
+
+def test_reconciled_after_connecting_says_when_the_venue_was_asked(desk):
+    asked_ns = desk.now_ns + 100 * MS
+    lose_link(desk)
+    desk.advance(100 * MS)
+    desk.connect()
+    desk.now_ns += 5 * MS
+    desk.reconcile()
+    (row,) = desk.take(ExecKind.RECONCILED)
+    assert row["ts_event_ns"] == asked_ns
+
+
+def test_reconcile_periodic_is_silent_about_what_is_known_and_doubts_nothing(desk):
+    known, vanished = EPOCH << 40 | 5, EPOCH << 40 | 6
+    desk.order_row(0, known, OrderState.OPEN)
+    desk.order_row(1, vanished, OrderState.OPEN)
+    for _ in range(60):
+        desk.advance(S)
+        for frame in desk.asked("ping"):
+            desk.answer(frame, {})
+    desk.reconcile(orders=[desk.order(known)])
+    absent, done = desk.take()
+    assert kinds([absent, done]) == ["ABSENT", "RECONCILED"]
+    assert (absent["client_order_id"], done["ts_event_ns"]) == (vanished, 0)
+
+
+def test_start_instrument_that_risk_refuses_does_not_stop_the_others():
+    desk = Desk()
+    desk.start(ready=False, rows=False)
+    desk.register()
+    desk.memory.table_writer("instruments").write(0, name=b"ETH/USDT", symbol=b"ETHUSDT")
+    desk.http(1, 200, desk.info())
+    assert not desk.ports.opened
+    desk.advance(5 * S)
+    assert desk.ports.opened
+    assert "instruments_not_registered" in {event for _, event, _ in desk.ports.logs}
