@@ -106,10 +106,15 @@ class Fill:
 class Desk(Protocol):
     """What a strategy may do."""
 
-    instruments: Mapping[str, Instrument]
-    """By `venue:name`, as in the config."""
-    orders: Mapping[int, Order]
-    """Orders that are not terminal, by intent_id."""
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """By `venue:name`, as in the config."""
+        ...
+
+    @property
+    def orders(self) -> Mapping[int, Order]:
+        """Orders that are not terminal, by intent_id."""
+        ...
 
     def place(
         self,
