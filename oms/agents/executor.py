@@ -306,9 +306,9 @@ class ExecutorAgent(BaseAgent):
     def _new(self, command: Command, pos: int, now_ns: int) -> None:
         account = self._accounts.get(command.account_id)
         instrument = self._instruments.get(command.instrument_id)
-        if command.client_order_id <= self._checks.highest_id:
-            # Taken before, by us or a predecessor: it may have been sent, and goes never again.
-            refusal = (RejectReason.UNSET, "id is not above the last one taken")
+        if self._checks.taken_before(command.client_order_id):
+            # By us or by a predecessor: it may have been sent, and goes never again.
+            refusal = (RejectReason.UNSET, "this id was taken before")
             self._say(ExecKind.NO_ANSWER, command, pos, now_ns, refusal)
             return
         refused = self._refuse(command, account, instrument, now_ns)

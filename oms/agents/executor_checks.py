@@ -14,6 +14,7 @@ from oms.venues.decimal_text import from_text_down
 from oms.venues.order_command import Command
 from oms.venues.trade_base import Instrument
 from shm_layout.enums import OrderType, RejectReason, Side, TimeInForce
+from shm_layout.limits import ORDERS_MAX
 from shm_layout.records import UNDEF
 
 RATE_WINDOW_NS = 10_000_000_000
@@ -48,12 +49,23 @@ class LastChecks:
         self._max_notional_text = limits.max_order_notional_quote
         self._max_notional: dict[int, int] = {}
         self.newest_epoch = 0
-        self.highest_id = 0
+        self._seen: dict[int, None] = {}
+        self._forgotten_below = 0
 
     def saw(self, command: Command) -> None:
-        """Note what a command of a former incarnation of this executor proves."""
+        """Note a NEW that was taken, by this incarnation or by a former one."""
         self.newest_epoch = max(self.newest_epoch, command.risk_epoch)
-        self.highest_id = max(self.highest_id, command.client_order_id)
+        if len(self._seen) >= ORDERS_MAX:
+            oldest = next(iter(self._seen))
+            del self._seen[oldest]
+            self._forgotten_below = max(self._forgotten_below, oldest)
+        self._seen[command.client_order_id] = None
+
+    def taken_before(self, client_order_id: int) -> bool:
+        """Whether a NEW of this id was taken already: it may have been sent. Ids grow; one that
+        is as old as what was forgotten counts as taken.
+        """
+        return client_order_id in self._seen or client_order_id <= self._forgotten_below
 
     def max_notional(self, quote_scale: int) -> int:
         """The largest order amount, at a quote currency's scale."""
