@@ -129,7 +129,8 @@ class Desk(Protocol):
         ...
 
     def cancel(self, order: Order) -> bool:
-        """Ask to cancel; False when it cannot be asked now (again, or not accepted yet)."""
+        """Ask to cancel; False when it cannot be asked now: asked already, or the venue has not
+        yet said that it has the order (a cancel could overtake it)."""
         ...
 
     def position(self, instrument: Instrument) -> int:
