@@ -16,23 +16,18 @@ RECONCILED. After each reconnect the last three again. New orders of an account 
 
 from __future__ import annotations
 
-from typing import Any
-
-from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
+from oms.agents.base import BaseAgent, ConnEvent, HttpMeta, Ports
 from oms.agents.executor_answers import Answers
-from oms.agents.executor_checks import LastChecks, RateWindow, Refusal
+from oms.agents.executor_checks import LastChecks, Refusal
 from oms.agents.executor_former import FormerWork, released_commands
 from oms.agents.executor_orders import OrderTable
 from oms.agents.executor_out import Outbox
-from oms.agents.executor_reconcile import Reconciler
 from oms.agents.executor_session import Account, Link, Question, Session, What
+from oms.agents.executor_start import Start
 from oms.config import DeskConfig
-from oms.venues.binance import trade
-from oms.venues.binance.exchange_info import parse_exchange_info
 from oms.venues.binance.trade_parse import (
     NS_PER_MS,
     Reply,
-    TradeReader,
     UserEvent,
     parse_frame,
     parse_http,
@@ -40,23 +35,15 @@ from oms.venues.binance.trade_parse import (
 from oms.venues.order_command import Command, commands
 from oms.venues.trade_base import Instrument, MalformedMessageError, Report
 from shm_layout.enums import (
-    VENUES_BY_NAME,
     Action,
     Exchange,
     ExecKind,
     RejectReason,
 )
 from shm_layout.limits import EXECUTION_BACKLOG_MAX, TEXT_CHARS_MAX, WORK_BUDGET
-from shm_layout.records import NO_ID
 
-LISTING_RETRY_NS = 1_000_000_000
-REGISTER_WAIT_NS = 5_000_000_000
-"""Risk refuses what does not fit 64 bits: after so long the desk trades what has its row."""
 TABLE_POLL_NS = 20_000_000
 GARBAGE_RECONCILE_NS = 1_000_000_000
-RECONCILE_EVERY_NS = 60_000_000_000
-RECONCILE_WEIGHT_SHARE = 4
-"""Reconciliation may use one part in so many of the venue's request weight."""
 
 _COMMAND_QUESTIONS = frozenset(
     {What.NEW, What.CANCEL, What.CANCEL_ALL, What.QUERY, What.QUERY_TRADES}
@@ -72,19 +59,7 @@ class ExecutorAgent(BaseAgent):
         self._group_index = [g.name for g in config.groups].index(group_name)
         self._group = config.groups[self._group_index]
         assert self._group.exchange == "binance", f"no order side for {self._group.exchange}"
-        self._venues = {VENUES_BY_NAME[name] for name in self._group.venues}
-        self._wanted = {
-            name for v in config.venues if v.name in self._group.venues for name in v.instruments
-        }
-        self._left_out: dict[str, str] = {}
         self._checks = LastChecks(self._group, config.limits)
-        self._instruments: dict[int, Instrument] = {}
-        self._accounts: dict[int, Account] = {}
-        self._reconcilers: dict[int, Reconciler] = {}
-        self._listing_id = NO_ID
-        self._listing_due_ns = NEVER
-        self._listed_ns = NEVER
-        self._prepared = False
         self._draining = False
         self._now_ns = 0
         self.garbage = 0
@@ -95,11 +70,9 @@ class ExecutorAgent(BaseAgent):
     def on_start(self, ports: Ports, now_ns: int) -> None:
         """Take the rings and tables, learn from what a predecessor released, ask for the list."""
         self._ports = ports
-        self._now_ns = self._start_ns = now_ns
+        self._now_ns = now_ns
         self._orders = ports.reader(f"orders.{self._group.name}")
         self._outbox = Outbox(ports, self._group.name, Exchange.BINANCE)
-        self._instrument_table = ports.table_reader("instruments")
-        self._account_table = ports.table_reader("accounts")
         self._order_table = OrderTable(ports.table_reader("orders"))
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
         self._former = FormerWork(self._order_table, self._orders, settle_ns)
@@ -107,98 +80,25 @@ class ExecutorAgent(BaseAgent):
         for command in released_commands(self._orders):
             if command.action == Action.NEW:
                 self._checks.saw(command)
-        self._ask_listing()
-
-    def _ask_listing(self) -> None:
-        self._listing_due_ns = NEVER
-        self._listing_id = self._ports.request(
-            self._group.rest_url, "GET", trade.EXCHANGE_INFO_TARGET, {}, b""
-        )
-
-    def _listed(self, status: int, body: bytes, now_ns: int) -> None:
-        """The venue's list came, or not."""
-        self._listing_id = NO_ID
-        try:
-            if status != 200:
-                words = body[:TEXT_CHARS_MAX].decode("ascii", "replace")
-                raise MalformedMessageError(f"status {status}: {words}")
-            listing = parse_exchange_info(body, self._wanted, now_ns)
-            if not len(listing.specs):
-                raise MalformedMessageError(f"nothing of {sorted(self._wanted)} is usable")
-        except MalformedMessageError as error:
-            self._ports.log("error", "no_exchange_info", reason=str(error)[:TEXT_CHARS_MAX])
-            self._listing_due_ns = now_ns + LISTING_RETRY_NS
-            return
-        for name, reason in listing.left_out.items():
-            self._ports.log("error", "instrument_left_out", instrument=name, reason=reason)
-        self._left_out, self._listed_ns = listing.left_out, now_ns
-        for k in range(len(listing.specs)):
-            self._outbox.record(listing.specs[k : k + 1])
+        self._prepared = False
+        self._start = Start(
+            ports, self._config, self._group_index, session=self._session, outbox=self._outbox,
+            orders=self._order_table, now_ns=now_ns,
+        )  # fmt: skip
+        self._instruments = self._start.instruments
+        self._accounts = self._start.accounts
+        self._reconcilers = self._start.reconcilers
+        self._start.ask_listing()
 
     def _prepare(self, now_ns: int) -> int:
-        """Once risk's rows are there: instruments, accounts, links."""
-        rows: list[Any] = [
-            r for r in self._instrument_table.written() if int(r["venue"]) in self._venues
-        ]
-        named = {r["name"].decode() for r in rows}
-        needed = self._wanted - set(self._left_out)
-        accounts: list[Any] = [
-            r for r in self._account_table.written() if int(r["group"]) == self._group_index
-        ]
-        missing = needed - named
-        if not named or len(accounts) < len(self._group.accounts):
+        """Go to work once risk's rows are there."""
+        if not self._start.ready(now_ns):
             return 0
-        if missing and now_ns - self._listed_ns < REGISTER_WAIT_NS:
-            return 0
-        if missing:
-            self._ports.log("error", "instruments_not_registered", instruments=sorted(missing))
-        system_id = int(accounts[0]["system_id"])
-        self._reader = TradeReader(system_id)
+        self._reader = self._start.reader
         self._answers = Answers(self._session, self._outbox, self._reader)
-        for row in rows:
-            self._learn_instrument(row)
-        self._session.make_links(len(accounts))
-        for row in accounts:
-            self._add_account(int(row["account_id"]), row["name"].decode(), system_id)
         self._former.begin(set(self._accounts), now_ns)
         self._prepared = True
         return 1
-
-    def _learn_instrument(self, row: Any) -> None:
-        currencies = self._ports.table_reader("currencies")
-        quote = currencies.read(int(row["quote_currency_id"]))
-        assert quote is not None, "an instrument row comes after those of its currencies"
-        instrument = Instrument.from_row(row, int(quote["scale"]))
-        self._instruments[instrument.instrument_id] = instrument
-        self._reader.by_symbol[instrument.symbol] = instrument
-
-    def _add_account(self, account_id: int, name: str, system_id: int) -> None:
-        key_name = next(a.key_name for a in self._group.accounts if a.name == name)
-        key = self._ports.key(key_name)
-        link = self._session.links[len(self._accounts) % len(self._session.links)]
-        frames = trade.AccountFrames(key, system_id, self._group.recv_window_ms)
-        rate = RateWindow(self._group.orders_per_10s)
-        account = Account(account_id, name, frames, link, rate)
-        link.accounts.append(account)
-        self._accounts[account_id] = account
-        self._reconcilers[account_id] = Reconciler(
-            account,
-            session=self._session,
-            outbox=self._outbox,
-            reader=self._reader,
-            orders=self._order_table,
-            instruments=lambda: list(self._instruments.values()),
-            every_ns=self._reconcile_every_ns(),
-            start_ns=self._start_ns,
-        )
-
-    def _reconcile_every_ns(self) -> int:
-        """So often that all accounts together keep within their share of the request weight."""
-        weight = trade.WEIGHT_OPEN_ORDERS_ALL + trade.WEIGHT_ACCOUNT
-        weight += trade.WEIGHT_TRADES_OF_SYMBOL * len(self._instruments)
-        per_minute = trade.WEIGHT_PER_MINUTE // RECONCILE_WEIGHT_SHARE
-        all_ns = weight * len(self._group.accounts) * 60_000_000_000 // per_minute
-        return max(RECONCILE_EVERY_NS, all_ns)
 
     # Turns
 
@@ -206,8 +106,8 @@ class ExecutorAgent(BaseAgent):
         """One turn: publish, prepare, reconcile, take commands, look at what is overdue."""
         self._now_ns = now_ns
         done = self._outbox.flush(now_ns)
-        if now_ns >= self._listing_due_ns:
-            self._ask_listing()
+        if now_ns >= self._start.listing_due_ns:
+            self._start.ask_listing()
             done += 1
         if not self._prepared:
             return done + self._prepare(now_ns)
@@ -243,7 +143,9 @@ class ExecutorAgent(BaseAgent):
     def next_timer_ns(self) -> int:
         """The earliest of everything that waits for a time."""
         due = min(
-            self._outbox.next_timer_ns(self._now_ns), self._listing_due_ns, self._former.due_ns
+            self._outbox.next_timer_ns(self._now_ns),
+            self._start.listing_due_ns,
+            self._former.due_ns,
         )
         if not self._prepared:
             return min(due, self._now_ns + TABLE_POLL_NS)
@@ -405,8 +307,8 @@ class ExecutorAgent(BaseAgent):
             self._on_garbage(link, error, now_ns)
 
     def _on_http(self, body: bytes, now_ns: int, meta: HttpMeta) -> None:
-        if meta.request_id == self._listing_id:
-            self._listed(meta.status, body, now_ns)
+        if meta.request_id == self._start.listing_id:
+            self._start.listed(meta.status, body, now_ns)
             return
         question = self._session.rest.pop(meta.request_id, None)
         if question is None:

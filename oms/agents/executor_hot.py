@@ -9,4 +9,4 @@ from shm_layout.jit import hot
 @hot(entry=())
 def stamp():
     """Cycle counter now."""
-    return cycles()  # type: ignore[call-arg]  # numba supplies the first one
+    return cycles()

@@ -6,6 +6,8 @@ number of decimal digits). What does not fit is a ValueError, never a rounded va
 
 from __future__ import annotations
 
+from typing import Any
+
 from shm_layout.money import INT64_MAX
 
 _TEXT_CHARS_MAX = 60
@@ -52,10 +54,11 @@ def from_text_down(text: str, scale: int) -> int:
     return _digits(text, scale)[0]
 
 
-def _digits(text: str, scale: int) -> tuple[int, str]:
+def _digits(given: Any, scale: int) -> tuple[int, str]:
     """(integer at `scale`, the digits that did not fit)."""
-    if not isinstance(text, str) or not 0 < len(text) <= _TEXT_CHARS_MAX:
-        raise ValueError(f"{str(text)[:_TEXT_CHARS_MAX]!r} is no decimal text")
+    if not isinstance(given, str) or not 0 < len(given) <= _TEXT_CHARS_MAX:
+        raise ValueError(f"{str(given)[:_TEXT_CHARS_MAX]!r} is no decimal text")
+    text: str = given
     whole, point, part = text.removeprefix("-").partition(".")
     digits = whole + part
     if not whole or (point and not part) or not (digits.isascii() and digits.isdigit()):
