@@ -42,6 +42,11 @@ class MemoryJournal:
     def existing(self) -> Iterator[bytes]:
         return iter([bytes(file) for file in self.files])
 
+    def read(self, file_index: int, offset: int, bytes_max: int) -> bytes:
+        if file_index >= len(self.files):
+            return b""
+        return bytes(self.files[file_index][offset : offset + bytes_max])
+
     def truncate(self, file_index: int, size_bytes: int) -> None:
         del self.files[file_index][size_bytes:]
 
