@@ -139,9 +139,7 @@ def topology(
     def lossless(
         name: str, dtype: np.dtype[Any], slots: int, writer: str, gate: str, full: WhenFull
     ) -> None:
-        rings.append(
-            Channel(name, 0, RingKind.LOSSLESS, dtype, slots, writer, gate, (gate,), full)
-        )
+        rings.append(Channel(name, 0, RingKind.LOSSLESS, dtype, slots, writer, gate, (gate,), full))
 
     def broadcast(
         name: str, dtype: np.dtype[Any], slots: int, writer: str, readers: tuple[str, ...]
@@ -161,9 +159,7 @@ def topology(
         )  # fmt: skip
     for group in groups:
         role = f"executor.{group}"
-        lossless(
-            f"orders.{group}", ORDER_COMMAND, size.order_slots, "risk", role, WhenFull.REFUSE
-        )
+        lossless(f"orders.{group}", ORDER_COMMAND, size.order_slots, "risk", role, WhenFull.REFUSE)
         lossless(
             f"executions.{group}", EXECUTION, size.execution_slots, role, "risk",
             WhenFull.STOP_READING,

@@ -177,9 +177,7 @@ class BaseAgent:
         del now_ns
         return 0
 
-    def on_bytes(
-        self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None
-    ) -> None:
+    def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
         del conn, data, now_ns, meta
 
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
