@@ -55,6 +55,7 @@ class AggregatorAgent(BaseAgent):
         instruments = self.top.rows.shape[0]
         self.books = Books.empty(instruments, BOOK_LEVELS_MAX)
         self.state = np.zeros((instruments, agg.A_WORDS), np.int64)
+        self.fills = np.zeros((instruments, agg.FILLS_MAX, agg.F_WORDS), np.int64)
         self._recall()
         for name in self.venue_names:
             self.inlets.append(self._inlet(name))
@@ -95,6 +96,7 @@ class AggregatorAgent(BaseAgent):
             book_qty=self.books.qty,
             book_count=self.books.count,
             agg_state=self.state,
+            fills=self.fills,
             totals=totals,
         )
         inlet = _Inlet(venue_name, reader, world, totals)
@@ -137,3 +139,7 @@ class AggregatorAgent(BaseAgent):
                 venue=int(self.state[row, agg.A_VENUE]),
                 resync_wanted=int(self.resync.rows["resync_wanted"][row]) + 1,
             )
+
+    def filled_levels(self) -> int:
+        """Levels beyond a snapshot's depth that tickers gave to books since the start."""
+        return int(sum(inlet.totals[agg.T_FILLED] for inlet in self.inlets))

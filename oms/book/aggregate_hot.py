@@ -9,6 +9,12 @@ crossed, and the feed says LIVE. A crossed book stays CROSSED until a new snapsh
 for (A_RESYNC, the cold parent writes it into table `resync`). Top of book is the book's own best,
 or the venue's ticker where its update id is beyond the book's.
 
+A snapshot reaches only so deep. Levels beyond its worst prices (A_DEEP_*) exist at the venue, but
+not here, until a diff names them; when the market walks there, the book's best would be wrong.
+The ticker closes that hole: a best price beyond the snapshot that we do not hold is kept in
+`fills` and put into the book before the diff that reaches the ticker's update id. If the level
+changed within that diff, the diff names it and overrules; if not, its quantity is the ticker's.
+
 TOP_OF_BOOK goes out when price, quantity or state changed, and again, unchanged, with the next
 record that comes REFRESH_NS or more after the last one: who prices by age must see that the book
 is alive. `books` rows are written at the end of a step, once per changed book.
@@ -18,7 +24,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from oms.book.book_hot import apply_level, best_px, best_qty, clear_book, is_crossed
+from oms.book.book_hot import (
+    apply_level,
+    best_px,
+    best_qty,
+    clear_book,
+    find_level,
+    is_crossed,
+)
 from shm_layout.enums import FLAG_FIRST, FLAG_LAST, FLAG_SNAPSHOT, BookState, RecordType, Side
 from shm_layout.jit import I64, WORLD_TYPE, WorldSpec, hot
 from shm_layout.limits import BOOK_TABLE_LEVELS
@@ -64,6 +77,7 @@ book_px = AGG.field("book_px", np.int64, ndim=3)
 book_qty = AGG.field("book_qty", np.int64, ndim=3)
 book_count = AGG.field("book_count", np.int64, ndim=2)
 agg_state = AGG.field("agg_state", np.int64, ndim=2)
+fills = AGG.field("fills", np.int64, ndim=3)
 totals = AGG.field("totals", np.int64)
 
 A_KNOWN = 0  # 1 = this instrument has been heard of
@@ -90,7 +104,17 @@ A_SENT_NS = 20
 A_DIRTY = 21  # 1 = the `books` row is behind
 A_INSIDE = 22  # 1 = between the first and the last record of an event
 A_RESYNC = 23  # 1 = the cold parent shall ask the feed for a snapshot
-A_WORDS = 24
+A_DEEP_BID = 24  # worst prices of the snapshot; UNDEF = that side was empty
+A_DEEP_ASK = 25
+A_FILL_POS = 26  # next place in `fills`, never wrapped; 0 = nothing is kept
+A_WORDS = 32
+
+FILLS_MAX = 64
+F_ID = 0  # update id of the ticker; 0 = free
+F_SIDE = 1
+F_PX = 2
+F_QTY = 3
+F_WORDS = 4
 
 WANT_NOTHING = 0
 WANT_FIRST_SNAPSHOT = 1
@@ -102,6 +126,7 @@ T_RESYNC = 2  # 1 = some A_RESYNC is set
 T_EPOCH = 3
 T_VENUE = 4
 T_RECORDS = 5
+T_FILLED = 6  # levels that a ticker gave to a book
 T_WORDS = 8
 
 REFRESH_NS = 100_000_000
@@ -243,6 +268,66 @@ def _ask_resync(world, i):
 
 
 @hot
+def _note_fill(world, i, side, update_id, px, qty):
+    """Keep a ticker's level that lies beyond the snapshot and is not in the book."""
+    mine = agg_state(world)
+    deepest = mine[i, A_DEEP_BID + side]
+    if px == UNDEF or deepest == UNDEF:
+        return
+    if (px >= deepest) if side == 0 else (px <= deepest):
+        return
+    count = book_count(world)[i, side]
+    k = find_level(book_px(world), i, side, count, px)
+    if k >= 0 and book_px(world)[i, side, k] == px:
+        return
+    kept = fills(world)
+    at = mine[i, A_FILL_POS] % FILLS_MAX
+    for k in range(FILLS_MAX):
+        if kept[i, k, F_ID] > 0 and kept[i, k, F_SIDE] == side and kept[i, k, F_PX] == px:
+            at = k
+    if kept[i, at, F_ID] == 0 or kept[i, at, F_PX] != px:
+        mine[i, A_FILL_POS] += 1
+    kept[i, at, F_ID] = update_id
+    kept[i, at, F_SIDE] = side
+    kept[i, at, F_PX] = px
+    kept[i, at, F_QTY] = qty
+
+
+@hot
+def _use_fills(world, i, update_id):
+    """Before a diff up to `update_id`: the levels that tickers up to there have shown."""
+    kept = fills(world)
+    ahead = 0
+    for k in range(FILLS_MAX):
+        ahead += 1 if kept[i, k, F_ID] > update_id else 0
+        if 0 < kept[i, k, F_ID] <= update_id:
+            apply_level(
+                book_px(world), book_qty(world), book_count(world), i, kept[i, k, F_SIDE],
+                kept[i, k, F_PX], kept[i, k, F_QTY],
+            )  # fmt: skip
+            kept[i, k, F_ID] = 0
+            totals(world)[T_FILLED] += 1
+    if ahead == 0:
+        agg_state(world)[i, A_FILL_POS] = 0
+
+
+@hot
+def _drop_fills(world, i):
+    for k in range(FILLS_MAX):
+        fills(world)[i, k, F_ID] = 0
+    agg_state(world)[i, A_FILL_POS] = 0
+
+
+@hot
+def _note_depth(world, i):
+    """After a whole snapshot: how deep it reached."""
+    mine = agg_state(world)
+    for side in range(2):
+        some = book_count(world)[i, side] > 0
+        mine[i, A_DEEP_BID + side] = book_px(world)[i, side, 0] if some else UNDEF
+
+
+@hot
 def _take_levels(world, i, cause_pos):
     found = as_levels(world)
     mine = agg_state(world)
@@ -251,8 +336,11 @@ def _take_levels(world, i, cause_pos):
         clear_book(book_count(world), i)
         mine[i, A_WANT] = WANT_NOTHING
         mine[i, A_CROSSED] = 0
+        _drop_fills(world, i)
     if mine[i, A_WANT] != WANT_NOTHING:
         return
+    if flags & FLAG_FIRST and mine[i, A_FILL_POS] > 0:
+        _use_fills(world, i, found["update_id"][0])
     side = 0 if found["side"][0] == _BUY else 1
     for k in range(int(found["count"][0])):
         apply_level(
@@ -262,6 +350,8 @@ def _take_levels(world, i, cause_pos):
     mine[i, A_INSIDE] = 1
     if not flags & FLAG_LAST:
         return
+    if flags & FLAG_SNAPSHOT:
+        _note_depth(world, i)
     mine[i, A_INSIDE] = 0
     mine[i, A_DIRTY] = 1
     mine[i, A_VERSION] += 1
@@ -283,10 +373,13 @@ def _take_ticker(world, i, cause_pos):
         return
     bid_px = found["bid_px"][0]
     ask_px = found["ask_px"][0]
-    if _state_of(mine, i) != _LIVE:
-        return
     if bid_px != UNDEF and ask_px != UNDEF and bid_px >= ask_px:
         return  # a crossed ticker says nothing; the depth stream will
+    if mine[i, A_WANT] == WANT_NOTHING:
+        _note_fill(world, i, 0, found["update_id"][0], bid_px, found["bid_qty"][0])
+        _note_fill(world, i, 1, found["update_id"][0], ask_px, found["ask_qty"][0])
+    if _state_of(mine, i) != _LIVE:
+        return
     mine[i, A_TICK_ID] = found["update_id"][0]
     mine[i, A_TICK_BID_PX] = bid_px
     mine[i, A_TICK_BID_QTY] = found["bid_qty"][0]

@@ -253,7 +253,8 @@ class BboOracle:
     Spot: the true best after a diff ending at `u` is the last bookTicker whose update id is not
     beyond `u`. A diff counts when such a ticker was received before it; now and then the last one
     comes a moment after the diff, so a verdict waits until a ticker beyond `u` has come. Futures
-    tickers run ahead of depth, and only one with the same id speaks of the same book.
+    tickers run ahead of depth, and only one received before with the same id speaks of the same
+    book.
     """
 
     DIFFERENCES_KEPT = 20
@@ -277,6 +278,11 @@ class BboOracle:
         earlier = self._reached or (self._tickers[0] if self._tickers else None)
         if earlier is None or earlier.update_id > update_id or best is None:
             return
+        if self.rule is BookRule.BINANCE_FUTURES:
+            while self._tickers and self._tickers[0].update_id <= update_id:
+                self._reached = self._tickers.popleft()
+            if self._reached is None or self._reached.update_id != update_id:
+                return
         self._waiting.append((update_id, best))
         self._judge(self._tickers[-1].update_id if self._tickers else 0)
 
@@ -291,8 +297,6 @@ class BboOracle:
             while self._tickers and self._tickers[0].update_id <= update_id:
                 self._reached = self._tickers.popleft()
             assert self._reached is not None
-            if self.rule is BookRule.BINANCE_FUTURES and self._reached.update_id != update_id:
-                continue
             self.compared += 1
             if best == self._reached.best:
                 self.agreed += 1

@@ -74,9 +74,7 @@ def compare_recording(market: str, recording: Recording, outcome: Outcome) -> Ma
     return chain
 
 
-def _add(
-    market: str, chain: MarketChain, oracles: Sequence[BboOracle], outcome: Outcome
-) -> None:
+def _add(market: str, chain: MarketChain, oracles: Sequence[BboOracle], outcome: Outcome) -> None:
     counters = chain.counters()
     for oracle in oracles:
         oracle.finish()
@@ -90,4 +88,8 @@ def _add(
     if counters["snapshots"] == 0:
         outcome.skip(f"{market}: no snapshot, so no book", counters["messages"])
     compared = sum(oracle.compared for oracle in oracles)
-    outcome.notes[market] = {"compared": compared, **counters}
+    outcome.notes[market] = {
+        "compared": compared,
+        "levels_from_tickers": chain.aggregator.filled_levels(),
+        **counters,
+    }
