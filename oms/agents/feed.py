@@ -251,14 +251,14 @@ class FeedAgent(BaseAgent):
             return words.MALFORMED
         handle = self.world.handle
         buf = np.frombuffer(data, np.uint8)
-        status = int(self.market.on_message(handle, buf, 0, buf.shape[0], now_ns))
+        status = int(self.market.on_message(handle, buf, 0, buf.shape[0], -1, now_ns))
         if status != words.DECLINED:
             return status
         status = self.market.decode_cold(data, -1, self.symbols, self.px, self.qty, self.msg)
         if status == words.OK and self.msg[words.MSG_KIND] != words.KIND_SNAPSHOT:
             return int(sync_hot.take(handle, now_ns))
         if status > words.IGNORED and self.msg[words.MSG_INSTRUMENT] >= 0:
-            sync_hot.unreadable(handle, int(self.msg[words.MSG_INSTRUMENT]), now_ns)
+            sync_hot.unreadable(handle, int(self.msg[words.MSG_INSTRUMENT]), status, now_ns)
         return status if status != words.OK else words.IGNORED
 
     def _on_status(self, status: int, data: bytes, now_ns: int) -> None:
@@ -356,13 +356,13 @@ class FeedAgent(BaseAgent):
         handle = self.world.handle
         buf = np.frombuffer(data, np.uint8)
         target = book.instrument_id
-        status = int(self.market.on_snapshot(handle, buf, 0, buf.shape[0], target, now_ns))
+        status = int(self.market.on_message(handle, buf, 0, buf.shape[0], target, now_ns))
         if status == words.DECLINED:
             status = self.market.decode_cold(
                 data, target, self.symbols, self.px, self.qty, self.msg
             )
             if status == words.OK:
-                status = int(sync_hot.take_snapshot(handle, now_ns))
+                status = int(sync_hot.take(handle, now_ns))
         return status
 
     def _replay(self, book: _Book, now_ns: int) -> None:
@@ -373,7 +373,7 @@ class FeedAgent(BaseAgent):
             status = self._give(data, now_ns)
             if status > words.IGNORED:
                 self._on_status(status, data, now_ns)
-        sync_hot.go_live(self.world.handle, book.instrument_id, now_ns)
+        sync_hot.set_state(self.world.handle, book.instrument_id, int(BookState.LIVE), now_ns)
         if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED:
             self.table.write(book.instrument_id, state=int(BookState.LIVE))
             self._stale_at_ns = min(self._stale_at_ns, now_ns + self.stale_after_ns)

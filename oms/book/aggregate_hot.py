@@ -376,8 +376,10 @@ def _take_ticker(world, i, cause_pos):
     if bid_px != UNDEF and ask_px != UNDEF and bid_px >= ask_px:
         return  # a crossed ticker says nothing; the depth stream will
     if mine[i, A_WANT] == WANT_NOTHING:
-        _note_fill(world, i, 0, found["update_id"][0], bid_px, found["bid_qty"][0])
-        _note_fill(world, i, 1, found["update_id"][0], ask_px, found["ask_qty"][0])
+        for side in range(2):
+            px = bid_px if side == 0 else ask_px
+            qty = found["bid_qty"][0] if side == 0 else found["ask_qty"][0]
+            _note_fill(world, i, side, found["update_id"][0], px, qty)
     if _state_of(mine, i) != _LIVE:
         return
     mine[i, A_TICK_ID] = found["update_id"][0]
@@ -411,7 +413,7 @@ def _take_state(world, i, cause_pos):
 def _take_record(world, cause_pos):
     """The record in the scratch, of whatever type."""
     mine = agg_state(world)
-    i = int(as_levels(world)["instrument_id"][0])
+    i = 0 + as_levels(world)["instrument_id"][0]  # int64, as all rows are
     if i == NO_ID or i < 0 or i >= mine.shape[0]:
         return
     if mine[i, A_KNOWN] == 0:

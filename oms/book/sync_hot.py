@@ -25,6 +25,7 @@ from oms.venues.decode_status_hot import (
     GAP,
     IGNORED,
     KIND_DEPTH,
+    KIND_SNAPSHOT,
     KIND_TICKER,
     MALFORMED,
     MSG_ASK_PX,
@@ -103,7 +104,6 @@ CHAINED = 2
 NS_PER_MS = 1_000_000
 
 _RULE_SPOT = int(BookRule.BINANCE_SPOT)
-_SYNCING = int(BookState.SYNCING)
 _LIVE = int(BookState.LIVE)
 _STALE = int(BookState.STALE)
 _GAP = int(BookState.GAP)
@@ -123,8 +123,8 @@ def _stamp(world):
 
 
 @hot
-def _put_state(world, instrument, state, now_ns):
-    """Publish MD_STATE and remember it."""
+def _put_state(world, instrument, now_ns):
+    """Publish S_BOOK of this instrument as MD_STATE."""
     slots = state_slots(world)
     words = ring_words(world)
     mine = sync_state(world)
@@ -136,7 +136,7 @@ def _put_state(world, instrument, state, now_ns):
     slots["flags"][at] = FLAG_FIRST | FLAG_LAST
     slots["epoch"][at] = params(world)[P_EPOCH]
     slots["instrument_id"][at] = instrument
-    slots["state"][at] = state
+    slots["state"][at] = mine[instrument, S_BOOK]
     slots["reserved0"][at] = 0
     slots["venue"][at] = params(world)[P_VENUE]
     slots["update_id"][at] = mine[instrument, S_LAST_ID]
@@ -146,11 +146,10 @@ def _put_state(world, instrument, state, now_ns):
     for k in range(9):
         slots["reserved"][at, k] = 0
     publish(words, pos + 1)
-    mine[instrument, S_BOOK] = state
 
 
 @hot
-def _put_levels(world, snapshot_flag, now_ns):
+def _put_levels(world, now_ns):
     """Publish the event in the scratch as MD_LEVELS records, all visible at once."""
     msg = message(world)
     slots = level_slots(world)
@@ -168,6 +167,7 @@ def _put_levels(world, snapshot_flag, now_ns):
     stamp = _stamp(world)
     epoch = params(world)[P_EPOCH]
     venue = params(world)[P_VENUE]
+    snapshot_flag = FLAG_SNAPSHOT if msg[MSG_KIND] == KIND_SNAPSHOT else 0
     for r in range(records):
         at = (pos + r) & mask
         side = BIDS if r < bids else ASKS
@@ -256,11 +256,12 @@ def _put_trade(world, now_ns):
 
 
 @hot
-def _count(world, instrument, levels, gaps, snapshots, malformed, now_ns):
-    """Add to the instrument's row of table `feed.<venue>`."""
+def _count(world, instrument, status, now_ns):
+    """Add the message in the scratch, and what became of it, to table `feed.<venue>`."""
     rows = feed_rows(world)
     words = feed_words(world)
     mine = sync_state(world)
+    msg = message(world)
     at = instrument * _ROW_WORDS
     row_begin(words, at)
     rows["type"][instrument] = _FEED_ROW
@@ -271,19 +272,21 @@ def _count(world, instrument, levels, gaps, snapshots, malformed, now_ns):
     rows["venue"][instrument] = params(world)[P_VENUE]
     rows["last_update_id"][instrument] = mine[instrument, S_LAST_ID]
     rows["messages"][instrument] += 1
-    rows["level_updates"][instrument] += levels
-    rows["gaps"][instrument] += gaps
-    rows["snapshots"][instrument] += snapshots
-    if snapshots and rows["snapshots"][instrument] > 1:
-        rows["resyncs"][instrument] += snapshots
-    rows["malformed"][instrument] += malformed
+    if status == OK:
+        rows["level_updates"][instrument] += msg[MSG_BIDS] + msg[MSG_ASKS]
+        if msg[MSG_KIND] == KIND_SNAPSHOT:
+            if rows["snapshots"][instrument] > 0:
+                rows["resyncs"][instrument] += 1
+            rows["snapshots"][instrument] += 1
+    elif status == GAP:
+        rows["gaps"][instrument] += 1
+    elif status != DROPPED:
+        rows["malformed"][instrument] += 1
     rows["ts_recv_ns"][instrument] = now_ns
-    event_ms = message(world)[MSG_EVENT_MS]
-    if event_ms > 0:
-        latency_ns = now_ns - event_ms * NS_PER_MS
-        if rows["latency_ns_min"][instrument] == UNDEF:
-            rows["latency_ns_min"][instrument] = latency_ns
-        elif latency_ns < rows["latency_ns_min"][instrument]:
+    if msg[MSG_EVENT_MS] > 0:
+        latency_ns = now_ns - msg[MSG_EVENT_MS] * NS_PER_MS
+        least_ns = rows["latency_ns_min"][instrument]
+        if least_ns == UNDEF or latency_ns < least_ns:
             rows["latency_ns_min"][instrument] = latency_ns
     row_end(words, at)
 
@@ -294,7 +297,8 @@ def _break(world, instrument, now_ns):
     mine = sync_state(world)
     mine[instrument, S_PHASE] = BUFFERING
     mine[instrument, S_NEED_ID] = -1
-    _put_state(world, instrument, _GAP, now_ns)
+    mine[instrument, S_BOOK] = _GAP
+    _put_state(world, instrument, now_ns)
 
 
 @hot
@@ -338,91 +342,84 @@ def _take_depth(world, instrument, now_ns):
             mine[instrument, S_NEED_ID] = _needed_id(world, msg)
         return BUFFER
     status = _chain(world, msg, instrument)
-    if status == DROPPED:
-        _count(world, instrument, 0, 0, 0, 0, now_ns)
-        return DROPPED
     if status == OK:
-        status = _put_levels(world, 0, now_ns)
-    if status != OK:
+        status = _put_levels(world, now_ns)
+    if status == OK:
+        mine[instrument, S_LAST_ID] = msg[MSG_LAST_ID]
+        mine[instrument, S_FIRST_PENDING] = 0
+        mine[instrument, S_SEEN_NS] = now_ns
+        if mine[instrument, S_BOOK] == _STALE:
+            mine[instrument, S_BOOK] = _LIVE
+            _put_state(world, instrument, now_ns)
+    elif status != DROPPED:
         _break(world, instrument, now_ns)
-        _count(world, instrument, 0, 1 if status == GAP else 0, 0, 0 if status == GAP else 1, now_ns)
-        return status
-    mine[instrument, S_LAST_ID] = msg[MSG_LAST_ID]
-    mine[instrument, S_FIRST_PENDING] = 0
-    mine[instrument, S_SEEN_NS] = now_ns
-    if mine[instrument, S_BOOK] == _STALE:
-        _put_state(world, instrument, _LIVE, now_ns)
-    _count(world, instrument, msg[MSG_BIDS] + msg[MSG_ASKS], 0, 0, 0, now_ns)
-    return OK
+    _count(world, instrument, status, now_ns)
+    return status
+
+
+@hot
+def _take_snapshot(world, instrument, now_ns):
+    msg = message(world)
+    mine = sync_state(world)
+    if mine[instrument, S_PHASE] != BUFFERING:
+        return IGNORED
+    if mine[instrument, S_NEED_ID] > msg[MSG_LAST_ID]:
+        return SNAPSHOT_OLD
+    status = _put_levels(world, now_ns)
+    if status == OK:
+        mine[instrument, S_LAST_ID] = msg[MSG_LAST_ID]
+        mine[instrument, S_FIRST_PENDING] = 1
+        mine[instrument, S_PHASE] = CHAINED
+        mine[instrument, S_SEEN_NS] = now_ns
+        mine[instrument, S_GENERATION] += 1
+        _count(world, instrument, status, now_ns)
+    return status
 
 
 @hot(entry=(WORLD_TYPE, I64))
 def take(world, now_ns):
-    """Use the decoded event in the scratch (not a snapshot); a status."""
+    """Use the decoded message in the scratch; a status. SNAPSHOT_OLD: the snapshot ends before
+    the first diff that was buffered begins, so take another."""
     msg = message(world)
     instrument = msg[MSG_INSTRUMENT]
     kind = msg[MSG_KIND]
     if kind == KIND_DEPTH:
         return _take_depth(world, instrument, now_ns)
+    if kind == KIND_SNAPSHOT:
+        return _take_snapshot(world, instrument, now_ns)
     if sync_state(world)[instrument, S_PHASE] == IDLE:
         return IGNORED
     if kind == KIND_TICKER:
         _put_ticker(world, now_ns)
     else:
         _put_trade(world, now_ns)
-    _count(world, instrument, 0, 0, 0, 0, now_ns)
-    return OK
-
-
-@hot(entry=(WORLD_TYPE, I64))
-def take_snapshot(world, now_ns):
-    """Use the decoded snapshot in the scratch; SNAPSHOT_OLD: it ends before the first diff that
-    was buffered begins, so take another."""
-    msg = message(world)
-    mine = sync_state(world)
-    instrument = msg[MSG_INSTRUMENT]
-    if mine[instrument, S_PHASE] != BUFFERING:
-        return IGNORED
-    if mine[instrument, S_NEED_ID] > msg[MSG_LAST_ID]:
-        return SNAPSHOT_OLD
-    status = _put_levels(world, FLAG_SNAPSHOT, now_ns)
-    if status != OK:
-        return status
-    mine[instrument, S_LAST_ID] = msg[MSG_LAST_ID]
-    mine[instrument, S_FIRST_PENDING] = 1
-    mine[instrument, S_PHASE] = CHAINED
-    mine[instrument, S_SEEN_NS] = now_ns
-    mine[instrument, S_GENERATION] += 1
-    _count(world, instrument, msg[MSG_BIDS] + msg[MSG_ASKS], 0, 1, 0, now_ns)
-    return OK
-
-
-@hot(entry=(WORLD_TYPE, I64, I64))
-def go_live(world, instrument, now_ns):
-    """After the snapshot and the buffered diffs: LIVE, if the chain held."""
-    mine = sync_state(world)
-    if mine[instrument, S_PHASE] == CHAINED and mine[instrument, S_BOOK] != _LIVE:
-        _put_state(world, instrument, _LIVE, now_ns)
+    status = kind - kind  # OK, as a number: a constant would compile `_count` once more
+    _count(world, instrument, status, now_ns)
+    return status
 
 
 @hot(entry=(WORLD_TYPE, I64, I64, I64))
 def set_state(world, instrument, state, now_ns):
-    """Publish a state that the cold parent decided: SYNCING or GAP begin a new buffer, STALE
-    leaves the chain as it is."""
+    """Publish a state that the cold parent decided. SYNCING and GAP begin a new buffer; LIVE comes
+    after the snapshot and the buffered diffs, and only if the chain held."""
     mine = sync_state(world)
-    if state != _STALE:
+    if state == _LIVE:
+        if mine[instrument, S_PHASE] != CHAINED or mine[instrument, S_BOOK] == _LIVE:
+            return
+    else:
         mine[instrument, S_PHASE] = BUFFERING
         mine[instrument, S_NEED_ID] = -1
-    _put_state(world, instrument, state, now_ns)
+    mine[instrument, S_BOOK] = state
+    _put_state(world, instrument, now_ns)
 
 
-@hot(entry=(WORLD_TYPE, I64, I64))
-def unreadable(world, instrument, now_ns):
-    """A message for this instrument could not be read: its book is not to be trusted."""
+@hot(entry=(WORLD_TYPE, I64, I64, I64))
+def unreadable(world, instrument, status, now_ns):
+    """A message for this instrument could not be read, as `status` says: its book is not to be
+    trusted any more."""
     if sync_state(world)[instrument, S_PHASE] == CHAINED:
         _break(world, instrument, now_ns)
-    _count(world, instrument, 0, 0, 0, 1, now_ns)
-    return MALFORMED
+    _count(world, instrument, status, now_ns)
 
 
 @hot(entry=(WORLD_TYPE, I64, I64))
@@ -435,7 +432,8 @@ def check_stale(world, now_ns, stale_after_ns):
         if mine[instrument, S_PHASE] == CHAINED and mine[instrument, S_BOOK] == _LIVE:
             at_ns = mine[instrument, S_SEEN_NS] + stale_after_ns
             if at_ns <= now_ns:
-                _put_state(world, instrument, _STALE, now_ns)
+                mine[instrument, S_BOOK] = _STALE
+                _put_state(world, instrument, now_ns)
             else:
                 due_ns = min(due_ns, at_ns)
     return due_ns

@@ -91,9 +91,8 @@ class MarketData(Protocol):
         ...
 
     on_message: Callable[..., int]
-    """Kernel (world of sync_hot.FEED, bytes, start, end, now_ns) -> DecodeStatus."""
-    on_snapshot: Callable[..., int]
-    """Kernel (world, bytes, start, end, instrument_id, now_ns) -> DecodeStatus."""
+    """Kernel (world of sync_hot.FEED, bytes, start, end, hint, now_ns) -> DecodeStatus; `hint` is
+    the instrument_id of a REST snapshot, -1 for a message of the stream."""
 
     def decode_cold(
         self,

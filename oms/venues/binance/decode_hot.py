@@ -12,8 +12,6 @@ same answer or a refusal; names with escapes, doubled keys and the like do not o
 from __future__ import annotations
 
 from oms.venues.decode_status_hot import (
-    ASKS,
-    BIDS,
     DECLINED,
     IGNORED,
     KIND_DEPTH,
@@ -114,6 +112,8 @@ EVENT_DEPTH = 1
 EVENT_TICKER = 2
 EVENT_TRADE = 3
 
+assert K_ASKS == K_BIDS + 1 and K_ASK_LEVELS == K_BID_LEVELS + 1 and MSG_ASKS == MSG_BIDS + 1
+
 _AFTER_OPEN = 0
 _AFTER_COMMA = 1
 _AFTER_VALUE = 2
@@ -200,9 +200,10 @@ def _note(msg, trouble):
 
 
 @hot
-def _levels(buf, i, end, px_scale, qty_scale, px, qty, msg, count_word):
-    """Behind a list of `["px","qty"]` at `i`; fills px, qty and msg[count_word]."""
-    cap = px.shape[0]
+def _levels(buf, i, end, side, px_scale, qty_scale, px, qty, msg):
+    """Behind a list of `["px","qty"]` at `i`; fills px[side], qty[side] and the side's count."""
+    cap = px.shape[1]
+    count_word = MSG_BIDS + side
     count = 0
     i = skip_ws(buf, i + 1, end)
     if i < end and int(buf[i]) == CLOSE_BRACKET:
@@ -236,8 +237,8 @@ def _levels(buf, i, end, px_scale, qty_scale, px, qty, msg, count_word):
         if level_px == 0 and msg[MSG_TROUBLE] == 0:
             _note(msg, MALFORMED)
         if count < cap:
-            px[count] = level_px
-            qty[count] = level_qty
+            px[side, count] = level_px
+            qty[side, count] = level_qty
         else:
             _note(msg, TOO_LARGE)
         count += 1
@@ -263,12 +264,10 @@ def _price_field(buf, i, end, key, scales, px, qty, msg):
     px_scale = scales[instrument, SCALE_PX]
     qty_scale = scales[instrument, SCALE_QTY]
     c = int(buf[i])
-    if c == OPEN_BRACKET and key == K_BIDS:
-        msg[MSG_SEEN] |= 1 << K_BID_LEVELS
-        return _levels(buf, i, end, px_scale, qty_scale, px[BIDS], qty[BIDS], msg, MSG_BIDS)
-    if c == OPEN_BRACKET and key == K_ASKS:
-        msg[MSG_SEEN] |= 1 << K_ASK_LEVELS
-        return _levels(buf, i, end, px_scale, qty_scale, px[ASKS], qty[ASKS], msg, MSG_ASKS)
+    if c == OPEN_BRACKET and (key == K_BIDS or key == K_ASKS):
+        side = key - K_BIDS
+        msg[MSG_SEEN] |= 1 << (K_BID_LEVELS + side)
+        return _levels(buf, i, end, side, px_scale, qty_scale, px, qty, msg)
     if c != QUOTE:
         msg[MSG_SEEN] &= ~(1 << key)
         return skip_value(buf, i, end)

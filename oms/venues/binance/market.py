@@ -13,7 +13,6 @@ class BinanceMarketData:
     """One market; `oms/venues/base.py: MarketData` says what each part is for."""
 
     on_message = staticmethod(market_hot.on_message)
-    on_snapshot = staticmethod(market_hot.on_snapshot)
     decode_cold = staticmethod(decode.decode)
 
     def __init__(self, spec: MarketSpec) -> None:

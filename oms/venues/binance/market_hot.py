@@ -15,7 +15,6 @@ from oms.book.sync_hot import (
     symbol_index,
     symbol_text,
     take,
-    take_snapshot,
     unreadable,
 )
 from oms.venues.binance.decode_hot import decode
@@ -32,9 +31,16 @@ from shm_layout.jit import I64, WORLD_TYPE, hot
 BYTES_TYPE = types.Array(types.uint8, 1, "C", readonly=True)
 
 
-@hot
-def _decode(world, buf, start, end, hint):
-    return decode(
+@hot(entry=(WORLD_TYPE, BYTES_TYPE, I64, I64, I64, I64))
+def on_message(world, buf, start, end, hint, now_ns):
+    """Decode and use the message `buf[start:end]`; a status of decode_status_hot.
+
+    `hint` < 0: a stream message. Otherwise a REST depth snapshot of instrument `hint`; what is
+    none is IGNORED. DECLINED: nothing was done, the cold decoder is asked. A stream message of
+    one of our books that cannot be read breaks that book's chain.
+    """
+    msg = message(world)
+    status = decode(
         buf,
         start,
         end,
@@ -44,32 +50,12 @@ def _decode(world, buf, start, end, hint):
         scales(world),
         level_px(world),
         level_qty(world),
-        message(world),
+        msg,
     )
-
-
-@hot(entry=(WORLD_TYPE, BYTES_TYPE, I64, I64, I64))
-def on_message(world, buf, start, end, now_ns):
-    """Decode and use the stream message `buf[start:end]`; a status of decode_status_hot.
-
-    DECLINED: nothing was done, the cold decoder is asked. A message of one of our books that
-    cannot be read breaks that book's chain.
-    """
-    status = _decode(world, buf, start, end, -1)
     if status == OK:
+        if hint >= 0 and msg[MSG_KIND] != KIND_SNAPSHOT:
+            return IGNORED
         return take(world, now_ns)
-    msg = message(world)
-    if status > IGNORED and status != DECLINED and msg[MSG_INSTRUMENT] >= 0:
-        unreadable(world, msg[MSG_INSTRUMENT], now_ns)
+    if hint < 0 and status > IGNORED and status != DECLINED and msg[MSG_INSTRUMENT] >= 0:
+        unreadable(world, msg[MSG_INSTRUMENT], status, now_ns)
     return status
-
-
-@hot(entry=(WORLD_TYPE, BYTES_TYPE, I64, I64, I64, I64))
-def on_snapshot(world, buf, start, end, instrument, now_ns):
-    """Decode and use a REST depth snapshot of `instrument`; IGNORED if it is something else."""
-    status = _decode(world, buf, start, end, instrument)
-    if status != OK:
-        return status
-    if message(world)[MSG_KIND] != KIND_SNAPSHOT:
-        return IGNORED
-    return take_snapshot(world, now_ns)
