@@ -172,7 +172,7 @@ def create(desk: str, shape: Shape, generation: int = 1) -> Segment:
         raise SegmentError(
             f"making segment {name}: {size_bytes} bytes are needed and /dev/shm has "
             f"{free_bytes()} free ({error.strerror}); free some, enlarge it "
-            "(mount -o remount,size=1G /dev/shm) or set capacity = \"small\" in the desk's config"
+            '(mount -o remount,size=1G /dev/shm) or set capacity = "small" in the desk\'s config'
         ) from error
     finally:
         os.close(made.fd)
