@@ -129,15 +129,10 @@ def read_owner(path: Path) -> Owner:
 
 
 def living_owner(path: Path) -> Owner | None:
-    """Who holds the lock now; None = nobody. The caller must not be the holder itself."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return read_owner(path)
-    finally:
-        os.close(descriptor)
-    return None
+    """The process that signed the lock and still lives; None = nobody.
+
+    Looks at the process and not at the lock: trying the lock, be it for an instant, could make
+    the start of its rightful holder fail.
+    """
+    owner = read_owner(path)
+    return owner if owner.lives() else None
