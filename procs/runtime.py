@@ -115,7 +115,7 @@ class Runtime:
         self._network: Network | None = None
         self._armed: asyncio.TimerHandle | None = None
         self._armed_ns = NEVER
-        self._queued = self._in_turn = False
+        self._queued = self._in_turn = self._ended = False
 
     # Start and end
 
@@ -345,7 +345,10 @@ class Runtime:
             return
         finally:
             self._in_turn = False
+        if self._ended:
+            return
         if self._drain.finished():
+            self._ended = True
             self._loop.stop()
         elif self._spin or not idle or not self._sleeper.fall_asleep():
             if not self._queued:

@@ -64,14 +64,21 @@ class Progress:
 def preload(progress: Progress | None = None) -> MakeAgent:
     """Import all that a desk's processes run and compile its kernels; returns `make_agent`."""
     from oms.agents.factory import make_agent
-    from procs import runtime
-    from shm_layout import jit
 
-    assert runtime.NETWORK_ROLES
+    warm_host(progress)
+    return make_agent
+
+
+def warm_host(progress: Progress | None = None) -> None:
+    """Import the host's own modules and compile every kernel imported by now."""
+    from procs import supervisor
+    from shm_layout import jit, warm
+
+    assert supervisor.NAME
     shown = progress or Progress()
     jit.warm(shown)
+    warm.warm_handles()
     shown.done()
-    return make_agent
 
 
 @contextlib.contextmanager
