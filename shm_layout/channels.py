@@ -157,9 +157,7 @@ def topology(
     ) -> None:
         dtype, *also = dtypes
         kind = RingKind.LOSSLESS
-        rings.append(
-            Channel(name, 0, kind, dtype, slots, writer, gate, (gate,), full, tuple(also))
-        )
+        rings.append(Channel(name, 0, kind, dtype, slots, writer, gate, (gate,), full, tuple(also)))
 
     def broadcast(
         name: str,

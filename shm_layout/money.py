@@ -37,10 +37,7 @@ def mul_div(a: int, b: int, d: int, rounding: int) -> tuple[int, int]:
             rounding == ROUND_UP
             or (rounding == ROUND_FLOOR and negative)
             or (rounding == ROUND_CEILING and not negative)
-            or (
-                rounding == ROUND_HALF_EVEN
-                and (half > d or (half == d and quotient % 2 == 1))
-            )
+            or (rounding == ROUND_HALF_EVEN and (half > d or (half == d and quotient % 2 == 1)))
         )
         quotient += int(up)
     if quotient > INT64_MAX:

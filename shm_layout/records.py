@@ -392,7 +392,7 @@ INSTRUMENT_SPEC = record(
 )  # fmt: skip
 
 ORDER_UPDATE = record(
-    "OrderUpdate", RecordType.ORDER_UPDATE, 256,
+    "OrderUpdate", RecordType.ORDER_UPDATE, 320,
     ("client_order_id", "i8", "ours; 0 when an intent was refused before it got one"),
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
@@ -414,7 +414,8 @@ ORDER_UPDATE = record(
     ("fee_currency_id", "i4", "row of the currency table; NO_ID = none"),
     ("liquidity", "u1", "of this fill", Liquidity),
     ("action", "u1", "of the intent that this answers; UNSET = an execution", Action),
-    ("reserved0", "u2", "0"),
+    ("terminal_state", "u1", "venue's word on its end, while fills are missing", OrderState),
+    ("was_unknown", "u1", "1 = has been UNKNOWN"),
     ("mid_px", "i8", "mid at the decision, half units of px_scale; UNDEF = none"),
     ("edge_e4", "i8", "FILL: our price against that mid, 1/10000 basis points, + is good"),
     ("position_qty", "i8", "strategy's position after it, qty_scale"),
@@ -425,7 +426,13 @@ ORDER_UPDATE = record(
     ("reserved1", "i4", "0"),
     ("cause_pos", "i8", "position in that ring"),
     ("journal_seq", "i8", "sequence of the journal record"),
-    ("reserved", ("i8", (8,)), "0"),
+    ("exec_key_high", "i8", "fill's identity: high word"),
+    ("venue_cum_qty", "i8", "what the venue says is filled, qty_scale; UNDEF = not said"),
+    ("venue_order_id", "S40", "venue's id where known"),
+    ("text", "S48", "venue's own words, cut"),
+    ("absent_count", "i4", "UNKNOWN: how often the venue knew no such order"),
+    ("query_count", "i4", "UNKNOWN: how often asked"),
+    ("reserved", ("i8", (2,)), "0"),
 )  # fmt: skip
 
 # --- tables and journal ----------------------------------------------------------------------
@@ -468,7 +475,10 @@ ORDER_ROW = record(
     ("reserved1", "u2", "0"),
     ("cause_pos", "i8", "position in that ring"),
     ("venue_order_id", "S40", "venue's id"),
-    ("reserved", ("i8", (10,)), "0"),
+    ("risk_mid_px", "i8", "mid that risk checked against, half units of px_scale"),
+    ("risk_book_version", "i8", "version of the top of book that risk checked against"),
+    ("absent_count", "i8", "UNKNOWN: how often the venue said that it knows no such order"),
+    ("reserved", ("i8", (7,)), "0"),
 )  # fmt: skip
 
 POSITION_ROW = record(
@@ -535,7 +545,8 @@ ACCOUNT_ROW = record(
     ("ts_ns", "i8", "our clock at the last change"),
     ("name", "S32", "as in the config"),
     ("key_name", "S32", "name of its key at the KeySource; never the key"),
-    ("reserved", ("i8", (3,)), "0"),
+    ("system_id", "i8", "identity of this desk; part of every client order id"),
+    ("reserved", ("i8", (2,)), "0"),
 )  # fmt: skip
 
 START = record(
@@ -549,7 +560,8 @@ START = record(
     ("reserved0", "u1", "0"),
     ("reserved1", "u2", "0"),
     ("input_count", "i4", "rings that risk consumes, in the order of Cycle.consumed"),
-    ("reserved", ("i8", (8,)), "0"),
+    ("generation", "i8", "identity of the shared memory; ring positions hold within one"),
+    ("reserved", ("i8", (7,)), "0"),
 )  # fmt: skip
 
 CYCLE = record(

@@ -87,9 +87,7 @@ class RingWriter:
 class RingReader:
     """One reading end with a cursor of its own."""
 
-    def __init__(
-        self, channel: Channel, memory: RingMemory, cursor: np.ndarray[Any, Any]
-    ) -> None:
+    def __init__(self, channel: Channel, memory: RingMemory, cursor: np.ndarray[Any, Any]) -> None:
         self.channel = channel
         self.words = read_only(memory.words)
         self.slots = read_only(memory.slots)

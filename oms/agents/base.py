@@ -88,6 +88,8 @@ class Ports(Protocol):
     role: str
     epoch: int
     """Incarnation of this agent, granted by the supervisor, from 1."""
+    generation: int
+    """Identity of the shared memory: ring positions are comparable within one only."""
     stamping: bool
     """True: put cycle counters into records and histograms. False on the harness."""
 
@@ -177,9 +179,7 @@ class BaseAgent:
         del now_ns
         return 0
 
-    def on_bytes(
-        self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None
-    ) -> None:
+    def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
         del conn, data, now_ns, meta
 
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
