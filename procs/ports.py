@@ -35,6 +35,7 @@ class LivePorts:
     ) -> None:
         self.role = role
         self.epoch = memory.epoch
+        self.generation = memory.generation
         self.sink: Sink | None = None
         self._memory = memory
         self._log = log

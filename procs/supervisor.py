@@ -28,6 +28,7 @@ from procs.locks import FileLock, LockHeldError, Owner, living_owner
 from procs.logs import ProcessLog
 from procs.paths import DeskPaths
 from procs.runtime import MakeAgent, Runtime
+from procs.supervisor_name import SUPERVISOR
 from shm_layout import segment
 from shm_layout.doorbell import make_bell, open_bell, ring
 from shm_layout.enums import ProcessState
@@ -35,7 +36,7 @@ from shm_layout.limits import PROCESSES_MAX
 from shm_layout.ring_hot import DRAIN_PHASE, DRAINED_PHASE
 from shm_layout.table import TableReader, TableWriter
 
-NAME = "supervisor"
+NAME = SUPERVISOR
 HUNG_NS = 10_000_000_000
 """No heartbeat for so long: the process is killed and started anew."""
 READY_S = 30.0
@@ -108,8 +109,9 @@ class Supervisor:
         if not living:
             segment.sweep(self._paths.segments, lock)
             segment.check_need(topology.size_bytes(), segment.free_bytes())
+            generation = time.time_ns()
             for shape in segment.shapes(topology):
-                segment.create(self._paths.segments, shape)
+                segment.create(self._paths.segments, shape, generation)
         for child in self._children:
             make_bell(self._paths.bell(child.name))
             child.bell = open_bell(self._paths.bell(child.name))

@@ -151,7 +151,11 @@ class Segment:
 
 
 def create(desk: str, shape: Shape, generation: int = 1) -> Segment:
-    """Make a segment, reserve its memory, fill its head; `magic` last. It must not exist yet."""
+    """Make a segment, reserve its memory, fill its head; `magic` last. It must not exist yet.
+
+    `generation` is the same for all segments of a desk that are made together, and another each
+    time: positions in rings are comparable within one only.
+    """
     name = segment_name(desk, shape.kind, shape.name)
     size_bytes = shape.size_bytes
     assert size_bytes <= SEGMENT_BYTES_MAX, f"{name}: {size_bytes} bytes"
