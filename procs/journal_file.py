@@ -159,7 +159,9 @@ class HumanFiles:
 
     def _open_file(self, path: str) -> int:
         parts = Path(path).parts
-        assert parts and not Path(path).is_absolute() and ".." not in parts, f"path {path!r}"
+        assert not Path(path).is_absolute(), f"path {path!r}"
+        assert parts, "an empty path"
+        assert ".." not in parts, f"path {path!r}"
         if len(self._open) >= self._OPEN_MAX:
             oldest = next(iter(self._open))
             os.close(self._open.pop(oldest))

@@ -135,12 +135,12 @@ class Segment:
 
     def ring_memory(self) -> RingMemory:
         """As the rings' handles take it."""
-        assert self.shape.kind == "ring" and self.rows is not None
+        assert self.rows is not None, f"{self.name} has no slots"
         return RingMemory(self.words, self.rows)
 
     def table_memory(self) -> TableMemory:
         """As the tables' handles take it."""
-        assert self.shape.kind == "table" and self.rows is not None
+        assert self.rows is not None, f"{self.name} has no rows"
         return TableMemory(self.words, self.rows)
 
     def claim(self, pid: int, start_ticks: int, epoch: int) -> None:

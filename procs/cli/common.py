@@ -52,6 +52,8 @@ def running_desk(arguments: argparse.Namespace) -> tuple[DeskConfig, DeskPaths]:
         raise NotRunningError(
             f"desk '{config.name}' ({paths.data_dir}) does not run; start it with `oms up`"
         )
+    if not paths.effective_config.exists():
+        raise NotRunningError(f"desk '{config.name}' is just starting; ask again in a moment")
     return running_config(paths), paths
 
 
