@@ -39,7 +39,8 @@ def _base32(value: int, characters: int) -> str:
 
 def to_text(system_id: int, order_id: int) -> str:
     """What the venue sees."""
-    assert 0 <= system_id <= SYSTEM_ID_MAX and order_id > 0
+    assert 0 <= system_id <= SYSTEM_ID_MAX
+    assert order_id > 0
     return _PREFIX + _base32(system_id, _SYSTEM_CHARS) + _base32(order_id, _ID_CHARS)
 
 

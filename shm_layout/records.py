@@ -155,7 +155,8 @@ def record(
     made = HEAD + tuple(Field(*field) for field in fields)
     dtype = _lay_out(name, size_bytes, made)
     spec = RecordSpec(name, record_type, made, dtype)
-    assert name not in RECORDS and record_type not in SPEC_OF_TYPE, f"{name}: declared twice"
+    assert name not in RECORDS, f"{name}: declared twice"
+    assert record_type not in SPEC_OF_TYPE, f"{name}: its record type is taken"
     RECORDS[name] = spec
     SPEC_OF_TYPE[record_type] = spec
     return dtype
