@@ -30,6 +30,7 @@ from procs.paths import DeskPaths
 from procs.runtime import MakeAgent, Runtime
 from procs.supervisor_name import SUPERVISOR
 from shm_layout import segment
+from shm_layout.channels import Topology
 from shm_layout.doorbell import make_bell, open_bell, ring
 from shm_layout.enums import ProcessState
 from shm_layout.limits import PROCESSES_MAX
@@ -64,7 +65,7 @@ class Supervisor:
         self._terms = 0
         self._phase = drain.RUNNING
         self._phase_since = 0.0
-        self._exit = ExitCode.OK
+        self._exit: int = ExitCode.OK
         self._ready = False
         self._inherited: list[int] = []
 
@@ -128,7 +129,7 @@ class Supervisor:
         for child, owner in living.items():
             self._adopt(child, owner)
 
-    def _attach_tables(self, topology: memory.Topology) -> None:
+    def _attach_tables(self, topology: Topology) -> None:
         desk = self._paths.segments
         table = topology.tables["processes"]
         mine = segment.attach(desk, segment.table_shape(table), writable=True)
@@ -201,7 +202,7 @@ class Supervisor:
         gc.freeze()
         pid = os.fork()
         if pid == 0:
-            code = ExitCode.FAILED
+            code = int(ExitCode.FAILED)
             try:
                 code = self._in_child(child.process, epoch)
             finally:

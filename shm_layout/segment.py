@@ -248,9 +248,9 @@ def _open_verified(name: str, flags: int) -> int:
         ) from error
     except OSError as error:
         link = SHM_DIR.joinpath(name[1:]).is_symlink()
-        found = "a symbolic link" if link else f"an error ({error.strerror})"
+        what = "a symbolic link" if link else f"an error ({error.strerror})"
         raise SegmentError(
-            f"segment {name}: found {found}, required is a plain file of ours; somebody else "
+            f"segment {name}: found {what}, required is a plain file of ours; somebody else "
             f"put it there: look at it, remove it, start again"
         ) from error
     found = os.fstat(descriptor)

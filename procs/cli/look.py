@@ -188,7 +188,10 @@ class Look:
                 continue
             px, qty = int(instrument["px_scale"]), int(instrument["qty_scale"])
             bid, ask = decimal(int(top["bid_px"]), px), decimal(int(top["ask_px"]), px)
-            mid = (bid + ask) / 2 if bid is not None and ask is not None else None
+            mid = spread_bp = None
+            if bid is not None and ask is not None and bid + ask:
+                mid = (bid + ask) / 2
+                spread_bp = (ask - bid) / mid * 10_000
             rows.append(
                 {
                     "instrument": self._label(instrument),
@@ -197,7 +200,7 @@ class Look:
                     "bid_qty": decimal(int(top["bid_qty"]), qty),
                     "ask": ask,
                     "ask_qty": decimal(int(top["ask_qty"]), qty),
-                    "spread_bp": (ask - bid) / mid * 10_000 if mid else None,
+                    "spread_bp": spread_bp,
                     "mid": mid,
                     "ts_recv_ns": int(top["ts_recv_ns"]),
                     "version": int(top["version"]),

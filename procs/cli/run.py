@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     stops: list[int] = []
     with desk_lock(paths) as lock:
         config = effective(config, paths)
-        make_agent = preload()
+        make_agent = preload(config)
         keeper = keep_apart(config, make_agent, lock, with_parent=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stops.append(1))

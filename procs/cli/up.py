@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     config, paths = chosen_desk(arguments)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
-        make_agent = preload()
+        make_agent = preload(config)
         if arguments.foreground:
             return keep_here(config, make_agent, lock)
         keeper = keep_apart(config, make_agent, lock, with_parent=False)
