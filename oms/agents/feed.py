@@ -130,7 +130,7 @@ class FeedAgent(BaseAgent):
         """Take the rows of our instruments once all are there; True = they are."""
         venue = int(self.market.spec.venue)
         found = {
-            row["name"].decode(): row
+            bytes(row["name"]).decode(): row
             for row in self._instruments.written()
             if int(row["venue"]) == venue
         }
@@ -138,7 +138,7 @@ class FeedAgent(BaseAgent):
             return False
         for name in self.venue.instruments:
             row = found[name]
-            book = _Book(int(row["instrument_id"]), name, row["symbol"].decode())
+            book = _Book(int(row["instrument_id"]), name, bytes(row["symbol"]).decode())
             self.symbols.add(
                 book.instrument_id, book.symbol, int(row["px_scale"]), int(row["qty_scale"])
             )
@@ -224,7 +224,7 @@ class FeedAgent(BaseAgent):
         self._conn = 0
         self._connect_at_ns = now_ns + self._connect_wait_ns
         self._connect_wait_ns = min(2 * self._connect_wait_ns, RECONNECT_WAIT_NS_MAX)
-        self.ports.log("warning", "stream_lost", event=event.name)
+        self.ports.log("warning", "stream_lost", how=event.name)
         for book in self.books.values():
             book.ask_at_ns = NEVER
             book.buffered.clear()
