@@ -225,6 +225,23 @@ def test_venue_sim_unusable_config_is_one_sentence():
         VenueSimAgent(sim_desk(instruments=(bad,)), "binance")
 
 
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"flow_events_per_s": -1}, "flow_events_per_s: found -1"),
+        ({"drop_reply_one_in": -5}, "drop_reply_one_in: found -5"),
+        ({"maker_fee_e6": 1_000_000}, "maker_fee_e6: found 1000000"),
+        ({"instruments": ()}, "required are distinct symbols"),
+        ({"instruments": (BTC, BTC)}, "required are distinct symbols"),
+        ({"balances": {"BTC": "ten"}}, "'ten' is not a plain decimal"),
+        ({"balances": {"BTC": "99999999999"}}, "below 10"),
+    ],
+)
+def test_venue_sim_bad_values_are_one_sentence(changes, text):
+    with pytest.raises(ConfigError, match=text):
+        VenueSimAgent(sim_desk(**changes), "binance")
+
+
 def test_address_of_peer_drops_the_port():
     assert address_of("127.0.0.1:5000") == "127.0.0.1"
     assert address_of("client") == "client"
