@@ -16,8 +16,8 @@ from oms.config import DeskConfig, SimConfig
 from oms.errors import ConfigError
 from oms.exchange.engine import Capacity
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
-from oms.exchange.live import LiveMarket
 from oms.exchange.layout_hot import FEE_UNIT
+from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, Market, parse_decimal, spec_from_config
 from oms.venues.binance.server import BinanceServer, Close, Respond
 from oms.venues.binance.server_limits import LimitRules
