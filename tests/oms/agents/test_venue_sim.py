@@ -367,6 +367,25 @@ def test_venue_replay_empty_recording_is_finished_at_once():
     assert agent.messages == 0
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"5",
+        b'{"stream":"x"}',
+        b'{"stream":"btcusdt@trade","data":{"s":"BTCUSDT","e":"trade"}}',
+    ],
+)
+def test_venue_replay_unreadable_lines_are_counted_and_the_rest_is_played(line):
+    harness, agent, client = replay([SMALL[0], (5, line), *SMALL[1:]])
+    harness.run_until(START_NS + SECOND)
+    assert (agent.messages, agent.unreadable, agent.finished) == (len(SMALL) + 1, 1, True)
+    assert client.compared == 2
+    assert [log[3] for log in harness.logs if log[2] == "error"] == ["recording.unreadable"]
+
+
 def test_venue_replay_finer_prices_than_the_instrument_are_refused():
     line = envelope(
         "bookTicker", {"u": 6, "s": "BTCUSDT", "b": "100.001", "B": "1", "a": "101", "A": "1"}
