@@ -167,7 +167,7 @@ class WorldSpec:
         self.dims.append(ndim)
         self.readonly.append(readonly)
         if JIT_ON:
-            return _accessor(index, from_dtype(resolved), ndim, readonly)  # type: ignore[no-any-return]
+            return _accessor(index, from_dtype(resolved), ndim, readonly)
 
         def view(world: World) -> np.ndarray[Any, Any]:
             return world.arrays[index]
@@ -178,7 +178,8 @@ class WorldSpec:
         """Build the world; every declared field must be given, of its exact dtype and shape."""
         missing = [name for name in self.names if name not in arrays]
         extra = [name for name in arrays if name not in self.names]
-        assert not missing and not extra, f"world {self.name}: missing {missing}, unknown {extra}"
+        assert not missing, f"world {self.name}: missing {missing}"
+        assert not extra, f"world {self.name}: unknown {extra}"
         return World(self, [arrays[name] for name in self.names])
 
 

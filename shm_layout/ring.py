@@ -137,4 +137,4 @@ class RingReader:
 def as_record(row: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A row of a mixed ring, viewed as the record type that its head names (0-d array)."""
     dtype = SPEC_OF_TYPE[int(row["type"])].dtype
-    return np.frombuffer(row.tobytes(), dtype)[0]  # type: ignore[no-any-return]
+    return np.frombuffer(row.tobytes(), dtype)[0]

@@ -69,7 +69,7 @@ class TableReader:
         version = int(table_hot.copy_row(self.words, at, self._out_words, self.row_words))
         if version <= 0:
             return None
-        return self._out[0].copy()  # type: ignore[no-any-return]
+        return self._out[0].copy()
 
     def written(self) -> Iterator[np.ndarray[Any, Any]]:
         """Copies of every row that has been written, in order of row."""

@@ -42,6 +42,11 @@ class MemoryJournal:
     def existing(self) -> Iterator[bytes]:
         return iter([bytes(file) for file in self.files])
 
+    def read(self, file_index: int, offset: int, bytes_max: int) -> bytes:
+        if file_index >= len(self.files):
+            return b""
+        return bytes(self.files[file_index][offset : offset + bytes_max])
+
     def truncate(self, file_index: int, size_bytes: int) -> None:
         del self.files[file_index][size_bytes:]
 
@@ -56,6 +61,7 @@ class HarnessPorts:
         self.role = role
         self.epoch = epoch
         self.stamping = False
+        self.generation = harness.seed + 1
         self._harness = harness
         seed = hashlib.sha256(f"{harness.seed}/{role}/{epoch}".encode()).digest()
         self._chance = np.random.Generator(np.random.PCG64(int.from_bytes(seed[:8], "little")))

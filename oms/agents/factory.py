@@ -1,0 +1,40 @@
+"""Agents by role: the one place that knows every stage's class."""
+
+from __future__ import annotations
+
+from oms.agents.base import Agent
+from oms.config import DeskConfig
+
+
+def make_agent(config: DeskConfig, role: str) -> Agent:
+    """The agent of a role of `config.roles()`. Imports are here, so that a process loads what it
+    hosts and no more."""
+    kind, _, name = role.partition(".")
+    if kind == "feed":
+        from oms.agents.feed import FeedAgent
+
+        return FeedAgent(config, name)
+    if kind == "aggregator":
+        from oms.agents.aggregator import AggregatorAgent
+
+        return AggregatorAgent(config)
+    if kind == "strategy":
+        from oms.agents.strategy import StrategyAgent
+
+        return StrategyAgent(config, name)
+    if kind == "risk":
+        from oms.agents.risk import RiskAgent
+
+        return RiskAgent(config)
+    if kind == "executor":
+        from oms.agents.executor import ExecutorAgent
+
+        return ExecutorAgent(config, name)
+    if kind == "journaler":
+        from oms.agents.journaler import JournalerAgent
+
+        return JournalerAgent(config)
+    assert kind == "venue_sim", f"unknown role {role}"
+    from oms.agents.venue_sim import VenueSimAgent
+
+    return VenueSimAgent(config, name)

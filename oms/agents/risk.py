@@ -1,0 +1,225 @@
+"""Risk: the order manager of record, and the sole writer of the journal.
+
+Takes intents and executions, decides by compiled checks, folds, journals, and only then publishes
+(DESIGN.md laws 8, 9). State is a fold of the journal: starting is recovering. This file is the
+cold half: it makes the arrays, reads the journal back, writes blocks, and handles what is rare
+(instruments, balances, reconciliation). Kernels: `oms/risk/*_hot.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from oms.agents.base import BaseAgent, Ports
+from oms.config import DeskConfig
+from oms.journal.frames_hot import append_frame
+from oms.journal.writer import BlockWriter
+from oms.risk import commit_hot, executions_hot, intents_hot, timers_hot, tops_hot
+from oms.risk import world_hot as w_
+from oms.risk.recovery import recover
+from oms.risk.registry import Registry
+from oms.risk.state import RiskArrays, Worlds
+from shm_layout.enums import Durability, ExecKind, OrderState, RecordType
+from shm_layout.limits import WORK_BUDGET
+from shm_layout.records import BALANCE, EXECUTION, START
+from shm_layout.ring import as_record
+
+DRAIN_TIMER_NS = 100_000_000
+
+
+class RiskAgent(BaseAgent):
+    """See the module's text. `arrays`, `worlds` and `registry` are its state."""
+
+    role = "risk"
+
+    def __init__(self, config: DeskConfig) -> None:
+        self.config = config
+        self.arrays: RiskArrays
+        self.worlds: Worlds
+        self.registry: Registry
+        self._ports: Ports
+        self._journal: BlockWriter
+        self._published_seq = 0
+        self._draining = False
+        self._now_ns = 0
+
+    # Starting, which is recovering
+
+    def on_start(self, ports: Ports, now_ns: int) -> None:
+        """Recover from the journal, write START, publish what was journaled and not published."""
+        self._ports = ports
+        self._now_ns = now_ns
+        self.arrays = RiskArrays.make(self.config, ports)
+        self.worlds = Worlds(self.config, ports, self.arrays)
+        self.registry = Registry(self.config, ports, self.arrays)
+        found = recover(ports, self.arrays, self.worlds, self.registry)
+        arrays = self.arrays
+        arrays.state[w_.ST_EPOCH] = found.risk_epoch
+        arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
+        self._journal = BlockWriter(
+            ports.journal("risk"), found.risk_epoch, found.recovery.last_seq,
+            found.recovery.last_sha256, found.recovery.files, found.recovery.file_size_bytes,
+        )  # fmt: skip
+        self.worlds.build(self._journal.frames)
+        self._published_seq = found.recovery.last_seq
+        self._journal_start(now_ns, found.system_id)
+        self.registry.begin(found.system_id, found.same_memory, now_ns)
+        for handle in self.worlds.groups:
+            commit_hot.refresh_group(handle)
+        found.finish(self, now_ns)
+        self._commit(now_ns)
+        ports.log(
+            "info", "risk_started", epoch=found.risk_epoch, journal_seq=self._journal.last_seq,
+            records=found.recovery.records, open_orders=int(arrays.state[w_.ST_OPEN_COUNT]),
+            unknown=int(arrays.state[w_.ST_UNKNOWN_COUNT]), durability=self.config.durability,
+            cut_bytes=found.recovery.cut_bytes, cut_reason=found.recovery.cut_reason,
+        )  # fmt: skip
+
+    def _journal_start(self, now_ns: int, system_id: int) -> None:
+        record = np.zeros(1, START)
+        record["type"] = RecordType.START
+        record["epoch"] = self._ports.epoch
+        record["ts_ns"] = now_ns
+        record["system_id"] = system_id
+        record["risk_epoch"] = self.arrays.state[w_.ST_EPOCH]
+        record["config_hash"] = self.config.digest()
+        power_safe = self.config.durability == "power-safe"
+        record["durability"] = (
+            Durability.POWER_SAFE if power_safe else Durability.PROCESS_CRASH_SAFE
+        )
+        record["input_count"] = len(self.arrays.consumed)
+        record["generation"] = self._ports.generation
+        self.journal_record(record)
+
+    def journal_record(self, record: np.ndarray[Any, Any]) -> int:
+        """Frame one record (1-element array) for this cycle's block; returns its sequence."""
+        words = record.view(np.int64)
+        seq = int(
+            append_frame(
+                self._journal.frames, self.arrays.state, w_.ST_FRAME_USED, words, 0, len(words)
+            )
+        )
+        assert seq > 0, "the journal block is full: rare records must be few"
+        return seq
+
+    # A turn
+
+    def do_work(self, now_ns: int) -> int:
+        """One working cycle: prices, executions, timers, intents; then journal, then publish."""
+        self._now_ns = now_ns
+        worlds = self.worlds
+        took = int(tops_hot.take_tops(worlds.top, WORK_BUDGET * 4))
+        for handle in worlds.groups:
+            commit_hot.refresh_group(handle)
+        for index, handle in enumerate(worlds.groups):
+            took += self._take_executions(index, handle, now_ns)
+        took += int(timers_hot.run_timers(worlds.core, now_ns))
+        for handle in worlds.strategies:
+            took += int(intents_hot.take_intents(handle, now_ns, WORK_BUDGET))
+        self._commit(now_ns)
+        return took
+
+    def _take_executions(self, index: int, handle: Any, now_ns: int) -> int:
+        took = 0
+        while took < WORK_BUDGET:
+            count = int(executions_hot.take_executions(handle, now_ns, WORK_BUDGET))
+            if count == executions_hot.NEED_COLD:
+                self._take_cold(index)
+                took += 1
+            elif count == 0:
+                break
+            else:
+                took += count
+        return took
+
+    def _commit(self, now_ns: int) -> None:
+        worlds = self.worlds
+        if commit_hot.finish_cycle(worlds.core, now_ns) == 0:
+            return
+        self._journal.commit(self.arrays.state, w_.ST_FRAME_USED, self._published_seq)
+        for handle in worlds.groups:
+            commit_hot.commit_group(handle)
+            commit_hot.commit_input(handle)
+        for handle in worlds.strategies:
+            commit_hot.commit_input(handle)
+        commit_hot.commit_updates(worlds.core)
+        self._published_seq = self._journal.last_seq
+
+    # What is rare
+
+    def _take_cold(self, index: int) -> None:
+        """One record of an executions ring that the kernel left to us."""
+        reader = self.worlds.execution_readers[index]
+        at = 1 + index
+        pos = reader.pos + int(self.arrays.consumed[at])
+        row = reader.slots[pos & (reader.channel.slots - 1)]
+        self.arrays.consumed[at] += 1
+        if int(row["type"]) == RecordType.INSTRUMENT_SPEC:
+            for record in self.registry.register(as_record(row), self._now_ns):
+                self.journal_record(record)
+        elif int(row["type"]) == RecordType.BALANCE:
+            self._take_balance(row)
+        elif int(row["type"]) == RecordType.EXECUTION:
+            self._take_rare_execution(row, index)
+        else:
+            self.arrays.state[w_.ST_ILLEGAL] += 1
+            self._ports.log("error", "unknown_record", type=int(row["type"]), pos=pos)
+
+    def _take_balance(self, row: np.ndarray[Any, Any]) -> None:
+        record = np.frombuffer(row.tobytes(), BALANCE).copy()
+        code = bytes(record["currency"][0]).decode("ascii", "replace")
+        currency_id, made = self.registry.currency(code)
+        for new in made:
+            self.journal_record(new)
+        record["currency_id"] = currency_id
+        self.journal_record(record)
+
+    def _take_rare_execution(self, row: np.ndarray[Any, Any], group: int) -> None:
+        kind = int(row["kind"])
+        record = np.frombuffer(row.tobytes(), EXECUTION).copy()
+        if kind == ExecKind.RECONCILED:
+            account_id = int(row["account_id"])
+            for changed in self.registry.reconciled(account_id, self._now_ns):
+                self.journal_record(changed)
+            self.doubt_open_orders(account_id, int(row["ts_event_ns"]))
+        else:
+            self.arrays.state[w_.ST_UNMATCHED] += 1
+            self.journal_record(record)
+            self._ports.log(
+                "warning", "external_order", group=group, account_id=int(row["account_id"]),
+                venue_order_id=bytes(row["venue_order_id"]).decode("ascii", "replace"),
+            )  # fmt: skip
+
+    def doubt_open_orders(self, account_id: int, before_ns: int) -> None:
+        """After a reconciliation: open orders of ours that the venue did not name are UNKNOWN,
+        and asked for by name. `before_ns` is when the venue was asked; newer ones are not meant.
+        """
+        orders, state = self.arrays.orders, self.arrays.state
+        for row in list(self.arrays.open_rows[: state[w_.ST_OPEN_COUNT]]):
+            old = int(orders["ts_state_ns"][row]) < before_ns
+            certain = int(orders["state"][row]) in (OrderState.OPEN, OrderState.PENDING_CANCEL)
+            if int(orders["account_id"][row]) == account_id and old and certain:
+                self.doubt(int(row))
+
+    def doubt(self, row: int) -> None:
+        """Make one order UNKNOWN: journaled, exposed in full, queried until there is evidence."""
+        timers_hot.doubt(self.worlds.core, row, self._now_ns)
+
+    # Timers and the end
+
+    def next_timer_ns(self) -> int:
+        due = int(timers_hot.next_query_ns(self.worlds.core))
+        if self._draining and not self.drained():
+            due = min(due, self._now_ns + DRAIN_TIMER_NS)
+        return max(due, self._now_ns + 1)
+
+    def on_drain(self, now_ns: int) -> None:
+        """No new orders; every open one is cancelled at the venue."""
+        self._draining = True
+        self._now_ns = now_ns
+        self.arrays.state[w_.ST_DRAINING] = 1
+
+    def drained(self) -> bool:
+        return int(self.arrays.state[w_.ST_OPEN_COUNT]) == 0

@@ -1,0 +1,318 @@
+"""Runs one strategy plugin: prices and updates in, intents out.
+
+Reads the `top` and `updates` rings (broadcast: it can be lapped, is told the exact count, and
+then takes its orders and positions from risk's tables), writes its own intents ring. Prices are
+conflated per turn: a plugin decides by the newest. Every intent carries what decided it: mid,
+book version, the position of the price record.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from oms.agents.base import BaseAgent, Ports
+from oms.config import DeskConfig
+from oms.orders.states import TERMINAL
+from oms.strategies.base import Fill, Instrument, Order, Top, Trade
+from oms.strategies.registry import make_strategy
+from shm_layout.enums import (
+    VENUE_NAMES,
+    Action,
+    BookState,
+    OrderState,
+    OrderType,
+    RecordType,
+    RejectReason,
+    Side,
+    TimeInForce,
+    Venue,
+)
+from shm_layout.limits import OPEN_ORDERS_PER_STRATEGY_MAX, WORK_BUDGET
+from shm_layout.records import INTENT, MD_TRADE, UNDEF
+
+VALID_FOR_NS = 1_000_000_000
+"""An intent that is older than this when it would be sent is refused."""
+START_POLL_NS = 20_000_000
+"""How often to look whether the instruments are registered yet."""
+
+
+class StrategyAgent(BaseAgent):
+    """Hosts the plugin of `config.strategies[name]`; is its `Desk`."""
+
+    def __init__(self, config: DeskConfig, name: str) -> None:
+        self.role = f"strategy.{name}"
+        self.name = name
+        self.config = config
+        self.settings = next(s for s in config.strategies if s.name == name)
+        self.strategy_id = config.strategy_id(name)
+        self.account_id = config.account_names().index(self.settings.account)
+        self.plugin = make_strategy(self.settings.plugin, self.settings.params)
+        self.instruments: dict[str, Instrument] = {}
+        self.orders: dict[int, Order] = {}
+        self._by_client_id: dict[int, Order] = {}
+        self._positions: dict[int, int] = {}
+        self._tops: dict[int, Top] = {}
+        self._started = False
+        self._draining = False
+        self._decided: Top | None = None
+        self._intent_id = 0
+        self._now_ns = 0
+        self._intent = np.zeros(1, INTENT)
+
+    def on_start(self, ports: Ports, now_ns: int) -> None:
+        self._ports = ports
+        self._top_reader = ports.reader("top")
+        self._update_reader = ports.reader("updates")
+        self._writer = ports.writer(f"intents.{self.name}")
+        self._instrument_table = ports.table_reader("instruments")
+        self._currency_table = ports.table_reader("currencies")
+        self._order_table = ports.table_reader("orders")
+        self._position_table = ports.table_reader("positions")
+        self._top_reader.skip_to_end()
+        self._update_reader.skip_to_end()
+        if self._writer.pos:
+            last = (self._writer.pos - 1) & (self._writer.channel.slots - 1)
+            self._intent_id = int(self._writer.slots["intent_id"][last])
+        self._now_ns = now_ns
+
+    # The plugin's desk
+
+    def place(
+        self,
+        instrument: Instrument,
+        side: Side,
+        qty: int,
+        px: int | None,
+        order_type: OrderType = OrderType.LIMIT,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+    ) -> Order | None:
+        """See `Desk.place`."""
+        decided = self._tops.get(instrument.id)
+        full = len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX
+        if decided is None or not decided.live or full or self._draining or qty <= 0:
+            return None
+        record = self._new_intent(Action.NEW, instrument.id, decided)
+        record["side"] = side
+        record["order_type"] = order_type
+        record["time_in_force"] = time_in_force
+        record["px"] = UNDEF if px is None else px
+        record["qty"] = qty
+        if not self._writer.append(record[0]):
+            self._ports.log("warning", "intents_full", strategy=self.name)
+            return None
+        self._intent_id += 1
+        order = Order(
+            self._intent_id, instrument.id, side, order_type, px or 0, qty, leaves_qty=qty
+        )
+        self.orders[order.intent_id] = order
+        return order
+
+    def cancel(self, order: Order) -> bool:
+        """See `Desk.cancel`."""
+        waiting = order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN)
+        if waiting or order.cancel_asked or order.state in TERMINAL:
+            return False
+        record = self._new_intent(
+            Action.CANCEL, order.instrument_id, self._tops.get(order.instrument_id)
+        )
+        record["target_client_order_id"] = order.client_order_id
+        if not self._writer.append(record[0]):
+            return False
+        self._intent_id += 1
+        order.cancel_asked = True
+        return True
+
+    def _new_intent(self, action: Action, instrument_id: int, decided: Top | None) -> Any:
+        record = self._intent
+        record[0] = np.zeros(1, INTENT)[0]
+        record["type"] = RecordType.INTENT
+        record["intent_id"] = self._intent_id + 1
+        record["action"] = action
+        record["instrument_id"] = instrument_id
+        record["account_id"] = self.account_id
+        record["strategy_id"] = self.strategy_id
+        record["px"] = record["qty"] = record["quote_qty"] = UNDEF
+        record["ts_decide_ns"] = self._now_ns
+        record["valid_until_ns"] = self._now_ns + VALID_FOR_NS
+        record["cause_ring"] = self._top_reader.channel.id
+        if decided is not None:
+            record["mid_px"] = decided.bid_px + decided.ask_px if decided.live else UNDEF
+            record["book_version"] = decided.version
+            record["ts_event_ns"] = decided.ts_event_ns
+            record["ts_recv_ns"] = decided.ts_recv_ns
+            record["stamp_cycles"] = decided.stamp_cycles
+            record["cause_pos"] = decided.pos
+        return record
+
+    def position(self, instrument: Instrument) -> int:
+        return self._positions.get(instrument.id, 0)
+
+    def top(self, instrument: Instrument) -> Top | None:
+        return self._tops.get(instrument.id)
+
+    def log(self, level: str, event: str, **fields: Any) -> None:
+        self._ports.log(level, event, strategy=self.name, **fields)
+
+    # A turn
+
+    def do_work(self, now_ns: int) -> int:
+        """Updates first, so that the plugin decides by what is true of its orders."""
+        self._now_ns = now_ns
+        if not self._started and not self._try_start(now_ns):
+            return 0
+        took = self._take_updates(now_ns) + self._take_prices(now_ns)
+        if not self._draining and self.plugin.next_timer_ns() <= now_ns:
+            self.plugin.on_timer(now_ns)
+        return took
+
+    def _try_start(self, now_ns: int) -> bool:
+        rows = {}
+        for row in self._instrument_table.written():
+            name = f"{VENUE_NAMES[Venue(int(row['venue']))]}:{bytes(row['name']).decode()}"
+            rows[name] = row
+        if any(name not in rows for name in self.settings.instruments):
+            return False
+        for name in self.settings.instruments:
+            row = rows[name]
+            quote = self._currency_table.read(int(row["quote_currency_id"]))
+            if quote is None:
+                return False
+            self.instruments[name] = Instrument(
+                id=int(row["instrument_id"]), name=bytes(row["name"]).decode(),
+                venue=VENUE_NAMES[Venue(int(row["venue"]))], px_scale=int(row["px_scale"]),
+                qty_scale=int(row["qty_scale"]), tick=int(row["tick"]), lot=int(row["lot"]),
+                min_qty=int(row["min_qty"]), min_notional=int(row["min_notional"]),
+                notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
+            )  # fmt: skip
+        self._from_tables()
+        self._started = True
+        self.plugin.on_start(self, now_ns)
+        return True
+
+    def _from_tables(self) -> None:
+        """Orders and positions as risk's tables have them: at start, and after being lapped."""
+        self.orders.clear()
+        self._by_client_id.clear()
+        for row in self._order_table.written():
+            mine = int(row["strategy_id"]) == self.strategy_id
+            self._intent_id = max(self._intent_id, int(row["intent_id"]) if mine else 0)
+            if mine and OrderState(int(row["state"])) not in TERMINAL:
+                order = Order(
+                    int(row["intent_id"]), int(row["instrument_id"]), Side(int(row["side"])),
+                    OrderType(int(row["order_type"])), int(row["px"]), int(row["qty"]),
+                    int(row["qty"]) - int(row["cum_qty"]), int(row["client_order_id"]),
+                    OrderState(int(row["state"])), bool(row["cancel_asked"]),
+                )  # fmt: skip
+                self.orders[order.intent_id] = order
+                self._by_client_id[order.client_order_id] = order
+        for row in self._position_table.written():
+            if int(row["strategy_id"]) == self.strategy_id:
+                self._positions[int(row["instrument_id"])] = int(row["qty"])
+
+    def _take_updates(self, now_ns: int) -> int:
+        reader = self._update_reader
+        lost = reader.lost
+        rows = reader.poll(WORK_BUDGET)
+        if reader.lost != lost:
+            self.log("warning", "updates_lapped", lost=reader.lost - lost)
+            reader.skip_to_end()
+            self._from_tables()
+            return 1
+        reader.release(len(rows))
+        mine = rows[rows["strategy_id"] == self.strategy_id]
+        for row in mine:
+            self._take_update(row, now_ns)
+        return len(rows)
+
+    def _take_update(self, row: Any, now_ns: int) -> None:
+        client_order_id = int(row["client_order_id"])
+        order = self._by_client_id.get(client_order_id) if client_order_id else None
+        action = int(row["action"])
+        reason = RejectReason(int(row["reason"]))
+        if order is None and action == Action.NEW:
+            order = self.orders.get(int(row["intent_id"]))
+            if order is None:
+                return
+            if client_order_id:
+                order.client_order_id = client_order_id
+                self._by_client_id[client_order_id] = order
+        if order is None:
+            return
+        order.state = OrderState(int(row["state"]))
+        if client_order_id:
+            order.leaves_qty = int(row["leaves_qty"])
+        order.cancel_asked = order.state is OrderState.PENDING_CANCEL
+        if order.state in TERMINAL:
+            self.orders.pop(order.intent_id, None)
+            self._by_client_id.pop(client_order_id, None)
+        if int(row["last_qty"]):
+            self._positions[order.instrument_id] = int(row["position_qty"])
+            self.plugin.on_fill(
+                Fill(
+                    order, int(row["last_px"]), int(row["last_qty"]), int(row["position_qty"]),
+                    int(row["edge_e4"]),
+                ),
+                now_ns,
+            )  # fmt: skip
+        self.plugin.on_order(order, reason, now_ns)
+
+    def _take_prices(self, now_ns: int) -> int:
+        reader = self._top_reader
+        lost = reader.lost
+        pos = reader.pos
+        rows = reader.poll(WORK_BUDGET)
+        if reader.lost != lost:
+            self.log("warning", "prices_lapped", lost=reader.lost - lost)
+            pos = reader.pos
+        if not len(rows):
+            return 0
+        reader.release(len(rows))
+        wanted = {i.id for i in self.instruments.values()}
+        newest: dict[int, int] = {}
+        types = rows["type"].tolist()
+        ids = rows["instrument_id"].tolist()
+        trades = []
+        for k, (kind, instrument_id) in enumerate(zip(types, ids, strict=True)):
+            if instrument_id not in wanted:
+                continue
+            if kind == RecordType.TOP_OF_BOOK:
+                newest[instrument_id] = k
+            elif kind == RecordType.MD_TRADE:
+                trades.append(_trade(rows[k : k + 1].view(MD_TRADE)[0]))
+        if trades and not self._draining:
+            self.plugin.on_trades(trades, now_ns)
+        for instrument_id, k in newest.items():
+            top = _top(rows[k], pos + k)
+            self._tops[instrument_id] = top
+            if not self._draining:
+                self.plugin.on_top(top, now_ns)
+        return len(rows)
+
+    def next_timer_ns(self) -> int:
+        if not self._started:
+            return self._now_ns + START_POLL_NS
+        return max(self.plugin.next_timer_ns(), self._now_ns + 1)
+
+    def on_drain(self, now_ns: int) -> None:
+        """No new intents; what is open is risk's to cancel."""
+        del now_ns
+        self._draining = True
+
+
+def _top(row: Any, pos: int) -> Top:
+    bid_px, ask_px = int(row["bid_px"]), int(row["ask_px"])
+    priced = bid_px != UNDEF and ask_px != UNDEF
+    return Top(
+        int(row["instrument_id"]), priced and int(row["state"]) == BookState.LIVE, bid_px,
+        int(row["bid_qty"]), ask_px, int(row["ask_qty"]), int(row["version"]),
+        int(row["ts_event_ns"]), int(row["ts_recv_ns"]), int(row["stamp_cycles"]), pos,
+    )  # fmt: skip
+
+
+def _trade(row: Any) -> Trade:
+    return Trade(
+        int(row["instrument_id"]), Side(int(row["aggressor"])), int(row["px"]), int(row["qty"]),
+        int(row["ts_event_ns"]),
+    )  # fmt: skip

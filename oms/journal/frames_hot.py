@@ -1,0 +1,73 @@
+"""Frames of a block, made and checked in compiled code (`@hot` only).
+
+`frames` is the block under construction as int64 words, behind its head; `state` three words of
+the caller's state from `base`: words used, records, sequence of the last record.
+"""
+
+from __future__ import annotations
+
+from shm_layout.crc_hot import crc32c_words
+from shm_layout.jit import hot
+
+USED = 0
+COUNT = 1
+SEQ = 2
+
+FULL = -1
+BAD_SIZE = -2
+BAD_CRC = -3
+BAD_SEQ = -4
+
+_FRAME_HEAD_WORDS = 1
+_WORDS_PER_64_BYTES = 8
+_RECORD_WORDS_MAX = 512
+
+
+@hot
+def append_frame(frames, state, base, record_words, first, count):
+    """Add one record (words `first`..`first + count`), giving it the next sequence.
+
+    Returns that sequence, or FULL. The record's own `seq` word is its journal sequence in the
+    journal; in the caller's memory it stays as it was.
+    """
+    at = state[base + USED]
+    if at + _FRAME_HEAD_WORDS + count > frames.shape[0]:
+        return FULL
+    seq = state[base + SEQ] + 1
+    body = at + _FRAME_HEAD_WORDS
+    frames[body] = seq
+    for k in range(1, count):
+        frames[body + k] = record_words[first + k]
+    crc = crc32c_words(frames, body, count)
+    frames[at] = (crc << 32) | (count * 8)
+    state[base + USED] = body + count
+    state[base + COUNT] += 1
+    state[base + SEQ] = seq
+    return seq
+
+
+@hot
+def check_frames(words, first, end, count, first_seq, starts):
+    """Check `count` frames in words `first`..`end`; fills `starts` with each record's word.
+
+    Returns `count`, or BAD_SIZE, BAD_CRC, BAD_SEQ.
+    """
+    at = first
+    for k in range(count):
+        if at >= end:
+            return BAD_SIZE
+        size_bytes = words[at] & 0xFFFFFFFF
+        crc = (words[at] >> 32) & 0xFFFFFFFF
+        record_words = size_bytes // 8
+        if size_bytes % 64 != 0 or record_words < _WORDS_PER_64_BYTES:
+            return BAD_SIZE
+        if record_words > _RECORD_WORDS_MAX or at + _FRAME_HEAD_WORDS + record_words > end:
+            return BAD_SIZE
+        body = at + _FRAME_HEAD_WORDS
+        if crc32c_words(words, body, record_words) != crc:
+            return BAD_CRC
+        if words[body] != first_seq + k:
+            return BAD_SEQ
+        starts[k] = body
+        at = body + record_words
+    return count if at == end else BAD_SIZE

@@ -1,0 +1,233 @@
+"""Reads journals: every block checked, records given by the layout that wrote them.
+
+Rules (RELIABILITY D6): damage at the tail, with nothing readable behind it, is cut off and
+reported once; damage before a readable block is damage before an acknowledged record and refuses.
+A record type whose layout differs from ours is converted field by field, or refused by type.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oms.errors import JournalError
+from oms.journal import format as fmt
+from oms.journal.frames_hot import BAD_CRC, BAD_SEQ, BAD_SIZE, check_frames
+from shm_layout.crc_hot import crc32c_words
+from shm_layout.records import SPEC_OF_TYPE
+
+_TROUBLE = {
+    BAD_SIZE: "a record's size is wrong",
+    BAD_CRC: "a record's checksum differs",
+    BAD_SEQ: "a record's sequence is wrong",
+}
+
+
+@dataclass(slots=True)
+class Recovery:
+    """What was found; where a writer goes on."""
+
+    files: int = 0
+    blocks: int = 0
+    records: int = 0
+    last_seq: int = 0
+    last_sha256: bytes = fmt.NO_HASH
+    published_seq: int = 0
+    file_size_bytes: int = 0
+    """Valid bytes of the last file."""
+    cut_bytes: int = 0
+    """Damaged bytes behind them."""
+    cut_reason: str = ""
+
+
+class FileReader:
+    """One file, read as it grows: `feed` bytes, take complete blocks' records.
+
+    Used for recovery (whole files) and by whoever tails the journal.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.recovery = Recovery()
+        self.offset = 0
+        """Bytes of this file that were checked and consumed."""
+        self._converters: dict[int, Any] = {}
+        self.header: dict[str, Any] | None = None
+
+    def begin(self, data: bytes, previous: Recovery) -> None:
+        """Check the header at the start of `data` and that the file follows the one before."""
+        self.header, self.offset = fmt.parse_file_header(data, self.name)
+        chained = bytes.fromhex(self.header["prev_sha256"])
+        if chained != previous.last_sha256:
+            raise JournalError(
+                f"{self.name}: does not follow the file before it (the hash of the last block "
+                "differs): a file is missing, was put back or was changed"
+            )
+        self.recovery = previous
+        previous.files += 1
+        self._converters = {
+            int(described["type"]): _converter(described, self.name)
+            for described in self.header["records"]
+        }
+
+    def block(self, data: bytes) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+        """The next block's words and record starts, or None with `recovery.cut_reason` set."""
+        state = self.recovery
+        found = _check_head(data, self.offset, state)
+        if isinstance(found, str):
+            state.cut_reason = found
+            return None
+        size_bytes, count, first_seq = found
+        words = np.frombuffer(data, np.int64, size_bytes // 8, self.offset)
+        starts = np.zeros(count, np.int64)
+        checked = int(
+            check_frames(words, fmt.BLOCK_HEAD_WORDS, len(words), count, first_seq, starts)
+        )
+        if checked < 0:
+            state.cut_reason = _TROUBLE[checked]
+            return None
+        head = words[: fmt.BLOCK_HEAD_WORDS].view(fmt.BLOCK_HEAD)[0]
+        state.blocks += 1
+        state.records += count
+        state.last_seq += count
+        state.published_seq = int(head["published_seq"])
+        whole = data[self.offset : self.offset + size_bytes]
+        state.last_sha256 = hashlib.sha256(whole).digest()
+        self.offset += size_bytes
+        return words, starts
+
+    def records(self, data: bytes) -> Iterator[np.ndarray[Any, Any]]:
+        """Records (0-d, our layouts) of every complete block from `offset` on."""
+        while self.offset < len(data):
+            block = self.block(data)
+            if block is None:
+                return
+            words, starts = block
+            for start in starts:
+                yield self._record(words, int(start))
+
+    def _record(self, words: np.ndarray[Any, Any], start: int) -> np.ndarray[Any, Any]:
+        type_id = int(words[start + 1]) & 0xFFFF
+        convert = self._converters.get(type_id)
+        if convert is None:
+            raise JournalError(f"{self.name}: holds a record of the unknown type {type_id}")
+        return convert(words, start)
+
+
+def _check_head(data: bytes, at: int, state: Recovery) -> tuple[int, int, int] | str:
+    if len(data) - at < fmt.BLOCK_HEAD.itemsize:
+        return "the last block's head is cut"
+    words = np.frombuffer(data, np.int64, fmt.BLOCK_HEAD_WORDS, at)
+    head = words.view(fmt.BLOCK_HEAD)[0]
+    last = fmt.BLOCK_HEAD_WORDS - 1
+    if int(head["magic"]) != fmt.BLOCK_MAGIC or int(head["crc"]) != int(
+        crc32c_words(words, 0, last)
+    ):
+        return "a block's head is damaged"
+    size_bytes, count = int(head["size_bytes"]), int(head["count"])
+    if size_bytes % 8 or size_bytes <= fmt.BLOCK_HEAD.itemsize or count == 0:
+        return "a block's length is wrong"
+    if len(data) - at < size_bytes:
+        return "the last block is cut"
+    if int(head["first_seq"]) != state.last_seq + 1:
+        return "a block's first sequence does not follow"
+    if head["prev_sha256"].tobytes() != state.last_sha256:
+        return "a block does not follow the one before it (hash chain)"
+    return size_bytes, count, int(head["first_seq"])
+
+
+def _converter(described: dict[str, Any], where: str) -> Any:
+    """How to read a record type as that file wrote it."""
+    spec = SPEC_OF_TYPE.get(int(described["type"]))
+    if spec is not None and spec.descriptor()["fields"] == described["fields"]:
+        count = spec.size_bytes // 8
+
+        def direct(words: np.ndarray[Any, Any], start: int) -> np.ndarray[Any, Any]:
+            return words[start : start + count].view(spec.dtype)[0]
+
+        return direct
+    if spec is None:
+        raise JournalError(
+            f"{where}: holds the record type {described['name']} ({described['type']}), "
+            "which this build does not know: use the build that wrote it"
+        )
+    old = np.dtype(
+        {
+            "names": [row[0] for row in described["fields"]],
+            "formats": [_format(row[1]) for row in described["fields"]],
+            "offsets": [row[2] for row in described["fields"]],
+            "itemsize": described["size_bytes"],
+        }
+    )
+    shared = [name for name in old.names or () if name in (spec.dtype.names or ())]
+    for name in shared:
+        if old[name] != spec.dtype[name] and old[name].kind != "S":
+            raise JournalError(
+                f"{where}: {described['name']}.{name} was {old[name]}, is {spec.dtype[name]}: "
+                "this build cannot convert it; use the build that wrote the journal"
+            )
+
+    def convert(words: np.ndarray[Any, Any], start: int) -> np.ndarray[Any, Any]:
+        raw = words[start : start + old.itemsize // 8].view(old)[0]
+        made = np.zeros(1, spec.dtype)
+        for name in shared:
+            made[name] = raw[name]
+        return made[0]
+
+    return convert
+
+
+def _format(text: str) -> Any:
+    """The numpy format from a descriptor's text: "i8", "S40", or a count and a base ("4i8")."""
+    digits = len(text) - len(text.lstrip("0123456789"))
+    return (text[digits:], (int(text[:digits]),)) if digits else text
+
+
+def _readable_behind(data: bytes, at: int) -> bool:
+    """Is there an intact block head anywhere behind `at`?"""
+    magic = fmt.BLOCK_MAGIC.to_bytes(8, "little")
+    found = data.find(magic, at + 1)
+    while found >= 0:
+        if len(data) - found >= fmt.BLOCK_HEAD.itemsize:
+            words = np.frombuffer(
+                data[found : found + fmt.BLOCK_HEAD.itemsize], np.int64, fmt.BLOCK_HEAD_WORDS
+            )
+            last = fmt.BLOCK_HEAD_WORDS - 1
+            if int(words[last]) == int(crc32c_words(words, 0, last)):
+                return True
+        found = data.find(magic, found + 1)
+    return False
+
+
+def read_journal(
+    files: Iterable[bytes], recovery: Recovery, name: str = "journal"
+) -> Iterator[np.ndarray[Any, Any]]:
+    """Every record of a journal's files in order; `recovery` tells what was found.
+
+    A damaged tail of the last file ends the iteration with `cut_bytes` and `cut_reason` set;
+    damage with readable blocks or files behind it raises JournalError.
+    """
+    listed = list(files)
+    for index, data in enumerate(listed):
+        where = f"{name} file {index + 1}"
+        recovery.cut_reason = ""
+        reader = FileReader(where)
+        if index == len(listed) - 1 and len(data) < fmt.FILE_FIXED_BYTES and index > 0:
+            recovery.cut_bytes = len(data)
+            recovery.cut_reason = "the last file's header is cut"
+            return
+        reader.begin(data, recovery)
+        yield from reader.records(data)
+        recovery.file_size_bytes = reader.offset
+        recovery.cut_bytes = len(data) - reader.offset
+        if recovery.cut_bytes and (
+            index < len(listed) - 1 or _readable_behind(data, reader.offset)
+        ):
+            raise JournalError(
+                f"{where}: {recovery.cut_reason} at byte {reader.offset}, and there are intact "
+                "blocks behind it: the damage lies before acknowledged records; restore the file"
+            )

@@ -1,0 +1,83 @@
+"""Makes blocks: one per working cycle, chained by SHA-256, given to the Journal port.
+
+The caller's kernel fills `frames` (see `frames_hot`); `commit` puts the head before them and
+appends the block. It returns only when the port does: then the records are as durable as the mode
+in force says, and their effects may leave (DESIGN.md law 8).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from oms.agents.base import Journal
+from oms.journal import format as fmt
+from oms.journal.frames_hot import COUNT, SEQ, USED
+from shm_layout.crc_hot import crc32c_words
+from shm_layout.limits import JOURNAL_BLOCK_BYTES_MAX, JOURNAL_FILE_BYTES_MAX
+
+
+class BlockWriter:
+    """One journal's writing end. `frames` is for the kernel; the head lies just before it."""
+
+    def __init__(
+        self,
+        port: Journal,
+        epoch: int,
+        last_seq: int,
+        last_sha256: bytes,
+        file_index: int,
+        file_size_bytes: int,
+    ) -> None:
+        self._port = port
+        self._epoch = epoch
+        self._last_sha256 = last_sha256
+        self._file_index = file_index
+        self._file_size_bytes = file_size_bytes
+        block = np.zeros(JOURNAL_BLOCK_BYTES_MAX // 8, np.int64)
+        self._words = block
+        self._bytes = block.view(np.uint8)
+        self._head = block[: fmt.BLOCK_HEAD_WORDS].view(fmt.BLOCK_HEAD)
+        self._head["magic"] = fmt.BLOCK_MAGIC
+        self._head["epoch"] = epoch
+        self.frames = block[fmt.BLOCK_HEAD_WORDS :]
+        self.last_seq = last_seq
+        if file_index == 0:
+            self._roll()
+
+    def _roll(self) -> None:
+        self._file_index += 1
+        header = fmt.file_header(self._file_index, self._last_sha256)
+        self._port.roll(header)
+        self._file_size_bytes = len(header)
+
+    def commit(self, state: np.ndarray[Any, Any], base: int, published_seq: int) -> int:
+        """Write what the kernel framed since the last call; returns the block's size in bytes.
+
+        `state[base..]` are the three words of `frames_hot`; used and count are set back to 0.
+        """
+        used, count = int(state[base + USED]), int(state[base + COUNT])
+        if count == 0:
+            return 0
+        size_bytes = fmt.BLOCK_HEAD.itemsize + used * 8
+        head = self._head
+        head["size_bytes"] = size_bytes
+        head["count"] = count
+        head["first_seq"] = self.last_seq + 1
+        head["published_seq"] = published_seq
+        head["prev_sha256"][0] = np.frombuffer(self._last_sha256, np.uint8)
+        words = fmt.BLOCK_HEAD_WORDS - 1
+        self._words[words] = crc32c_words(self._words, 0, words)
+        if self._file_size_bytes + size_bytes > JOURNAL_FILE_BYTES_MAX:
+            self._roll()
+        data = self._bytes[:size_bytes].tobytes()
+        self._port.append(data)
+        self._last_sha256 = hashlib.sha256(data).digest()
+        self._file_size_bytes += size_bytes
+        self.last_seq += count
+        assert self.last_seq == int(state[base + SEQ]), "journal sequence and frames disagree"
+        state[base + USED] = 0
+        state[base + COUNT] = 0
+        return size_bytes

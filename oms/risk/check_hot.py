@@ -1,0 +1,212 @@
+"""Pre-trade checks of one intent (`@hot` only): returns a RejectReason, 0 = passed.
+
+The order is that of cost and of blame: latch and shape, registry, price and size by the venue's
+rules, the book, then the desk's limits. Worst case is counted: open and unknown orders as filled
+(RELIABILITY D4). What decided (mid, book version) is left in `new_row` for the journal.
+"""
+
+from __future__ import annotations
+
+from oms.risk import world_hot as w_
+from oms.risk.fold_hot import BUY, position_of
+from shm_layout.enums import BookState, OrderType, RejectReason, Side, TimeInForce
+from shm_layout.jit import hot
+from shm_layout.money import OK, ROUND_UP
+from shm_layout.money_hot import mul_div
+from shm_layout.records import UNDEF
+
+PASSED = 0
+BAD_SHAPE = int(RejectReason.BAD_SHAPE)
+UNKNOWN_INSTRUMENT = int(RejectReason.UNKNOWN_INSTRUMENT)
+UNKNOWN_ACCOUNT = int(RejectReason.UNKNOWN_ACCOUNT)
+OFF_TICK = int(RejectReason.OFF_TICK)
+OFF_LOT = int(RejectReason.OFF_LOT)
+QTY_BELOW_MIN = int(RejectReason.QTY_BELOW_MIN)
+QTY_ABOVE_MAX = int(RejectReason.QTY_ABOVE_MAX)
+NOTIONAL_BELOW_MIN = int(RejectReason.NOTIONAL_BELOW_MIN)
+NOTIONAL_ABOVE_MAX = int(RejectReason.NOTIONAL_ABOVE_MAX)
+PRICE_COLLAR = int(RejectReason.PRICE_COLLAR)
+POSITION_LIMIT = int(RejectReason.POSITION_LIMIT)
+OPEN_ORDERS_LIMIT = int(RejectReason.OPEN_ORDERS_LIMIT)
+MESSAGE_RATE = int(RejectReason.MESSAGE_RATE)
+BOOK_NOT_LIVE = int(RejectReason.BOOK_NOT_LIVE)
+BOOK_STALE = int(RejectReason.BOOK_STALE)
+DRAINING = int(RejectReason.DRAINING)
+KILLED = int(RejectReason.KILLED)
+NOT_RECONCILED = int(RejectReason.NOT_RECONCILED)
+VENUE_BACKPRESSURE = int(RejectReason.VENUE_BACKPRESSURE)
+OVERFLOW = int(RejectReason.OVERFLOW)
+ORDER_TABLE_FULL = int(RejectReason.ORDER_TABLE_FULL)
+EXPIRED_INTENT = int(RejectReason.EXPIRED_INTENT)
+UNSUPPORTED_TICK = int(RejectReason.UNSUPPORTED_TICK)
+
+SELL = int(Side.SELL)
+LIMIT = int(OrderType.LIMIT)
+MARKET = int(OrderType.MARKET)
+POST_ONLY = int(OrderType.POST_ONLY)
+FOK = int(TimeInForce.FOK)
+LIVE = int(BookState.LIVE)
+
+BPS = 10_000
+CANCEL_RESERVE_DIVISOR = 8
+
+
+@hot
+def check_shape(w, intents, k, strategy_id, now_ns):
+    """Latch, identity and shape; nothing here needs a book."""
+    state = w_.state(w)
+    if state[w_.ST_LATCH] != 0:
+        return KILLED
+    if state[w_.ST_DRAINING] != 0:
+        return DRAINING
+    side = intents["side"][k]
+    order_type = intents["order_type"][k]
+    if intents["strategy_id"][k] != strategy_id or (side != BUY and side != SELL):
+        return BAD_SHAPE
+    if order_type < LIMIT or order_type > POST_ONLY or intents["time_in_force"][k] > FOK:
+        return BAD_SHAPE
+    if intents["qty"][k] <= 0 or intents["quote_qty"][k] != UNDEF:
+        return BAD_SHAPE
+    if order_type == MARKET:
+        if intents["px"][k] != UNDEF:
+            return BAD_SHAPE
+    elif intents["px"][k] <= 0:
+        return BAD_SHAPE
+    instrument_id = intents["instrument_id"][k]
+    instruments = w_.instruments(w)
+    if instrument_id < 0 or instrument_id >= instruments.shape[0]:
+        return UNKNOWN_INSTRUMENT
+    if instruments["seq"][instrument_id] == 0 or instruments["trading"][instrument_id] == 0:
+        return UNKNOWN_INSTRUMENT
+    account_id = intents["account_id"][k]
+    if account_id != w_.strategies(w)[strategy_id, w_.SG_ACCOUNT]:
+        return UNKNOWN_ACCOUNT
+    accounts = w_.accounts(w)
+    if accounts["enabled"][account_id] == 0:
+        return UNKNOWN_ACCOUNT
+    if accounts["reconciled"][account_id] == 0:
+        return NOT_RECONCILED
+    if intents["valid_until_ns"][k] <= now_ns:
+        return EXPIRED_INTENT
+    return PASSED
+
+
+@hot
+def check_size(w, intents, k):
+    """Tick, lot and the venue's minimum and maximum quantity."""
+    instruments = w_.instruments(w)
+    i = intents["instrument_id"][k]
+    tick = instruments["tick"][i]
+    lot = instruments["lot"][i]
+    qty = intents["qty"][k]
+    if tick <= 0 or lot <= 0:
+        return UNSUPPORTED_TICK
+    if intents["order_type"][k] != MARKET and intents["px"][k] % tick != 0:
+        return OFF_TICK
+    if qty % lot != 0:
+        return OFF_LOT
+    if qty < instruments["min_qty"][i]:
+        return QTY_BELOW_MIN
+    if qty > instruments["max_qty"][i]:
+        return QTY_ABOVE_MAX
+    return PASSED
+
+
+@hot
+def worst_px(intents, k, mid2, collar_bps):
+    """Price at which the order may cost most: its limit, or the collar for a market order."""
+    if intents["order_type"][k] != MARKET:
+        return intents["px"][k]
+    reach = BPS + collar_bps if intents["side"][k] == BUY else BPS
+    value, status = mul_div(mid2, reach, 2 * BPS, ROUND_UP)
+    return value if status == OK else UNDEF
+
+
+@hot
+def check_price(w, intents, k, strategy_id, now_ns):
+    """Book state and age, collar, notional; leaves mid, version and notional in `new_row`."""
+    tops = w_.tops(w)
+    strategies = w_.strategies(w)
+    i = intents["instrument_id"][k]
+    if tops[i, w_.TOP_STATE] != LIVE:
+        return BOOK_NOT_LIVE
+    if now_ns - tops[i, w_.TOP_TS] > strategies[strategy_id, w_.SG_BOOK_AGE_NS]:
+        return BOOK_STALE
+    mid2 = tops[i, w_.TOP_MID2]
+    collar = strategies[strategy_id, w_.SG_COLLAR_BPS]
+    px = worst_px(intents, k, mid2, collar)
+    if px == UNDEF:
+        return OVERFLOW
+    away = 2 * px - mid2
+    if away < 0:
+        away = -away
+    far, status = mul_div(mid2, collar, BPS, ROUND_UP)
+    if status != OK:
+        return OVERFLOW
+    if away > far:
+        return PRICE_COLLAR
+    instruments = w_.instruments(w)
+    notional, status = mul_div(px, intents["qty"][k], instruments["notional_divisor"][i], ROUND_UP)
+    if status != OK:
+        return OVERFLOW
+    if notional < instruments["min_notional"][i]:
+        return NOTIONAL_BELOW_MIN
+    if notional > w_.order_limits(w)[strategy_id, i]:
+        return NOTIONAL_ABOVE_MAX
+    fresh = w_.new_row(w)
+    fresh["risk_mid_px"][0] = mid2
+    fresh["risk_book_version"][0] = tops[i, w_.TOP_VERSION]
+    fresh["reserved_notional"][0] = notional
+    return PASSED
+
+
+@hot
+def check_limits(w, intents, k, strategy_id, now_ns):
+    """The desk's limits: position by the worst case, open orders, rate, room towards the venue."""
+    state = w_.state(w)
+    strategies = w_.strategies(w)
+    instruments = w_.instruments(w)
+    i = intents["instrument_id"][k]
+    row = position_of(w, strategy_id, i, intents["account_id"][k])
+    if row < 0:
+        return ORDER_TABLE_FULL
+    positions = w_.positions(w)
+    qty = intents["qty"][k]
+    if intents["side"][k] == BUY:
+        worst = positions["qty"][row] + positions["open_buy_qty"][row] + qty
+    else:
+        worst = -positions["qty"][row] + positions["open_sell_qty"][row] + qty
+    if worst > 0:
+        mid2 = w_.tops(w)[i, w_.TOP_MID2]
+        amount, status = mul_div(mid2, worst, 2 * instruments["notional_divisor"][i], ROUND_UP)
+        if status != OK:
+            return OVERFLOW
+        if amount > w_.position_limits(w)[strategy_id, i]:
+            return POSITION_LIMIT
+    if strategies[strategy_id, w_.SG_OPEN_COUNT] >= strategies[strategy_id, w_.SG_MAX_OPEN]:
+        return OPEN_ORDERS_LIMIT
+    tat = max(strategies[strategy_id, w_.SG_RATE_TAT_NS], now_ns)
+    if tat - now_ns > strategies[strategy_id, w_.SG_RATE_BURST_NS]:
+        return MESSAGE_RATE
+    orders = w_.orders(w)
+    next_row = (state[w_.ST_ORDER_COUNT] + 1) & (orders.shape[0] - 1)
+    if w_.open_index(w)[next_row] >= 0:
+        return ORDER_TABLE_FULL
+    group = w_.venue_groups(w)[instruments["venue"][i]]
+    groups = w_.groups(w)
+    if groups[group, w_.GR_FREE] <= groups[group, w_.GR_SLOTS] // CANCEL_RESERVE_DIVISOR:
+        return VENUE_BACKPRESSURE
+    return PASSED
+
+
+@hot
+def check_intent(w, intents, k, strategy_id, now_ns):
+    """All checks of a NEW intent, in order; the first that fails names the reason."""
+    reason = check_shape(w, intents, k, strategy_id, now_ns)
+    if reason == PASSED:
+        reason = check_size(w, intents, k)
+    if reason == PASSED:
+        reason = check_price(w, intents, k, strategy_id, now_ns)
+    if reason == PASSED:
+        reason = check_limits(w, intents, k, strategy_id, now_ns)
+    return reason

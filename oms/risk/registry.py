@@ -1,0 +1,170 @@
+"""Registry rows: instruments, currencies, accounts. Append-only; an id never changes its meaning.
+
+Risk is the only writer (DESIGN.md law 7). Each change returns the journal records that stand for
+it; recovery gives the same records back through `restore`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from oms.agents.base import Ports
+from oms.config import DeskConfig
+from oms.instruments import (
+    Scales,
+    UnsupportedInstrumentError,
+    currency_scale,
+    parse_decimal,
+    scales_of,
+    steps_at,
+)
+from oms.risk.state import RiskArrays
+from shm_layout.enums import Exchange, RecordType
+from shm_layout.table import TableWriter
+
+Array = np.ndarray[Any, Any]
+_MUTABLE = ("tick", "lot", "min_qty", "max_qty", "min_notional", "max_px")
+
+
+class Registry:
+    """See the module's text."""
+
+    def __init__(self, config: DeskConfig, ports: Ports, arrays: RiskArrays) -> None:
+        self._config = config
+        self._ports = ports
+        self._arrays = arrays
+        self._instruments: dict[tuple[int, str], int] = {}
+        self._currencies: dict[str, int] = {}
+        self._accounts: dict[str, int] = {}
+
+    # Recovery
+
+    def restore(self, record: Array) -> None:
+        """Put a journaled row back."""
+        kind = int(record["type"])
+        if kind == RecordType.INSTRUMENT_ROW:
+            row = int(record["instrument_id"])
+            self._instruments[int(record["venue"]), bytes(record["symbol"]).decode()] = row
+            self._put(self._arrays.instrument_table, row, record)
+            self._apply_limits(row)
+        elif kind == RecordType.CURRENCY_ROW:
+            row = int(record["currency_id"])
+            self._currencies[bytes(record["code"]).decode()] = row
+            self._put(self._arrays.currency_table, row, record)
+        elif kind == RecordType.ACCOUNT_ROW:
+            row = int(record["account_id"])
+            self._accounts[bytes(record["name"]).decode()] = row
+            self._put(self._arrays.account_table, row, record)
+
+    @staticmethod
+    def _put(table: TableWriter, row: int, record: Array) -> None:
+        names = [n for n in table.table.record.names or () if n not in ("seq", "epoch")]
+        table.write(row, **{name: record[name] for name in names})
+
+    @staticmethod
+    def _row(table: TableWriter, row: int) -> Array:
+        return table.rows[row : row + 1].copy()
+
+    # Currencies
+
+    def currency(self, code: str) -> tuple[int, list[Array]]:
+        """Id of a currency, and the record of its row where it was made just now."""
+        if code in self._currencies:
+            return self._currencies[code], []
+        table = self._arrays.currency_table
+        row = len(self._currencies)
+        assert row < len(table.rows), "more currencies than limits.CURRENCIES_MAX"
+        self._currencies[code] = row
+        table.write(
+            row, type=RecordType.CURRENCY_ROW, currency_id=row, scale=currency_scale(code),
+            code=code.encode(),
+        )  # fmt: skip
+        return row, [self._row(table, row)]
+
+    # Instruments
+
+    def register(self, spec: Array, now_ns: int) -> list[Array]:
+        """Make or refresh the row of an INSTRUMENT_SPEC; scales never change."""
+        key = (int(spec["venue"]), bytes(spec["symbol"]).decode())
+        known = self._instruments.get(key)
+        if known is not None:
+            return self._refresh(known, spec, now_ns)
+        try:
+            scales = scales_of(spec)
+        except UnsupportedInstrumentError as trouble:
+            self._ports.log("error", "unsupported_instrument", symbol=key[1], why=str(trouble))
+            return []
+        base_id, made = self.currency(bytes(spec["base"]).decode())
+        quote_id, more = self.currency(bytes(spec["quote"]).decode())
+        quote_scale = int(self._arrays.currency_table.rows["scale"][quote_id])
+        table = self._arrays.instrument_table
+        row = len(self._instruments)
+        assert row < len(table.rows), "more instruments than the desk's capacity"
+        self._instruments[key] = row
+        table.write(
+            row, type=RecordType.INSTRUMENT_ROW, instrument_id=row, venue=key[0],
+            trading=int(spec["trading"]), px_scale=scales.px, qty_scale=scales.qty,
+            base_currency_id=base_id, quote_currency_id=quote_id,
+            notional_divisor=scales.notional_divisor, ts_ns=now_ns, symbol=spec["symbol"],
+            name=spec["name"], **steps_at(spec, scales, quote_scale),
+        )  # fmt: skip
+        self._apply_limits(row)
+        self._ports.log(
+            "info", "instrument", id=row, symbol=key[1], px_scale=scales.px, qty_scale=scales.qty
+        )
+        return [*made, *more, self._row(table, row)]
+
+    def _refresh(self, row: int, spec: Array, now_ns: int) -> list[Array]:
+        table = self._arrays.instrument_table
+        old = table.rows[row]
+        scales = Scales(int(old["px_scale"]), int(old["qty_scale"]), int(old["notional_divisor"]))
+        quote_scale = int(self._arrays.currency_table.rows["scale"][int(old["quote_currency_id"])])
+        steps = steps_at(spec, scales, quote_scale)
+        trading = int(spec["trading"])
+        if trading == int(old["trading"]) and all(steps[n] == int(old[n]) for n in _MUTABLE):
+            return []
+        table.write(row, trading=trading, ts_ns=now_ns, **steps)
+        self._ports.log("warning", "instrument_changed", id=row, trading=trading, **steps)
+        return [self._row(table, row)]
+
+    def _apply_limits(self, row: int) -> None:
+        """The desk's limits of amount, at the scale of this instrument's quote currency."""
+        quote = int(self._arrays.instrument_table.rows["quote_currency_id"][row])
+        scale = int(self._arrays.currency_table.rows["scale"][quote])
+        limits = self._config.limits
+        self._arrays.order_limits[:, row] = parse_decimal(limits.max_order_notional_quote, scale)
+        self._arrays.position_limits[:, row] = parse_decimal(
+            limits.max_position_notional_quote, scale
+        )
+
+    # Accounts
+
+    def begin(self, system_id: int, same_memory: bool, now_ns: int) -> None:
+        """Rows of every account of the config; a new memory means: reconcile first."""
+        table = self._arrays.account_table
+        account_id = 0
+        for group_index, group in enumerate(self._config.groups):
+            for account in group.accounts:
+                known = self._accounts.get(account.name)
+                assert known is None or known == account_id, (
+                    f"account {account.name} was row {known} in the journal and is {account_id} "
+                    "in the config: accounts may only be added at the end"
+                )
+                kept = same_memory and bool(table.rows["reconciled"][account_id])
+                table.write(
+                    account_id, type=RecordType.ACCOUNT_ROW, account_id=account_id,
+                    exchange=Exchange[group.exchange.upper()], group=group_index,
+                    reconciled=int(kept), enabled=1, ts_ns=now_ns, system_id=system_id,
+                    name=account.name.encode(), key_name=account.key_name.encode(),
+                )  # fmt: skip
+                self._accounts[account.name] = account_id
+                account_id += 1
+
+    def reconciled(self, account_id: int, now_ns: int) -> list[Array]:
+        """The venue's orders and ours agree for this account: it may trade."""
+        table = self._arrays.account_table
+        table.write(account_id, reconciled=1, ts_ns=now_ns)
+        self._ports.log("info", "reconciled", account_id=account_id)
+        return [self._row(table, account_id)]

@@ -1,0 +1,226 @@
+"""Risk's arrays and worlds (cold): allocated once, from the desk's config and its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oms.agents.base import Ports
+from oms.config import DeskConfig
+from oms.risk import world_hot as w_
+from shm_layout.enums import VENUES_BY_NAME
+from shm_layout.limits import (
+    EXEC_KEYS_MAX,
+    GROUPS_MAX,
+    STRATEGIES_MAX,
+    VENUES_MAX,
+)
+from shm_layout.records import (
+    CYCLE,
+    EXECUTION,
+    INTENT,
+    NO_ID,
+    ORDER_COMMAND,
+    ORDER_ROW,
+    ORDER_UPDATE,
+    TOP_OF_BOOK,
+)
+from shm_layout.ring import HEAD_WORDS, RingReader, RingWriter
+from shm_layout.table import TableWriter
+
+STAGED_MAX = 1024
+CYCLE_INPUTS_MAX = 32
+_NS_PER_S = 1_000_000_000
+_KEY_COLUMNS = 4
+_SMALL_ORDERS = 8192
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(slots=True)
+class RiskArrays:
+    """State that kernels and the cold half share; tables are the memory that others read."""
+
+    state: Array
+    orders: Array
+    positions: Array
+    position_index: Array
+    tops: Array
+    strategies: Array
+    order_limits: Array
+    position_limits: Array
+    groups: Array
+    venue_groups: Array
+    open_rows: Array
+    open_index: Array
+    keys: Array
+    staged: Array
+    staged_group: Array
+    consumed: Array
+    new_row: Array
+    update: Array
+    cycle: Array
+    order_table: TableWriter
+    position_table: TableWriter
+    instrument_table: TableWriter
+    currency_table: TableWriter
+    account_table: TableWriter
+
+    @classmethod
+    def make(cls, config: DeskConfig, ports: Ports) -> RiskArrays:
+        """Empty state of this size; table memory is wiped, because it is folded anew."""
+        tables = {
+            name: ports.table_writer(name)
+            for name in ("orders", "positions", "instruments", "currencies", "accounts")
+        }
+        for table in tables.values():
+            table.rows.view(np.int64)[:] = 0
+        orders = tables["orders"].rows
+        instruments = len(tables["instruments"].rows)
+        inputs = 1 + len(config.groups) + len(config.strategies)
+        assert inputs <= CYCLE_INPUTS_MAX, "Cycle.consumed has 32 columns"
+        key_count = EXEC_KEYS_MAX if len(orders) > _SMALL_ORDERS else 1 << 14
+        made = cls(
+            state=np.zeros(w_.STATE_WORDS, np.int64),
+            orders=orders,
+            positions=tables["positions"].rows,
+            position_index=np.full((STRATEGIES_MAX, instruments), NO_ID, np.int64),
+            tops=np.zeros((instruments, w_.TOP_COLUMNS), np.int64),
+            strategies=np.zeros((STRATEGIES_MAX, w_.SG_COLUMNS), np.int64),
+            order_limits=np.zeros((STRATEGIES_MAX, instruments), np.int64),
+            position_limits=np.zeros((STRATEGIES_MAX, instruments), np.int64),
+            groups=np.zeros((GROUPS_MAX, w_.GR_COLUMNS), np.int64),
+            venue_groups=np.zeros(VENUES_MAX, np.int64),
+            open_rows=np.zeros(len(orders), np.int64),
+            open_index=np.full(len(orders), NO_ID, np.int64),
+            keys=np.zeros((2, key_count, _KEY_COLUMNS), np.int64),
+            staged=np.zeros(STAGED_MAX, ORDER_COMMAND),
+            staged_group=np.zeros(STAGED_MAX, np.int64),
+            consumed=np.zeros(inputs, np.int64),
+            new_row=np.zeros(1, ORDER_ROW),
+            update=np.zeros(1, ORDER_UPDATE),
+            cycle=np.zeros(1, CYCLE),
+            order_table=tables["orders"],
+            position_table=tables["positions"],
+            instrument_table=tables["instruments"],
+            currency_table=tables["currencies"],
+            account_table=tables["accounts"],
+        )
+        made._configure(config)
+        return made
+
+    def _configure(self, config: DeskConfig) -> None:
+        limits = config.limits
+        for index, strategy in enumerate(config.strategies):
+            row = self.strategies[index]
+            row[w_.SG_ACCOUNT] = config.account_names().index(strategy.account)
+            row[w_.SG_RATE_COST_NS] = _NS_PER_S // limits.max_orders_per_s
+            row[w_.SG_RATE_BURST_NS] = _NS_PER_S
+            row[w_.SG_MAX_OPEN] = limits.max_open_orders
+            row[w_.SG_COLLAR_BPS] = limits.price_collar_bps
+            row[w_.SG_BOOK_AGE_NS] = limits.book_max_age_ms * 1_000_000
+            row[w_.SG_ENABLED] = 1
+        for group_index, group in enumerate(config.groups):
+            for venue in group.venues:
+                self.venue_groups[VENUES_BY_NAME[venue]] = group_index
+
+
+class Worlds:
+    """One world per input, sharing all state: `top`, `groups[i]`, `strategies[i]`, `core`.
+
+    Inputs are numbered as in Start and Cycle: the top ring, then the groups' executions, then the
+    strategies' intents, in the config's order.
+    """
+
+    def __init__(self, config: DeskConfig, ports: Ports, arrays: RiskArrays) -> None:
+        self._arrays = arrays
+        self.top_reader = ports.reader("top")
+        self.execution_readers = [ports.reader(f"executions.{g.name}") for g in config.groups]
+        self.order_writers = [ports.writer(f"orders.{g.name}") for g in config.groups]
+        self.intent_readers = [ports.reader(f"intents.{s.name}") for s in config.strategies]
+        self.updates = ports.writer("updates")
+        self._held: list[Any] = []
+        self.core: Any = None
+        self.top: Any = None
+        self.groups: list[Any] = []
+        self.strategies: list[Any] = []
+
+    def build(self, frames: Array) -> None:
+        """Make the worlds; `frames` is the journal block under construction."""
+        self._arrays.state[w_.ST_UPDATES_POS] = self.updates.pos
+        self.core = self._world(frames, 0, 0)
+        self.top = self._world(frames, 0, 0, top=self.top_reader)
+        self.groups = [
+            self._world(frames, 1 + i, i, executions=reader, orders=writer)
+            for i, (reader, writer) in enumerate(
+                zip(self.execution_readers, self.order_writers, strict=True)
+            )
+        ]
+        first = 1 + len(self.execution_readers)
+        self.strategies = [
+            self._world(frames, first + i, i, intents=reader)
+            for i, reader in enumerate(self.intent_readers)
+        ]
+
+    def _world(
+        self,
+        frames: Array,
+        input_index: int,
+        owner: int,
+        top: RingReader | None = None,
+        executions: RingReader | None = None,
+        intents: RingReader | None = None,
+        orders: RingWriter | None = None,
+    ) -> Any:
+        a = self._arrays
+        reader = top or executions or intents
+        idle = np.zeros(HEAD_WORDS, np.int64)
+        slots = executions.slots if executions else np.zeros(1, EXECUTION)
+        world = w_.WORLD.make(
+            state=a.state,
+            cycle=a.cycle,
+            cycle_words=a.cycle.view(np.int64),
+            frames=frames,
+            orders=a.orders,
+            order_words=a.orders.view(np.int64),
+            new_row=a.new_row,
+            new_row_words=a.new_row.view(np.int64),
+            update=a.update,
+            update_words=a.update.view(np.int64),
+            positions=a.positions,
+            position_words=a.positions.view(np.int64),
+            position_index=a.position_index,
+            instruments=a.instrument_table.rows,
+            accounts=a.account_table.rows,
+            tops=a.tops,
+            strategies=a.strategies,
+            order_limits=a.order_limits,
+            position_limits=a.position_limits,
+            groups=a.groups,
+            venue_groups=a.venue_groups,
+            open_rows=a.open_rows,
+            open_index=a.open_index,
+            keys=a.keys,
+            staged=a.staged,
+            staged_group=a.staged_group,
+            consumed=a.consumed,
+            io=np.array([input_index, owner, reader.channel.id if reader else 0], np.int64),
+            intent_ring=intents.words if intents else idle,
+            intent_slots=intents.slots if intents else np.zeros(1, INTENT),
+            execution_ring=executions.words if executions else idle,
+            execution_slots=slots,
+            execution_words=slots.view(np.int64),
+            top_ring=top.words if top else idle,
+            top_slots=top.slots if top else np.zeros(1, TOP_OF_BOOK),
+            cursor=reader.cursor if reader else idle,
+            order_ring=orders.words if orders else idle,
+            order_slots=orders.slots if orders else np.zeros(1, ORDER_COMMAND),
+            order_gate=orders.gate if orders else idle,
+            update_ring=self.updates.words,
+            update_slots=self.updates.slots,
+            update_slot_words=self.updates.slots.view(np.int64),
+        )
+        self._held.append(world)
+        return world.handle
