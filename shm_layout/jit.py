@@ -89,7 +89,7 @@ def hot(
     """
     if fn is None:
         return lambda actual: hot(actual, entry=entry, inline=inline)
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=inline)(fn)
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=inline, _nrt=False)(fn)
     if entry is not None:
         _entries.append((compiled, entry))
     return compiled
