@@ -3,7 +3,8 @@
 The supervisor raises one word, the drain phase, from 1 to CLOSE; every runtime reads it each turn.
 At phase n the agents of phase n and before have been told `on_drain`. An agent outlives the drain
 of the stage after it (risk's last updates still reach the strategies, the executor's last
-executions still reach risk) and is closed when that has ended: at its own phase plus 2. A process answers with the phase up to which all its agents are drained. So grouping
+executions still reach risk) and is closed when that has ended: at its own phase plus 2.
+A process answers with the phase up to which all its agents are drained. So grouping
 does not matter: one process may hold agents of every phase.
 """
 
