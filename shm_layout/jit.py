@@ -115,7 +115,9 @@ def hot(
     """
     if fn is None:
         return lambda actual: hot(actual, entry=entry, inline=inline)
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=inline, _nrt=False)(fn)
+    # _nrt=False: no reference counts; kernels allocate nothing that would need them.
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+    compiled = numba.njit(forceinline=inline, **options)(fn)
     if entry is not None:
         _entries.append((compiled, entry))
     return compiled
