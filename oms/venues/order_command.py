@@ -90,7 +90,7 @@ class CommandReader:
         self._words = ring.words
         self._cursor = ring.cursor
         self._mask = ring.channel.slots - 1
-        self._bytes = memoryview(ring.slots.view(np.uint8))
+        self._bytes = ring.slots.view(np.uint8).data
         self.pos = ring.pos
         """Position of the next command."""
 
