@@ -219,12 +219,13 @@ class FeedAgent(BaseAgent):
             self._connect_wait_ns = RECONNECT_WAIT_NS_MIN
             for book in self.books.values():
                 self._begin_sync(book, BookState.SYNCING, now_ns)
+                self.sync[book.instrument_id, sync_hot.S_NEED_ID] = -1  # ids may begin anew
             return
         self._open = False
         self._conn = 0
         self._connect_at_ns = now_ns + self._connect_wait_ns
         self._connect_wait_ns = min(2 * self._connect_wait_ns, RECONNECT_WAIT_NS_MAX)
-        self.ports.log("warning", "stream_lost", event=event.name)
+        self.ports.log("warning", "stream_lost", reason=event.name)
         for book in self.books.values():
             book.ask_at_ns = NEVER
             book.buffered.clear()
