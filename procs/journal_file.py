@@ -44,6 +44,16 @@ class JournalFile:
         for path in self.files():
             yield path.read_bytes()
 
+    def read(self, file_index: int, offset: int, bytes_max: int) -> bytes:
+        """Bytes of one file as it is now, for those who follow another process's journal."""
+        path = self._path(file_index + 1)
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                return file.read(bytes_max)
+        except FileNotFoundError:
+            return b""
+
     def append(self, block: bytes) -> None:
         """One whole block, as durable as the mode says when this returns."""
         if self._descriptor < 0:

@@ -130,7 +130,7 @@ class FeedAgent(BaseAgent):
         """Take the rows of our instruments once all are there; True = they are."""
         venue = int(self.market.spec.venue)
         found = {
-            row["name"].decode(): row
+            bytes(row["name"]).decode(): row
             for row in self._instruments.written()
             if int(row["venue"]) == venue
         }
@@ -138,7 +138,7 @@ class FeedAgent(BaseAgent):
             return False
         for name in self.venue.instruments:
             row = found[name]
-            book = _Book(int(row["instrument_id"]), name, row["symbol"].decode())
+            book = _Book(int(row["instrument_id"]), name, bytes(row["symbol"]).decode())
             self.symbols.add(
                 book.instrument_id, book.symbol, int(row["px_scale"]), int(row["qty_scale"])
             )
@@ -225,7 +225,7 @@ class FeedAgent(BaseAgent):
         self._conn = 0
         self._connect_at_ns = now_ns + self._connect_wait_ns
         self._connect_wait_ns = min(2 * self._connect_wait_ns, RECONNECT_WAIT_NS_MAX)
-        self.ports.log("warning", "stream_lost", reason=event.name)
+        self.ports.log("warning", "stream_lost", how=event.name)
         for book in self.books.values():
             book.ask_at_ns = NEVER
             book.buffered.clear()
@@ -285,9 +285,13 @@ class FeedAgent(BaseAgent):
                     instrument=book.name if book else "",
                     head=data[:120].decode("utf-8", "replace"),
                 )
-            if book is not None and book.request_id == 0 and book.ask_at_ns == NEVER:
-                if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.BUFFERING:
-                    self._begin_sync(book, BookState.GAP, now_ns, published=True)
+            idle = book is not None and book.request_id == 0 and book.ask_at_ns == NEVER
+            if (
+                book is not None
+                and idle
+                and self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.BUFFERING
+            ):
+                self._begin_sync(book, BookState.GAP, now_ns, published=True)
 
     def _buffer(self, book: _Book, data: bytes, now_ns: int) -> None:
         """Keep a diff for after the snapshot; when there are too many, begin anew."""

@@ -526,7 +526,9 @@ def step(world, now_ns, until_ns, budget):
             pos = resumed
             break
         is_state = as_levels(world)["type"][0] == _STATE
-        recv_ns = as_state(world)["ts_recv_ns"][0] if is_state else as_levels(world)["ts_recv_ns"][0]
+        recv_ns = (
+            as_state(world)["ts_recv_ns"][0] if is_state else as_levels(world)["ts_recv_ns"][0]
+        )
         if recv_ns > until_ns:
             break
         _take_record(world, pos)

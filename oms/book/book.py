@@ -38,9 +38,7 @@ class Books:
         """Set one level to an absolute quantity; 0 removes it."""
         book_hot.apply_level(self.px, self.qty, self.count, book, side, px, qty)
 
-    def reset(
-        self, book: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]
-    ) -> None:
+    def reset(self, book: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
         """Begin anew from a snapshot's (px, qty) pairs."""
         book_hot.clear_book(self.count, book)
         for side, levels in ((BIDS, bids), (ASKS, asks)):

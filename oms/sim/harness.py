@@ -264,7 +264,10 @@ class Harness:
             self._timers[role] = agent.next_timer_ns()
 
     def step(self, until_ns: int) -> bool:
-        """Go to the next event or timer not after `until_ns`; False = there is none."""
+        """Go to the next event or timer not after `until_ns`; False = there is none.
+
+        One delivery at a time: what it sets off has settled before the next is made.
+        """
         self.settle()
         due = min(self._timers.values(), default=NEVER)
         arriving = self.network.next_ns()
@@ -274,7 +277,7 @@ class Harness:
             self.network.now_ns = max(self.now_ns, until_ns)
             return False
         self.network.now_ns = max(self.now_ns, due)
-        self.network.run_due()
+        self.network.run_one()
         for role, timer_ns in self._timers.items():
             if timer_ns <= self.now_ns:
                 self._ready[role] = None

@@ -54,11 +54,9 @@ from oms.venues.json_hot import (
     CLOSE_BRACKET,
     COLON,
     COMMA,
-    NINE,
     OPEN_BRACE,
     OPEN_BRACKET,
     QUOTE,
-    ZERO,
     decimal,
     integer,
     plain_string,
@@ -112,7 +110,9 @@ EVENT_DEPTH = 1
 EVENT_TICKER = 2
 EVENT_TRADE = 3
 
-assert K_ASKS == K_BIDS + 1 and K_ASK_LEVELS == K_BID_LEVELS + 1 and MSG_ASKS == MSG_BIDS + 1
+assert K_ASKS == K_BIDS + 1
+assert K_ASK_LEVELS == K_BID_LEVELS + 1
+assert MSG_ASKS == MSG_BIDS + 1
 
 _AFTER_OPEN = 0
 _AFTER_COMMA = 1

@@ -35,6 +35,4 @@ class BinanceMarketData:
         return HttpRequest("GET", target, weight=weight)
 
 
-MARKET_DATA: dict[str, BinanceMarketData] = {
-    spec.name: BinanceMarketData(spec) for spec in MARKETS
-}
+MARKET_DATA: dict[str, BinanceMarketData] = {spec.name: BinanceMarketData(spec) for spec in MARKETS}
