@@ -8,8 +8,8 @@ from pathlib import Path
 from oms.errors import ExitCode
 from tests.oms.agents.market_messages import diff, snapshot, ticker
 from tests.oms.sim.test_recording import lines
-from tests.oracles.run import main, read_folder
 from tests.oracles.readers import READERS
+from tests.oracles.run import main, read_folder
 from tests.support import data_folder
 
 GOOD = (

@@ -41,8 +41,10 @@ def live(venue: str = "binance.spot", **options) -> MarketChain:
 def test_feed_start_subscribes_and_asks_snapshots() -> None:
     made = chain()
     assert made.urls == [
-        "ws://recorded/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade/"
-        "ethusdt@depth@100ms/ethusdt@bookTicker/ethusdt@trade"
+        (
+            "ws://recorded/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade/"
+            "ethusdt@depth@100ms/ethusdt@bookTicker/ethusdt@trade"
+        )
     ]
     assert set(made.requests) == {"BTCUSDT", "ETHUSDT"}
 
