@@ -138,14 +138,14 @@ class MarketChain:
         """Start the feed, or a dead one's successor; its stream opens at once."""
         self._epochs["feed"] += 1
         self.feed = FeedAgent(self.config, self.venue_name)
-        self.feed.on_start(_Ports(self, self.feed.role, self._epochs["feed"]), now_ns)  # type: ignore[arg-type]
+        self.feed.on_start(_Ports(self, self.feed.role, self._epochs["feed"]), now_ns)  # type: ignore[arg-type]  # a part of Ports
         self.feed.do_work(now_ns)
         self.feed.on_conn(CONN, ConnEvent.OPENED, now_ns)
 
     def start_aggregator(self, now_ns: int) -> None:
         self._epochs["aggregator"] += 1
         self.aggregator = AggregatorAgent(self.config)
-        self.aggregator.on_start(_Ports(self, "aggregator", self._epochs["aggregator"]), now_ns)  # type: ignore[arg-type]
+        self.aggregator.on_start(_Ports(self, "aggregator", self._epochs["aggregator"]), now_ns)  # type: ignore[arg-type]  # a part of Ports
 
     def on_open(self, url: str) -> int:
         self.urls.append(url)

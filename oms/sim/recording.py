@@ -9,7 +9,7 @@ against the exchange's own bookTicker. Opening files is the caller's business.
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +24,8 @@ from shm_layout.enums import BookRule
 
 NEWLINE = 10
 GZIP_MAGIC = b"\x1f\x8b"
+GZIP_WINDOW = 31
+"""zlib's wbits for a gzip member."""
 NS_DIGITS_MAX = 19
 SPOT = "binance.spot"
 USDM = "binance.usdm"
@@ -39,7 +41,19 @@ class RecordedFile:
     raw: bytes
 
     def text(self) -> bytes:
-        return gzip.decompress(self.raw) if self.raw[:2] == GZIP_MAGIC else self.raw
+        if self.raw[:2] != GZIP_MAGIC:
+            return self.raw
+        parts, rest = [], self.raw
+        while rest[:2] == GZIP_MAGIC:
+            member = zlib.decompressobj(wbits=GZIP_WINDOW)
+            try:
+                parts.append(member.decompress(rest))
+            except zlib.error as trouble:
+                raise ConfigError(f"{self.name}: damaged gzip file ({trouble})") from trouble
+            if not member.eof:
+                raise ConfigError(f"{self.name}: the gzip file is cut off; fetch it again")
+            rest = member.unused_data
+        return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
