@@ -37,5 +37,6 @@ if JIT_ON:
 else:
 
     def move_words(array: Any, to: int, start: int, count: int) -> None:
+        """The same, interpreted."""
         flat = array.reshape(-1)
         flat[to : to + count] = flat[start : start + count].copy()

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import NEVER, BaseAgent, Ports
-from oms.book import aggregate_hot as agg
+from oms.book import aggregate_hot
+from oms.book import aggregate_out_hot as agg
 from oms.book.book import Books
 from oms.config import DeskConfig
 from oms.venues.registry import market_data
@@ -104,14 +105,14 @@ class AggregatorAgent(BaseAgent):
         if reader.pos > 0 or np.any(self.state[:, agg.A_VENUE] == totals[agg.T_VENUE]):
             missed = reader.pending()
             reader.skip_to_end()
-            agg.lose(world.handle, reader.pos)
+            aggregate_hot.lose(world.handle, reader.pos)
             self.ports.log("warning", "books_lost_at_restart", venue=venue_name, skipped=missed)
         return inlet
 
     def do_work(self, now_ns: int) -> int:
         taken = 0
         for inlet in self.inlets:
-            taken += int(agg.step(inlet.world.handle, now_ns, NEVER, WORK_BUDGET))
+            taken += int(aggregate_hot.step(inlet.world.handle, now_ns, NEVER, WORK_BUDGET))
             if inlet.totals[agg.T_RESYNC]:
                 self._ask_resync()
             lost = int(inlet.totals[agg.T_LOST])

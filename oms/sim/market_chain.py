@@ -8,12 +8,12 @@ host side is this class: it opens the stream, answers the feed's snapshot reques
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from oms.agents.aggregator import AggregatorAgent
-from oms.agents.base import ConnEvent, HttpMeta
+from oms.agents.base import ConnEvent, HttpMeta, Ports
 from oms.agents.feed import FeedAgent, summary
 from oms.config import DeskConfig, HostConfig, LimitsConfig, VenueConfig
 from oms.sim.recording import RecordedInstrument
@@ -138,14 +138,18 @@ class MarketChain:
         """Start the feed, or a dead one's successor; its stream opens at once."""
         self._epochs["feed"] += 1
         self.feed = FeedAgent(self.config, self.venue_name)
-        self.feed.on_start(_Ports(self, self.feed.role, self._epochs["feed"]), now_ns)  # type: ignore[arg-type]  # a part of Ports
+        self.feed.on_start(self._ports(self.feed.role, self._epochs["feed"]), now_ns)
         self.feed.do_work(now_ns)
         self.feed.on_conn(CONN, ConnEvent.OPENED, now_ns)
 
     def start_aggregator(self, now_ns: int) -> None:
         self._epochs["aggregator"] += 1
         self.aggregator = AggregatorAgent(self.config)
-        self.aggregator.on_start(_Ports(self, "aggregator", self._epochs["aggregator"]), now_ns)  # type: ignore[arg-type]  # a part of Ports
+        self.aggregator.on_start(self._ports("aggregator", self._epochs["aggregator"]), now_ns)
+
+    def _ports(self, role: str, epoch: int) -> Ports:
+        """These agents use a part of the protocol, and that part is here."""
+        return cast(Ports, _Ports(self, role, epoch))
 
     def on_open(self, url: str) -> int:
         self.urls.append(url)

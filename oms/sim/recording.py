@@ -1,15 +1,14 @@
 """Recorded market data: lines `<receive time, ns> <JSON as received>`, one market, pure parsing.
 
-`Recording` takes the bytes of one or more files (plain or gzip), puts them in order of their first
-line and gives them as one array of bytes with an index, so that compiled loops can walk it without
-copies. `survey` looks through all messages once with a parser that is not ours (orjson) and says
-which symbols there are and how fine their prices and quantities get. `BboOracle` holds a book
-against the exchange's own bookTicker. Opening files is the caller's business.
+`Recording` takes the text of one or more files (unpacked by whoever opened them), puts them in
+order of their first line and gives them as one array of bytes with an index, so that compiled
+loops can walk it without copies. `survey` looks through all messages once with a parser that is
+not ours (orjson) and says which symbols there are and how fine their prices and quantities get.
+`BboOracle` holds a book against the exchange's own bookTicker.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +22,6 @@ from oms.venues.binance.decode import scaled
 from shm_layout.enums import BookRule
 
 NEWLINE = 10
-GZIP_MAGIC = b"\x1f\x8b"
-GZIP_WINDOW = 31
-"""zlib's wbits for a gzip member."""
 NS_DIGITS_MAX = 19
 SPOT = "binance.spot"
 USDM = "binance.usdm"
@@ -35,25 +31,10 @@ MARKETS = (SPOT, USDM, COINM)
 
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
-    """One file's name and bytes as stored."""
+    """One file's name and its text, unpacked by whoever opened it."""
 
     name: str
-    raw: bytes
-
-    def text(self) -> bytes:
-        if self.raw[:2] != GZIP_MAGIC:
-            return self.raw
-        parts, rest = [], self.raw
-        while rest[:2] == GZIP_MAGIC:
-            member = zlib.decompressobj(wbits=GZIP_WINDOW)
-            try:
-                parts.append(member.decompress(rest))
-            except zlib.error as trouble:
-                raise ConfigError(f"{self.name}: damaged gzip file ({trouble})") from trouble
-            if not member.eof:
-                raise ConfigError(f"{self.name}: the gzip file is cut off; fetch it again")
-            rest = member.unused_data
-        return b"".join(parts)
+    text: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +78,7 @@ class Recording:
         """One recording of these files; a file without any message is refused."""
         parsed = []
         for file in files:
-            text = file.text()
+            text = file.text
             rows, bad = _index_lines(file.name, text)
             if not len(rows):
                 raise ConfigError(

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from oms.book import aggregate_hot
+from oms.book import aggregate_out_hot
 from oms.sim import batch_hot
 from oms.sim.market_chain import MarketChain
 from oms.sim.recording import RecordedFile, Recording, survey
 from oms.venues import decode_status_hot as words
 from shm_layout.jit import JIT_ON, read_only, warm
+from tests.oracles.recorded import recorded_file
 
 NAME = "decode_book"
 RUNS = 5
@@ -89,7 +90,7 @@ def load(smoke: bool, data: Path | None) -> tuple[str, Recording]:
     """The recording and what it is."""
     files = sorted((data / "hftbacktest").glob("usdm_*")) if data else []
     if files and not smoke:
-        given = [RecordedFile(path.name, path.read_bytes()) for path in files]
+        given = [recorded_file(path) for path in files]
         return "recorded " + ", ".join(path.name for path in files), Recording.of(given)
     count = SMOKE_MESSAGES if smoke else STREAM_MESSAGES
     return "made stream", Recording.of([RecordedFile("made", made_stream(count))])
@@ -124,7 +125,7 @@ def ours(recording: Recording, found: Any) -> tuple[float, dict[str, int]]:
     assert result[batch_hot.RESULT_AT] == len(recording), f"stopped: {result}"
     after = chain.counters()
     made = {name: after[name] - before[name] for name in ("messages", "level_updates", "gaps")}
-    made["records"] = int(inlet.totals[aggregate_hot.T_RECORDS])
+    made["records"] = int(inlet.totals[aggregate_out_hot.T_RECORDS])
     made["checksum"] = checksum(chain)
     return seconds, made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.book import aggregate_hot
+from oms.book import aggregate_out_hot
 from oms.sim.market_chain import MarketChain
 from oms.sim.recording import RecordedInstrument
 from shm_layout.channels import Capacity
@@ -40,7 +40,7 @@ def test_aggregator_deep_change_goes_out_only_to_refresh() -> None:
     count = len(top_records(made))
     made.message(diff(102, 102, [(91, 2)]), T0 + 3 * MS)
     assert len(top_records(made)) == count
-    made.message(diff(103, 103, [(92, 2)]), T0 + 2 * MS + aggregate_hot.REFRESH_NS)
+    made.message(diff(103, 103, [(92, 2)]), T0 + 2 * MS + aggregate_out_hot.REFRESH_NS)
     assert len(top_records(made)) == count + 1
 
 

@@ -16,7 +16,6 @@ import orjson
 from oms.sim.market_chain import MarketChain
 from oms.sim.recording import (
     BboOracle,
-    RecordedFile,
     Recording,
     group_by_market,
     survey,
@@ -24,6 +23,7 @@ from oms.sim.recording import (
 )
 from oms.venues.registry import market_data
 from tests.oracles.base import Outcome
+from tests.oracles.recorded import recorded_file
 
 
 class HftbacktestReader:
@@ -32,7 +32,7 @@ class HftbacktestReader:
 
     def read(self, files: Sequence[Path]) -> Outcome:
         outcome = Outcome()
-        given = [RecordedFile(path.name, path.read_bytes()) for path in files]
+        given = [recorded_file(path) for path in files]
         for market, members in sorted(group_by_market(given).items()):
             compare_recording(market, Recording.of(members), outcome)
         return outcome

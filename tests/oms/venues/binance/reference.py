@@ -7,15 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The reference cannot represent this message exactly."""
 
 
 def exact(text: str, scale: int) -> int:
-    """`text` at `scale`; Refused when a digit is lost or 18 digits do not hold it."""
+    """`text` at `scale`; RefusedError when a digit is lost or 18 digits do not hold it."""
     value = Decimal(text).scaleb(scale)
     if value != value.to_integral_value() or not 0 <= value < 10**18:
-        raise Refused(text)
+        raise RefusedError(text)
     return int(value)
 
 
