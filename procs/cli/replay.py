@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from procs.plugins import load_plugins
 from procs.start import warm_host
 
 _SAY_S = 1.0
+GZIP_MAGIC = b"\x1f\x8b"
 _NS = 1_000_000_000
 _SLEEP_MAX_S = 0.05
 _DIFFERENCES_SHOWN = 5
@@ -63,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             + "); give the venue's exchangeInfo with --instruments FILE to be sure"
         )
     else:
-        body = _recorded(arguments.instruments).text()
+        body = _recorded(arguments.instruments).text
         instruments = instruments_of_exchange_info(_unwrapped(body), found)
     path = find_config(arguments.config)
     desk = load_desk(path)
@@ -97,7 +100,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _recorded(path: Path) -> RecordedFile:
     try:
-        return RecordedFile(path.name, path.read_bytes())
+        raw = path.read_bytes()
+        return RecordedFile(path.name, gzip.decompress(raw) if raw[:2] == GZIP_MAGIC else raw)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ConfigError(
+            f"replay: {path} is a damaged or cut gzip file ({error}); fetch it again"
+        ) from error
     except OSError as error:
         raise ConfigError(
             f"replay: {path} cannot be read ({error.strerror}); name an existing file"
