@@ -1,4 +1,4 @@
-"""Run every oracle on the material under a directory: `python -m tests.oracles.run --data DIR`.
+"""Run every oracle on the material under a directory: `python -m tests.oracles DIR`.
 
 Per folder: files, items, agreed, disagreed, unread with reason, or `later` where nothing reads it
 yet. Exit code 10 on a disagreement, on a file that no pattern of a read folder matches, or with
@@ -105,7 +105,7 @@ def _print(report: FolderReport) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make oracles DATA=DIR", description=__doc__)
-    parser.add_argument("--data", required=True, type=Path, help="directory with the folders")
+    parser.add_argument("data", type=Path, help="directory with the folders")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     options = parser.parse_args(argv)
     if not options.data.is_dir() or not any(p.is_dir() for p in options.data.iterdir()):
@@ -124,7 +124,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         for report in reports:
             _print(report)
     return int(ExitCode.DISAGREES if failed else ExitCode.OK)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -26,8 +26,8 @@ def _write(folder: Path, name: str, *messages: bytes) -> None:
 
 
 def test_oracles_missing_directory_says_so(tmp_path, capsys) -> None:
-    assert main(["--data", str(tmp_path / "none")]) == ExitCode.USAGE
-    assert main(["--data", str(tmp_path)]) == ExitCode.USAGE
+    assert main([str(tmp_path / "none")]) == ExitCode.USAGE
+    assert main([str(tmp_path)]) == ExitCode.USAGE
     assert "no directory with folders" in capsys.readouterr().err
 
 
@@ -35,7 +35,7 @@ def test_oracles_other_symbol_and_name_is_read(tmp_path, capsys) -> None:
     _write(tmp_path / "hftbacktest", "spot_other_2031.jsonl", *GOOD)
     (tmp_path / "hftbacktest" / "README.md").write_text("about")
     _write(tmp_path / "unheard-of", "x.txt", b"{}")
-    assert main(["--data", str(tmp_path), "--json"]) == ExitCode.OK
+    assert main([str(tmp_path), "--json"]) == ExitCode.OK
     found = {row["folder"]: row for row in json.loads(capsys.readouterr().out)["folders"]}
     assert found["hftbacktest"]["outcome"]["agreed"] == 1
     assert not found["unheard-of"]["read"]
@@ -44,29 +44,29 @@ def test_oracles_other_symbol_and_name_is_read(tmp_path, capsys) -> None:
 def test_oracles_wrong_book_fails(tmp_path, capsys) -> None:
     wrong = GOOD[2].replace(b"100.00", b"100.50")
     _write(tmp_path / "hftbacktest", "a.jsonl", GOOD[0], GOOD[1], wrong, GOOD[3])
-    assert main(["--data", str(tmp_path)]) == ExitCode.DISAGREES
+    assert main([str(tmp_path)]) == ExitCode.DISAGREES
     assert "1 disagree" in capsys.readouterr().out
 
 
 def test_oracles_gap_fails(tmp_path) -> None:
     _write(tmp_path / "hftbacktest", "a.jsonl", *GOOD, diff(109, 110, symbol="ABCDEF"))
-    assert main(["--data", str(tmp_path)]) == ExitCode.DISAGREES
+    assert main([str(tmp_path)]) == ExitCode.DISAGREES
 
 
 def test_oracles_unmatched_file_fails(tmp_path) -> None:
     _write(tmp_path / "hftbacktest", "a.jsonl", *GOOD)
     (tmp_path / "hftbacktest" / "more.parquet").write_text("?")
-    assert main(["--data", str(tmp_path)]) == ExitCode.DISAGREES
+    assert main([str(tmp_path)]) == ExitCode.DISAGREES
 
 
 def test_oracles_too_much_unread_fails(tmp_path) -> None:
     _write(tmp_path / "hftbacktest", "a.jsonl", *GOOD, b"{broken")
-    assert main(["--data", str(tmp_path)]) == ExitCode.DISAGREES
+    assert main([str(tmp_path)]) == ExitCode.DISAGREES
 
 
 def test_oracles_recording_without_snapshot_fails(tmp_path) -> None:
     _write(tmp_path / "hftbacktest", "a.jsonl", GOOD[0], GOOD[2], GOOD[3])
-    assert main(["--data", str(tmp_path)]) == ExitCode.DISAGREES
+    assert main([str(tmp_path)]) == ExitCode.DISAGREES
 
 
 def test_recorded_minutes_agree_with_the_exchange() -> None:
