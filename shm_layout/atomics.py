@@ -11,6 +11,7 @@ wake-ups without it (0 with it, hundreds per million without).
 
 from __future__ import annotations
 
+import ctypes
 import time
 from typing import Any
 
@@ -51,6 +52,16 @@ if JIT_ON:
             return context.get_dummy_value()
 
         return types.void(array, types.int64, types.int64), codegen
+
+    @intrinsic
+    def load_at(typingctx: Any, address: Any) -> Any:
+        """The int64 at an address, with acquire order; the caller keeps its mapping alive."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            at = builder.inttoptr(args[0], _I64.as_pointer())
+            return builder.load_atomic(at, "acquire", _ALIGN_BYTES)
+
+        return types.int64(types.int64), codegen
 
     def _fence(ordering: str) -> Any:
         def fence(typingctx: Any) -> Any:
@@ -97,6 +108,9 @@ else:
 
     def store_release(array: Any, index: int, value: int) -> None:
         array[index] = value
+
+    def load_at(address: int) -> int:
+        return ctypes.c_int64.from_address(address).value
 
     def acquire_fence() -> None:
         pass

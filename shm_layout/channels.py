@@ -17,13 +17,18 @@ import numpy as np
 from shm_layout import limits
 from shm_layout.records import (
     ACCOUNT_ROW,
+    BALANCE,
     BOOK_ROW,
     CURRENCY_ROW,
     EXECUTION,
     FEED_ROW,
     INSTRUMENT_ROW,
+    INSTRUMENT_SPEC,
     INTENT,
     MD_LEVELS,
+    MD_STATE,
+    MD_TICKER,
+    MD_TRADE,
     ORDER_COMMAND,
     ORDER_ROW,
     ORDER_UPDATE,
@@ -59,6 +64,8 @@ class Channel:
     gate: str
     readers: tuple[str, ...]
     when_full: WhenFull
+    also: tuple[np.dtype[Any], ...] = ()
+    """Further record types of the same slot size that it carries."""
 
     @property
     def size_bytes(self) -> int:
@@ -85,7 +92,7 @@ class Topology:
     tables: dict[str, Table]
 
     def size_bytes(self) -> int:
-        """Shared memory that the desk needs, cursors included."""
+        """Shared memory that the desk needs, cursors and process segments included."""
         cursors = sum(len(c.readers) for c in self.channels.values())
         total = sum(c.size_bytes for c in self.channels.values())
         total += sum(t.size_bytes for t in self.tables.values())
@@ -125,11 +132,15 @@ def topology(
     groups: Iterable[str],
     strategies: Iterable[str],
     capacity: Capacity | None = None,
+    processes: Iterable[str] = (),
 ) -> Topology:
     """The rings and tables of a desk.
 
     `venues` such as "binance.spot", `groups` (executors) such as "binance", `strategies` by
-    name. Ids are stable for a desk's config: they count in the order below.
+    name. Ids are stable for a desk's config: they count in the order below. `processes` (live
+    host only) gives each process a segment `process.<name>` of one row that it alone writes:
+    heartbeat, counters, its sleeping word and how far it has drained. The table `processes` holds
+    what the supervisor knows of them, and it alone writes it: pid, starts, last exit, drain phase.
     """
     size = capacity or Capacity()
     venues, groups, strategies = tuple(venues), tuple(groups), tuple(strategies)
@@ -137,34 +148,45 @@ def topology(
     rings: list[Channel] = []
 
     def lossless(
-        name: str, dtype: np.dtype[Any], slots: int, writer: str, gate: str, full: WhenFull
+        name: str,
+        dtypes: tuple[np.dtype[Any], ...],
+        slots: int,
+        writer: str,
+        gate: str,
+        full: WhenFull,
     ) -> None:
-        rings.append(Channel(name, 0, RingKind.LOSSLESS, dtype, slots, writer, gate, (gate,), full))
+        dtype, *also = dtypes
+        kind = RingKind.LOSSLESS
+        rings.append(Channel(name, 0, kind, dtype, slots, writer, gate, (gate,), full, tuple(also)))
 
     def broadcast(
-        name: str, dtype: np.dtype[Any], slots: int, writer: str, readers: tuple[str, ...]
+        name: str,
+        dtypes: tuple[np.dtype[Any], ...],
+        slots: int,
+        writer: str,
+        readers: tuple[str, ...],
     ) -> None:
-        rings.append(
-            Channel(
-                name, 0, RingKind.BROADCAST, dtype, slots, writer, "", readers, WhenFull.OVERWRITE
-            )
-        )
+        dtype, *also = dtypes
+        kind, full = RingKind.BROADCAST, WhenFull.OVERWRITE
+        rings.append(Channel(name, 0, kind, dtype, slots, writer, "", readers, full, tuple(also)))
 
+    market_data = (MD_LEVELS, MD_TICKER, MD_TRADE, MD_STATE)
     for venue in venues:
-        broadcast(f"md.{venue}", MD_LEVELS, size.md_slots, f"feed.{venue}", ("aggregator",))
-    broadcast("top", TOP_OF_BOOK, size.top_slots, "aggregator", (*strategy_roles, "risk"))
+        broadcast(f"md.{venue}", market_data, size.md_slots, f"feed.{venue}", ("aggregator",))
+    tops = (TOP_OF_BOOK, MD_TRADE)
+    broadcast("top", tops, size.top_slots, "aggregator", (*strategy_roles, "risk"))
     for name, role in zip(strategies, strategy_roles, strict=True):
-        lossless(
-            f"intents.{name}", INTENT, size.intent_slots, role, "risk", WhenFull.REFUSE
-        )  # fmt: skip
+        lossless(f"intents.{name}", (INTENT,), size.intent_slots, role, "risk", WhenFull.REFUSE)
     for group in groups:
         role = f"executor.{group}"
-        lossless(f"orders.{group}", ORDER_COMMAND, size.order_slots, "risk", role, WhenFull.REFUSE)
         lossless(
-            f"executions.{group}", EXECUTION, size.execution_slots, role, "risk",
-            WhenFull.STOP_READING,
+            f"orders.{group}", (ORDER_COMMAND,), size.order_slots, "risk", role, WhenFull.REFUSE
+        )
+        lossless(
+            f"executions.{group}", (EXECUTION, BALANCE, INSTRUMENT_SPEC), size.execution_slots,
+            role, "risk", WhenFull.STOP_READING,
         )  # fmt: skip
-    broadcast("updates", ORDER_UPDATE, size.update_slots, "risk", strategy_roles)
+    broadcast("updates", (ORDER_UPDATE,), size.update_slots, "risk", strategy_roles)
 
     channels = {c.name: replace(c, id=index + 1) for index, c in enumerate(rings)}
     tables = [
@@ -177,6 +199,7 @@ def topology(
         Table("orders", ORDER_ROW, size.orders, "risk"),
         Table("positions", POSITION_ROW, size.positions, "risk"),
         Table("processes", PROCESS_ROW, limits.PROCESSES_MAX, "supervisor"),
+        *(Table(f"process.{name}", PROCESS_ROW, 1, f"process.{name}") for name in processes),
         *(Table(f"feed.{v}", FEED_ROW, size.instruments, f"feed.{v}") for v in venues),
     ]
     assert len(channels) == len(rings), "two rings of one name"

@@ -54,6 +54,12 @@ MONEY_MAX = (1 << 63) - 1
 WS_MESSAGE_BYTES_MAX = 8 << 20
 HTTP_BODY_BYTES_MAX = 32 << 20
 HTTP_IN_FLIGHT_MAX = 64
+WS_WRITE_BYTES_MAX = 32 << 20
+"""Unsent bytes of one WebSocket; a peer that reads slower than that is cut off."""
+SERVER_CONNECTIONS_MAX = 1024
+"""Clients of one listener; a further one is closed at once."""
+SERVER_REQUESTS_OPEN_MAX = 1024
+"""HTTP requests of one process that wait for their agent's answer."""
 DIFFS_BUFFERED_MAX = 4096
 """Depth diffs that a feed keeps while it waits for a snapshot."""
 

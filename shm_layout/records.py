@@ -124,14 +124,11 @@ HEAD = (
 )
 
 
-def record(
-    name: str, record_type: RecordType, size_bytes: int, *fields: tuple[Any, ...]
-) -> np.dtype[Any]:
-    """Declare a record; checks exact size, alignment and that nothing is padded silently."""
-    made = HEAD + tuple(Field(*field) for field in fields)
+def _lay_out(name: str, size_bytes: int, fields: tuple[Field, ...]) -> np.dtype[Any]:
+    """The dtype of `fields` in order; checks exact size, alignment, and that nothing is padded."""
     offsets: list[int] = []
     at = 0
-    for field in made:
+    for field in fields:
         dtype = np.dtype(field.format)
         alignment = 1 if dtype.base.kind == "S" else dtype.base.itemsize
         assert at % alignment == 0, f"{name}.{field.name}: offset {at} is not aligned"
@@ -140,21 +137,34 @@ def record(
         at += dtype.itemsize
     assert at == size_bytes, f"{name}: fields take {at} bytes, declared are {size_bytes}"
     assert size_bytes % CACHE_LINE_BYTES == 0, f"{name}: {size_bytes} bytes is no multiple of 64"
-    dtype = np.dtype(
+    return np.dtype(
         {
-            "names": [f.name for f in made],
-            "formats": [f.format for f in made],
+            "names": [f.name for f in fields],
+            "formats": [f.format for f in fields],
             "offsets": offsets,
             "itemsize": size_bytes,
         },
         align=True,
     )
+
+
+def record(
+    name: str, record_type: RecordType, size_bytes: int, *fields: tuple[Any, ...]
+) -> np.dtype[Any]:
+    """Declare a record; checks exact size, alignment and that nothing is padded silently."""
+    made = HEAD + tuple(Field(*field) for field in fields)
+    dtype = _lay_out(name, size_bytes, made)
     spec = RecordSpec(name, record_type, made, dtype)
     assert name not in RECORDS, f"{name}: declared twice"
     assert record_type not in SPEC_OF_TYPE, f"{name}: its record type is taken"
     RECORDS[name] = spec
     SPEC_OF_TYPE[record_type] = spec
     return dtype
+
+
+def spec_of(dtype: np.dtype[Any]) -> RecordSpec:
+    """The declaration of a record's dtype."""
+    return next(spec for spec in RECORDS.values() if spec.dtype is dtype)
 
 
 _LEVELS = (LEVELS_PER_RECORD,)
@@ -604,3 +614,34 @@ FEED_ROW = record(
     ("symbol", "S32", "the venue's own string"),
     ("reserved", ("i8", (6,)), "0"),
 )  # fmt: skip
+
+# --- the head of a segment: bytes 0..511 of its head page; no record, so without the common head --
+
+SEGMENT_TYPES_MAX = 4
+"""Record types of one slot size that a ring may carry."""
+SEGMENT_ENUMS_MAX = 12
+"""Enums that the fields of one record type may use."""
+
+SEGMENT_HEAD = _lay_out("SegmentHead", 512, tuple(Field(*field) for field in (
+    ("magic", "i8", "SEGMENT_MAGIC, written last: before it nothing else is valid"),
+    ("layout_version", "i4", "LAYOUT_VERSION of the maker"),
+    ("kind", "S12", "ring, table, cursor or process"),
+    ("size_bytes", "i8", "of the whole segment"),
+    ("slots", "i8", "slots of a ring, rows of a table, 0 for a cursor"),
+    ("record_size_bytes", "i4", "of one slot or row"),
+    ("type_count", "i4", "record types that follow"),
+    ("types", ("u2", (SEGMENT_TYPES_MAX,)), "RecordType of each"),
+    ("type_hashes", ("i8", (SEGMENT_TYPES_MAX,)), "RecordSpec.type_hash() of each"),
+    ("enum_counts", ("u2", (SEGMENT_TYPES_MAX * SEGMENT_ENUMS_MAX,)),
+     "names in each enum of each type, enums in order of name"),
+    ("boot_id", "i8", "hash of the machine's boot id: a segment of an earlier boot is dead"),
+    ("maker_pid", "i8", "process that made the segment"),
+    ("generation", "i8", "counts segments of this name, from 1"),
+    ("descriptor_bytes", "i8", "compressed JSON of the record types, from byte 1536"),
+    ("writer", "S48", "role of the one writer"),
+    ("name", "S136", "what the topology calls it"),
+    ("writer_pid", "i8", "process that writes now; 0 = none yet"),
+    ("writer_start_ticks", "i8", "its start time, clock ticks since boot"),
+    ("writer_epoch", "i8", "its incarnation"),
+    ("reserved", ("i8", (11,)), "0"),
+)))  # fmt: skip

@@ -20,6 +20,10 @@ CLAIM_POS = 72
 READ_POS = 80
 SLEEPING = 88
 HEARTBEAT = 96
+DRAIN_PHASE = 104
+"""In the supervisor's table `processes`: roles of this phase and earlier are to drain."""
+DRAINED_PHASE = 112
+"""In a process's own segment: every agent of it, up to this phase, has nothing left open."""
 
 BROADCAST_MARGIN_DIVISOR = 4
 """A lapped reader goes on a quarter of the ring behind the writer, not at its heels."""

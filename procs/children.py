@@ -1,0 +1,151 @@
+"""What the supervisor knows of each child."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from oms.config import ProcessConfig
+from oms.errors import ExitCode
+from procs import drain
+from procs.locks import Owner, start_ticks
+from shm_layout.enums import ProcessState, Wait
+from shm_layout.ring_hot import HEARTBEAT
+from shm_layout.table import TableReader
+
+BACKOFF_S = 0.1
+BACKOFF_S_MAX = 5.0
+STARTS_WINDOW_S = 60.0
+STARTS_MAX = 5
+"""More starts than this in the window: the process counts as failed (DEGRADED)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailure:
+    """Why the desk cannot start."""
+
+    code: ExitCode
+    sentence: str
+
+
+class Child:
+    """One process of the host map: its incarnations, its pidfd, its row."""
+
+    def __init__(self, process: ProcessConfig, index: int) -> None:
+        self.process = process
+        self.name = process.name
+        self.index = index
+        self.pid = 0
+        self.pidfd = -1
+        self.bell = -1
+        self.epoch = 0
+        self.start_ticks = 0
+        self.started_ns = 0
+        self.start_not_before = 0.0
+        self.was_ready = False
+        self.killed = False
+        self.exit_code = 0
+        self.starts: list[float] = []
+        self.start_count = 0
+        self.row_written: dict[str, Any] = {}
+        self.words: Any = None
+        self.reader: TableReader | None = None
+        self._ours = True
+
+    def has(self, kind: str) -> bool:
+        """Does it host a role of that kind?"""
+        return any(role.partition(".")[0] == kind for role in self.process.roles)
+
+    def wanted(self, phase: int) -> bool:
+        """Is it still needed in this drain phase?"""
+        if phase == drain.RUNNING:
+            return True
+        last = max(drain.phase_of(role) for role in self.process.roles)
+        return phase < drain.CLOSE and last >= phase
+
+    def started(self, pid: int, pidfd: int, epoch: int) -> None:
+        """Forked by us."""
+        self._set(pid, pidfd, epoch, start_ticks(pid))
+        self._ours = True
+        self.starts = [t for t in self.starts if time.monotonic() - t < STARTS_WINDOW_S]
+        self.starts.append(time.monotonic())
+        self.start_count += 1
+
+    def adopted(self, owner: Owner, pidfd: int) -> None:
+        """Found alive, started by a supervisor before us."""
+        self._set(owner.pid, pidfd, owner.epoch, owner.start_ticks)
+        self._ours = False
+        self.start_count = max(self.start_count, 1)
+
+    def _set(self, pid: int, pidfd: int, epoch: int, ticks: int) -> None:
+        self.pid, self.pidfd, self.epoch, self.start_ticks = pid, pidfd, epoch, ticks
+        self.started_ns = time.monotonic_ns()
+        self.was_ready = self.killed = False
+
+    def reap(self) -> int:
+        """After its pidfd fell due: its exit code (-signal). An adopted one is the keeper's to
+        reap; its code is not known, and its pidfd is proof enough that it is dead.
+        """
+        self.exit_code = ExitCode.FAILED
+        if self._ours:
+            _, status = os.waitpid(self.pid, 0)
+            self.exit_code = os.waitstatus_to_exitcode(status)
+        self.is_ready()
+        os.close(self.pidfd)
+        self.pidfd = -1
+        return self.exit_code
+
+    def backoff(self) -> None:
+        """The first restart at once, then 0.1 s doubling up to 5 s within the window."""
+        recent = len(self.starts) - 1
+        wait_s = 0.0 if recent < 1 else min(BACKOFF_S * 2**recent, BACKOFF_S_MAX)
+        self.start_not_before = time.monotonic() + wait_s
+
+    def degraded(self) -> bool:
+        """Started too often of late."""
+        now = time.monotonic()
+        return sum(now - t < STARTS_WINDOW_S for t in self.starts) > STARTS_MAX
+
+    def is_ready(self) -> bool:
+        """Has this incarnation said that its agents have started?"""
+        if self.pidfd < 0 or self.reader is None:
+            return False
+        row = self.reader.read(0)
+        if row is None or int(row["incarnation"]) != self.epoch:
+            return False
+        self.was_ready = self.was_ready or int(row["state"]) == ProcessState.READY
+        return self.was_ready
+
+    def heartbeat_ns(self) -> int:
+        """Its last turn, monotonic."""
+        return int(self.words[HEARTBEAT])
+
+    def kill(self) -> None:
+        """SIGKILL, once; its pidfd tells when it has worked."""
+        if not self.killed:
+            self.killed = True
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def row(self) -> dict[str, Any]:
+        """Its row in the table `processes`."""
+        if self.degraded():
+            state = ProcessState.FAILED
+        elif self.pidfd < 0:
+            state = ProcessState.STOPPED
+        else:
+            state = ProcessState.READY if self.is_ready() else ProcessState.STARTING
+        return {
+            "pid": self.pid if self.pidfd >= 0 else 0,
+            "state": int(state),
+            "wait": int(Wait.SPIN if self.process.wait == "spin" else Wait.PARK),
+            "core": self.process.core,
+            "start_ticks": self.start_ticks,
+            "restarts": max(self.start_count - 1, 0),
+            "exit_code": self.exit_code,
+            "incarnation": self.epoch,
+            "name": self.name.encode()[:40],
+            "agents": ",".join(self.process.roles).encode()[:64],
+        }

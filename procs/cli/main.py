@@ -1,0 +1,81 @@
+"""`oms`: the desk's command. One module per verb in `procs/cli/`, imported when it is asked for.
+
+A verb's module has `HELP`, `add_arguments(parser)` and `run(arguments) -> ExitCode`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import Any
+
+from oms.errors import ExitCode, MexomsError
+
+VERBS: dict[str, tuple[str, str]] = {
+    "run": ("procs.cli.run", "start a desk, watch it trade, stop it in order at the end"),
+    "up": ("procs.cli.up", "start a desk and leave it running"),
+    "down": ("procs.cli.down", "stop a running desk: cancel its orders, then close"),
+    "status": ("procs.cli.status", "what runs, how far it is behind, what is open"),
+    "tail": ("procs.cli.tail", "follow orders, executions, positions, P&L or logs"),
+    "replay": ("procs.cli.replay", "drive recorded market data through the desk's own agents"),
+    "journal": ("procs.cli.journal", "verify journals"),
+}
+"""Verb -> its module and its line of help."""
+
+DESCRIPTION = """\
+mExOms: an order management system for several exchanges.
+
+  oms run                 a simulated desk on this machine, live in this terminal
+  oms run --for 20s       the same, ending by itself with a summary
+  oms up && oms status    start it in the background and look at it
+  oms tail executions -f  follow its fills
+  oms down                cancel what is open and stop
+"""
+CODES = "exit codes: " + ", ".join(f"{int(c)} {c.name.lower().replace('_', ' ')}" for c in ExitCode)
+
+
+def build_parser(verb: str | None) -> argparse.ArgumentParser:
+    """The parser; only the chosen verb's module is imported, so that help is quick."""
+    parser = argparse.ArgumentParser(
+        "oms",
+        description=DESCRIPTION,
+        epilog=CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    for name, (module_name, line) in VERBS.items():
+        made = verbs.add_parser(name, help=line, description=line)
+        if name == verb:
+            module = _module(module_name)
+            module.add_arguments(made)
+    return parser
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(name)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; returns an `ExitCode`."""
+    given = sys.argv[1:] if arguments is None else arguments
+    verb = next((word for word in given if not word.startswith("-")), None)
+    try:
+        parser = build_parser(verb if verb in VERBS else None)
+        chosen = parser.parse_args(given)
+        if chosen.verb is None:
+            parser.print_help()
+            return ExitCode.USAGE
+        return int(_module(VERBS[chosen.verb][0]).run(chosen))
+    except MexomsError as error:
+        print(f"oms: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.FAILED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""The Journal port: append-only files `<data_dir>/journal/<name>-000001.mxj`.
+
+A block is one `write()` to a descriptor opened with O_APPEND. A short write or any error ends the
+process: what was acknowledged must be there, and what was not must not be believed (RELIABILITY
+D7). In mode `power-safe` an `fdatasync` returns before `append` does, and the folder is synced
+when a file is made. One process appends: the file is locked from the first append on; others may
+read `existing()`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from oms.errors import JournalError
+
+SUFFIX = ".mxj"
+_NUMBER_DIGITS = 6
+_FILES_MAX = 10**_NUMBER_DIGITS - 1
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class JournalFile:
+    """One journal by name; see `oms.agents.base.Journal`."""
+
+    def __init__(self, folder: Path, name: str, durability: str) -> None:
+        assert _NAME.fullmatch(name), f"journal name {name!r}"
+        assert durability in ("process-crash-safe", "power-safe"), durability
+        self._folder = folder
+        self._name = name
+        self._sync = durability == "power-safe"
+        self._descriptor = -1
+
+    def files(self) -> list[Path]:
+        """The files of this journal, oldest first."""
+        digits = "[0-9]" * _NUMBER_DIGITS
+        return sorted(self._folder.glob(f"{self._name}-{digits}{SUFFIX}"))
+
+    def existing(self) -> Iterator[bytes]:
+        """The bytes of each file, oldest first."""
+        for path in self.files():
+            yield path.read_bytes()
+
+    def append(self, block: bytes) -> None:
+        """One whole block, as durable as the mode says when this returns."""
+        if self._descriptor < 0:
+            found = self.files()
+            self._open(found[-1] if found else self._path(1))
+        self._write(block)
+
+    def truncate(self, file_index: int, size_bytes: int) -> None:
+        """Cut a damaged tail off the last file, before the first append."""
+        found = self.files()
+        if file_index != len(found) - 1:
+            raise JournalError(
+                f"journal {self._name}: damage in file {file_index + 1} of {len(found)}; only the "
+                "tail of the last file may be cut: run `oms journal verify`"
+            )
+        path = found[file_index]
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            self._lock(descriptor, path)
+            assert size_bytes <= os.fstat(descriptor).st_size, f"{path}: cut to {size_bytes}"
+            os.ftruncate(descriptor, size_bytes)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def roll(self, header: bytes) -> None:
+        """Begin the next file with these first bytes."""
+        found = self.files()
+        number = int(found[-1].stem[-_NUMBER_DIGITS:]) + 1 if found else 1
+        if number > _FILES_MAX:
+            raise JournalError(f"journal {self._name}: {_FILES_MAX} files; move the old ones away")
+        if self._sync and self._descriptor >= 0:
+            os.fdatasync(self._descriptor)
+        self.close()
+        self._open(self._path(number))
+        self._write(header)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{self._name}-{number:0{_NUMBER_DIGITS}d}{SUFFIX}"
+
+    def _open(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            self._lock(descriptor, path)
+        except JournalError:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        if self._sync:
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def _lock(self, descriptor: int, path: Path) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise JournalError(
+                f"journal {path}: another process appends to it, required is one writer; see "
+                "`oms status`"
+            ) from error
+
+    def _write(self, block: bytes) -> None:
+        try:
+            written = os.write(self._descriptor, block)
+        except OSError as error:
+            raise JournalError(
+                f"journal {self._name}: writing {len(block)} bytes failed ({error.strerror}); the "
+                "process stops, because what is not journaled must not be sent: free the disk, "
+                "then start again"
+            ) from error
+        if written != len(block):
+            raise JournalError(
+                f"journal {self._name}: {written} of {len(block)} bytes were written (is the disk "
+                "full?); the process stops: free the disk, then start again, and the cut block is "
+                "taken off"
+            )
+        if self._sync:
+            try:
+                os.fdatasync(self._descriptor)
+            except OSError as error:
+                raise JournalError(
+                    f"journal {self._name}: fdatasync failed ({error.strerror}); the process stops "
+                    "and never tries again, because the system may have dropped the pages"
+                ) from error
+
+
+class HumanFiles:
+    """Files to be tailed, under the desk's data directory: one line, one write."""
+
+    _OPEN_MAX = 64
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: dict[str, int] = {}
+
+    def append_line(self, path: str, line: str) -> None:
+        """Append `line`; `path` is relative and stays inside the data directory."""
+        descriptor = self._open.get(path)
+        if descriptor is None:
+            descriptor = self._open_file(path)
+        text = line.replace("\r", "\\r").replace("\n", "\\n")
+        os.write(descriptor, text.encode() + b"\n")
+
+    def _open_file(self, path: str) -> int:
+        parts = Path(path).parts
+        assert parts and not Path(path).is_absolute() and ".." not in parts, f"path {path!r}"
+        if len(self._open) >= self._OPEN_MAX:
+            oldest = next(iter(self._open))
+            os.close(self._open.pop(oldest))
+        target = self._root.joinpath(*parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(target, flags, 0o600)
+        self._open[path] = descriptor
+        return descriptor
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()

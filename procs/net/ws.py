@@ -1,0 +1,216 @@
+"""WebSockets on both sides: the sans-I/O layer of `websockets` in an asyncio protocol.
+
+Each whole message goes to the agent from inside `data_received`: no task, no queue and no switch
+lies between the socket and the agent. Compression is off. Every byte from outside is hostile: a
+bad handshake, a broken frame or an oversized message ends that connection and nothing else.
+Pings are answered by the library; a silent peer is pinged and, if it stays silent, cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidState, WebSocketException
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from oms.agents.base import ConnEvent
+from procs.net.sink import Sink
+from shm_layout.limits import WS_MESSAGE_BYTES_MAX, WS_WRITE_BYTES_MAX
+
+HANDSHAKE_S = 5.0
+PING_AFTER_S = 5.0
+SILENT_S = 15.0
+CLOSE_S = 2.0
+
+
+class WsConnection(asyncio.Protocol):
+    """One WebSocket of one agent; `info` is what `Ports.conn_info` says of it."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        conn: int,
+        protocol: ClientProtocol | ServerProtocol,
+        info: dict[str, str],
+        on_end: Callable[[int], None],
+    ) -> None:
+        self.info = info
+        self.opened = False
+        self._sink = sink
+        self._conn = conn
+        self._protocol = protocol
+        self._on_end = on_end
+        self._transport: asyncio.Transport | None = None
+        self._parts: list[bytes] = []
+        self._began_s = self._heard_s = asyncio.get_running_loop().time()
+        self._pinged = False
+        self._closing_s = 0.0
+        self._headers: Mapping[str, str] = {}
+
+    def with_headers(self, headers: Mapping[str, str]) -> WsConnection:
+        """Further headers of a client's handshake."""
+        self._headers = headers
+        return self
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer = transport.get_extra_info("peername")
+        self.info.setdefault("peer", f"{peer[0]}:{peer[1]}" if peer else "")
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.info["tls"] = str(tls.version())
+        if isinstance(self._protocol, ClientProtocol):
+            request = self._protocol.connect()
+            for name, value in self._headers.items():
+                request.headers[name] = value
+            self._protocol.send_request(request)
+            self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_s = asyncio.get_running_loop().time()
+        self._pinged = False
+        try:
+            self._protocol.receive_data(data)
+            events = self._protocol.events_received()
+        except (WebSocketException, EOFError, AssertionError, ValueError) as error:
+            self._cut("ws_broken", error)
+            return
+        for event in events:
+            if isinstance(event, Frame):
+                self._on_frame(event)
+            else:
+                self._on_handshake(event)
+        if self._protocol.parser_exc is not None:
+            self._sink.log("warning", "ws_protocol_error", conn=self._conn, found=str(
+                self._protocol.parser_exc)[:200])  # fmt: skip
+        elif self._protocol.handshake_exc is not None and not self.opened:
+            self._sink.log("warning", "ws_handshake_failed", conn=self._conn, found=str(
+                self._protocol.handshake_exc)[:200])  # fmt: skip
+        self._flush()
+        self._sink.after_input()
+
+    def eof_received(self) -> bool:
+        try:
+            self._protocol.receive_eof()
+        except (WebSocketException, EOFError, AssertionError) as error:
+            self._cut("ws_broken", error)
+            return False
+        self._flush()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._on_end(self._conn)
+        if self.opened:
+            self.opened = False
+            self._sink.on_conn(self._conn, ConnEvent.CLOSED)
+        elif isinstance(self._protocol, ClientProtocol):
+            reason = self._protocol.handshake_exc or exc or "closed during the handshake"
+            self._sink.log("warning", "ws_failed", conn=self._conn, found=str(reason)[:200])
+            self._sink.on_conn(self._conn, ConnEvent.FAILED)
+        self._sink.after_input()
+
+    # What the ports call
+
+    def send(self, data: bytes) -> None:
+        """One text message; silently nothing on a connection that is no longer open."""
+        if self._transport is None or self._protocol.state is not State.OPEN:
+            return
+        self._protocol.send_text(data)
+        self._flush()
+        if self._transport.get_write_buffer_size() > WS_WRITE_BYTES_MAX:
+            self._cut("ws_slow_reader", f"{WS_WRITE_BYTES_MAX} bytes unsent")
+
+    def close(self) -> None:
+        """Begin the closing handshake; the connection is cut if the peer does not follow."""
+        if self._transport is None:
+            return
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(1000)
+            self._flush()
+            self._closing_s = asyncio.get_running_loop().time()
+        elif self._protocol.state is State.CONNECTING:
+            self._transport.abort()
+
+    def tick(self, now_s: float) -> None:
+        """A few times a second: hand-shakes, closes and peers that hang."""
+        if self._transport is None:
+            return
+        if self._closing_s or self._protocol.close_expected():
+            self._closing_s = self._closing_s or now_s
+            if now_s - self._closing_s > CLOSE_S:
+                self._transport.abort()
+        elif not self.opened:
+            if now_s - self._began_s > HANDSHAKE_S:
+                self._cut("ws_handshake_timeout", f"{HANDSHAKE_S} s")
+        elif now_s - self._heard_s > SILENT_S:
+            self._cut("ws_silent_peer", f"{SILENT_S} s")
+        elif now_s - self._heard_s > PING_AFTER_S and not self._pinged:
+            self._pinged = True
+            try:
+                self._protocol.send_ping(b"")
+            except InvalidState:
+                return
+            self._flush()
+
+    # Inside
+
+    def _on_handshake(self, event: Request | Response) -> None:
+        if isinstance(event, Request):
+            protocol = cast(ServerProtocol, self._protocol)
+            self.info["target"] = event.path
+            response = protocol.accept(event)
+            protocol.send_response(response)
+            self._flush()
+        if self._protocol.state is State.OPEN:
+            self.opened = True
+            self._sink.on_conn(self._conn, ConnEvent.OPENED)
+
+    def _on_frame(self, frame: Frame) -> None:
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY) and frame.fin:
+            self._sink.on_bytes(self._conn, bytes(frame.data))
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._parts.append(bytes(frame.data))
+            if frame.fin:
+                whole = b"".join(self._parts)
+                self._parts.clear()
+                self._sink.on_bytes(self._conn, whole)
+
+    def _flush(self) -> None:
+        transport = self._transport
+        for data in self._protocol.data_to_send():
+            if transport is None or transport.is_closing():
+                continue
+            if data:
+                transport.write(data)
+            elif transport.can_write_eof():
+                transport.write_eof()
+            else:
+                transport.close()
+
+    def _cut(self, event: str, found: object) -> None:
+        self._sink.log("warning", event, conn=self._conn, found=str(found)[:200])
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def client_protocol(uri: object) -> ClientProtocol:
+    """A client's side, without compression."""
+    return ClientProtocol(uri, max_size=WS_MESSAGE_BYTES_MAX)  # type: ignore[arg-type]
+
+
+def server_protocol() -> ServerProtocol:
+    """A server's side, without compression."""
+    return ServerProtocol(max_size=WS_MESSAGE_BYTES_MAX)

@@ -1,0 +1,181 @@
+"""Starting a desk: preload once, take the lock, fork keeper and supervisor.
+
+Whoever starts a desk imports everything and compiles the kernels first, with progress for the
+person who waits, and forks afterwards: keeper, supervisor and every process share those pages, and
+a restart of any of them costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oms.config import DeskConfig
+from oms.errors import ExitCode, MexomsError
+from procs import system
+from procs.config_files import effective, load_desk
+from procs.locks import FileLock, LockHeldError
+from procs.paths import DeskPaths
+
+if TYPE_CHECKING:
+    from procs.runtime import MakeAgent
+
+_LINE_S = 1.0
+
+
+class AlreadyRunningError(MexomsError):
+    """A second start of a desk."""
+
+    exit_code = ExitCode.ALREADY_RUNNING
+    action = "use the running desk, or stop it with `oms down`"
+
+
+class Progress:
+    """`compiling 12/40 name`: rewritten on a terminal, one line a second elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._said = self._began = time.monotonic()
+        self._shown = False
+
+    def __call__(self, index: int, count: int, name: str) -> None:
+        """Kernel `index` of `count` is next."""
+        now = time.monotonic()
+        if now - self._said < (0.1 if self._terminal else _LINE_S):
+            return
+        self._said, self._shown = now, True
+        text = f"compiling {index + 1}/{count} {name}"
+        print(f"\r\x1b[K{text}" if self._terminal else text, end="" if self._terminal else "\n",
+              file=sys.stderr, flush=True)  # fmt: skip
+
+    def done(self) -> None:
+        """Take the line away."""
+        if self._terminal and self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def preload(progress: Progress | None = None) -> MakeAgent:
+    """Import all that a desk's processes run and compile its kernels; returns `make_agent`."""
+    from oms.agents.factory import make_agent
+
+    warm_host(progress)
+    return make_agent
+
+
+def warm_host(progress: Progress | None = None) -> None:
+    """Import the host's own modules and compile every kernel imported by now."""
+    from procs import supervisor
+    from shm_layout import jit, warm
+
+    assert supervisor.NAME
+    shown = progress or Progress()
+    jit.warm(shown)
+    warm.warm_handles()
+    shown.done()
+
+
+@contextlib.contextmanager
+def desk_lock(paths: DeskPaths) -> Iterator[FileLock]:
+    """The lock that says: this desk is run by me. A second start is told whom to look for."""
+    paths.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(paths.desk_lock)
+    except LockHeldError as error:
+        raise AlreadyRunningError(
+            f"desk '{paths.desk}' runs already: process {error.owner.pid} holds {error.path}; look "
+            "at it with `oms status`, stop it with `oms down`"
+        ) from error
+    try:
+        yield lock
+    finally:
+        lock.close()
+
+
+def _supervise(
+    config: DeskConfig,
+    make_agent: MakeAgent,
+    say: Callable[[str], None],
+    *,
+    kept: bool,
+    inherited: tuple[int, ...] = (),
+) -> int:
+    """Run a supervisor here; trouble becomes a sentence and a code."""
+    from procs.supervisor import NAME, Supervisor
+    from shm_layout.segment import SegmentError
+
+    try:
+        return Supervisor(config, make_agent, say).run(ignore_interrupt=kept, inherited=inherited)
+    except (MexomsError, SegmentError) as error:
+        say(str(error))
+        DeskPaths.of(config).failure(NAME).write_text(str(error), encoding="utf-8")
+        return error.exit_code if isinstance(error, MexomsError) else ExitCode.NO_RESOURCE
+
+
+def supervise_here(config_path: str) -> int:
+    """A supervisor in this process, without a keeper."""
+    try:
+        config = load_desk(Path(config_path))
+        paths = DeskPaths.of(config)
+        with desk_lock(paths) as lock:
+            config = effective(config, paths)
+            make_agent = preload()
+            return _supervise(config, make_agent, _say, kept=False, inherited=(lock.descriptor,))
+    except MexomsError as error:
+        _say(str(error))
+        return error.exit_code
+
+
+def keep_here(config: DeskConfig, make_agent: MakeAgent, lock: FileLock) -> int:
+    """A keeper in this process."""
+    from procs.keeper import keep
+
+    lock.sign()
+
+    def supervise() -> int:
+        lock.close()
+        return _supervise(config, make_agent, _say, kept=True)
+
+    return keep(DeskPaths.of(config), supervise)
+
+
+def keep_apart(
+    config: DeskConfig, make_agent: MakeAgent, lock: FileLock, *, with_parent: bool
+) -> int:
+    """Fork a keeper with a session of its own; returns its pid. Its words go to logs/keeper.out.
+
+    `with_parent`: when this process dies without saying goodbye, the desk is stopped in order.
+    """
+    paths = DeskPaths.of(config)
+    paths.make()
+    from procs.supervisor import NAME
+
+    paths.failure(NAME).unlink(missing_ok=True)
+    pid = os.fork()
+    if pid:
+        return pid
+    code = int(ExitCode.FAILED)
+    try:
+        os.setsid()
+        if with_parent:
+            system.die_with_parent(signal.SIGTERM)
+        out = os.open(paths.logs / "keeper.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for target, source in ((0, nothing), (1, out), (2, out)):
+            os.dup2(source, target)
+        code = keep_here(config, make_agent, lock)
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        os._exit(code)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

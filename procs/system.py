@@ -1,0 +1,63 @@
+"""What we ask of the operating system beyond files: cores, names, subreaping, parents' deaths."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_PR_SET_CHILD_SUBREAPER = 36
+_NAME_CHARS_MAX = 15
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, value: object) -> None:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), f"prctl {option}")
+
+
+def set_title(name: str) -> None:
+    """Name this process in `ps -e` and `top`: the first 15 characters."""
+    _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:_NAME_CHARS_MAX]))
+
+
+def become_subreaper() -> None:
+    """Children of our children that lose their parent become ours."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """Have the kernel send us `number` when our parent dies."""
+    _prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(number))
+
+
+def no_core_dump() -> None:
+    """Secrets of a process do not go to disk when it dies."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def pin(core: int) -> str:
+    """Pin this process to the `core`-th of the cores that it may use; "" or why it could not.
+
+    Cores count within `sched_getaffinity`, so that a map also fits a container's share of them.
+    """
+    if core < 0:
+        return ""
+    allowed = sorted(os.sched_getaffinity(0))
+    if core >= len(allowed):
+        return f"core {core} of the map is not there: {len(allowed)} may be used ({allowed})"
+    try:
+        os.sched_setaffinity(0, {allowed[core]})
+    except OSError as error:
+        return f"pinning to core {allowed[core]} failed ({error.strerror})"
+    return ""
+
+
+def thread_count() -> int:
+    """Threads of this process; a parent must have one when it forks."""
+    return len(list(Path("/proc/self/task").iterdir()))
