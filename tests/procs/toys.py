@@ -137,7 +137,10 @@ class ToyRisk(Toy):
     def begin(self, now_ns):
         self.intents = self.ports.reader("intents.mm")
         self.executions = self.ports.reader("executions.binance")
-        self.orders, self.updates = self.ports.writer("orders.binance"), self.ports.writer("updates")
+        self.orders, self.updates = (
+            self.ports.writer("orders.binance"),
+            self.ports.writer("updates"),
+        )
         self.journal = self.ports.journal("risk")
         self.open = 0
 
