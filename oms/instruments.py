@@ -27,7 +27,7 @@ _PX_MAX_DEFAULT_E6 = 10**7 * 10**6
 _QTY_MAX_DEFAULT_E6 = 9 * 10**9 * 10**6
 
 
-class UnsupportedInstrument(ValueError):
+class UnsupportedInstrumentError(ValueError):
     """The venue's numbers do not fit 64 bits at any scale; the text says which."""
 
 
@@ -59,7 +59,7 @@ def _bounded_scale(step_e12: int, largest_e6: int, what: str) -> int:
     for scale in range(min(needed + SCALE_HEADROOM_DIGITS, SCALE_DIGITS_MAX), needed - 1, -1):
         if largest_e6 * 10**scale // 10**_E6 <= INT64_MAX:
             return scale
-    raise UnsupportedInstrument(
+    raise UnsupportedInstrumentError(
         f"{what}: step {step_e12}e-12 and maximum {largest_e6}e-6 do not fit 64 bits"
     )
 

@@ -60,6 +60,7 @@ def check() -> list[str]:
 
 
 def main() -> int:
+    """Write the golden, or with `--check` name what differs."""
     if "--check" in sys.argv[1:]:
         different = check()
         print("\n".join(different) or "layout.lock is up to date")

@@ -40,7 +40,7 @@ from shm_layout.enums import (
     Venue,
     Wait,
 )
-from shm_layout.limits import CACHE_LINE_BYTES, LEVELS_PER_RECORD
+from shm_layout.limits import CACHE_LINE_BYTES, LEVELS_PER_RECORD, WORD_BYTES
 
 UNDEF = -(2**63)
 """No price, no amount: INT64_MIN."""
@@ -168,6 +168,15 @@ def spec_of(dtype: np.dtype[Any]) -> RecordSpec:
 
 
 _LEVELS = (LEVELS_PER_RECORD,)
+
+
+def word_of(dtype: np.dtype[Any], name: str) -> int:
+    """Index of the int64 word at which a field begins, for kernels that copy words."""
+    assert dtype.fields is not None
+    offset = int(dtype.fields[name][1])
+    assert offset % WORD_BYTES == 0, f"{name} does not begin at a word"
+    return offset // WORD_BYTES
+
 
 # --- market data: feed -> aggregator -------------------------------------------------------
 

@@ -16,7 +16,7 @@ from oms.agents.base import BaseAgent, Ports
 from oms.config import DeskConfig
 from oms.journal.frames_hot import append_frame
 from oms.journal.writer import BlockWriter
-from oms.risk import step_hot
+from oms.risk import commit_hot, executions_hot, intents_hot, timers_hot, tops_hot
 from oms.risk import world_hot as w_
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
@@ -45,7 +45,7 @@ class RiskAgent(BaseAgent):
         self._draining = False
         self._now_ns = 0
 
-    # Start = recovery
+    # Starting, which is recovering
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
         """Recover from the journal, write START, publish what was journaled and not published."""
@@ -54,7 +54,7 @@ class RiskAgent(BaseAgent):
         self.arrays = RiskArrays.make(self.config, ports)
         self.worlds = Worlds(self.config, ports, self.arrays)
         self.registry = Registry(self.config, ports, self.arrays)
-        found = recover(ports, self.config, self.arrays, self.worlds, self.registry)
+        found = recover(ports, self.arrays, self.worlds, self.registry)
         arrays = self.arrays
         arrays.state[w_.ST_EPOCH] = found.risk_epoch
         arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
@@ -67,7 +67,7 @@ class RiskAgent(BaseAgent):
         self._journal_start(now_ns, found.system_id)
         self.registry.begin(found.system_id, found.same_memory, now_ns)
         for handle in self.worlds.groups:
-            step_hot.refresh_group(handle)
+            commit_hot.refresh_group(handle)
         found.finish(self, now_ns)
         self._commit(now_ns)
         ports.log(
@@ -110,22 +110,22 @@ class RiskAgent(BaseAgent):
         """One working cycle: prices, executions, timers, intents; then journal, then publish."""
         self._now_ns = now_ns
         worlds = self.worlds
-        took = int(step_hot.take_tops(worlds.top, WORK_BUDGET * 4))
+        took = int(tops_hot.take_tops(worlds.top, WORK_BUDGET * 4))
         for handle in worlds.groups:
-            step_hot.refresh_group(handle)
+            commit_hot.refresh_group(handle)
         for index, handle in enumerate(worlds.groups):
             took += self._take_executions(index, handle, now_ns)
-        took += int(step_hot.run_timers(worlds.core, now_ns))
+        took += int(timers_hot.run_timers(worlds.core, now_ns))
         for handle in worlds.strategies:
-            took += int(step_hot.take_intents(handle, now_ns, WORK_BUDGET))
+            took += int(intents_hot.take_intents(handle, now_ns, WORK_BUDGET))
         self._commit(now_ns)
         return took
 
     def _take_executions(self, index: int, handle: Any, now_ns: int) -> int:
         took = 0
         while took < WORK_BUDGET:
-            count = int(step_hot.take_executions(handle, now_ns, WORK_BUDGET))
-            if count == step_hot.NEED_COLD:
+            count = int(executions_hot.take_executions(handle, now_ns, WORK_BUDGET))
+            if count == executions_hot.NEED_COLD:
                 self._take_cold(index)
                 took += 1
             elif count == 0:
@@ -136,15 +136,15 @@ class RiskAgent(BaseAgent):
 
     def _commit(self, now_ns: int) -> None:
         worlds = self.worlds
-        if step_hot.finish_cycle(worlds.core, now_ns) == 0:
+        if commit_hot.finish_cycle(worlds.core, now_ns) == 0:
             return
         self._journal.commit(self.arrays.state, w_.ST_FRAME_USED, self._published_seq)
         for handle in worlds.groups:
-            step_hot.commit_group(handle)
-            step_hot.commit_input(handle)
+            commit_hot.commit_group(handle)
+            commit_hot.commit_input(handle)
         for handle in worlds.strategies:
-            step_hot.commit_input(handle)
-        step_hot.commit_updates(worlds.core)
+            commit_hot.commit_input(handle)
+        commit_hot.commit_updates(worlds.core)
         self._published_seq = self._journal.last_seq
 
     # What is rare
@@ -205,12 +205,12 @@ class RiskAgent(BaseAgent):
 
     def doubt(self, row: int) -> None:
         """Make one order UNKNOWN: journaled, exposed in full, queried until there is evidence."""
-        step_hot.doubt(self.worlds.core, row, self._now_ns)
+        timers_hot.doubt(self.worlds.core, row, self._now_ns)
 
     # Timers and the end
 
     def next_timer_ns(self) -> int:
-        due = int(step_hot.next_query_ns(self.worlds.core))
+        due = int(timers_hot.next_query_ns(self.worlds.core))
         if self._draining and not self.drained():
             due = min(due, self._now_ns + DRAIN_TIMER_NS)
         return max(due, self._now_ns + 1)

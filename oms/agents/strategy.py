@@ -111,7 +111,8 @@ class StrategyAgent(BaseAgent):
 
     def cancel(self, order: Order) -> bool:
         """See `Desk.cancel`."""
-        if order.client_order_id == 0 or order.cancel_asked or order.state in TERMINAL:
+        waiting = order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN)
+        if waiting or order.cancel_asked or order.state in TERMINAL:
             return False
         record = self._new_intent(
             Action.CANCEL, order.instrument_id, self._tops.get(order.instrument_id)

@@ -115,7 +115,7 @@ class FileReader:
         convert = self._converters.get(type_id)
         if convert is None:
             raise JournalError(f"{self.name}: holds a record of the unknown type {type_id}")
-        return convert(words, start)  # type: ignore[no-any-return]
+        return convert(words, start)
 
 
 def _check_head(data: bytes, at: int, state: Recovery) -> tuple[int, int, int] | str:
@@ -147,7 +147,7 @@ def _converter(described: dict[str, Any], where: str) -> Any:
         count = spec.size_bytes // 8
 
         def direct(words: np.ndarray[Any, Any], start: int) -> np.ndarray[Any, Any]:
-            return words[start : start + count].view(spec.dtype)[0]  # type: ignore[no-any-return]
+            return words[start : start + count].view(spec.dtype)[0]
 
         return direct
     if spec is None:
@@ -176,7 +176,7 @@ def _converter(described: dict[str, Any], where: str) -> Any:
         made = np.zeros(1, spec.dtype)
         for name in shared:
             made[name] = raw[name]
-        return made[0]  # type: ignore[no-any-return]
+        return made[0]
 
     return convert
 

@@ -38,7 +38,7 @@ class BlockWriter:
         self._file_size_bytes = file_size_bytes
         block = np.zeros(JOURNAL_BLOCK_BYTES_MAX // 8, np.int64)
         self._words = block
-        self._bytes = memoryview(block).cast("B")
+        self._bytes = block.view(np.uint8)
         self._head = block[: fmt.BLOCK_HEAD_WORDS].view(fmt.BLOCK_HEAD)
         self._head["magic"] = fmt.BLOCK_MAGIC
         self._head["epoch"] = epoch
@@ -72,7 +72,7 @@ class BlockWriter:
         self._words[words] = crc32c_words(self._words, 0, words)
         if self._file_size_bytes + size_bytes > JOURNAL_FILE_BYTES_MAX:
             self._roll()
-        data = bytes(self._bytes[:size_bytes])
+        data = self._bytes[:size_bytes].tobytes()
         self._port.append(data)
         self._last_sha256 = hashlib.sha256(data).digest()
         self._file_size_bytes += size_bytes

@@ -11,7 +11,8 @@ from oms.risk import world_hot as w_
 from oms.risk.fold_hot import BUY, position_of
 from shm_layout.enums import BookState, OrderType, RejectReason, Side, TimeInForce
 from shm_layout.jit import hot
-from shm_layout.money_hot import OK, ROUND_UP, mul_div
+from shm_layout.money import OK, ROUND_UP
+from shm_layout.money_hot import mul_div
 from shm_layout.records import UNDEF
 
 PASSED = 0

@@ -13,7 +13,8 @@ from oms.orders.states import IS_TERMINAL
 from oms.risk import world_hot as w_
 from shm_layout.enums import Action, ExecKind, Liquidity, OrderState, Side
 from shm_layout.jit import I64, WORLD_TYPE, hot
-from shm_layout.money_hot import OK, ROUND_HALF_EVEN, mul_div
+from shm_layout.money import OK, ROUND_HALF_EVEN
+from shm_layout.money_hot import mul_div
 from shm_layout.records import NO_ID, UNDEF
 from shm_layout.table_hot import row_begin, row_end
 

@@ -15,14 +15,13 @@ import numpy as np
 
 from oms import ids
 from oms.agents.base import Ports
-from oms.config import DeskConfig
 from oms.errors import JournalError
 from oms.journal.reader import Recovery, read_journal
 from oms.risk import world_hot as w_
 from oms.risk.fold_hot import fold_recovered
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
-from oms.risk.step_hot import restage
+from oms.risk.timers_hot import restage
 from shm_layout.enums import OrderState, RecordType
 from shm_layout.ring import RingReader, RingWriter
 from shm_layout.ring_hot import READ_POS, release
@@ -62,18 +61,17 @@ class Found:
             fresh = int(orders["journal_seq"][row]) > self._published_of(orders, int(row), arrays)
             if self.same_memory and state == OrderState.PENDING_NEW and fresh:
                 restage(worlds.core, int(row), now_ns)
-            elif not self.same_memory or state == OrderState.PENDING_CANCEL:
-                if state != OrderState.UNKNOWN:
-                    agent.doubt(int(row))
+            elif state != OrderState.UNKNOWN and (
+                not self.same_memory or state == OrderState.PENDING_CANCEL
+            ):
+                agent.doubt(int(row))
 
     def _published_of(self, orders: Array, row: int, arrays: RiskArrays) -> int:
         group = int(arrays.venue_groups[int(orders["venue"][row])])
         return self.published[group]
 
 
-def recover(
-    ports: Ports, config: DeskConfig, arrays: RiskArrays, worlds: Worlds, registry: Registry
-) -> Found:
+def recover(ports: Ports, arrays: RiskArrays, worlds: Worlds, registry: Registry) -> Found:
     """Fold the journal into `arrays` and `registry`; cuts a damaged tail off."""
     found = Found()
     journal = ports.journal("risk")
@@ -145,8 +143,8 @@ def _refuse_short(found: Found, writers: list[RingWriter]) -> None:
     for writer in writers:
         count = min(writer.pos, writer.channel.slots)
         rows = writer.slots[:count]
-        for row in rows[rows["journal_seq"] > last]:
-            lost.append(ids.to_text(found.system_id, int(row["client_order_id"])))
+        missing = rows[rows["journal_seq"] > last]["client_order_id"].tolist()
+        lost += [ids.to_text(found.system_id, order_id) for order_id in missing]
     raise JournalError(
         f"the risk journal ends at sequence {last}, but commands up to "
         f"{max(found.published)} were published: records are lost; query these orders at the "

@@ -14,7 +14,7 @@ from oms.agents.base import Ports
 from oms.config import DeskConfig
 from oms.instruments import (
     Scales,
-    UnsupportedInstrument,
+    UnsupportedInstrumentError,
     currency_scale,
     parse_decimal,
     scales_of,
@@ -93,7 +93,7 @@ class Registry:
             return self._refresh(known, spec, now_ns)
         try:
             scales = scales_of(spec)
-        except UnsupportedInstrument as trouble:
+        except UnsupportedInstrumentError as trouble:
             self._ports.log("error", "unsupported_instrument", symbol=key[1], why=str(trouble))
             return []
         base_id, made = self.currency(bytes(spec["base"]).decode())

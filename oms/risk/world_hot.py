@@ -21,6 +21,7 @@ from shm_layout.records import (
     ORDER_UPDATE,
     POSITION_ROW,
     TOP_OF_BOOK,
+    word_of,
 )
 
 # Words of `state`; the first three are those of `oms/journal/frames_hot.py`.
@@ -83,11 +84,11 @@ EXECUTION_WORDS = EXECUTION.itemsize // 8
 
 VENUE_ID_WORDS = 5
 TEXT_WORDS = 6
-UPDATE_VENUE_ID_AT = ORDER_UPDATE.fields["venue_order_id"][1] // 8
-UPDATE_TEXT_AT = ORDER_UPDATE.fields["text"][1] // 8
-ROW_VENUE_ID_AT = ORDER_ROW.fields["venue_order_id"][1] // 8
-EXECUTION_VENUE_ID_AT = EXECUTION.fields["venue_order_id"][1] // 8
-EXECUTION_TEXT_AT = EXECUTION.fields["text"][1] // 8
+UPDATE_VENUE_ID_AT = word_of(ORDER_UPDATE, "venue_order_id")
+UPDATE_TEXT_AT = word_of(ORDER_UPDATE, "text")
+ROW_VENUE_ID_AT = word_of(ORDER_ROW, "venue_order_id")
+EXECUTION_VENUE_ID_AT = word_of(EXECUTION, "venue_order_id")
+EXECUTION_TEXT_AT = word_of(EXECUTION, "text")
 
 WORLD = WorldSpec("risk")
 state = WORLD.field("state", np.int64)

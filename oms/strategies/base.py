@@ -106,10 +106,15 @@ class Fill:
 class Desk(Protocol):
     """What a strategy may do."""
 
-    instruments: Mapping[str, Instrument]
-    """By `venue:name`, as in the config."""
-    orders: Mapping[int, Order]
-    """Orders that are not terminal, by intent_id."""
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """By `venue:name`, as in the config."""
+        ...
+
+    @property
+    def orders(self) -> Mapping[int, Order]:
+        """Orders that are not terminal, by intent_id."""
+        ...
 
     def place(
         self,
@@ -124,7 +129,8 @@ class Desk(Protocol):
         ...
 
     def cancel(self, order: Order) -> bool:
-        """Ask to cancel; False when it cannot be asked now (again, or not accepted yet)."""
+        """Ask to cancel; False when it cannot be asked now: asked already, or the venue has not
+        yet said that it has the order (a cancel could overtake it)."""
         ...
 
     def position(self, instrument: Instrument) -> int:

@@ -7,7 +7,8 @@ would add to an inventory at `max_position` is not quoted. When the inventory pa
 `flatten_percent` of the limit, half of it is sold or bought back at once by an IOC order at the
 opposite touch: that is what its taker fills are.
 
-Integers only: basis points are given as decimal text and kept in 1/10,000 bp.
+Sizes are amounts of the quote currency, so that one setting fits any instrument. Integers only:
+basis points are given as decimal text and kept in 1/10,000 bp.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _BP = 10_000 * 10**_BP_DIGITS
 _PERCENT = 100
 REJECT_PAUSE_NS = 1_000_000_000
 _DEFAULTS: dict[str, str | int] = {
-    "order_qty": "0.01",
-    "max_position": "0.05",
+    "order_notional": "500",
+    "max_position_notional": "2500",
     "half_spread_bps": "0.3",
     "skew_bps": "0.3",
     "requote_bps": "0.2",
@@ -46,8 +47,8 @@ class MarketMaker(BaseStrategy):
                 f"(known: {', '.join(_DEFAULTS)})"
             )
         values = {**_DEFAULTS, **params}
-        self._order_qty = str(values["order_qty"])
-        self._max_position = str(values["max_position"])
+        self._order_notional = str(values["order_notional"])
+        self._max_notional = str(values["max_position_notional"])
         self._half_spread = parse_decimal(str(values["half_spread_bps"]), _BP_DIGITS)
         self._skew = parse_decimal(str(values["skew_bps"]), _BP_DIGITS)
         self._requote = parse_decimal(str(values["requote_bps"]), _BP_DIGITS)
@@ -74,10 +75,10 @@ class MarketMaker(BaseStrategy):
                 self._withdraw(instrument, side)
             return
         position = self.desk.position(instrument)
-        limit = instrument.qty(self._max_position)
+        mid2 = top.bid_px + top.ask_px
+        limit = self._qty_for(instrument, self._max_notional, mid2)
         if abs(position) * _PERCENT >= limit * self._flatten_percent and position:
             self._flatten_half(instrument, top, position)
-        mid2 = top.bid_px + top.ask_px
         shift = self._skew * max(-limit, min(limit, position)) // limit
         bid = mid2 * (_BP - self._half_spread - shift) // (2 * _BP)
         ask = -(-mid2 * (_BP + self._half_spread - shift) // (2 * _BP))
@@ -85,6 +86,14 @@ class MarketMaker(BaseStrategy):
         ask = max(instrument.px_up(ask), top.bid_px + instrument.tick)
         self._quote(instrument, Side.BUY, bid, mid2, position < limit, now_ns)
         self._quote(instrument, Side.SELL, ask, mid2, position > -limit, now_ns)
+
+    @staticmethod
+    def _qty_for(instrument: Instrument, notional: str, mid2: int) -> int:
+        """Quantity worth `notional` of the quote currency at the mid, rounded down to the lot,
+        and at least one smallest order."""
+        amount = parse_decimal(notional, instrument.quote_scale)
+        qty = amount * 2 * instrument.notional_divisor // mid2
+        return max(qty - qty % instrument.lot, instrument.min_qty, instrument.lot)
 
     def _quote(
         self, instrument: Instrument, side: Side, px: int, mid2: int, wanted: bool, now_ns: int
@@ -99,8 +108,9 @@ class MarketMaker(BaseStrategy):
         if not wanted or now_ns < self._not_before_ns.get(key, 0):
             return
         order = self.desk.place(
-            instrument, side, instrument.qty(self._order_qty), px, OrderType.POST_ONLY
-        )
+            instrument, side, self._qty_for(instrument, self._order_notional, mid2), px,
+            OrderType.POST_ONLY,
+        )  # fmt: skip
         if order is not None:
             self._quotes[key] = order
             self._not_before_ns[key] = now_ns + self._min_requote_ns

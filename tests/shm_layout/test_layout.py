@@ -7,11 +7,10 @@ import pytest
 
 from shm_layout import layout, records
 from shm_layout.channels import Capacity, RingKind, WhenFull, topology
-from shm_layout.records import RECORDS, Field, RecordSpec, record
 from shm_layout.enums import RecordType, Side
+from shm_layout.records import RECORDS, Field, RecordSpec, record
 
 
-@pytest.mark.smoke
 def test_layout_lock_matches_sources() -> None:
     assert layout.check() == [], "run `make layout` and look at what changed"
 
@@ -72,14 +71,16 @@ def test_enums_begin_with_unset_and_are_gapless() -> None:
 def test_topology_gives_one_writer_and_one_rule_to_every_ring() -> None:
     made = topology(["binance.spot", "upbit.spot"], ["binance", "upbit"], ["mm", "arb"])
     ids = [c.id for c in made.channels.values()]
-    assert len(set(ids)) == len(ids) and min(ids) > 0
+    assert len(set(ids)) == len(ids)
+    assert min(ids) > 0
     for channel in made.channels.values():
         assert channel.slots & (channel.slots - 1) == 0
         if channel.kind is RingKind.LOSSLESS:
             assert channel.gate in channel.readers
             assert channel.when_full is not WhenFull.OVERWRITE
         else:
-            assert channel.gate == "" and channel.when_full is WhenFull.OVERWRITE
+            assert channel.gate == ""
+            assert channel.when_full is WhenFull.OVERWRITE
     assert made.channels["orders.binance"].gate == "executor.binance"
     assert made.channels["executions.upbit"].when_full is WhenFull.STOP_READING
     small = topology(["binance.spot"], ["binance"], ["mm"], Capacity.small())

@@ -149,7 +149,6 @@ def state_hash(risk: RiskAgent) -> bytes:
     return b"".join(parts)
 
 
-@pytest.mark.smoke
 def test_intent_within_limits_is_journaled_and_sent() -> None:
     bench = Bench().ready()
     bench.intent()
@@ -299,7 +298,6 @@ def test_drain_cancels_every_open_order() -> None:
     assert bench.risk.drained()
 
 
-@pytest.mark.smoke
 def test_restart_folds_the_same_state_and_goes_on_where_it_was() -> None:
     bench = Bench().ready()
     first = bench.place()

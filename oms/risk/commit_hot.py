@@ -1,0 +1,96 @@
+"""The end of a working cycle: the CYCLE record, then, once the journal holds the block, what was
+staged becomes visible (`@hot` only).
+"""
+
+from __future__ import annotations
+
+from oms.journal.frames_hot import append_frame
+from oms.risk import world_hot as w_
+from shm_layout.enums import RecordType
+from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.ring_hot import CLAIM_POS, READ_POS, WRITE_POS, lossless_free, publish, release
+
+T_CYCLE = int(RecordType.CYCLE)
+CYCLE_TOPS_MAX = 60_000
+"""Cycle.consumed counts in 16 bits."""
+
+
+@hot(entry=(WORLD_TYPE, I64))
+def finish_cycle(w, now_ns):
+    """Close a working cycle with its CYCLE record (now, positions consumed).
+
+    Returns how many records the block holds, 0 = nothing happened but prices: no record, and what
+    was taken from the top ring is counted into the next cycle.
+    """
+    state = w_.state(w)
+    consumed = w_.consumed(w)
+    worked = state[w_.ST_FRAME_COUNT] > 0 or consumed[0] > CYCLE_TOPS_MAX
+    for k in range(1, consumed.shape[0]):
+        worked = worked or consumed[k] > 0
+    if not worked:
+        return 0
+    record = w_.cycle(w)
+    record["type"][0] = T_CYCLE
+    record["epoch"][0] = state[w_.ST_EPOCH]
+    record["now_ns"][0] = now_ns
+    record["cycle"][0] += 1
+    record["record_count"][0] = state[w_.ST_FRAME_COUNT]
+    for k in range(consumed.shape[0]):
+        record["consumed"][0, k] = consumed[k]
+    append_frame(w_.frames(w), state, w_.ST_FRAME_USED, w_.cycle_words(w), 0, w_.CYCLE_WORDS)
+    return state[w_.ST_FRAME_COUNT]
+
+
+@hot(entry=(WORLD_TYPE,))
+def refresh_group(w):
+    """Note how many commands the group's ring can take in this cycle."""
+    group = w_.io(w)[w_.IO_OWNER]
+    groups = w_.groups(w)
+    slots = w_.order_slots(w).shape[0]
+    groups[group, w_.GR_SLOTS] = slots
+    groups[group, w_.GR_FREE] = lossless_free(w_.order_ring(w), w_.order_gate(w), slots)
+    return groups[group, w_.GR_FREE]
+
+
+@hot(entry=(WORLD_TYPE,))
+def commit_group(w):
+    """Publish the staged commands of this group; the journal holds them by now."""
+    state = w_.state(w)
+    group = w_.io(w)[w_.IO_OWNER]
+    ring = w_.order_ring(w)
+    slots = w_.order_slots(w)
+    staged = w_.staged(w)
+    staged_group = w_.staged_group(w)
+    pos = ring[WRITE_POS]
+    first = pos
+    for n in range(state[w_.ST_STAGED]):
+        if staged_group[n] == group:
+            k = pos & (slots.shape[0] - 1)
+            slots[k] = staged[n]
+            slots["seq"][k] = pos + 1
+            pos += 1
+    if pos != first:
+        publish(ring, pos)
+    return pos - first
+
+
+@hot(entry=(WORLD_TYPE,))
+def commit_input(w):
+    """Release what this cycle took from this world's input ring."""
+    cursor = w_.cursor(w)
+    taken = w_.consumed(w)[w_.io(w)[w_.IO_INPUT]]
+    if taken:
+        release(cursor, cursor[READ_POS] + taken)
+    return taken
+
+
+@hot(entry=(WORLD_TYPE,))
+def commit_updates(w):
+    """Publish the staged updates and begin the next cycle."""
+    state = w_.state(w)
+    ring = w_.update_ring(w)
+    if ring[WRITE_POS] != state[w_.ST_UPDATES_POS]:
+        publish(ring, state[w_.ST_UPDATES_POS])
+    state[w_.ST_STAGED] = 0
+    w_.consumed(w)[:] = 0
+    return ring[CLAIM_POS]

@@ -1,0 +1,189 @@
+"""Executions: duplicate, unmatched, or an event of an order's life (`@hot` only).
+
+A record that is not of an order (a balance, an instrument, a reconciliation) makes the kernel
+return NEED_COLD with that record next; nothing before it is lost.
+"""
+
+from __future__ import annotations
+
+from oms.journal.frames_hot import append_frame
+from oms.orders.states import EVENT_OF_KIND, ILLEGAL, TABLE, Event
+from oms.risk import world_hot as w_
+from oms.risk.emit_hot import has_room, settle_update, update_of_row
+from oms.risk.fold_hot import edge_e4, fill_is_known, row_of
+from shm_layout.enums import ExecKind, OrderState, RecordType, RejectReason
+from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.money import OK, ROUND_HALF_EVEN
+from shm_layout.money_hot import mul_div
+from shm_layout.records import UNDEF
+from shm_layout.ring_hot import READ_POS, written
+
+NEED_COLD = -1
+T_EXECUTION = int(RecordType.EXECUTION)
+S_PENDING_CANCEL = int(OrderState.PENDING_CANCEL)
+S_OPEN = int(OrderState.OPEN)
+S_UNKNOWN = int(OrderState.UNKNOWN)
+S_CANCELED = int(OrderState.CANCELED)
+S_EXPIRED = int(OrderState.EXPIRED)
+K_FILL = int(ExecKind.FILL)
+K_NO_ANSWER = int(ExecKind.NO_ANSWER)
+K_ABSENT = int(ExecKind.ABSENT)
+K_NOT_SENT = int(ExecKind.NOT_SENT)
+R_NOT_SENT = int(RejectReason.NOT_SENT)
+E_FILL_PART = int(Event.FILL_PART)
+E_FILL_FULL = int(Event.FILL_FULL)
+E_ABSENT = int(Event.ABSENT)
+E_GONE = int(Event.GONE)
+ABSENT_PROOF = 2
+
+
+@hot
+def _unmatched(w, k):
+    """Evidence that belongs to no order of ours is journaled as it came, and counted."""
+    state = w_.state(w)
+    state[w_.ST_UNMATCHED] += 1
+    append_frame(
+        w_.frames(w), state, w_.ST_FRAME_USED, w_.execution_words(w), k * w_.EXECUTION_WORDS,
+        w_.EXECUTION_WORDS,
+    )  # fmt: skip
+
+
+@hot
+def _copy_venue_words(w, k):
+    """Venue's order id and text of the execution into `update`."""
+    words = w_.update_words(w)
+    source = w_.execution_words(w)
+    at = k * w_.EXECUTION_WORDS
+    if source[at + w_.EXECUTION_VENUE_ID_AT] != 0:
+        for j in range(w_.VENUE_ID_WORDS):
+            words[w_.UPDATE_VENUE_ID_AT + j] = source[at + w_.EXECUTION_VENUE_ID_AT + j]
+    for j in range(w_.TEXT_WORDS):
+        words[w_.UPDATE_TEXT_AT + j] = source[at + w_.EXECUTION_TEXT_AT + j]
+
+
+@hot
+def _event_of(w, kind, row, new_cum):
+    """Event of the state table for an execution kind; ILLEGAL for one that is not of orders."""
+    if kind == K_FILL:
+        return E_FILL_FULL if new_cum >= w_.orders(w)["qty"][row] else E_FILL_PART
+    if kind == K_ABSENT:
+        known = w_.order_words(w)[row * w_.ORDER_ROW_WORDS + w_.ROW_VENUE_ID_AT] != 0
+        said = w_.orders(w)["absent_count"][row] + 1
+        proved = not known and new_cum == 0 and said >= ABSENT_PROOF
+        return E_GONE if proved and w_.orders(w)["state"][row] == S_UNKNOWN else E_ABSENT
+    return EVENT_OF_KIND[kind]
+
+
+@hot
+def _fill_amount(w, executions, k, instrument_id):
+    """Quote amount of a fill: the venue's, else price times quantity."""
+    amount = executions["quote_qty"][k]
+    if amount != UNDEF and amount != 0:
+        return amount
+    divisor = w_.instruments(w)["notional_divisor"][instrument_id]
+    value, status = mul_div(executions["px"][k], executions["qty"][k], divisor, ROUND_HALF_EVEN)
+    return value if status == OK else 0
+
+
+@hot
+def _after_terminal(w, after, cum, venue_cum):
+    """Hold a terminal word until every fill that the venue counts has come."""
+    u = w_.update(w)
+    if after == S_CANCELED or after == S_EXPIRED:
+        if venue_cum != UNDEF and venue_cum > cum:
+            u["terminal_state"][0] = after
+            return S_UNKNOWN
+        u["terminal_state"][0] = 0
+        return after
+    held = u["terminal_state"][0]
+    if held != 0 and (after == S_OPEN or after == S_UNKNOWN or after == S_PENDING_CANCEL):
+        if venue_cum != UNDEF and cum >= venue_cum:
+            u["terminal_state"][0] = 0
+            return held
+        return S_UNKNOWN
+    return after
+
+
+@hot
+def _take_execution(w, k, now_ns, ring_id, pos):
+    """One execution: duplicate, unmatched, or an event of an order's life."""
+    state = w_.state(w)
+    executions = w_.execution_slots(w)
+    kind = executions["kind"][k]
+    row = row_of(w, executions["client_order_id"][k])
+    if row < 0:
+        _unmatched(w, k)
+        return
+    orders = w_.orders(w)
+    low, high = executions["exec_key_low"][k], executions["exec_key_high"][k]
+    account_id = orders["account_id"][row]
+    if kind == K_FILL and fill_is_known(w, low, high, account_id):
+        state[w_.ST_DUPLICATES] += 1
+        return
+    new_cum = orders["cum_qty"][row]
+    if kind == K_FILL:
+        new_cum += executions["qty"][k]
+    event = _event_of(w, kind, row, new_cum)
+    after = TABLE[orders["state"][row], event] if event != ILLEGAL else ILLEGAL
+    if after == ILLEGAL:
+        state[w_.ST_ILLEGAL] += 1
+        _unmatched(w, k)
+        return
+    update_of_row(w, row, now_ns)
+    u = w_.update(w)
+    u["kind"][0] = kind
+    u["reason"][0] = executions["reason"][k]
+    u["ts_event_ns"][0] = executions["ts_event_ns"][k]
+    u["cause_ring"][0] = ring_id
+    u["cause_pos"][0] = pos
+    _copy_venue_words(w, k)
+    if kind == K_FILL:
+        u["last_px"][0] = executions["px"][k]
+        u["last_qty"][0] = executions["qty"][k]
+        u["last_quote_qty"][0] = _fill_amount(w, executions, k, u["instrument_id"][0])
+        u["fee"][0] = executions["fee"][k]
+        u["fee_currency_id"][0] = executions["fee_currency_id"][k]
+        u["liquidity"][0] = executions["liquidity"][k]
+        u["exec_key_low"][0] = low
+        u["exec_key_high"][0] = high
+        u["cum_qty"][0] = new_cum
+        u["edge_e4"][0] = edge_e4(u["side"][0], executions["px"][k], u["mid_px"][0])
+        if new_cum > u["qty"][0]:
+            state[w_.ST_OVERFILLS] += 1
+    elif executions["cum_qty"][k] != UNDEF:
+        u["venue_cum_qty"][0] = executions["cum_qty"][k]
+    if kind == K_ABSENT:
+        u["absent_count"][0] += 1
+        if event == E_GONE:
+            u["reason"][0] = R_NOT_SENT
+    elif kind != K_NO_ANSWER:
+        u["absent_count"][0] = 0
+    u["state"][0] = _after_terminal(w, after, new_cum, u["venue_cum_qty"][0])
+    settle_update(w)
+
+
+@hot(entry=(WORLD_TYPE, I64, I64))
+def take_executions(w, now_ns, budget):
+    """Fold one group's executions; returns how many were taken, or NEED_COLD at once.
+
+    The cursor moves at commit: `consumed` counts what this cycle has taken.
+    """
+    ring = w_.execution_ring(w)
+    slots = w_.execution_slots(w)
+    io = w_.io(w)
+    consumed = w_.consumed(w)
+    at = io[w_.IO_INPUT]
+    start = w_.cursor(w)[READ_POS] + consumed[at]
+    end = min(written(ring), start + budget)
+    pos = start
+    while pos < end and has_room(w):
+        k = pos & (slots.shape[0] - 1)
+        kind = slots["kind"][k]
+        if slots["type"][k] != T_EXECUTION or kind > K_NOT_SENT:
+            if pos == start:
+                return NEED_COLD
+            break
+        _take_execution(w, k, now_ns, io[w_.IO_RING], pos)
+        pos += 1
+        consumed[at] += 1
+    return pos - start

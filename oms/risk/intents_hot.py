@@ -1,0 +1,158 @@
+"""Intents decided: a passed one becomes an order, a refused one a record with its reason (`@hot`
+only).
+"""
+
+from __future__ import annotations
+
+from oms.journal.frames_hot import append_frame
+from oms.risk import world_hot as w_
+from oms.risk.check_hot import PASSED, check_intent
+from oms.risk.emit_hot import (
+    clear_update,
+    has_room,
+    publish_update,
+    settle_update,
+    stage_command,
+    update_of_row,
+)
+from oms.risk.fold_hot import fold_new, row_of
+from oms.risk.timers_hot import cancel_order
+from shm_layout.enums import Action, OrderState, RecordType, RejectReason
+from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.records import NO_ID, UNDEF
+from shm_layout.ring_hot import READ_POS, written
+
+T_ORDER_ROW = int(RecordType.ORDER_ROW)
+T_ORDER_UPDATE = int(RecordType.ORDER_UPDATE)
+A_NEW = int(Action.NEW)
+A_CANCEL = int(Action.CANCEL)
+S_PENDING_NEW = int(OrderState.PENDING_NEW)
+S_REJECTED = int(OrderState.REJECTED)
+R_BAD_SHAPE = int(RejectReason.BAD_SHAPE)
+R_UNKNOWN_ORDER = int(RejectReason.UNKNOWN_ORDER)
+R_ORDER_CLOSED = int(RejectReason.ORDER_CLOSED)
+R_BACKPRESSURE = int(RejectReason.VENUE_BACKPRESSURE)
+
+
+@hot
+def _refuse(w, intents, k, reason, now_ns, ring_id, pos):
+    """A refused intent is a record with a reason; it never was an order."""
+    clear_update(w)
+    u = w_.update(w)
+    u["type"][0] = T_ORDER_UPDATE
+    u["epoch"][0] = w_.state(w)[w_.ST_EPOCH]
+    u["instrument_id"][0] = intents["instrument_id"][k]
+    u["account_id"][0] = intents["account_id"][k]
+    u["strategy_id"][0] = intents["strategy_id"][k]
+    u["state"][0] = S_REJECTED
+    u["side"][0] = intents["side"][k]
+    u["order_type"][0] = intents["order_type"][k]
+    u["action"][0] = intents["action"][k]
+    u["reason"][0] = reason
+    u["intent_id"][0] = intents["intent_id"][k]
+    u["px"][0] = intents["px"][k]
+    u["qty"][0] = intents["qty"][k]
+    u["last_px"][0] = UNDEF
+    u["mid_px"][0] = intents["mid_px"][k]
+    u["fee_currency_id"][0] = NO_ID
+    u["venue_cum_qty"][0] = UNDEF
+    u["ts_ns"][0] = now_ns
+    u["cause_ring"][0] = ring_id
+    u["cause_pos"][0] = pos
+    settle_update(w)
+
+
+@hot
+def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos):
+    """A passed intent becomes an order: row, journal, command, update."""
+    state = w_.state(w)
+    count = state[w_.ST_ORDER_COUNT] + 1
+    fresh = w_.new_row(w)
+    i = intents["instrument_id"][k]
+    fresh["seq"][0] = 0
+    fresh["type"][0] = T_ORDER_ROW
+    fresh["epoch"][0] = state[w_.ST_EPOCH]
+    fresh["client_order_id"][0] = (state[w_.ST_EPOCH] << 40) | count
+    fresh["instrument_id"][0] = i
+    fresh["account_id"][0] = intents["account_id"][k]
+    fresh["strategy_id"][0] = strategy_id
+    fresh["state"][0] = S_PENDING_NEW
+    fresh["side"][0] = intents["side"][k]
+    fresh["order_type"][0] = intents["order_type"][k]
+    fresh["time_in_force"][0] = intents["time_in_force"][k]
+    fresh["intent_id"][0] = intents["intent_id"][k]
+    fresh["px"][0] = intents["px"][k]
+    fresh["qty"][0] = intents["qty"][k]
+    fresh["quote_qty"][0] = intents["quote_qty"][k]
+    fresh["mid_px"][0] = intents["mid_px"][k]
+    fresh["book_version"][0] = intents["book_version"][k]
+    fresh["journal_seq"][0] = state[w_.ST_JOURNAL_SEQ] + 1
+    fresh["valid_until_ns"][0] = intents["valid_until_ns"][k]
+    fresh["ts_decide_ns"][0] = intents["ts_decide_ns"][k]
+    fresh["ts_state_ns"][0] = now_ns
+    fresh["ts_sent_ns"][0] = now_ns
+    fresh["venue"][0] = w_.instruments(w)["venue"][i]
+    fresh["group"][0] = w_.venue_groups(w)[fresh["venue"][0]]
+    fresh["venue_cum_qty"][0] = UNDEF
+    fresh["cause_ring"][0] = ring_id
+    fresh["cause_pos"][0] = pos
+    strategies = w_.strategies(w)
+    tat = max(strategies[strategy_id, w_.SG_RATE_TAT_NS], now_ns)
+    strategies[strategy_id, w_.SG_RATE_TAT_NS] = tat + strategies[strategy_id, w_.SG_RATE_COST_NS]
+    row = fold_new(w)
+    append_frame(w_.frames(w), state, w_.ST_FRAME_USED, w_.new_row_words(w), 0, w_.ORDER_ROW_WORDS)
+    stage_command(w, row, A_NEW, now_ns, 0)
+    staged = w_.staged(w)
+    staged["stamp_cycles"][state[w_.ST_STAGED] - 1] = intents["stamp_cycles"][k]
+    update_of_row(w, row, now_ns)
+    u = w_.update(w)
+    u["action"][0] = A_NEW
+    u["leaves_qty"][0] = u["qty"][0]
+    u["journal_seq"][0] = state[w_.ST_JOURNAL_SEQ]
+    u["cause_ring"][0] = ring_id
+    u["cause_pos"][0] = pos
+    publish_update(w)
+
+
+@hot
+def _cancel_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos):
+    """A strategy may cancel its own open orders, whatever the limits say."""
+    row = row_of(w, intents["target_client_order_id"][k])
+    if row < 0 or w_.orders(w)["strategy_id"][row] != strategy_id:
+        return R_UNKNOWN_ORDER
+    if w_.open_index(w)[row] < 0:
+        return R_ORDER_CLOSED
+    if not cancel_order(w, row, now_ns, intents["intent_id"][k], ring_id, pos):
+        return R_BACKPRESSURE
+    return PASSED
+
+
+@hot(entry=(WORLD_TYPE, I64, I64))
+def take_intents(w, now_ns, budget):
+    """Decide one strategy's intents; returns how many were taken."""
+    ring = w_.intent_ring(w)
+    slots = w_.intent_slots(w)
+    io = w_.io(w)
+    consumed = w_.consumed(w)
+    at = io[w_.IO_INPUT]
+    strategy_id = io[w_.IO_OWNER]
+    ring_id = io[w_.IO_RING]
+    start = w_.cursor(w)[READ_POS] + consumed[at]
+    end = min(written(ring), start + budget)
+    pos = start
+    while pos < end and has_room(w):
+        k = pos & (slots.shape[0] - 1)
+        action = slots["action"][k]
+        if action == A_NEW:
+            reason = check_intent(w, slots, k, strategy_id, now_ns)
+            if reason == PASSED:
+                _accept(w, slots, k, strategy_id, now_ns, ring_id, pos)
+        elif action == A_CANCEL:
+            reason = _cancel_by_intent(w, slots, k, strategy_id, now_ns, ring_id, pos)
+        else:
+            reason = R_BAD_SHAPE
+        if reason != PASSED:
+            _refuse(w, slots, k, reason, now_ns, ring_id, pos)
+        pos += 1
+        consumed[at] += 1
+    return pos - start
