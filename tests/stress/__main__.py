@@ -37,7 +37,7 @@ class Size:
 FULL = Size(
     records=100 * MILLION, edge_records=10 * MILLION, kills=1000, edge_kills=200, slots=4096
 )
-SMOKE = Size(records=MILLION, edge_records=MILLION // 4, kills=100, edge_kills=20, slots=4096)
+SMOKE = Size(records=MILLION, edge_records=MILLION // 4, kills=60, edge_kills=20, slots=4096)
 UNCOMPILED = Size(records=4000, edge_records=2000, kills=15, edge_kills=10, slots=256)
 
 Result = PairResult | ChainResult
@@ -70,7 +70,7 @@ TRIALS: dict[str, Trial] = {
     "kill-broadcast": lambda size: run_chain("broadcast", size.kills),
     "kill-2^32": lambda size: run_chain("lossless", size.edge_kills, 2**32 - 500, 2),
     "kill-2^63": lambda size: run_chain("broadcast", size.edge_kills, LAST - 2**44, 3),
-    "planted-cursor": lambda size: run_chain("lossless", size.kills, 0, 4, CursorChain),
+    "planted-cursor": lambda size: run_chain("lossless", size.edge_kills, 0, 4, CursorChain),
 }
 
 
