@@ -136,17 +136,22 @@ class _Iceoryx:
         publisher = sender.publisher_builder().create()
         subscriber = receiver.subscriber_builder().create()
 
-        def send(data: bytes) -> None:
-            sample = publisher.loan_uninit().write_payload(payload.from_buffer_copy(data))
-            while sample.send() == 0:  # the other end is not there yet
-                publisher.update_connections()
-                sample = publisher.loan_uninit().write_payload(payload.from_buffer_copy(data))
+        size_bytes = self.size_bytes
+        copy_in, copy_out = ctypes.memmove, ctypes.string_at
 
-        def receive() -> Any:
+        def send(data: bytes) -> None:
+            while True:
+                sample = publisher.loan_uninit()
+                copy_in(sample.payload_ptr, data, size_bytes)
+                if sample.assume_init().send():
+                    return
+                publisher.update_connections()  # the other end is not there yet
+
+        def receive() -> bytes:
             while True:
                 sample = subscriber.receive()
                 if sample is not None:
-                    return bytes(sample.payload().contents)
+                    return copy_out(sample.payload_ptr, size_bytes)
 
         yield send, receive
         publisher.delete()
