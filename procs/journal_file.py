@@ -44,6 +44,16 @@ class JournalFile:
         for path in self.files():
             yield path.read_bytes()
 
+    def read(self, file_index: int, offset: int, bytes_max: int) -> bytes:
+        """Bytes of one file as it is now, for those who follow another process's journal."""
+        path = self._path(file_index + 1)
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                return file.read(bytes_max)
+        except FileNotFoundError:
+            return b""
+
     def append(self, block: bytes) -> None:
         """One whole block, as durable as the mode says when this returns."""
         if self._descriptor < 0:
@@ -159,7 +169,9 @@ class HumanFiles:
 
     def _open_file(self, path: str) -> int:
         parts = Path(path).parts
-        assert parts and not Path(path).is_absolute() and ".." not in parts, f"path {path!r}"
+        assert not Path(path).is_absolute(), f"path {path!r}"
+        assert parts, "an empty path"
+        assert ".." not in parts, f"path {path!r}"
         if len(self._open) >= self._OPEN_MAX:
             oldest = next(iter(self._open))
             os.close(self._open.pop(oldest))

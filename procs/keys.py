@@ -54,7 +54,7 @@ class GeneratedKeys:
         try:
             os.link(aside, path)
         finally:
-            os.unlink(aside)
+            aside.unlink()
 
     def _read(self, name: str, path: Path) -> Key:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

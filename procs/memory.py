@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from oms.config import DeskConfig
 from procs import locks
 from procs.paths import DeskPaths
 from shm_layout import segment
 from shm_layout.channels import Capacity, Channel, RingKind, Topology, topology
 from shm_layout.doorbell import Listener, Ringer, Sleeper, open_bell
-from shm_layout.ring import RingReader, RingWriter
+from shm_layout.ring import HEAD_WORDS, RingReader, RingWriter
 from shm_layout.table import TableReader, TableWriter
 
 
@@ -54,7 +56,9 @@ class DeskMemory:
             own = self._attach(self._table_shape(f"process.{process}"), writable=True)
             self.sleeper = Sleeper(open_bell(paths.bell(process)), own.words)
             self.own_words = own.words
-            self.phase_words = self._attach(self._table_shape("processes")).words
+        made = self._attach(self._table_shape("processes"))
+        self.phase_words = made.words
+        self.generation = int(made.head["generation"][0])
 
     def _attach(self, shape: segment.Shape, *, writable: bool = False) -> segment.Segment:
         at = (shape.kind, shape.name, writable)
@@ -95,6 +99,12 @@ class DeskMemory:
 
     def _bell(self, process: str) -> Path:
         return self._paths.bell(process)
+
+    def onlooker(self, name: str) -> RingReader:
+        """A reading end for tools: never gates, its cursor is private to this process."""
+        channel = self._channel(name)
+        made = self._attach(segment.ring_shape(channel))
+        return RingReader(channel, made.ring_memory(), np.zeros(HEAD_WORDS, np.int64))
 
     def reader(self, role: str, name: str) -> RingReader:
         """A reading end with the role's own cursor; the process wakes when the ring grows."""

@@ -35,6 +35,7 @@ class LivePorts:
     ) -> None:
         self.role = role
         self.epoch = memory.epoch
+        self.generation = memory.generation
         self.sink: Sink | None = None
         self._memory = memory
         self._log = log
@@ -62,9 +63,10 @@ class LivePorts:
         return self._memory.table_reader(table)
 
     def _net(self) -> tuple[Network, Sink]:
-        assert self._network is not None and self.sink is not None, (
+        assert self._network is not None, (
             f"{self.role} has no network on this host; see NETWORK_ROLES in procs/runtime.py"
         )
+        assert self.sink is not None, "the host sets it before on_start"
         return self._network, self.sink
 
     def open_ws(self, url: str, headers: Mapping[str, str] | None = None) -> int:

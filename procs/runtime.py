@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import time
 import traceback
@@ -136,7 +137,7 @@ class Runtime:
                 self._run_plain()
             if self.error is not None:
                 raise self.error
-        except (MexomsError, SegmentError, AssertionError, Exception) as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - whatever it is ends here, as a sentence
             return self._failed(error)
         self._row(ProcessState.STOPPED)
         self._log.write("info", "", "process_stopped")
@@ -277,6 +278,8 @@ class Runtime:
 
     def _run_plain(self) -> None:
         signal.signal(signal.SIGTERM, lambda *_: self._on_term())
+        poll = select.poll()
+        poll.register(self._sleeper.bell, select.POLLIN)
         self._start_agents()
         while not self._drain.finished():
             idle = self._turn()
@@ -285,7 +288,13 @@ class Runtime:
                 wait_ns = min(self._next_ns() - self.clock.now_ns(), HEARTBEAT_NS)
                 if self._own_phase or self._drain.phase:
                     wait_ns = min(wait_ns, HEARTBEAT_NS // 25)
-                self._sleeper.wait(max(wait_ns, 0))
+                self._wait(poll, max(wait_ns, 0))
+
+    def _wait(self, poll: select.poll, timeout_ns: int) -> None:
+        """Sleep until the bell rings or the time is over."""
+        if self._sleeper.fall_asleep() and poll.poll(-(-timeout_ns // 1_000_000)):
+            quiet(self._sleeper.bell)
+        self._sleeper.wake_up()
 
     # With sockets
 

@@ -61,10 +61,16 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def preload(progress: Progress | None = None) -> MakeAgent:
-    """Import all that a desk's processes run and compile its kernels; returns `make_agent`."""
+def preload(config: DeskConfig, progress: Progress | None = None) -> MakeAgent:
+    """Import all that a desk's processes run and compile its kernels; returns `make_agent`.
+
+    Each agent is made once and dropped: making it imports what it needs, and a config that it
+    refuses is refused before anything is forked.
+    """
     from oms.agents.factory import make_agent
 
+    for role in config.roles():
+        make_agent(config, role)
     warm_host(progress)
     return make_agent
 
@@ -125,7 +131,7 @@ def supervise_here(config_path: str) -> int:
         paths = DeskPaths.of(config)
         with desk_lock(paths) as lock:
             config = effective(config, paths)
-            make_agent = preload()
+            make_agent = preload(config)
             return _supervise(config, make_agent, _say, kept=False, inherited=(lock.descriptor,))
     except MexomsError as error:
         _say(str(error))

@@ -28,14 +28,16 @@ from procs.locks import FileLock, LockHeldError, Owner, living_owner
 from procs.logs import ProcessLog
 from procs.paths import DeskPaths
 from procs.runtime import MakeAgent, Runtime
+from procs.supervisor_name import SUPERVISOR
 from shm_layout import segment
+from shm_layout.channels import Topology
 from shm_layout.doorbell import make_bell, open_bell, ring
 from shm_layout.enums import ProcessState
 from shm_layout.limits import PROCESSES_MAX
 from shm_layout.ring_hot import DRAIN_PHASE, DRAINED_PHASE
 from shm_layout.table import TableReader, TableWriter
 
-NAME = "supervisor"
+NAME = SUPERVISOR
 HUNG_NS = 10_000_000_000
 """No heartbeat for so long: the process is killed and started anew."""
 READY_S = 30.0
@@ -63,7 +65,7 @@ class Supervisor:
         self._terms = 0
         self._phase = drain.RUNNING
         self._phase_since = 0.0
-        self._exit = ExitCode.OK
+        self._exit: int = ExitCode.OK
         self._ready = False
         self._inherited: list[int] = []
 
@@ -108,8 +110,9 @@ class Supervisor:
         if not living:
             segment.sweep(self._paths.segments, lock)
             segment.check_need(topology.size_bytes(), segment.free_bytes())
+            generation = time.time_ns()
             for shape in segment.shapes(topology):
-                segment.create(self._paths.segments, shape)
+                segment.create(self._paths.segments, shape, generation)
         for child in self._children:
             make_bell(self._paths.bell(child.name))
             child.bell = open_bell(self._paths.bell(child.name))
@@ -126,7 +129,7 @@ class Supervisor:
         for child, owner in living.items():
             self._adopt(child, owner)
 
-    def _attach_tables(self, topology: memory.Topology) -> None:
+    def _attach_tables(self, topology: Topology) -> None:
         desk = self._paths.segments
         table = topology.tables["processes"]
         mine = segment.attach(desk, segment.table_shape(table), writable=True)
@@ -199,7 +202,7 @@ class Supervisor:
         gc.freeze()
         pid = os.fork()
         if pid == 0:
-            code = ExitCode.FAILED
+            code = int(ExitCode.FAILED)
             try:
                 code = self._in_child(child.process, epoch)
             finally:

@@ -4,7 +4,8 @@ One FIFO per process, held open for reading and writing by both sides and non-bl
 reports a hang-up, survives the death of either side, and wakes an event loop and a plain poll
 alike. A byte is written only when the owner's SLEEPING word (in its own process segment) says so.
 
-A `Sleeper` is the owner's side, a `Ringer` the side of everyone who writes rings. The alternative,
+A `Sleeper` is the owner's side (its host does the waiting: `fall_asleep`, wait on the bell's
+descriptor, `quiet`, `wake_up`), a `Ringer` the side of everyone who writes rings. The alternative,
 an eventfd, cannot be opened by name after a restart; a futex cannot wake an event loop.
 """
 
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,6 @@ from shm_layout.limits import WORD_BYTES
 from shm_layout.segment import SegmentError
 
 _DRAIN_BYTES = 4096
-_MS_PER_S = 1000
 
 
 def make_bell(path: Path) -> None:
@@ -71,8 +70,6 @@ class Sleeper:
         self._words = own_words
         self._inputs: list[np.ndarray[Any, Any]] = []
         self._watched = np.zeros(1, np.int64)
-        self._poll = select.poll()
-        self._poll.register(bell, select.POLLIN)
 
     def watch(self, ring_words: np.ndarray[Any, Any]) -> None:
         """Also wait for this ring; it counts as grown until `take_growth` has seen it."""
@@ -93,13 +90,6 @@ class Sleeper:
     def wake_up(self) -> None:
         """The end of the announcement."""
         doorbell_hot.wake_up(self._words)
-
-    def wait(self, timeout_ns: int) -> None:
-        """Sleep until the bell rings or the time is over; for hosts without an event loop."""
-        timeout_ms = -(-timeout_ns * _MS_PER_S // 10**9)
-        if self.fall_asleep() and self._poll.poll(timeout_ms):
-            quiet(self.bell)
-        self.wake_up()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,39 @@ _ROOT = Path(__file__).resolve().parent.parent
 assert 1 + _DIMS_MAX == _WORDS_PER_FIELD
 
 
+_IMPORTED = re.compile(
+    r"^from ((?:shm_layout|oms|procs)[\w.]*) import (.+)|^import ((?:shm_layout|oms|procs)[\w.]*)",
+    re.MULTILINE,
+)
+
+
+def _module_files(name: str, members: str) -> list[Path]:
+    """Files that `from name import members` may take constants from."""
+    base = _ROOT.joinpath(*name.split("."))
+    found = [base.with_suffix(".py")]
+    found += [base / f"{member.strip(' ()')}.py" for member in members.split(",")]
+    return [path for path in found if path.is_file()]
+
+
 def _sources() -> list[Path]:
-    found = [*(_ROOT / "shm_layout").glob("*.py"), *(_ROOT / "oms").rglob("*_hot.py")]
-    found += (_ROOT / "procs").rglob("*_hot.py")
-    return sorted(path for path in found if path.name != "__init__.py")
+    """Kernel files, and whatever they import of the project, directly or not."""
+    waiting = [path for floor in ("shm_layout", "oms", "procs") for path in
+               (_ROOT / floor).rglob("*_hot.py")]  # fmt: skip
+    waiting += [_ROOT / "shm_layout" / "jit.py", _ROOT / "shm_layout" / "atomics.py"]
+    found: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for match in _IMPORTED.finditer(path.read_text(encoding="utf-8")):
+            waiting += _module_files(match[1] or match[3], match[2] or "")
+    return sorted(found)
 
 
 def sources_digest() -> str:
-    """Hex digest of every file that a kernel takes code or constants from."""
+    """Hex digest of every file that a kernel takes code or constants from: a changed cold file
+    compiles nothing anew."""
     digest = hashlib.sha256()
     for path in _sources():
         digest.update(path.name.encode())

@@ -39,6 +39,9 @@ BOOK_LEVELS_MAX = 5120
 BOOK_TABLE_LEVELS = 20
 """Levels per side that readers of the book table see."""
 
+EXECUTION_BACKLOG_MAX = 1 << 12
+"""Executions that an executor keeps while their ring is full; beyond it, it closes its sockets."""
+
 ORDERS_MAX = 1 << 16
 """Rows of the order table: open orders and terminal ones still tracked (RELIABILITY D15)."""
 EXEC_KEYS_MAX = 1 << 18

@@ -645,7 +645,7 @@ SEGMENT_HEAD = _lay_out("SegmentHead", 512, tuple(Field(*field) for field in (
      "names in each enum of each type, enums in order of name"),
     ("boot_id", "i8", "hash of the machine's boot id: a segment of an earlier boot is dead"),
     ("maker_pid", "i8", "process that made the segment"),
-    ("generation", "i8", "counts segments of this name, from 1"),
+    ("generation", "i8", "one number for all segments made together; grows with time"),
     ("descriptor_bytes", "i8", "compressed JSON of the record types, from byte 1536"),
     ("writer", "S48", "role of the one writer"),
     ("name", "S136", "what the topology calls it"),

@@ -93,6 +93,7 @@ class RingReader:
         self.slots = read_only(memory.slots)
         self.cursor = cursor
         self.lost = 0
+        self._none = self.slots[:0].copy()
 
     @property
     def pos(self) -> int:
@@ -115,7 +116,7 @@ class RingReader:
         pos = self.pos
         end = min(int(ring_hot.written(self.words)), pos + count_max)
         if end <= pos:
-            return self.slots[:0].copy()
+            return self._none
         slots = self.channel.slots
         while True:
             rows = np.take(self.slots, np.arange(pos, end) & (slots - 1))

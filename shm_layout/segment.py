@@ -135,12 +135,12 @@ class Segment:
 
     def ring_memory(self) -> RingMemory:
         """As the rings' handles take it."""
-        assert self.shape.kind == "ring" and self.rows is not None
+        assert self.rows is not None, f"{self.name} has no slots"
         return RingMemory(self.words, self.rows)
 
     def table_memory(self) -> TableMemory:
         """As the tables' handles take it."""
-        assert self.shape.kind == "table" and self.rows is not None
+        assert self.rows is not None, f"{self.name} has no rows"
         return TableMemory(self.words, self.rows)
 
     def claim(self, pid: int, start_ticks: int, epoch: int) -> None:
@@ -151,7 +151,11 @@ class Segment:
 
 
 def create(desk: str, shape: Shape, generation: int = 1) -> Segment:
-    """Make a segment, reserve its memory, fill its head; `magic` last. It must not exist yet."""
+    """Make a segment, reserve its memory, fill its head; `magic` last. It must not exist yet.
+
+    `generation` is the same for all segments of a desk that are made together, and another each
+    time: positions in rings are comparable within one only.
+    """
     name = segment_name(desk, shape.kind, shape.name)
     size_bytes = shape.size_bytes
     assert size_bytes <= SEGMENT_BYTES_MAX, f"{name}: {size_bytes} bytes"
@@ -244,9 +248,9 @@ def _open_verified(name: str, flags: int) -> int:
         ) from error
     except OSError as error:
         link = SHM_DIR.joinpath(name[1:]).is_symlink()
-        found = "a symbolic link" if link else f"an error ({error.strerror})"
+        what = "a symbolic link" if link else f"an error ({error.strerror})"
         raise SegmentError(
-            f"segment {name}: found {found}, required is a plain file of ours; somebody else "
+            f"segment {name}: found {what}, required is a plain file of ours; somebody else "
             f"put it there: look at it, remove it, start again"
         ) from error
     found = os.fstat(descriptor)

@@ -73,6 +73,12 @@ class Journal(Protocol):
         """The bytes of each file of this journal, oldest first, as found at start."""
         ...
 
+    def read(self, file_index: int, offset: int, bytes_max: int) -> bytes:
+        """Bytes of one file (0 = the oldest) as it is now, from `offset` on; b"" where there are
+        none, or no such file. For those who follow another process's journal; opens nothing for
+        writing."""
+        ...
+
     def truncate(self, file_index: int, size_bytes: int) -> None:
         """Cut a damaged tail off the last file, at start only."""
         ...

@@ -42,6 +42,11 @@ class MemoryJournal:
     def existing(self) -> Iterator[bytes]:
         return iter([bytes(file) for file in self.files])
 
+    def read(self, file_index: int, offset: int, bytes_max: int) -> bytes:
+        if file_index >= len(self.files):
+            return b""
+        return bytes(self.files[file_index][offset : offset + bytes_max])
+
     def truncate(self, file_index: int, size_bytes: int) -> None:
         del self.files[file_index][size_bytes:]
 
@@ -259,7 +264,10 @@ class Harness:
             self._timers[role] = agent.next_timer_ns()
 
     def step(self, until_ns: int) -> bool:
-        """Go to the next event or timer not after `until_ns`; False = there is none."""
+        """Go to the next event or timer not after `until_ns`; False = there is none.
+
+        One delivery at a time: what it sets off has settled before the next is made.
+        """
         self.settle()
         due = min(self._timers.values(), default=NEVER)
         arriving = self.network.next_ns()
@@ -269,7 +277,7 @@ class Harness:
             self.network.now_ns = max(self.now_ns, until_ns)
             return False
         self.network.now_ns = max(self.now_ns, due)
-        self.network.run_due()
+        self.network.run_one()
         for role, timer_ns in self._timers.items():
             if timer_ns <= self.now_ns:
                 self._ready[role] = None

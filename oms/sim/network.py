@@ -70,13 +70,12 @@ class VirtualNetwork:
     def next_ns(self) -> int | None:
         return self._queue[0][0] if self._queue else None
 
-    def run_due(self) -> int:
-        """Carry out everything that is due now; returns how much that was."""
-        count = 0
-        while self._queue and self._queue[0][0] <= self.now_ns:
-            heapq.heappop(self._queue)[2]()
-            count += 1
-        return count
+    def run_one(self) -> bool:
+        """Carry out the oldest thing that is due now; False = there is none."""
+        if not self._queue or self._queue[0][0] > self.now_ns:
+            return False
+        heapq.heappop(self._queue)[2]()
+        return True
 
     def latency_ns(self) -> int:
         jitter = int(self._chance.integers(0, self._jitter_ns)) if self._jitter_ns else 0

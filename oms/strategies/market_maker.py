@@ -27,11 +27,11 @@ _PERCENT = 100
 REJECT_PAUSE_NS = 1_000_000_000
 _DEFAULTS: dict[str, str | int] = {
     "order_notional": "500",
-    "max_position_notional": "2500",
+    "max_position_notional": "1500",
     "half_spread_bps": "0.3",
     "skew_bps": "0.3",
     "requote_bps": "0.2",
-    "flatten_percent": 80,
+    "flatten_percent": 60,
     "min_requote_ms": 100,
 }
 

@@ -11,11 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from procs.cli.common import add_config, chosen_desk, print_json
-from procs.journal_file import SUFFIX
-
 from oms.errors import ConfigError, ExitCode, JournalError
 from oms.journal.reader import Recovery, read_journal
+from procs.cli.common import add_config, chosen_desk, print_json
+from procs.journal_file import SUFFIX
 from shm_layout.enums import RecordType
 
 _NUMBER_CHARS = 7

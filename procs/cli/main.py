@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import sys
 from typing import Any
 
@@ -45,6 +46,8 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     for name, (module_name, line) in VERBS.items():
+        if importlib.util.find_spec(module_name) is None:
+            continue
         made = verbs.add_parser(name, help=line, description=line)
         if name == verb:
             module = _module(module_name)

@@ -137,7 +137,7 @@ class HttpServer:
         self._next_id = next_id
         self._open: dict[int, asyncio.Future[web.Response]] = {}
         self.info: dict[int, dict[str, str]] = {}
-        self.server = web.Server(self._handle, access_log=None)  # type: ignore[arg-type]
+        self.server = web.Server(self._handle, access_log=None)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if len(self._open) >= SERVER_REQUESTS_OPEN_MAX:

@@ -12,7 +12,8 @@ import contextlib
 import itertools
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
@@ -171,11 +172,10 @@ class Network:
         self._start(self._serve(listener, bound, made))
         return listener
 
-    async def _serve(self, listener: int, bound: socket.socket, made: object) -> None:
-        self._servers[listener] = await self._loop.create_server(
-            made,  # type: ignore[arg-type]
-            sock=bound,
-        )
+    async def _serve(
+        self, listener: int, bound: socket.socket, made: Callable[[], asyncio.BaseProtocol]
+    ) -> None:
+        self._servers[listener] = await self._loop.create_server(made, sock=bound)
 
     # Housekeeping
 
@@ -185,8 +185,8 @@ class Network:
         for connection in tuple(self._connections.values()):
             connection.tick(now_s)
 
-    def _start(self, coroutine: object) -> None:
-        task = self._loop.create_task(coroutine)  # type: ignore[arg-type]
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

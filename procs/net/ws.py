@@ -19,6 +19,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from websockets.uri import WebSocketURI
 
 from oms.agents.base import ConnEvent
 from procs.net.sink import Sink
@@ -206,9 +207,9 @@ class WsConnection(asyncio.Protocol):
             self._transport.abort()
 
 
-def client_protocol(uri: object) -> ClientProtocol:
+def client_protocol(uri: WebSocketURI) -> ClientProtocol:
     """A client's side, without compression."""
-    return ClientProtocol(uri, max_size=WS_MESSAGE_BYTES_MAX)  # type: ignore[arg-type]
+    return ClientProtocol(uri, max_size=WS_MESSAGE_BYTES_MAX)
 
 
 def server_protocol() -> ServerProtocol:

@@ -1,0 +1,145 @@
+"""The aggregator agent: md rings -> venue books, tables `top`, `books`, `resync`, ring `top`.
+
+Cold wrapper of `oms/book/aggregate_hot.py`: makes one world per venue, calls `step` for each in
+the order of the config, and tells feeds (table `resync`) which books want a new snapshot: after a
+lap, when a book is crossed, and at a restart, since books live in this process alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oms.agents.base import NEVER, BaseAgent, Ports
+from oms.book import aggregate_hot as agg
+from oms.book.book import Books
+from oms.config import DeskConfig
+from oms.venues.registry import market_data
+from shm_layout.enums import BookState, RecordType
+from shm_layout.jit import World
+from shm_layout.limits import BOOK_LEVELS_MAX, WORK_BUDGET
+from shm_layout.records import MD_LEVELS, MD_STATE, MD_TICKER, MD_TRADE
+from shm_layout.ring import RingReader
+from shm_layout.table import TableWriter
+
+
+@dataclass(slots=True)
+class _Inlet:
+    """One venue's ring and what `step` needs for it."""
+
+    venue_name: str
+    reader: RingReader
+    world: World
+    totals: np.ndarray[Any, Any]
+    lost_logged: int = 0
+
+
+class AggregatorAgent(BaseAgent):
+    """See the module's text."""
+
+    role = "aggregator"
+
+    def __init__(self, config: DeskConfig) -> None:
+        self.venue_names = tuple(venue.name for venue in config.venues)
+        self.inlets: list[_Inlet] = []
+
+    def on_start(self, ports: Ports, now_ns: int) -> None:
+        del now_ns
+        self.ports = ports
+        self.top: TableWriter = ports.table_writer("top")
+        self.book_rows: TableWriter = ports.table_writer("books")
+        self.resync: TableWriter = ports.table_writer("resync")
+        self.out = ports.writer("top")
+        instruments = self.top.rows.shape[0]
+        self.books = Books.empty(instruments, BOOK_LEVELS_MAX)
+        self.state = np.zeros((instruments, agg.A_WORDS), np.int64)
+        self.fills = np.zeros((instruments, agg.FILLS_MAX, agg.F_WORDS), np.int64)
+        self._recall()
+        for name in self.venue_names:
+            self.inlets.append(self._inlet(name))
+        self._ask_resync()
+
+    def _recall(self) -> None:
+        """What an earlier incarnation published: its versions go on, its books do not."""
+        for i in np.flatnonzero(self.top.rows["seq"]):
+            row = int(i)
+            self.state[row, agg.A_KNOWN] = 1
+            self.state[row, agg.A_VENUE] = int(self.top.rows["venue"][row])
+            self.state[row, agg.A_VERSION] = int(self.top.rows["version"][row])
+            self.state[row, agg.A_SENT_STATE] = int(BookState.UNSET)
+
+    def _inlet(self, venue_name: str) -> _Inlet:
+        reader = self.ports.reader(f"md.{venue_name}")
+        scratch = np.zeros(1, MD_LEVELS)
+        totals = np.zeros(agg.T_WORDS, np.int64)
+        totals[agg.T_EPOCH] = self.ports.epoch
+        totals[agg.T_VENUE] = int(market_data(venue_name).spec.venue)
+        world = agg.AGG.make(
+            md_words=reader.words,
+            md_flat=reader.slots.view(np.int64),
+            cursor=reader.cursor,
+            scratch=scratch.view(np.int64),
+            as_levels=scratch,
+            as_ticker=scratch.view(MD_TICKER),
+            as_trade=scratch.view(MD_TRADE),
+            as_state=scratch.view(MD_STATE),
+            top_words=self.out.words,
+            top_slots=self.out.slots,
+            trade_slots=self.out.slots.view(MD_TRADE),
+            top_rows=self.top.rows,
+            top_row_words=self.top.words,
+            book_rows=self.book_rows.rows,
+            book_row_words=self.book_rows.words,
+            book_px=self.books.px,
+            book_qty=self.books.qty,
+            book_count=self.books.count,
+            agg_state=self.state,
+            fills=self.fills,
+            totals=totals,
+        )
+        inlet = _Inlet(venue_name, reader, world, totals)
+        if reader.pos > 0 or np.any(self.state[:, agg.A_VENUE] == totals[agg.T_VENUE]):
+            missed = reader.pending()
+            reader.skip_to_end()
+            agg.lose(world.handle, reader.pos)
+            self.ports.log("warning", "books_lost_at_restart", venue=venue_name, skipped=missed)
+        return inlet
+
+    def do_work(self, now_ns: int) -> int:
+        taken = 0
+        for inlet in self.inlets:
+            taken += int(agg.step(inlet.world.handle, now_ns, NEVER, WORK_BUDGET))
+            if inlet.totals[agg.T_RESYNC]:
+                self._ask_resync()
+            lost = int(inlet.totals[agg.T_LOST])
+            if lost != inlet.lost_logged:
+                self.ports.log(
+                    "error",
+                    "md_lapped",
+                    venue=inlet.venue_name,
+                    lost=lost - inlet.lost_logged,
+                    lost_total=lost,
+                )
+                inlet.lost_logged = lost
+        return taken
+
+    def _ask_resync(self) -> None:
+        """Count up `resync_wanted` of each book that a kernel marked."""
+        for inlet in self.inlets:
+            inlet.totals[agg.T_RESYNC] = 0
+        for i in np.flatnonzero(self.state[:, agg.A_RESYNC]):
+            row = int(i)
+            self.state[row, agg.A_RESYNC] = 0
+            self.resync.write(
+                row,
+                type=int(RecordType.FEED_ROW),
+                instrument_id=row,
+                venue=int(self.state[row, agg.A_VENUE]),
+                resync_wanted=int(self.resync.rows["resync_wanted"][row]) + 1,
+            )
+
+    def filled_levels(self) -> int:
+        """Levels beyond a snapshot's depth that tickers gave to books since the start."""
+        return int(sum(inlet.totals[agg.T_FILLED] for inlet in self.inlets))

@@ -1,0 +1,176 @@
+"""What the answers to risk's own commands prove, as executions.
+
+A success is evidence of the order that it names, and of no other: an answer that names another
+order is refused as one, and the question stays open. A definite refusal is a REJECT or a
+CANCEL_REJECT; whatever leaves the outcome open is NO_ANSWER, and risk asks (RELIABILITY D3a).
+A QUERY says something only when the venue said something.
+"""
+
+from __future__ import annotations
+
+from oms.agents.executor_out import Outbox
+from oms.agents.executor_reconcile import archived_report
+from oms.agents.executor_session import Question, Session, What
+from oms.venues.binance.errors import judge
+from oms.venues.binance.trade import trades_params
+from oms.venues.binance.trade_parse import (
+    FILLED_STATUS,
+    OPEN_STATUSES,
+    Reply,
+    TradeReader,
+    status_report,
+)
+from oms.venues.trade_base import MalformedMessageError, OrderView, Report, Verdict
+from shm_layout.enums import FLAG_LAST, ExecKind, RejectReason
+from shm_layout.limits import TEXT_CHARS_MAX
+
+OWN_QUERY = -1
+"""Context of a query that the executor asks of itself: it reports evidence, never absence."""
+
+
+class Answers:
+    """Turns answers to NEW, CANCEL, CANCEL_ALL and QUERY into reports."""
+
+    def __init__(self, session: Session, outbox: Outbox, reader: TradeReader) -> None:
+        self._session = session
+        self._outbox = outbox
+        self._reader = reader
+        self.wrong_answers = 0
+
+    def answered(self, question: Question, reply: Reply, now_ns: int) -> None:
+        """A question of a command has its answer."""
+        failed = reply.code != 0 or not 200 <= reply.status < 300
+        try:
+            if failed:
+                self._refused(question, reply, now_ns)
+            elif question.what is What.QUERY_TRADES:
+                self._trades(question, reply, now_ns)
+            elif question.what is What.CANCEL_ALL:
+                self._cancelled_all(question, reply, now_ns)
+            else:
+                self._succeeded(question, reply, now_ns)
+        except (MalformedMessageError, TypeError) as error:
+            words = str(error)[:TEXT_CHARS_MAX]
+            self._session.ports.log("error", "answer_unreadable", words=words)
+            self.ended(question, now_ns)
+
+    def ended(self, question: Question, now_ns: int) -> None:
+        """A question of a command ended without a readable answer."""
+        if question.what in (What.NEW, What.CANCEL):
+            self._say(Report(ExecKind.NO_ANSWER), question, now_ns)
+
+    def _say(self, report: Report, question: Question, now_ns: int) -> None:
+        report.client_order_id = question.client_order_id
+        report.instrument = question.instrument
+        self._outbox.report(report, question.account.account_id, now_ns, question.cause_pos)
+
+    def _refused(self, question: Question, reply: Reply, now_ns: int) -> None:
+        judged = judge(reply.status, reply.code, reply.text)
+        if judged.verdict is Verdict.UNKNOWN:
+            if not question.overdue:
+                self.ended(question, now_ns)
+            return
+        said = Report(ExecKind.REJECT, reason=judged.reason, venue_code=reply.code, text=reply.text)
+        if question.what is What.NEW:
+            self._say(said, question, now_ns)
+        elif question.what is What.CANCEL:
+            said.kind = ExecKind.CANCEL_REJECT
+            self._say(said, question, now_ns)
+            if judged.verdict is Verdict.NOT_OPEN:
+                self.query(question, OWN_QUERY, now_ns)
+        elif question.what is What.QUERY:
+            if judged.verdict is Verdict.ARCHIVED:
+                self._say(archived_report(question), question, now_ns)
+            elif judged.verdict is Verdict.NOT_FOUND and question.context != OWN_QUERY:
+                said.kind = ExecKind.ABSENT
+                self._say(said, question, now_ns)
+
+    def _succeeded(self, question: Question, reply: Reply, now_ns: int) -> None:
+        order = self._reader.order(reply.result)
+        if order.client_order_id != question.client_order_id or order.instrument is None:
+            self.wrong_answers += 1
+            self._session.ports.log(
+                "error", "answer_of_another_order", asked=question.client_order_id,
+                named=order.client_text,
+            )  # fmt: skip
+            if question.conn >= 0:
+                self._session.put_back(reply.request_id, question)
+            else:
+                self.ended(question, now_ns)
+            return
+        question.account.learn(
+            order.instrument.instrument_id, order.venue_order_id, order.client_order_id
+        )
+        if question.what is What.NEW and not question.overdue:
+            self._say(_acknowledged(order), question, now_ns)
+        elif question.what is What.CANCEL and order.status not in OPEN_STATUSES | {FILLED_STATUS}:
+            self._say_status(order, question, now_ns)
+        elif order.executed_qty:
+            self._ask_trades(order, question, now_ns)
+        else:
+            self._say_status(order, question, now_ns)
+
+    def _say_status(self, order: OrderView, question: Question, now_ns: int) -> None:
+        report = status_report(order, ExecKind.FOUND_OPEN)
+        if report is not None:
+            self._say(report, question, now_ns)
+
+    def query(self, about: Question, context: int, now_ns: int) -> bool:
+        """Ask for an order by our id."""
+        assert about.instrument is not None
+        params = about.account.frames.order_params(about.instrument, about.client_order_id)
+        asked = Question(
+            What.QUERY, about.account, about.client_order_id, about.instrument, about.cause_pos,
+            context,
+        )  # fmt: skip
+        return self._session.ask("order.status", params, asked, now_ns)
+
+    def _ask_trades(self, order: OrderView, question: Question, now_ns: int) -> None:
+        """Fills come before the status that counts them."""
+        asked = Question(
+            What.QUERY_TRADES, question.account, question.client_order_id, question.instrument,
+            question.cause_pos, order,
+        )  # fmt: skip
+        params = trades_params(order.symbol, orderId=order.venue_order_id)
+        self._session.ask("myTrades", params, asked, now_ns)
+
+    def _trades(self, question: Question, reply: Reply, now_ns: int) -> None:
+        order: OrderView = question.context
+        reports = []
+        for entry in reply.result:
+            trade = self._reader.trade(entry)
+            if trade is None or trade.venue_order_id != order.venue_order_id:
+                raise MalformedMessageError("myTrades by orderId holds another order's trade")
+            reports.append(trade.report)
+        reports.sort(key=lambda report: report.trade_id)
+        whole = sum(report.qty for report in reports) == order.executed_qty
+        if reports and whole and order.status == FILLED_STATUS:
+            reports[-1].flags = FLAG_LAST
+        for report in reports:
+            self._say(report, question, now_ns)
+        self._say_status(order, question, now_ns)
+
+    def _cancelled_all(self, question: Question, reply: Reply, now_ns: int) -> None:
+        for entry in reply.result:
+            if "orderReports" in entry:
+                continue
+            order = self._reader.order(entry)
+            if order.client_order_id and order.instrument is not None:
+                report = status_report(order, ExecKind.FOUND_OPEN)
+                if report is not None:
+                    account_id = question.account.account_id
+                    self._outbox.report(report, account_id, now_ns, question.cause_pos)
+
+
+def _acknowledged(order: OrderView) -> Report:
+    """The answer to a placement: open, filled at once (its fills follow by the user stream), or
+    ended at once.
+    """
+    report = status_report(order, ExecKind.ACK)
+    if report is None:
+        report = Report(ExecKind.ACK, cum_qty=order.executed_qty, ts_event_ns=order.ts_event_ns)
+        report.venue_order_id = order.venue_order_id
+    report.side = order.side
+    if report.kind is ExecKind.REJECT:
+        report.reason = RejectReason.VENUE_REJECT
+    return report

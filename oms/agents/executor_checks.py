@@ -1,0 +1,123 @@
+"""The sender's own last checks, before the cursor's record becomes bytes (RELIABILITY D19).
+
+They repeat nothing of risk's rules; they stop what must not leave whatever risk said: an order
+without its journal record, of a dead incarnation, too old, too big, too many, or seen before.
+Each refusal becomes an EXECUTION NOT_SENT with reason and text.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from oms.config import GroupConfig, LimitsConfig
+from oms.venues.decimal_text import from_text_down
+from oms.venues.order_command import Command
+from oms.venues.trade_base import Instrument
+from shm_layout.enums import OrderType, RejectReason, Side, TimeInForce
+from shm_layout.limits import ORDERS_MAX
+from shm_layout.records import UNDEF
+
+RATE_WINDOW_NS = 10_000_000_000
+_SIDES = frozenset(int(s) for s in Side if s)
+_TYPES = frozenset(int(t) for t in OrderType if t)
+_TIMES = frozenset(int(t) for t in TimeInForce if t)
+
+Refusal = tuple[RejectReason, str]
+
+
+class RateWindow:
+    """New orders of one account in the last ten seconds; the venue counts them by account."""
+
+    def __init__(self, orders_per_10s: int) -> None:
+        self._sent: deque[int] = deque(maxlen=max(orders_per_10s, 1))
+        self._closed = orders_per_10s <= 0
+
+    def full(self, now_ns: int) -> bool:
+        """Whether one more now would be too many."""
+        sent = self._sent
+        return self._closed or (len(sent) == sent.maxlen and now_ns - sent[0] < RATE_WINDOW_NS)
+
+    def count(self, now_ns: int) -> None:
+        """One more was sent; the oldest falls out."""
+        self._sent.append(now_ns)
+
+
+class LastChecks:
+    """State of the checks over all accounts of one executor."""
+
+    def __init__(self, group: GroupConfig, limits: LimitsConfig) -> None:
+        self._max_notional_text = limits.max_order_notional_quote
+        self._max_notional: dict[int, int] = {}
+        self.newest_epoch = 0
+        self._seen: dict[int, None] = {}
+        self._forgotten_below = 0
+
+    def saw(self, command: Command) -> None:
+        """Note a NEW that was taken, by this incarnation or by a former one."""
+        self.newest_epoch = max(self.newest_epoch, command.risk_epoch)
+        if len(self._seen) >= ORDERS_MAX:
+            oldest = next(iter(self._seen))
+            del self._seen[oldest]
+            self._forgotten_below = max(self._forgotten_below, oldest)
+        self._seen[command.client_order_id] = None
+
+    def taken_before(self, client_order_id: int) -> bool:
+        """Whether a NEW of this id was taken already: it may have been sent. Ids grow; one that
+        is as old as what was forgotten counts as taken.
+        """
+        return client_order_id in self._seen or client_order_id <= self._forgotten_below
+
+    def max_notional(self, quote_scale: int) -> int:
+        """The largest order amount, at a quote currency's scale."""
+        found = self._max_notional.get(quote_scale)
+        if found is None:
+            found = self._max_notional[quote_scale] = from_text_down(
+                self._max_notional_text, quote_scale
+            )
+        return found
+
+    def refuse(self, command: Command, instrument: Instrument, now_ns: int) -> Refusal | None:
+        """Why this NEW must not be sent, or None."""
+        if command.journal_seq <= 0:
+            return RejectReason.NOT_SENT, "no journal record"
+        if command.risk_epoch < self.newest_epoch:
+            return RejectReason.STALE_EPOCH, f"epoch {command.risk_epoch} < {self.newest_epoch}"
+        if now_ns > command.valid_until_ns:
+            return RejectReason.EXPIRED_INTENT, "valid_until_ns has passed"
+        return self._shape(command) or self._size(command, instrument)
+
+    @staticmethod
+    def _shape(command: Command) -> Refusal | None:
+        known = (
+            command.side in _SIDES
+            and command.order_type in _TYPES
+            and command.time_in_force in _TIMES
+        )
+        if not known:
+            return RejectReason.BAD_SHAPE, "side, type or time in force"
+        market = command.order_type == OrderType.MARKET
+        if not market and command.px <= 0:
+            return RejectReason.BAD_SHAPE, "a price above zero is required"
+        by_quote = command.qty == UNDEF
+        if by_quote and (not market or command.quote_qty <= 0):
+            return RejectReason.BAD_SHAPE, "a quantity or a quote amount is required"
+        if not by_quote and command.qty <= 0:
+            return RejectReason.BAD_SHAPE, "a quantity above zero is required"
+        if command.order_type == OrderType.POST_ONLY and command.time_in_force != TimeInForce.GTC:
+            return RejectReason.BAD_SHAPE, "POST_ONLY rests: GTC"
+        return None
+
+    def _size(self, command: Command, instrument: Instrument) -> Refusal | None:
+        limit = self.max_notional(instrument.quote_scale)
+        if command.order_type == OrderType.MARKET:
+            amount = command.notional if command.qty != UNDEF else command.quote_qty
+            if command.notional <= 0:
+                return RejectReason.BAD_SHAPE, "a market order needs its reserved amount"
+            amount = max(amount, command.notional)
+            over = amount > limit
+        else:
+            over = command.px * command.qty > limit * instrument.notional_divisor
+            over = over or command.notional > limit
+        if over:
+            return RejectReason.NOTIONAL_ABOVE_MAX, f"above {self._max_notional_text}"
+        return None

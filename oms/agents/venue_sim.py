@@ -1,0 +1,177 @@
+"""`venue_sim.<exchange>`: a simulated exchange as an agent, behind the exchange's own protocol.
+
+Owns the market (matching engine, accounts of the desk, background flow) and the protocol server,
+and moves bytes between the ports and the server. Background events happen by timer, at most
+FLOW_BUDGET in one turn, so that a request never waits long. One fault so far, seeded:
+`drop_reply_one_in` accepts an order and loses both its reply and its NEW event; its fills are
+told when they come, so the client must ask. Deterministic for a seed and a sequence of inputs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oms.agents.base import BaseAgent, ConnEvent, HttpMeta, Ports
+from oms.config import DeskConfig, SimConfig
+from oms.errors import ConfigError
+from oms.exchange.engine import Capacity
+from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
+from oms.exchange.live import LiveMarket
+from oms.exchange.market import Market, spec_from_config
+from oms.venues.binance.server import BinanceServer, Close, Respond
+from oms.venues.binance.server_limits import LimitRules
+
+FLOW_BUDGET = 32
+"""Background events in one turn."""
+_SMALL = Capacity(orders=1 << 12, levels_per_side=1 << 11, commands=1 << 10)
+_IDS = 0
+_FAULTS = 1
+_ID_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ID_CHARS = 22
+
+
+class SimChance:
+    """The simulated exchange's own chance: order ids and lost replies, each by its own stream."""
+
+    def __init__(self, config: SimConfig) -> None:
+        self._ids = np.random.Generator(np.random.PCG64([config.seed, _IDS, 77]))
+        self._faults = np.random.Generator(np.random.PCG64([config.seed, _FAULTS, 77]))
+        self._one_in = config.drop_reply_one_in
+        self.lost_replies = 0
+
+    def new_id(self) -> str:
+        """A client order id as the venue makes them: 22 letters and digits."""
+        drawn = self._ids.integers(0, len(_ID_ALPHABET), _ID_CHARS).tolist()
+        return "".join(_ID_ALPHABET[k] for k in drawn)
+
+    def lose_reply(self) -> bool:
+        if self._one_in <= 0 or self._faults.integers(self._one_in) != 0:
+            return False
+        self.lost_replies += 1
+        return True
+
+
+def sim_of(config: DeskConfig, exchange: str) -> SimConfig:
+    """The config of one simulated exchange, or ConfigError."""
+    for sim in config.sims:
+        if sim.exchange == exchange:
+            return sim
+    raise ConfigError(f"sims: the desk has no simulated exchange '{exchange}'; add one to `sims`")
+
+
+def live_market(config: DeskConfig, sim: SimConfig, accounts: int) -> LiveMarket:
+    """The market that the config describes, with background flow."""
+    size = _SMALL if config.capacity == "small" else Capacity()
+    fees = (sim.maker_fee_e6, sim.taker_fee_e6)
+    return LiveMarket(
+        [spec_from_config(instrument) for instrument in sim.instruments],
+        accounts,
+        sim.balances,
+        fees,
+        FlowSettings(sim.seed, sim.flow_events_per_s),
+        Capacity(size.orders, size.levels_per_side, accounts + HOUSE_ACCOUNTS, size.commands),
+    )
+
+
+def address_of(peer: str) -> str:
+    """What request weight is counted by: the peer without its port."""
+    head, colon, tail = peer.rpartition(":")
+    return head if colon and tail.isdigit() else peer
+
+
+class VenueSimAgent(BaseAgent):
+    """One simulated exchange; `market` replaces the matching engine (a recording)."""
+
+    def __init__(
+        self,
+        config: DeskConfig,
+        exchange: str,
+        market: Market | None = None,
+        *,
+        publishes: bool = True,
+    ) -> None:
+        if exchange != "binance":
+            raise ConfigError(f"sims: there is no simulated '{exchange}' (known: binance)")
+        self.role = f"venue_sim.{exchange}"
+        self._sim = sim_of(config, exchange)
+        self._groups = [group for group in config.groups if group.exchange == exchange]
+        self._accounts = [account for group in self._groups for account in group.accounts]
+        if not self._accounts:
+            raise ConfigError(f"groups: no account trades on '{exchange}', which `sims` simulates")
+        self.market: Market = market or live_market(config, self._sim, len(self._accounts))
+        self.chance = SimChance(self._sim)
+        self._publishes = publishes
+
+    def on_start(self, ports: Ports, now_ns: int) -> None:
+        self._ports = ports
+        keys: dict[str, tuple[int, bytes]] = {}
+        for row, account in enumerate(self._accounts):
+            key = ports.key(account.key_name)
+            keys[key.api_key] = (row, key.secret)
+        rules = LimitRules(orders_per_10s=max(g.orders_per_10s for g in self._groups))
+        self.server = BinanceServer(
+            self.market,
+            keys,
+            rules,
+            self.chance.new_id,
+            self.chance.lose_reply,
+            publishes=self._publishes,
+        )
+        ports.listen(self._sim.host, self._sim.rest_port, "http")
+        ports.listen(self._sim.host, self._sim.ws_port, "ws")
+        ports.log(
+            "info",
+            "venue_sim.serving",
+            rest_port=self._sim.rest_port,
+            ws_port=self._sim.ws_port,
+            symbols=len(self.market.specs),
+            accounts=len(self._accounts),
+            seed=self._sim.seed,
+        )
+        self.do_work(now_ns)
+
+    def do_work(self, now_ns: int) -> int:
+        done = self.market.advance(now_ns, FLOW_BUDGET)
+        self.server.tell(now_ns)
+        return done + self._flush()
+
+    def _flush(self) -> int:
+        out = self.server.take_out()
+        for item in out:
+            if isinstance(item, Respond):
+                self._ports.respond(
+                    item.conn, item.request_id, item.status, item.headers, item.body
+                )
+            elif isinstance(item, Close):
+                self._ports.close(item.conn)
+            else:
+                self._ports.send(item.conn, item.data)
+        return len(out)
+
+    def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
+        if meta is None:
+            self.server.on_message(conn, data, now_ns)
+        else:
+            address = address_of(self._ports.conn_info(conn).get("peer", ""))
+            self.server.on_request(conn, meta, data, address, now_ns)
+        self._flush()
+
+    def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
+        if event == ConnEvent.OPENED:
+            info = self._ports.conn_info(conn)
+            address = address_of(info.get("peer", ""))
+            self.server.opened(conn, info.get("target", "/"), address, now_ns)
+        else:
+            self.server.closed(conn)
+        self._flush()
+
+    def next_timer_ns(self) -> int:
+        return min(self.market.next_timer_ns(), self.server.next_timer_ns())
+
+    def on_drain(self, now_ns: int) -> None:
+        """The exchange serves to the end: its clients must be able to cancel."""
+        del now_ns
+
+    def on_close(self, now_ns: int) -> None:
+        del now_ns
+        self._ports.log("info", "venue_sim.closed", lost_replies=self.chance.lost_replies)

@@ -1,0 +1,91 @@
+"""Books of a set of instruments (cold twin of `book_hot.py`), and the plain reference.
+
+`Books` allocates the ladders that kernels work on and answers questions about them.
+`ReferenceBook` is the same thing in the plainest Python, for tests to hold the ladders against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oms.book import book_hot
+from shm_layout.records import UNDEF
+
+BIDS = 0
+ASKS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Ladders of `count.shape[0]` books of `px.shape[2]` levels a side; see `book_hot`."""
+
+    px: np.ndarray[Any, Any]
+    qty: np.ndarray[Any, Any]
+    count: np.ndarray[Any, Any]
+
+    @classmethod
+    def empty(cls, books: int, levels: int) -> Books:
+        """Memory is taken by the system only as levels are used."""
+        shape = (books, 2, levels)
+        return cls(
+            np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros((books, 2), np.int64)
+        )
+
+    def apply(self, book: int, side: int, px: int, qty: int) -> None:
+        """Set one level to an absolute quantity; 0 removes it."""
+        book_hot.apply_level(self.px, self.qty, self.count, book, side, px, qty)
+
+    def reset(self, book: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
+        """Begin anew from a snapshot's (px, qty) pairs."""
+        book_hot.clear_book(self.count, book)
+        for side, levels in ((BIDS, bids), (ASKS, asks)):
+            for px, qty in levels:
+                self.apply(book, side, px, qty)
+
+    def top(self, book: int, side: int, levels: int) -> list[tuple[int, int]]:
+        """Up to `levels` (px, qty) pairs, best first."""
+        used = int(self.count[book, side])
+        first = max(used - levels, 0)
+        pairs = zip(self.px[book, side, first:used], self.qty[book, side, first:used], strict=True)
+        return [(int(px), int(qty)) for px, qty in pairs][::-1]
+
+    def best(self, book: int) -> tuple[int, int, int, int]:
+        """(bid_px, bid_qty, ask_px, ask_qty); UNDEF and 0 for an empty side."""
+        px, qty, count = self.px, self.qty, self.count
+        return (
+            int(book_hot.best_px(px, count, book, BIDS)),
+            int(book_hot.best_qty(qty, count, book, BIDS)),
+            int(book_hot.best_px(px, count, book, ASKS)),
+            int(book_hot.best_qty(qty, count, book, ASKS)),
+        )
+
+    def crossed(self, book: int) -> bool:
+        return bool(book_hot.is_crossed(self.px, self.count, book))
+
+
+class ReferenceBook:
+    """One book as two dicts of price -> quantity."""
+
+    def __init__(self, levels: int) -> None:
+        self.levels = levels
+        self.sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
+
+    def apply(self, side: int, px: int, qty: int) -> None:
+        held = self.sides[side]
+        if qty == 0:
+            held.pop(px, None)
+            return
+        held[px] = qty
+        if len(held) > self.levels:
+            del held[min(held) if side == BIDS else max(held)]
+
+    def top(self, side: int, levels: int) -> list[tuple[int, int]]:
+        return sorted(self.sides[side].items(), reverse=side == BIDS)[:levels]
+
+    def best(self) -> tuple[int, int, int, int]:
+        bid = self.top(BIDS, 1) or [(UNDEF, 0)]
+        ask = self.top(ASKS, 1) or [(UNDEF, 0)]
+        return (*bid[0], *ask[0])

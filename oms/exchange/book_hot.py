@@ -1,0 +1,152 @@
+"""Books of the matching engine: its world, price levels, order slots and events.
+
+Each side of each symbol holds its price levels in an array sorted by *key*, best last, where
+key = px for bids and -px for asks; so one code serves both sides, prices have no range limit,
+and what happens near the best price moves few elements. (The alternative, a ladder indexed by
+tick, is faster within its window and needs a second structure outside of it.) An order knows its
+level's row, so a cancel unlinks without a search unless the level empties. Orders of a level are
+an intrusive list, oldest first; free orders and free levels are lists in the same arrays.
+"""
+
+from __future__ import annotations
+
+from oms.exchange import layout_hot as lay
+from shm_layout.jit import WorldSpec, hot
+from shm_layout.money_hot import mul_div
+
+WORLD = WorldSpec("matching")
+counters_of = WORLD.field("counters", "i8")
+symbols_of = WORLD.field("symbols", lay.SYMBOL)
+accounts_of = WORLD.field("accounts", lay.ACCOUNT)
+orders_of = WORLD.field("orders", lay.ORDER)
+levels_of = WORLD.field("levels", lay.LEVEL)
+keys_of = WORLD.field("keys", "i8", ndim=2)
+rows_of = WORLD.field("rows", "i4", ndim=2)
+depths_of = WORLD.field("depths", "i8")
+free_of = WORLD.field("free", "i8", ndim=2)
+locked_of = WORLD.field("locked", "i8", ndim=2)
+fees_of = WORLD.field("fees", "i8")
+commands_of = WORLD.field("commands", lay.COMMAND)
+events_of = WORLD.field("events", lay.EVENT)
+
+_LINEAR_PROBES = 8
+
+
+@hot
+def search(keys, side_row, count, key):
+    """Lowest position whose key is >= `key`; begins at the best price."""
+    low = 0
+    at = count - 1
+    stop = count - _LINEAR_PROBES
+    while at >= 0 and at >= stop:
+        if keys[side_row, at] < key:
+            return at + 1
+        at -= 1
+    high = at + 1
+    while low < high:
+        mid = (low + high) >> 1
+        if keys[side_row, mid] < key:
+            low = mid + 1
+        else:
+            high = mid
+    return low
+
+
+@hot
+def emit(world, kind, symbol, side, account, order_id, px, qty, leaves, tag, slot, reason):
+    """Append one event without the fields of a trade; returns its row."""
+    counters = counters_of(world)
+    events = events_of(world)
+    row = counters[lay.C_EVENTS]
+    counters[lay.C_EVENTS] = row + 1
+    events["kind"][row] = kind
+    events["symbol"][row] = symbol
+    events["side"][row] = side
+    events["account"][row] = account
+    events["order_id"][row] = order_id
+    events["px"][row] = px
+    events["qty"][row] = qty
+    events["leaves"][row] = leaves
+    events["tag"][row] = tag
+    events["slot"][row] = slot
+    events["reason"][row] = reason
+    return row
+
+
+@hot
+def emit_level(world, symbol, side, px, qty):
+    """A level's new total, under the book's next update id."""
+    symbols = symbols_of(world)
+    update_id = symbols["update_id"][symbol] + 1
+    symbols["update_id"][symbol] = update_id
+    row = emit(
+        world, lay.EV_LEVEL, symbol, side, lay.NONE, 0, px, 0, qty, 0, lay.NONE, lay.REASON_NONE
+    )
+    events_of(world)["update_id"][row] = update_id
+
+
+@hot
+def remove_level(world, side_row, at):
+    """Take the level at position `at` out of its side, and free its row."""
+    keys = keys_of(world)
+    rows = rows_of(world)
+    depths = depths_of(world)
+    counters = counters_of(world)
+    levels = levels_of(world)
+    row = rows[side_row, at]
+    last = depths[side_row] - 1
+    for k in range(at, last):
+        keys[side_row, k] = keys[side_row, k + 1]
+        rows[side_row, k] = rows[side_row, k + 1]
+    depths[side_row] = last
+    levels["tail"][row] = counters[lay.C_FREE_LEVEL]
+    counters[lay.C_FREE_LEVEL] = row
+    counters[lay.C_LIVE_LEVELS] -= 1
+
+
+@hot
+def free_order(world, slot):
+    """Give a slot back; the caller has unlinked it."""
+    counters = counters_of(world)
+    orders = orders_of(world)
+    orders["order_id"][slot] = 0
+    orders["next"][slot] = counters[lay.C_FREE_ORDER]
+    counters[lay.C_FREE_ORDER] = slot
+    counters[lay.C_LIVE_ORDERS] -= 1
+
+
+@hot
+def level_row(world, side_row, key, px):
+    """Row of the level with this key, made if need be; lay.NONE when there is no room."""
+    counters = counters_of(world)
+    keys = keys_of(world)
+    rows = rows_of(world)
+    depths = depths_of(world)
+    levels = levels_of(world)
+    count = depths[side_row]
+    at = search(keys, side_row, count, key)
+    if at < count and keys[side_row, at] == key:
+        return rows[side_row, at]
+    row = counters[lay.C_FREE_LEVEL]
+    if row == lay.NONE or count == keys.shape[1]:
+        return lay.NONE
+    counters[lay.C_FREE_LEVEL] = levels["tail"][row]
+    counters[lay.C_LIVE_LEVELS] += 1
+    for k in range(count, at, -1):
+        keys[side_row, k] = keys[side_row, k - 1]
+        rows[side_row, k] = rows[side_row, k - 1]
+    keys[side_row, at] = key
+    rows[side_row, at] = row
+    depths[side_row] = count + 1
+    levels["px"][row] = px
+    levels["qty"][row] = 0
+    levels["head"][row] = lay.NONE
+    levels["tail"][row] = lay.NONE
+    return row
+
+
+@hot
+def notional(symbols, symbol, px, qty, rounding):
+    """Money of `qty` at `px`, scale of the quote asset; (value, OK or OVERFLOW)."""
+    scaled = qty * symbols["notional_mul"][symbol]
+    return mul_div(px, scaled, symbols["notional_div"][symbol], rounding)

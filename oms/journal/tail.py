@@ -1,0 +1,94 @@
+"""Follows a journal that another process is writing: records in order, each once.
+
+The same checks as recovery (`reader.FileReader`): a block that is not whole yet is waited for, a
+block that is wrong with more behind it is a JournalError. Holds at most one read's bytes and one
+unfinished block.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from oms.errors import JournalError
+from oms.journal import format as fmt
+from oms.journal.reader import FileReader, Recovery
+
+READ_BYTES_MAX = 4 << 20
+"""More than the largest block: a read at a block's start always makes progress."""
+
+
+class Source(Protocol):
+    """Where the bytes come from: a host's Journal port."""
+
+    def read(self, file_index: int, offset: int, bytes_max: int) -> bytes: ...
+
+
+class JournalTail:
+    """A reader's place in a growing journal."""
+
+    def __init__(self, source: Source, name: str) -> None:
+        self._source = source
+        self._name = name
+        self._recovery = Recovery()
+        self._file_index = 0
+        self._offset = 0
+        """Bytes of the present file that were checked and consumed."""
+        self._reader: FileReader | None = None
+        self._left = (0, 0)
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence of the last record given."""
+        return self._recovery.last_seq
+
+    def poll(self) -> list[np.ndarray[Any, Any]]:
+        """The next records (0-d, our layouts), or none for now."""
+        data = self._source.read(self._file_index, self._offset, READ_BYTES_MAX)
+        if self._reader is None and not self._begin(data):
+            return []
+        reader = self._reader
+        assert reader is not None
+        at_start = self._offset == 0
+        reader.offset = reader.offset if at_start else 0
+        records = list(reader.records(data))
+        self._offset += reader.offset
+        left_bytes = len(data) - reader.offset
+        if not records and self._next_begun():
+            self._close(left_bytes)
+        elif not records and left_bytes:
+            self._wait(left_bytes)
+        return records
+
+    def _wait(self, left_bytes: int) -> None:
+        """Bytes that are no block yet: more of them must come."""
+        if self._left == (self._offset, left_bytes) and left_bytes >= READ_BYTES_MAX:
+            raise JournalError(
+                f"{self._name} file {self._file_index + 1}: {self._recovery.cut_reason} at byte "
+                f"{self._offset}, and more follows: run `oms journal verify`"
+            )
+        self._left = (self._offset, left_bytes)
+
+    def _begin(self, data: bytes) -> bool:
+        """Check the header, once all of it is there."""
+        if len(data) < fmt.FILE_FIXED_BYTES:
+            return False
+        length = int(np.frombuffer(data, "<u4", 1, 8)[0])
+        if data[:8] == fmt.FILE_MAGIC and len(data) < fmt.FILE_FIXED_BYTES + length:
+            return False
+        self._reader = FileReader(f"{self._name} file {self._file_index + 1}")
+        self._reader.begin(data, self._recovery)
+        return True
+
+    def _next_begun(self) -> bool:
+        return bool(self._source.read(self._file_index + 1, 0, 1))
+
+    def _close(self, left_bytes: int) -> None:
+        """The writer has gone on to the next file: nothing may be left in this one."""
+        if left_bytes:
+            raise JournalError(
+                f"{self._name} file {self._file_index + 1}: {self._recovery.cut_reason} at byte "
+                f"{self._offset}, and another file follows: run `oms journal verify`"
+            )
+        self._file_index, self._offset, self._reader = self._file_index + 1, 0, None

@@ -1,0 +1,199 @@
+"""The feed and aggregator agents on plain memory: messages in, books out, nothing else.
+
+For recordings, benches and tests that want market data alone; a desk runs on `harness.py`. The
+host side is this class: it opens the stream, answers the feed's snapshot request with whatever
+`snapshot` is given, and turns both agents after each message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from oms.agents.aggregator import AggregatorAgent
+from oms.agents.base import ConnEvent, HttpMeta
+from oms.agents.feed import FeedAgent, summary
+from oms.config import DeskConfig, HostConfig, LimitsConfig, VenueConfig
+from oms.sim.recording import RecordedInstrument
+from oms.venues.registry import market_data
+from shm_layout.channels import Capacity, topology
+from shm_layout.enums import BookState
+from shm_layout.ring import HEAD_WORDS, RingMemory, RingReader, RingWriter
+from shm_layout.table import TableMemory, TableReader, TableWriter
+
+CONN = 1
+SETTLE_TURNS_MAX = 1 << 20
+
+
+class _Memory:
+    """Rings, tables and cursors by name; they outlive the agents."""
+
+    def __init__(self, venue_name: str, capacity: Capacity) -> None:
+        self.topology = topology([venue_name], [], [], capacity)
+        self.rings = {n: RingMemory.anonymous(c) for n, c in self.topology.channels.items()}
+        self.tables = {n: TableMemory.anonymous(t) for n, t in self.topology.tables.items()}
+        self.cursors: dict[str, np.ndarray[Any, Any]] = {}
+
+
+class _Ports:
+    """What feed and aggregator use of `oms.agents.base.Ports`."""
+
+    stamping = False
+
+    def __init__(self, chain: MarketChain, role: str, epoch: int) -> None:
+        self.role = role
+        self.epoch = epoch
+        self._chain = chain
+        self._memory = chain.memory
+
+    def writer(self, channel: str) -> RingWriter:
+        spec = self._memory.topology.channels[channel]
+        return RingWriter(spec, self._memory.rings[channel], None, self.epoch)
+
+    def reader(self, channel: str) -> RingReader:
+        cursor = self._memory.cursors.setdefault(channel, np.zeros(HEAD_WORDS, np.int64))
+        spec = self._memory.topology.channels[channel]
+        return RingReader(spec, self._memory.rings[channel], cursor)
+
+    def table_writer(self, table: str) -> TableWriter:
+        spec = self._memory.topology.tables[table]
+        return TableWriter(spec, self._memory.tables[table], self.epoch)
+
+    def table_reader(self, table: str) -> TableReader:
+        return TableReader(self._memory.topology.tables[table], self._memory.tables[table])
+
+    def open_ws(self, url: str, headers: Mapping[str, str] | None = None) -> int:
+        del headers
+        return self._chain.on_open(url)
+
+    def request(
+        self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> int:
+        del base_url, method, headers, body
+        return self._chain.on_request(target)
+
+    def close(self, conn: int) -> None:
+        del conn
+
+    def log(self, level: str, event: str, **fields: Any) -> None:
+        self._chain.logs.append((level, event, fields))
+
+
+def _config(venue_name: str, symbols: Sequence[str], stale_after_ms: int) -> DeskConfig:
+    venue = VenueConfig(
+        venue_name, "sim", "ws://recorded", "http://recorded", tuple(symbols), stale_after_ms
+    )
+    limits = LimitsConfig("0", "0", 0, 0, 0, 0)
+    host = HostConfig("recorded", ())
+    return DeskConfig("recorded", "", "process-crash-safe", (venue,), (), (), limits, host)
+
+
+class MarketChain:
+    """One venue's feed and the aggregator; see the module's text."""
+
+    def __init__(
+        self,
+        venue_name: str,
+        instruments: Sequence[RecordedInstrument],
+        now_ns: int,
+        *,
+        stale_after_ms: int = 3000,
+        capacity: Capacity | None = None,
+    ) -> None:
+        self.venue_name = venue_name
+        self.instruments = list(instruments)
+        self.memory = _Memory(venue_name, capacity or Capacity())
+        self.logs: list[tuple[str, str, dict[str, Any]]] = []
+        self.requests: dict[str, int] = {}
+        """Symbol -> snapshot request that has no answer yet."""
+        self.urls: list[str] = []
+        self._request_count = 0
+        self._epochs = {"feed": 0, "aggregator": 0}
+        self._write_instruments()
+        self.config = _config(venue_name, [i.symbol for i in self.instruments], stale_after_ms)
+        self.start_feed(now_ns)
+        self.start_aggregator(now_ns)
+        self.turn(now_ns)
+
+    def _write_instruments(self) -> None:
+        table = self.memory.topology.tables["instruments"]
+        writer = TableWriter(table, self.memory.tables["instruments"], 1)
+        venue = int(market_data(self.venue_name).spec.venue)
+        for row, found in enumerate(self.instruments):
+            writer.write(
+                row,
+                instrument_id=row,
+                venue=venue,
+                px_scale=found.px_scale,
+                qty_scale=found.qty_scale,
+                symbol=found.symbol.encode(),
+                name=found.symbol.encode(),
+            )
+
+    # Agents and their ports
+
+    def start_feed(self, now_ns: int) -> None:
+        """Start the feed, or a dead one's successor; its stream opens at once."""
+        self._epochs["feed"] += 1
+        self.feed = FeedAgent(self.config, self.venue_name)
+        self.feed.on_start(_Ports(self, self.feed.role, self._epochs["feed"]), now_ns)  # type: ignore[arg-type]
+        self.feed.do_work(now_ns)
+        self.feed.on_conn(CONN, ConnEvent.OPENED, now_ns)
+
+    def start_aggregator(self, now_ns: int) -> None:
+        self._epochs["aggregator"] += 1
+        self.aggregator = AggregatorAgent(self.config)
+        self.aggregator.on_start(_Ports(self, "aggregator", self._epochs["aggregator"]), now_ns)  # type: ignore[arg-type]
+
+    def on_open(self, url: str) -> int:
+        self.urls.append(url)
+        return CONN
+
+    def on_request(self, target: str) -> int:
+        self._request_count += 1
+        symbol = target.partition("symbol=")[2].partition("&")[0]
+        self.requests[symbol] = self._request_count
+        return self._request_count
+
+    # Input
+
+    def turn(self, now_ns: int) -> None:
+        """Let both agents work until they are idle."""
+        self.feed.do_work(now_ns)
+        for _ in range(SETTLE_TURNS_MAX):
+            if not self.aggregator.do_work(now_ns):
+                return
+        raise AssertionError("the aggregator finds no end")
+
+    def message(self, data: bytes, now_ns: int) -> None:
+        """One stream message."""
+        self.feed.on_bytes(CONN, data, now_ns)
+        self.turn(now_ns)
+
+    def snapshot(self, symbol: str, body: bytes, now_ns: int, status: int = 200) -> bool:
+        """Answer the feed's request for this symbol's snapshot; False = it asked for none."""
+        request_id = self.requests.pop(symbol, 0)
+        if request_id == 0:
+            return False
+        self.feed.on_bytes(0, body, now_ns, HttpMeta(request_id, status=status))
+        self.turn(now_ns)
+        return True
+
+    # Output
+
+    def state(self, row: int) -> BookState:
+        """What the table `top` says of a book."""
+        return BookState(int(self.memory.tables["top"].rows["state"][row]))
+
+    def best(self, row: int) -> tuple[int, int, int, int] | None:
+        """(bid_px, bid_qty, ask_px, ask_qty) of the book itself; None unless it is LIVE."""
+        if self.state(row) is not BookState.LIVE:
+            return None
+        return self.aggregator.books.best(row)
+
+    def counters(self) -> dict[str, int]:
+        """Sums of table `feed.<venue>`."""
+        rows = self.memory.tables[f"feed.{self.venue_name}"].rows
+        return summary([rows[i] for i in range(len(self.instruments))])

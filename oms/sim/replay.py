@@ -1,0 +1,370 @@
+"""`oms replay`: a recording drives the desk's own agents, and the desk trades on it.
+
+The recording stands behind the venue's protocol (`oms/agents/venue_replay.py`): the feed gets the
+recorded bytes, the executor's orders meet a market of recorded liquidity, which they never
+change. Fill rules, on the cautious side: `oms/exchange/recorded.py`. After each depth diff that
+the feed has used, our book is held against the exchange's own bookTicker. Deterministic: the same
+files and seed give the same journal. Pure: the host opens files and paces.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from oms.agents.factory import make_agent
+from oms.agents.venue_replay import VenueReplayAgent
+from oms.config import DeskConfig, SimConfig, SimInstrumentConfig
+from oms.errors import ConfigError
+from oms.exchange.market import spec_from_config
+from oms.exchange.recorded import QUEUE_BACK_NO_CANCEL_CREDIT, WALK_REMEMBERED
+from oms.instruments import decimal_text
+from oms.risk import world_hot as w_
+from oms.sim.harness import Harness
+from oms.sim.recording import SPOT, BboOracle, Recording, Survey, ticker_of
+from oms.venues.registry import market_data
+from shm_layout.channels import Capacity, topology
+from shm_layout.enums import BookState
+from shm_layout.records import UNDEF
+
+LATENCY_NS = 1_000_000
+"""One way between desk and venue, constant part: a desk that is not beside the exchange."""
+WARM_UP_NS = 30_000_000_000
+"""Virtual time in which the desk must have connected and reconciled."""
+TAIL_NS = 1_000_000_000
+"""Virtual time after the last message."""
+DRAIN_NS = 20_000_000_000
+START_NOTIONAL = 1_000_000
+"""Quote units that each account begins with, and again as much in each base."""
+_QUOTES = (
+    "USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL",
+    "JPY", "KRW", "GBP", "AUD", "USD",
+)  # fmt: skip
+_HOST = "127.0.0.1"
+_REST_PORT = 8080
+_WS_PORT = 9443
+
+
+def split_symbol(symbol: str) -> tuple[str, str]:
+    """Base and quote of a symbol such as BTCUSDT; the quote is guessed from a list."""
+    for quote in _QUOTES:
+        if symbol.endswith(quote) and len(symbol) > len(quote):
+            return symbol[: -len(quote)], quote
+    raise ConfigError(
+        f"instruments: cannot tell base and quote of '{symbol}'; give its exchangeInfo with "
+        "--instruments FILE"
+    )
+
+
+def inferred_instruments(found: Survey) -> list[SimInstrumentConfig]:
+    """Instruments from the numbers in the recording: its finest price and quantity are tick and
+    lot; minimums are unknown and taken as one lot and no amount."""
+    made = []
+    for symbol, seen in found.instruments.items():
+        base, quote = split_symbol(symbol)
+        tick, lot = decimal_text(1, seen.px_scale), decimal_text(1, seen.qty_scale)
+        made.append(SimInstrumentConfig(symbol, base, quote, tick, lot, lot, "1000000", "0", tick))
+    return made
+
+
+def instruments_of_exchange_info(body: bytes, found: Survey) -> list[SimInstrumentConfig]:
+    """Instruments of the recording's symbols from a venue's exchangeInfo."""
+    try:
+        rows = {row["symbol"]: row for row in orjson.loads(body)["symbols"]}
+    except (orjson.JSONDecodeError, KeyError, TypeError) as trouble:
+        raise ConfigError(
+            f"--instruments: not an exchangeInfo ({trouble!r}); required is the JSON that "
+            "GET /api/v3/exchangeInfo gives"
+        ) from trouble
+    missing = [symbol for symbol in found.instruments if symbol not in rows]
+    if missing:
+        raise ConfigError(
+            f"--instruments: has no symbol {', '.join(missing)}, which the recording has; give an "
+            "exchangeInfo of that venue and day, or leave the option out to infer"
+        )
+    return [_from_row(rows[symbol]) for symbol in found.instruments]
+
+
+def _from_row(row: dict[str, Any]) -> SimInstrumentConfig:
+    rules = {rule["filterType"]: rule for rule in row.get("filters", ())}
+    try:
+        price, lot = rules["PRICE_FILTER"], rules["LOT_SIZE"]
+        notional = rules.get("NOTIONAL") or rules.get("MIN_NOTIONAL") or {"minNotional": "0"}
+        return SimInstrumentConfig(
+            row["symbol"], row["baseAsset"], row["quoteAsset"], price["tickSize"],
+            lot["stepSize"], lot["minQty"], lot["maxQty"], notional["minNotional"],
+            price["tickSize"],
+        )  # fmt: skip
+    except KeyError as trouble:
+        raise ConfigError(
+            f"--instruments: symbol {row.get('symbol')} lacks {trouble}; required are "
+            "PRICE_FILTER and LOT_SIZE filters"
+        ) from trouble
+
+
+def start_balances(
+    instruments: Sequence[SimInstrumentConfig], recording: Recording
+) -> dict[str, str]:
+    """What every account begins with: START_NOTIONAL in each quote and about that in each base."""
+    prices = _first_prices(recording, {i.symbol for i in instruments})
+    made = {i.quote: str(START_NOTIONAL) for i in instruments}
+    for i in instruments:
+        price = prices.get(i.symbol, Decimal(0))
+        worth = Decimal(START_NOTIONAL) / price if price > 0 else Decimal(0)
+        made[i.base] = f"{worth.quantize(Decimal('0.00000001')):f}"
+    return made
+
+
+def _first_prices(recording: Recording, wanted: set[str]) -> dict[str, Decimal]:
+    prices: dict[str, Decimal] = {}
+    for _, data in recording.messages():
+        if len(prices) == len(wanted):
+            break
+        try:
+            event = orjson.loads(data).get("data", {})
+        except orjson.JSONDecodeError:
+            continue
+        if event.get("s") in wanted and isinstance(event.get("p"), str):
+            prices.setdefault(event["s"], Decimal(event["p"]))
+    return prices
+
+
+def replay_config(
+    desk: DeskConfig,
+    instruments: Sequence[SimInstrumentConfig],
+    balances: dict[str, str],
+    seed: int,
+) -> DeskConfig:
+    """The desk of `desk`'s config, its strategies and limits, on the recording's instruments."""
+    names = tuple(f"{i.base}/{i.quote}" for i in instruments)
+    fees = desk.sims[0] if desk.sims else None
+    sim = SimConfig(
+        "binance", _HOST, _REST_PORT, _WS_PORT, seed, tuple(instruments), balances,
+        maker_fee_e6=fees.maker_fee_e6 if fees else 1000,
+        taker_fee_e6=fees.taker_fee_e6 if fees else 1000, flow_events_per_s=0,
+    )  # fmt: skip
+    venue = next((v for v in desk.venues if v.name == SPOT), None)
+    group = next((g for g in desk.groups if SPOT in g.venues), None)
+    if venue is None or group is None:
+        raise ConfigError(
+            f"replay: the desk '{desk.name}' does not trade {SPOT}; name one that does"
+        )
+    venue = dataclasses.replace(
+        venue, stream_url=f"ws://{_HOST}:{_WS_PORT}", rest_url=f"http://{_HOST}:{_REST_PORT}",
+        instruments=names, network="sim",
+    )  # fmt: skip
+    group = dataclasses.replace(
+        group, venues=(SPOT,), ws_api_url=f"ws://{_HOST}:{_WS_PORT}/ws-api/v3",
+        rest_url=f"http://{_HOST}:{_REST_PORT}",
+    )  # fmt: skip
+    traded = tuple(f"{SPOT}:{name}" for name in names)
+    accounts = {account.name for account in group.accounts}
+    strategies = tuple(
+        dataclasses.replace(s, instruments=traded) for s in desk.strategies if s.account in accounts
+    )
+    if not strategies:
+        raise ConfigError(f"replay: no strategy of '{desk.name}' trades {SPOT}; add one")
+    return dataclasses.replace(
+        desk, venues=(venue,), groups=(group,), strategies=strategies, sims=(sim,)
+    )
+
+
+class Replay:
+    """One recording through one desk; `run`, then `result`."""
+
+    def __init__(self, config: DeskConfig, recording: Recording, found: Survey) -> None:
+        if found.market != SPOT:
+            raise ConfigError(
+                f"replay: the recording is of {found.market}; orders can be replayed on {SPOT} "
+                "recordings only, so far"
+            )
+        self.config = config
+        self.recording = recording
+        self.found = found
+        sim = config.sims[0]
+        specs = [spec_from_config(i) for i in sim.instruments]
+        venue = config.venues[0]
+        capacity = dataclasses.replace(Capacity.small(), md_slots=1 << 15, update_slots=1 << 13)
+        first_ns = int(recording.recv_ns[0])
+        self.harness = Harness(
+            topology(
+                [venue.name], [config.groups[0].name], [s.name for s in config.strategies], capacity
+            ),
+            sim.seed,
+            first_ns - WARM_UP_NS,
+            LATENCY_NS,
+        )
+        self.venue = VenueReplayAgent(config, "binance", specs, recording.messages())
+        self._symbols = [spec.symbol for spec in specs]
+        rule = market_data(SPOT).spec.book_rule
+        self._oracles = {symbol: BboOracle(rule) for symbol in self._symbols}
+        self._rows: dict[int, str] = {}
+        self._seen: dict[int, int] = {}
+        self.was_live = False
+        self._start()
+
+    def _start(self) -> None:
+        for role in self.config.roles():
+            agent = self.venue if role == self.venue.role else make_agent(self.config, role)
+            self.harness.start(role, agent)
+
+    def run(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Play the whole recording; `progress(messages, recorded ns since the first)`."""
+        first_ns = self.harness.now_ns
+        self.harness.run_while(lambda: self.venue.messages == 0, first_ns + WARM_UP_NS)
+        total = len(self.recording)
+        tickers = self._tickers()
+        told = 0
+        while not self.venue.finished:
+            if not self.harness.step(self.harness.now_ns + WARM_UP_NS):
+                break
+            while told < self.venue.messages:
+                next(tickers)
+                told += 1
+            self._compare()
+            if progress is not None:
+                progress(self.venue.messages, self.harness.now_ns)
+        self.harness.run_until(self.harness.now_ns + TAIL_NS)
+        self._compare()
+        for oracle in self._oracles.values():
+            oracle.finish()
+        self._drain()
+        assert self.venue.messages == total or not self.was_live
+
+    def _tickers(self) -> Any:
+        """Gives the oracles each bookTicker as its message goes out."""
+        scales = self.found.instruments
+        for _, data in self.recording.messages():
+            try:
+                event = orjson.loads(data).get("data", {})
+            except orjson.JSONDecodeError:
+                event = {}
+            symbol = event.get("s", "")
+            if symbol in self._oracles:
+                known = scales[symbol]
+                ticker = ticker_of(event, known.px_scale, known.qty_scale)
+                if ticker is not None:
+                    self._oracles[symbol].on_ticker(ticker)
+            yield
+
+    def _compare(self) -> None:
+        """Hold each book that has taken a diff since the last look against the bookTicker."""
+        table = self.harness.table(f"feed.{SPOT}").rows
+        for row, symbol in self._known_rows().items():
+            update_id = int(table["last_update_id"][row])
+            if update_id == self._seen.get(row):
+                continue
+            first = self._seen.get(row, 0) == 0
+            self._seen[row] = update_id
+            live = int(self.harness.table("top").rows["state"][row]) == BookState.LIVE
+            self.was_live = self.was_live or live
+            if live and not first:
+                self._oracles[symbol].on_diff(update_id, self._best(row, symbol))
+
+    def _known_rows(self) -> dict[int, str]:
+        if len(self._rows) < len(self._symbols):
+            instruments = self.harness.table("instruments").rows
+            for row in range(len(instruments)):
+                symbol = bytes(instruments["symbol"][row]).decode()
+                if symbol in self._oracles:
+                    self._rows[row] = symbol
+        return self._rows
+
+    def _best(self, row: int, symbol: str) -> tuple[int, int, int, int]:
+        """Our best prices at the oracle's scales."""
+        instrument = self.harness.table("instruments").rows[row]
+        known = self.found.instruments[symbol]
+        px = 10 ** (int(instrument["px_scale"]) - known.px_scale)
+        qty = 10 ** (int(instrument["qty_scale"]) - known.qty_scale)
+        books: Any = self.harness.agents["aggregator"]
+        bid_px, bid_qty, ask_px, ask_qty = books.books.best(row)
+        return (
+            bid_px // px if bid_px != UNDEF else 0, bid_qty // qty,
+            ask_px // px if ask_px != UNDEF else 0, ask_qty // qty,
+        )  # fmt: skip
+
+    def _drain(self) -> None:
+        """An orderly end: no new orders, the open ones are cancelled."""
+        for role in (r for r in self.config.roles() if r.startswith("strategy.")):
+            self.harness.drain(role)
+        self.harness.drain("risk")
+        risk: Any = self.harness.agents["risk"]
+        self.harness.run_while(lambda: not risk.drained(), self.harness.now_ns + DRAIN_NS)
+        journaler = self.harness.agents.get("journaler")
+        if journaler is not None:
+            self.harness.drain("journaler")
+            self.harness.run_while(lambda: not journaler.drained(), self.harness.now_ns + DRAIN_NS)
+
+    # What came of it
+
+    def result(self) -> dict[str, Any]:
+        """The figures of `oms replay --json`; amounts as decimal text."""
+        risk: Any = self.harness.agents["risk"]
+        feed = self.harness.table(f"feed.{SPOT}").rows
+        state = risk.arrays.state
+        journal = hashlib.sha256(b"".join(bytes(f) for f in self.harness.journals["risk"]))
+        positions = self.positions()
+        return {
+            "messages": self.venue.messages,
+            "level_updates": int(feed["level_updates"].sum()),
+            "gaps": int(feed["gaps"].sum()),
+            "resyncs": int(feed["resyncs"].sum()),
+            "bbo_comparisons": sum(o.compared for o in self._oracles.values()),
+            "bbo_disagreements": sum(o.disagreed for o in self._oracles.values()),
+            "orders": int(state[w_.ST_ORDER_COUNT]),
+            "fills": int(state[w_.ST_FILLS]),
+            "maker_fills": sum(p["maker_fills"] for p in positions),
+            "taker_fills": sum(p["taker_fills"] for p in positions),
+            "open_orders_left": int(state[w_.ST_OPEN_COUNT]),
+            "unknown_seen": int(state[w_.ST_UNKNOWN_SEEN]),
+            "unknown_resolved": int(state[w_.ST_UNKNOWN_RESOLVED]),
+            "positions": positions,
+            "pnl": {p["instrument"]: p["pnl"] for p in positions},
+            "fill_rules": {"maker": QUEUE_BACK_NO_CANCEL_CREDIT, "taker": WALK_REMEMBERED},
+            "journal_hash": journal.hexdigest(),
+        }
+
+    def differences(self) -> list[str]:
+        """The first disagreements, in words."""
+        return [text for o in self._oracles.values() for text in o.differences]
+
+    def positions(self) -> list[dict[str, Any]]:
+        """Position and P&L per strategy and instrument, valued at the last mid."""
+        out = []
+        instruments = self.harness.table("instruments").rows
+        currencies = self.harness.table("currencies").rows
+        tops = self.harness.table("top").rows
+        for row in self.harness.table("positions").rows:
+            if int(row["seq"]) == 0:
+                continue
+            i = int(row["instrument_id"])
+            instrument = instruments[i]
+            quote_scale = int(currencies["scale"][int(instrument["quote_currency_id"])])
+            base_scale = int(currencies["scale"][int(instrument["base_currency_id"])])
+            mid2 = int(tops["bid_px"][i]) + int(tops["ask_px"][i])
+            qty = int(row["qty"])
+            divisor = int(instrument["notional_divisor"])
+            fee_base = int(row["fee_base"])
+            base_unit = 10 ** (base_scale - int(instrument["qty_scale"]))
+            worth = mid2 * (qty * base_unit - fee_base) // (2 * divisor * base_unit)
+            pnl = int(row["cash"]) - int(row["fee_quote"]) + worth
+            out.append(
+                {
+                    "strategy": self.config.strategies[int(row["strategy_id"])].name,
+                    "instrument": bytes(instrument["name"]).decode(),
+                    "qty": decimal_text(qty, int(instrument["qty_scale"])),
+                    "cash": decimal_text(int(row["cash"]), quote_scale),
+                    "fee_quote": decimal_text(int(row["fee_quote"]), quote_scale),
+                    "fee_base": decimal_text(fee_base, base_scale),
+                    "pnl": decimal_text(pnl, quote_scale),
+                    "volume": decimal_text(int(row["volume_quote"]), quote_scale),
+                    "maker_fills": int(row["maker_fills"]),
+                    "taker_fills": int(row["taker_fills"]),
+                }
+            )
+        return out

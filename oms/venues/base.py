@@ -1,0 +1,107 @@
+"""What a venue's market side is to the rest: data, requests to send, and two kernels.
+
+Every exchange gives, per market, a `MarketSpec` (facts, as data) and a `MarketData` (sans-I/O:
+URLs and requests out, kernels that take bytes and write records). `procs/` and the harness move
+the bytes; `oms/agents/feed.py` decides when. The trading side of a venue is another interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Protocol
+
+import numpy as np
+
+from oms.venues import decode_status_hot as words
+from oms.venues.symbols import SymbolTable
+from shm_layout.enums import BookRule, Venue
+
+
+class DecodeStatus(IntEnum):
+    """What a kernel says of one message; the names of decode_status_hot's codes."""
+
+    OK = words.OK
+    IGNORED = words.IGNORED
+    """Well-formed, and not for us: an acknowledgement, another symbol, another event."""
+    MALFORMED = words.MALFORMED
+    UNSUPPORTED_TICK = words.UNSUPPORTED_TICK
+    """A number with a non-zero digit beyond the scale of its instrument."""
+    OUT_OF_RANGE = words.OUT_OF_RANGE
+    DECLINED = words.DECLINED
+    """Not for compiled code: ask `decode_cold`. From there: a snapshot without its instrument."""
+    TOO_LARGE = words.TOO_LARGE
+    """More levels than the scratch or the ring takes."""
+    BUFFER = words.BUFFER
+    """A diff while the book waits for a snapshot: keep the bytes, give them again after it."""
+    GAP = words.GAP
+    DROPPED = words.DROPPED
+    """A diff that the snapshot already contains."""
+    SNAPSHOT_OLD = words.SNAPSHOT_OLD
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request to send: what `Ports.request` takes, and what it costs."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    weight: int = 0
+    """Of the venue's request budget; counted by egress at Binance."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSpec:
+    """Facts of one market of an exchange, for reading it; see the folder's QUIRKS.md."""
+
+    name: str
+    venue: Venue
+    """UNSET: known for recordings only, a desk cannot name it."""
+    book_rule: BookRule
+    stream_hosts: Mapping[str, str]
+    """By network: mainnet, testnet."""
+    rest_hosts: Mapping[str, str]
+    depth_path: str
+    depth_suffix: str
+    """Diff stream as a subscription names it, without the symbol."""
+    snapshot_levels: tuple[int, ...]
+    snapshot_weight: Mapping[int, int]
+    """By levels: weight in the request budget."""
+    weight_per_minute: int
+    streams_per_connection: int
+    connection_hours_max: int
+    ticker_has_event_time: bool
+    quantity_in_contracts: bool
+
+
+class MarketData(Protocol):
+    """The client side of one market's public data."""
+
+    spec: MarketSpec
+
+    def stream_url(self, base_url: str, symbols: Sequence[str]) -> str:
+        """The WebSocket to open for diffs, tickers and trades of these symbols."""
+        ...
+
+    def snapshot_request(self, symbol: str, levels: int) -> HttpRequest:
+        """The depth snapshot with at least `levels` levels, or the venue's most."""
+        ...
+
+    on_message: Callable[..., int]
+    """Kernel (world of sync_hot.FEED, bytes, start, end, hint, now_ns) -> DecodeStatus; `hint` is
+    the instrument_id of a REST snapshot, -1 for a message of the stream."""
+
+    def decode_cold(
+        self,
+        data: bytes,
+        hint: int,
+        table: SymbolTable,
+        px: np.ndarray[Any, Any],
+        qty: np.ndarray[Any, Any],
+        msg: np.ndarray[Any, Any],
+    ) -> int:
+        """The slow decoder for what the kernel declined; fills the same scratch."""
+        ...

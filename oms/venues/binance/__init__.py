@@ -1,0 +1,1 @@
+"""Binance: client side and simulated server side of its protocols."""

@@ -1,0 +1,101 @@
+"""Binance's exchangeInfo -> INSTRUMENT_SPEC records, exactly.
+
+Steps and minimums are decimal text and become integers in 10**-12 without rounding; a symbol whose
+step is finer than that is left out, and said. Upper bounds stand in 10**-6 and are cut downward.
+Source: rest-api.md "Exchange information", filters.md (PRICE_FILTER, LOT_SIZE, NOTIONAL,
+MIN_NOTIONAL). A filter that is absent or zero is disabled there: 0 = no bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from oms.venues.decimal_text import from_text, from_text_down
+from oms.venues.trade_base import MalformedMessageError
+from shm_layout.enums import RecordType, Venue
+from shm_layout.records import INSTRUMENT_SPEC
+
+STEP_SCALE = 12
+BOUND_SCALE = 6
+_SYMBOL_BYTES_MAX = 32
+_CODE_BYTES_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What exchangeInfo gave: `specs` as INSTRUMENT_SPEC, `left_out` with reasons by name."""
+
+    specs: np.ndarray[Any, Any]
+    left_out: dict[str, str]
+    order_limit_10s: int
+    """ORDERS per account and 10 s; 0 = not said."""
+
+
+def parse_exchange_info(body: bytes, wanted: Collection[str], now_ns: int) -> Listing:
+    """The instruments in `wanted` (canonical names, `BTC/USDT`), in the order of their names."""
+    try:
+        message = orjson.loads(body)
+        symbols = message["symbols"]
+        rows: list[np.ndarray[Any, Any]] = []
+        left_out: dict[str, str] = {}
+        found = {f"{s['baseAsset']}/{s['quoteAsset']}": s for s in symbols}
+        limit = _order_limit(message.get("rateLimits", ()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MalformedMessageError(f"exchangeInfo: {type(error).__name__} {error}") from error
+    for name in sorted(wanted):
+        if name not in found:
+            left_out[name] = "the venue does not list it"
+            continue
+        try:
+            rows.append(_spec(name, found[name], now_ns))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            left_out[name] = f"its filters cannot be used: {error}"
+    specs = np.zeros(len(rows), INSTRUMENT_SPEC)
+    for index, row in enumerate(rows):
+        specs[index] = row[0]
+    if rows:
+        specs["final"][-1] = 1
+    return Listing(specs, left_out, limit)
+
+
+def _order_limit(limits: Any) -> int:
+    for limit in limits:
+        if limit.get("rateLimitType") == "ORDERS" and limit.get("interval") == "SECOND":
+            return int(limit["limit"]) * 10 // int(limit["intervalNum"])
+    return 0
+
+
+def _spec(name: str, symbol: Any, now_ns: int) -> np.ndarray[Any, Any]:
+    filters = {f["filterType"]: f for f in symbol["filters"]}
+    px, qty = filters["PRICE_FILTER"], filters["LOT_SIZE"]
+    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {"minNotional": "0"}
+    row = np.zeros(1, INSTRUMENT_SPEC)
+    row["type"] = RecordType.INSTRUMENT_SPEC
+    row["venue"] = Venue.BINANCE_SPOT
+    row["trading"] = int(symbol["status"] == "TRADING" and symbol["isSpotTradingAllowed"] is True)
+    row["tick_e12"] = from_text(px["tickSize"], STEP_SCALE)
+    row["lot_e12"] = from_text(qty["stepSize"], STEP_SCALE)
+    row["min_qty_e12"] = from_text(qty["minQty"], STEP_SCALE)
+    row["max_qty_e6"] = from_text_down(qty["maxQty"], BOUND_SCALE)
+    row["min_notional_e12"] = from_text(notional["minNotional"], STEP_SCALE)
+    row["max_px_e6"] = from_text_down(px["maxPrice"], BOUND_SCALE)
+    row["ts_recv_ns"] = now_ns
+    row["symbol"] = _code(symbol["symbol"], _SYMBOL_BYTES_MAX)
+    row["base"] = _code(symbol["baseAsset"], _CODE_BYTES_MAX)
+    row["quote"] = _code(symbol["quoteAsset"], _CODE_BYTES_MAX)
+    row["name"] = name.encode()
+    if int(row["tick_e12"][0]) <= 0 or int(row["lot_e12"][0]) <= 0:
+        raise ValueError("tick and lot must be above zero")
+    return row
+
+
+def _code(text: str, bytes_max: int) -> bytes:
+    encoded = text.encode()
+    if not 0 < len(encoded) <= bytes_max:
+        raise ValueError(f"'{text}' takes {len(encoded)} bytes, at most {bytes_max} fit")
+    return encoded

@@ -1,0 +1,38 @@
+"""Binance's public market data, sans-I/O: what to open, what to ask, how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oms.venues.base import HttpRequest, MarketSpec
+from oms.venues.binance import decode, market_hot
+from oms.venues.binance.spec import MARKETS
+
+
+class BinanceMarketData:
+    """One market; `oms/venues/base.py: MarketData` says what each part is for."""
+
+    on_message = staticmethod(market_hot.on_message)
+    decode_cold = staticmethod(decode.decode)
+
+    def __init__(self, spec: MarketSpec) -> None:
+        self.spec = spec
+
+    def stream_url(self, base_url: str, symbols: Sequence[str]) -> str:
+        """Combined stream of diffs, book tickers and trades; stream names are lower case."""
+        assert 0 < len(symbols) * 3 <= self.spec.streams_per_connection, "streams per connection"
+        suffixes = (self.spec.depth_suffix, "@bookTicker", "@trade")
+        names = [symbol.lower() + suffix for symbol in symbols for suffix in suffixes]
+        return f"{base_url.rstrip('/')}/stream?streams={'/'.join(names)}"
+
+    def snapshot_request(self, symbol: str, levels: int) -> HttpRequest:
+        """Depth snapshot; futures take only listed limits, spot any, so the next listed one."""
+        offered = self.spec.snapshot_levels
+        limit = next((n for n in offered if n >= levels), offered[-1])
+        weights = self.spec.snapshot_weight
+        weight = next(weights[n] for n in sorted(weights) if n >= limit)
+        target = f"{self.spec.depth_path}?symbol={symbol}&limit={limit}"
+        return HttpRequest("GET", target, weight=weight)
+
+
+MARKET_DATA: dict[str, BinanceMarketData] = {spec.name: BinanceMarketData(spec) for spec in MARKETS}

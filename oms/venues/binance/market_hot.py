@@ -1,0 +1,61 @@
+"""Binance: one message's bytes -> the md ring, in one crossing (`@hot` only).
+
+`BYTES_TYPE` is what `np.frombuffer(data, np.uint8)` gives: read-only, no copy.
+"""
+
+from __future__ import annotations
+
+from numba import types
+
+from oms.book.sync_hot import (
+    level_px,
+    level_qty,
+    message,
+    scales,
+    symbol_index,
+    symbol_text,
+    take,
+    unreadable,
+)
+from oms.venues.binance.decode_hot import decode
+from oms.venues.decode_status_hot import (
+    DECLINED,
+    IGNORED,
+    KIND_SNAPSHOT,
+    MSG_INSTRUMENT,
+    MSG_KIND,
+    OK,
+)
+from shm_layout.jit import I64, WORLD_TYPE, hot
+
+BYTES_TYPE = types.Array(types.uint8, 1, "C", readonly=True)
+
+
+@hot(entry=(WORLD_TYPE, BYTES_TYPE, I64, I64, I64, I64))
+def on_message(world, buf, start, end, hint, now_ns):
+    """Decode and use the message `buf[start:end]`; a status of decode_status_hot.
+
+    `hint` < 0: a stream message. Otherwise a REST depth snapshot of instrument `hint`; what is
+    none is IGNORED. DECLINED: nothing was done, the cold decoder is asked. A stream message of
+    one of our books that cannot be read breaks that book's chain.
+    """
+    msg = message(world)
+    status = decode(
+        buf,
+        start,
+        end,
+        hint,
+        symbol_index(world),
+        symbol_text(world),
+        scales(world),
+        level_px(world),
+        level_qty(world),
+        msg,
+    )
+    if status == OK:
+        if hint >= 0 and msg[MSG_KIND] != KIND_SNAPSHOT:
+            return IGNORED
+        return take(world, now_ns)
+    if hint < 0 and status > IGNORED and status != DECLINED and msg[MSG_INSTRUMENT] >= 0:
+        unreadable(world, msg[MSG_INSTRUMENT], status, now_ns)
+    return status

@@ -1,0 +1,138 @@
+"""Errors of the simulated Binance spot: code, text and HTTP status, as documented.
+
+Source: binance-spot-api-docs, errors.md (data/binance-spot-docs/error_codes.json) and its lists
+"Messages for -1010, -2010, -2011, -1013" and "Filter failures".
+"""
+
+from __future__ import annotations
+
+BAD_REQUEST = 400
+UNAUTHORIZED = 401
+NOT_FOUND = 404
+TOO_MANY = 429
+BUSY = 503
+
+
+class ApiError(Exception):
+    """One refusal of a request; the server turns it into the reply."""
+
+    def __init__(
+        self, code: int, text: str, status: int = BAD_REQUEST, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+    def body(self) -> dict[str, object]:
+        return {"code": self.code, "msg": self.text}
+
+
+class NotYetError(Exception):
+    """The book is not known yet (a recording before its snapshot): ask again later."""
+
+
+Refused = tuple[int, str] | tuple[int, str, int]
+"""Arguments of ApiError."""
+
+
+def illegal_characters(name: str, legal: str) -> ApiError:
+    """-1100 for one parameter."""
+    return ApiError(
+        -1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
+    )
+
+
+def mandatory(name: str) -> ApiError:
+    """-1102 for one parameter."""
+    return ApiError(
+        -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+    )
+
+
+def one_of(first: str, second: str) -> ApiError:
+    """-1102 for two parameters of which one is needed."""
+    return ApiError(-1102, f"Param '{first}' or '{second}' must be sent, but both were empty/null!")
+
+
+def unread(read: int, sent: int) -> ApiError:
+    """-1104: a parameter is unknown."""
+    return ApiError(
+        -1104,
+        f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'.",
+    )
+
+
+def empty(name: str) -> ApiError:
+    """-1105 for one parameter."""
+    return ApiError(-1105, f"Parameter '{name}' was empty.")
+
+
+def not_required(name: str) -> ApiError:
+    """-1106 for one parameter."""
+    return ApiError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def precision(name: str) -> ApiError:
+    """-1111 for one parameter."""
+    return ApiError(-1111, f"Parameter '{name}' has too much precision.")
+
+
+def filter_failure(name: str) -> ApiError:
+    """-1013 for one filter."""
+    return ApiError(-1013, f"Filter failure: {name}")
+
+
+def too_much_weight(limit: int, retry_after_s: int) -> ApiError:
+    """-1003 with the seconds until the next minute."""
+    return ApiError(
+        -1003,
+        f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
+        "Please use WebSocket Streams for live updates to avoid polling the API.",
+        TOO_MANY,
+        retry_after_s,
+    )
+
+
+def too_many_orders(limit: int, interval: str, retry_after_s: int) -> ApiError:
+    """-1015 with the seconds until the next window."""
+    return ApiError(
+        -1015,
+        f"Too many new orders; current limit is {limit} orders per {interval}.",
+        TOO_MANY,
+        retry_after_s,
+    )
+
+
+# Arguments of ApiError: an exception object raised twice would keep growing its traceback.
+DUPLICATE_PARAMETER = (-1101, "Duplicate values for a parameter detected.")
+TIMESTAMP_OUTSIDE = (-1021, "Timestamp for this request is outside of the recvWindow.")
+TIMESTAMP_AHEAD = (-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+RECV_WINDOW_TOO_LONG = (-1131, "recvWindow must be less than 60000.")
+BAD_SIGNATURE = (-1022, "Signature for this request is not valid.")
+BAD_SYMBOL = (-1121, "Invalid symbol.")
+BAD_SIDE = (-1117, "Invalid side.")
+BAD_TYPE = (-1116, "Invalid orderType.")
+BAD_TIME_IN_FORCE = (-1115, "Invalid timeInForce.")
+DUPLICATE_SYMBOLS = (-1151, "Symbol is present multiple times in the list.")
+BAD_COMBINATION = (-1128, "Combination of optional parameters invalid.")
+LOOKUP_TOO_LONG = (-1127, "More than 24 hours between startTime and endTime.")
+BAD_KEY_FORMAT = (-2014, "API-key format invalid.", UNAUTHORIZED)
+BAD_KEY = (-2015, "Invalid API-key, IP, or permissions for action.", UNAUTHORIZED)
+NOT_SUPPORTED = (-1020, "This operation is not supported.")
+SERVER_BUSY = (
+    -1008,
+    "Server is currently overloaded with other requests. Please try again in a few minutes.",
+    BUSY,
+)
+INVALID_QUANTITY = (-1013, "Invalid quantity.")
+INVALID_PRICE = (-1013, "Invalid price.")
+INSUFFICIENT_BALANCE = (-2010, "Account has insufficient balance for requested action.")
+WOULD_TAKE = (-2010, "Order would immediately match and take.")
+DUPLICATE_ORDER = (-2010, "Duplicate order sent.")
+UNKNOWN_ORDER = (-2011, "Unknown order sent.")
+NO_SUCH_ORDER = (-2013, "Order does not exist.")
+INVALID_JSON = (-1135, "Invalid JSON Request")
+SUBSCRIPTION_ACTIVE = (-2035, "User Data Stream subscription already active.")
+SUBSCRIPTION_INACTIVE = (-2036, "User Data Stream subscription not active.")

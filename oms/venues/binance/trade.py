@@ -1,0 +1,161 @@
+"""Binance spot, order side, outgoing: WebSocket-API frames and REST requests. Bytes out, no I/O.
+
+An order's frame is filled into a template of its (symbol, side, type, time in force), and its
+signature is an HMAC whose key pads and first bytes (`apiKey=...`) were hashed when the template
+was made. Params stand in the order in which they are signed (web-socket-api.md "Request
+security": sorted by name). Prices and quantities become decimal text from integers.
+
+One `AccountFrames` per account. Request ids are decimal numbers chosen by the caller; the venue
+gives them back as they are. Times are milliseconds UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from oms import ids
+from oms.agents.base import Key
+from oms.venues.binance import sign
+from oms.venues.decimal_text import to_text
+from oms.venues.hmac_sha256 import HmacSha256
+from oms.venues.order_command import Command
+from oms.venues.trade_base import Instrument
+from shm_layout.enums import OrderType, Side, TimeInForce
+from shm_layout.records import UNDEF
+
+TRADES_LIMIT = 1000
+"""Most trades in one answer of myTrades (rest-api.md "Account trade list": max 1000)."""
+WEIGHT_OPEN_ORDERS_ALL = 80
+WEIGHT_ACCOUNT = 20
+WEIGHT_TRADES_OF_SYMBOL = 20
+"""Request weights as rest-api.md gives them; the limit is 6,000 per minute and address."""
+WEIGHT_PER_MINUTE = 6000
+
+_RESPONSE_TYPE = "RESULT"
+"""The answer says status and executed quantity; fills with their fees come by the user stream."""
+
+_TYPES = {OrderType.LIMIT: "LIMIT", OrderType.MARKET: "MARKET", OrderType.POST_ONLY: "LIMIT_MAKER"}
+
+EXCHANGE_INFO_TARGET = "/api/v3/exchangeInfo"
+_REST_OF_METHOD = {
+    "order.status": ("GET", "/api/v3/order"),
+    "order.cancel": ("DELETE", "/api/v3/order"),
+    "openOrders.status": ("GET", "/api/v3/openOrders"),
+    "account.status": ("GET", "/api/v3/account"),
+    "myTrades": ("GET", "/api/v3/myTrades"),
+    "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
+}
+
+
+class AccountFrames:
+    """Builds what one account sends. Holds key material: its repr shows none."""
+
+    __slots__ = (
+        "_api_key", "_order_signer", "_recv_window_ms", "_signer", "_system_id", "_templates",
+    )  # fmt: skip
+
+    def __init__(self, key: Key, system_id: int, recv_window_ms: int) -> None:
+        self._api_key = key.api_key
+        self._signer = HmacSha256(key.secret)
+        self._order_signer = HmacSha256(
+            key.secret, f"apiKey={key.api_key}&newClientOrderId=".encode()
+        )
+        self._system_id = system_id
+        self._recv_window_ms = recv_window_ms
+        self._templates: dict[tuple[str, int, int, int, bool], tuple[str, str]] = {}
+
+    def place(
+        self, request_id: int, now_ms: int, instrument: Instrument, command: Command
+    ) -> bytes:
+        """`order.place` of a command that passed the sender's checks: LIMIT and POST_ONLY by `px`
+        and `qty`, MARKET by `qty`, or by `quote_qty` where `qty` is UNDEF.
+        """
+        by_quote = command.qty == UNDEF
+        shape = (
+            instrument.symbol, command.side, command.order_type, command.time_in_force, by_quote,
+        )  # fmt: skip
+        template = self._templates.get(shape)
+        if template is None:
+            template = self._templates[shape] = self._template(*shape)
+        client_text = ids.to_text(self._system_id, command.client_order_id)
+        if by_quote:
+            amounts: tuple[str, ...] = (to_text(command.quote_qty, instrument.quote_scale),)
+        elif command.order_type == OrderType.MARKET:
+            amounts = (to_text(command.qty, instrument.qty_scale),)
+        else:
+            px = to_text(command.px, instrument.px_scale)
+            amounts = (px, to_text(command.qty, instrument.qty_scale))
+        signature = self._order_signer.hex((template[0] % (client_text, *amounts, now_ms)).encode())
+        frame = template[1] % (request_id, client_text, *amounts, now_ms, signature)
+        return frame.encode()
+
+    def _template(
+        self, symbol: str, side: int, order_type: int, time_in_force: int, by_quote: bool
+    ) -> tuple[str, str]:
+        """(what is signed after the prefix, the whole frame), with %s where an order differs."""
+        kind = OrderType(order_type)
+        params: dict[str, str | int] = {"newClientOrderId": "%s"}
+        params["newOrderRespType"] = _RESPONSE_TYPE
+        if kind is not OrderType.MARKET:
+            params["price"] = "%s"
+        params["quoteOrderQty" if by_quote else "quantity"] = "%s"
+        params["recvWindow"] = self._recv_window_ms
+        params["side"] = Side(side).name
+        params["symbol"] = symbol.replace("%", "%%")
+        if kind is OrderType.LIMIT:
+            params["timeInForce"] = TimeInForce(time_in_force).name
+        params["timestamp"] = "%s"
+        params["type"] = _TYPES[kind]
+        assert list(params) == sorted(params), "params stand in the order in which they are signed"
+        signed = sign.ws_payload(params).decode().removeprefix("newClientOrderId=")
+        shown: dict[str, str | int] = {"apiKey": self._api_key.replace("%", "%%"), **params}
+        shown["signature"] = "%s"
+        body = json.dumps(shown, separators=(",", ":"), ensure_ascii=False)
+        body = body.replace('"timestamp":"%s"', '"timestamp":%s')
+        return signed, '{"id":"%s","method":"order.place","params":' + body + "}"
+
+    def signed(
+        self, request_id: int, method: str, now_ms: int, params: Mapping[str, str | int]
+    ) -> bytes:
+        """Any other signed WebSocket-API request."""
+        full: dict[str, str | int] = {
+            "apiKey": self._api_key, **params,
+            "recvWindow": self._recv_window_ms, "timestamp": now_ms,
+        }  # fmt: skip
+        full["signature"] = sign.ws_signature(self._signer, full)
+        frame = {"id": str(request_id), "method": method, "params": full}
+        return json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def subscribe(self, request_id: int, now_ms: int) -> bytes:
+        """`userDataStream.subscribe.signature`: this account's events on this connection
+        (listenKeys are gone since 2026-02-20).
+        """
+        params: dict[str, str | int] = {"apiKey": self._api_key, "timestamp": now_ms}
+        params["signature"] = sign.ws_signature(self._signer, params)
+        method = "userDataStream.subscribe.signature"
+        frame = {"id": str(request_id), "method": method, "params": params}
+        return json.dumps(frame, separators=(",", ":")).encode()
+
+    def order_params(self, instrument: Instrument, client_order_id: int) -> dict[str, str | int]:
+        """Params of `order.status` and `order.cancel`: an order by our id."""
+        text = ids.to_text(self._system_id, client_order_id)
+        return {"origClientOrderId": text, "symbol": instrument.symbol}
+
+    def rest(
+        self, method: str, now_ms: int, params: Mapping[str, str | int]
+    ) -> tuple[str, str, dict[str, str]]:
+        """(HTTP method, target, headers) of the REST request that does what the WebSocket-API's
+        `method` does; its body is empty.
+        """
+        verb, path = _REST_OF_METHOD[method]
+        pairs = [*params.items(), ("recvWindow", self._recv_window_ms), ("timestamp", now_ms)]
+        query = sign.signed_query(self._signer, pairs)
+        return verb, f"{path}?{query}", {"X-MBX-APIKEY": self._api_key}
+
+
+def trades_params(symbol: str, **where: int) -> dict[str, str | int]:
+    """Params of `myTrades`: `where` is orderId, fromId or startTime (ms)."""
+    params: dict[str, str | int] = {"symbol": symbol, "limit": TRADES_LIMIT}
+    params.update({name: int(value) for name, value in where.items()})
+    return params

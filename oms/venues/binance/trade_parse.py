@@ -1,0 +1,304 @@
+"""Binance spot, order side, incoming: bytes -> replies, user events, reports. No I/O.
+
+Everything here raises MalformedMessageError for bytes that do not have the documented shape, and
+never guesses a value. Money is decimal text in the messages and int64 at the row's scale in the
+reports. Sources: web-socket-api.md "Response format", user-data-stream.md (executionReport,
+outboundAccountPosition), rest-api.md (orders, trades, account, exchangeInfo).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+
+from oms import ids
+from oms.venues.decimal_text import from_text, from_text_down
+from oms.venues.trade_base import (
+    Instrument,
+    MalformedMessageError,
+    OrderView,
+    Report,
+    TradeView,
+)
+from shm_layout.enums import FLAG_LAST, ExecKind, Liquidity, RejectReason, Side
+from shm_layout.records import UNDEF
+
+NS_PER_MS = 1_000_000
+_TEXT_CHARS_MAX = 48
+_SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+
+OPEN_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL"})
+FILLED_STATUS = "FILLED"
+_END_KINDS = {
+    "CANCELED": ExecKind.CANCELED,
+    "EXPIRED": ExecKind.EXPIRED,
+    "EXPIRED_IN_MATCH": ExecKind.EXPIRED,
+    "REJECTED": ExecKind.REJECT,
+}
+"""enums.md "Order status": statuses in which an order stays, and what each is in a record."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the WebSocket API or of REST. `code` 0 = no error in it."""
+
+    request_id: int
+    """-1: not a number of ours, or null."""
+    status: int
+    result: Any
+    code: int = 0
+    text: str = ""
+    retry_at_ms: int = 0
+    """429 and 418: not before this, venue's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserEvent:
+    """A pushed event; `subscription_id` -1 where it came without its wrapper."""
+
+    subscription_id: int
+    kind: str
+    event: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceView:
+    """One currency of an account, amounts as the venue writes them."""
+
+    currency: str
+    free: str
+    locked: str
+
+
+def _read(made: Callable[[], _T], what: str) -> _T:
+    """Run a reader; whatever is missing or of a wrong type makes the message malformed."""
+    try:
+        return made()
+    except MalformedMessageError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise MalformedMessageError(f"{what}: {type(error).__name__} {error}") from error
+
+
+def parse_frame(data: bytes) -> Reply | UserEvent:
+    """One WebSocket message."""
+    return _read(lambda: _frame(orjson.loads(data)), "frame")
+
+
+def _frame(message: Any) -> Reply | UserEvent:
+    if "status" in message and "id" in message:
+        given = message["id"]
+        number = int(given) if isinstance(given, (int, str)) and str(given).isdigit() else -1
+        return _reply(number, _integer(message["status"]), message)
+    if "event" in message:
+        event = message["event"]
+        return UserEvent(_integer(message.get("subscriptionId", -1)), _text(event["e"]), event)
+    return UserEvent(-1, _text(message["e"]), message)
+
+
+def _reply(request_id: int, status: int, message: Mapping[str, Any]) -> Reply:
+    error = message.get("error")
+    if error is None:
+        return Reply(request_id, status, message.get("result"))
+    retry_at_ms = (error.get("data") or {}).get("retryAfter", 0)
+    return Reply(
+        request_id, status, None, _integer(error["code"]), _text(error["msg"]), int(retry_at_ms)
+    )
+
+
+def parse_http(request_id: int, status: int, body: bytes) -> Reply:
+    """A REST answer; `status` 0 = none came, `body` then holds the host's reason."""
+    if status == 0:
+        return Reply(request_id, 0, None, 0, body[:_TEXT_CHARS_MAX].decode("ascii", "replace"))
+    if 200 <= status < 300:
+        return Reply(request_id, status, _read(lambda: orjson.loads(body), "body"))
+    try:
+        error = orjson.loads(body)
+        return Reply(request_id, status, None, int(error["code"]), str(error["msg"]))
+    except (ValueError, TypeError, KeyError):
+        text = body[:_TEXT_CHARS_MAX].decode("ascii", "replace")
+        return Reply(request_id, status, None, 0, text)
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) < value < 2**63:
+        raise MalformedMessageError(f"{str(value)[:_TEXT_CHARS_MAX]!r} is no integer")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise MalformedMessageError(f"{str(value)[:_TEXT_CHARS_MAX]!r} is no text")
+    return value
+
+
+class TradeReader:
+    """Turns orders, trades and events into reports; knows this desk's ids and instruments."""
+
+    def __init__(self, system_id: int) -> None:
+        self.system_id = system_id
+        self.by_symbol: dict[str, Instrument] = {}
+
+    def order(self, result: Any) -> OrderView:
+        """An order out of `order.place`, `order.status`, `order.cancel`, `openOrders.*`."""
+        return _read(lambda: self._order(result), "order")
+
+    def _order(self, result: Any) -> OrderView:
+        symbol = _text(result["symbol"])
+        instrument = self.by_symbol.get(symbol)
+        # An answer to a cancel names the order in origClientOrderId and itself in clientOrderId.
+        client_text = _text(result.get("origClientOrderId") or result["clientOrderId"])
+        stamp_ms = result.get("updateTime") or result.get("transactTime") or 0
+        px = qty = executed = UNDEF
+        if instrument is not None:
+            px = from_text(result["price"], instrument.px_scale)
+            qty = from_text(result["origQty"], instrument.qty_scale)
+            executed = from_text(result["executedQty"], instrument.qty_scale)
+        return OrderView(
+            ids.from_text(self.system_id, client_text) or 0, client_text,
+            _integer(result["orderId"]), instrument, symbol, _text(result["status"]),
+            _SIDES[result["side"]], px, qty, executed, _integer(stamp_ms) * NS_PER_MS,
+        )  # fmt: skip
+
+    def trade(self, result: Any) -> TradeView | None:
+        """A trade out of `myTrades`; None for an instrument that is not traded here."""
+        return _read(lambda: self._trade(result), "trade")
+
+    def _trade(self, result: Any) -> TradeView | None:
+        instrument = self.by_symbol.get(_text(result["symbol"]))
+        if instrument is None:
+            return None
+        report = Report(
+            ExecKind.FILL,
+            instrument=instrument,
+            side=Side.BUY if _boolean(result["isBuyer"]) else Side.SELL,
+            liquidity=Liquidity.MAKER if _boolean(result["isMaker"]) else Liquidity.TAKER,
+            px=from_text(result["price"], instrument.px_scale),
+            qty=from_text(result["qty"], instrument.qty_scale),
+            quote_qty=from_text_down(result["quoteQty"], instrument.quote_scale),
+            fee_text=_text(result["commission"]),
+            fee_currency=_text(result["commissionAsset"]),
+            trade_id=_integer(result["id"]),
+            ts_event_ns=_integer(result["time"]) * NS_PER_MS,
+            venue_order_id=_integer(result["orderId"]),
+        )
+        return TradeView(report.venue_order_id, report)
+
+    def execution_report(self, event: Any) -> Report | None:
+        """An `executionReport`; None where it says nothing that a record could.
+
+        A CANCELED report names the order in `C` and the cancel in `c`; every other report names
+        the order in `c`. An order that is not ours is reported when it opens, and not after.
+        """
+        return _read(lambda: self._execution_report(event), "executionReport")
+
+    def _execution_report(self, event: Any) -> Report | None:
+        instrument = self.by_symbol.get(_text(event["s"]))
+        what, status = _text(event["x"]), _text(event["X"])
+        named = event.get("C") if what == "CANCELED" and event.get("C") else event["c"]
+        client_order_id = ids.from_text(self.system_id, _text(named)) or 0
+        if instrument is None:
+            return None
+        report = Report(
+            ExecKind.ACK,
+            client_order_id,
+            instrument,
+            _SIDES[event["S"]],
+            cum_qty=from_text(event["z"], instrument.qty_scale),
+            ts_event_ns=_integer(event["E"]) * NS_PER_MS,
+            venue_order_id=_integer(event["i"]),
+        )
+        if not client_order_id:
+            if what != "NEW":
+                return None
+            report.kind = ExecKind.EXTERNAL_OPEN
+            report.px = from_text(event["p"], instrument.px_scale)
+            report.qty = from_text(event["q"], instrument.qty_scale)
+        elif what == "TRADE":
+            self._fill(report, event, instrument)
+            report.flags = FLAG_LAST if status == FILLED_STATUS else 0
+        elif what != "NEW" and status in _END_KINDS:
+            report.kind = _END_KINDS[status]
+            if report.kind is ExecKind.REJECT:
+                report.reason = RejectReason.VENUE_REJECT
+            report.text = _text(event.get("r") or "")
+        elif what != "NEW":
+            return None
+        return report
+
+    @staticmethod
+    def _fill(report: Report, event: Any, instrument: Instrument) -> None:
+        report.kind = ExecKind.FILL
+        report.liquidity = Liquidity.MAKER if _boolean(event["m"]) else Liquidity.TAKER
+        report.px = from_text(event["L"], instrument.px_scale)
+        report.qty = from_text(event["l"], instrument.qty_scale)
+        if report.px <= 0 or report.qty <= 0:
+            raise MalformedMessageError(f"a trade of {event['l']} at {event['L']}")
+        report.quote_qty = _quote_qty(event.get("Y"), report, instrument)
+        report.fee_text = _text(event["n"])
+        report.fee_currency = event["N"] or ""
+        report.trade_id = _integer(event["t"])
+        if report.trade_id < 0:
+            raise MalformedMessageError("a trade without its id")
+        report.ts_event_ns = _integer(event["T"]) * NS_PER_MS
+
+    @staticmethod
+    def balances(event: Any) -> list[BalanceView]:
+        """Currencies of an `outboundAccountPosition`."""
+        return _read(
+            lambda: [BalanceView(_text(b["a"]), b["f"], b["l"]) for b in event["B"]], "balances"
+        )
+
+    @staticmethod
+    def account(result: Any) -> list[BalanceView]:
+        """Currencies of `account.status`."""
+        return _read(
+            lambda: [
+                BalanceView(_text(b["asset"]), b["free"], b["locked"]) for b in result["balances"]
+            ],
+            "account",
+        )
+
+
+def _quote_qty(text: Any, report: Report, instrument: Instrument) -> int:
+    """Amount of a fill: the venue's own where it gives it, else price times quantity, cut."""
+    if text is not None:
+        return from_text_down(text, instrument.quote_scale)
+    return report.px * report.qty // instrument.notional_divisor
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise MalformedMessageError(f"{str(value)[:_TEXT_CHARS_MAX]!r} is neither true nor false")
+    return value
+
+
+def status_report(order: OrderView, open_kind: ExecKind) -> Report | None:
+    """What an order's status says, as a record: `open_kind` (ACK or FOUND_OPEN) while it is open;
+    None for FILLED: its fills say it.
+    """
+    if order.status in OPEN_STATUSES:
+        kind = open_kind
+    elif order.status in _END_KINDS:
+        kind = _END_KINDS[order.status]
+    elif order.status == FILLED_STATUS:
+        return None
+    else:
+        raise MalformedMessageError(f"order status '{order.status[:_TEXT_CHARS_MAX]}'")
+    return Report(
+        kind,
+        order.client_order_id,
+        order.instrument,
+        order.side,
+        reason=RejectReason.VENUE_REJECT if kind is ExecKind.REJECT else RejectReason.UNSET,
+        px=order.px if kind is ExecKind.EXTERNAL_OPEN else UNDEF,
+        qty=order.qty if kind is ExecKind.EXTERNAL_OPEN else 0,
+        cum_qty=order.executed_qty,
+        ts_event_ns=order.ts_event_ns,
+        venue_order_id=order.venue_order_id,
+    )

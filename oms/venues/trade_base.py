@@ -1,0 +1,108 @@
+"""What the order side of every venue is made of: instruments as it sees them, and reports.
+
+A connector turns bytes into reports; the executor turns reports into EXECUTION records. A report
+still has its fee as text and a currency code, because rows of the currency table belong to risk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from shm_layout.enums import ExecKind, Liquidity, RejectReason, Side
+from shm_layout.records import UNDEF
+
+
+class MalformedMessageError(ValueError):
+    """Bytes of a venue that cannot be read; whatever they said is unknown."""
+
+
+class Verdict(IntEnum):
+    """What an answer that is no success proves."""
+
+    REFUSED = 1
+    """The venue did not do it, and will not."""
+    UNKNOWN = 2
+    """It may or may not have been done: ask."""
+    NOT_FOUND = 3
+    """The venue knows no such order."""
+    NOT_OPEN = 4
+    """A cancel found no open order of that id: filled, closed, or not there yet."""
+    ARCHIVED = 5
+    """The order ended without a fill, long ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A row of the instrument table, as plain integers and text."""
+
+    instrument_id: int
+    venue: int
+    symbol: str
+    name: str
+    px_scale: int
+    qty_scale: int
+    quote_scale: int
+    notional_divisor: int
+
+    @classmethod
+    def from_row(cls, row: Any, quote_scale: int) -> Instrument:
+        """From an INSTRUMENT_ROW and the scale of its quote currency."""
+        return cls(
+            int(row["instrument_id"]), int(row["venue"]), row["symbol"].decode(),
+            row["name"].decode(), int(row["px_scale"]), int(row["qty_scale"]), quote_scale,
+            int(row["notional_divisor"]),
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Report:
+    """One EXECUTION in the making; fields as in the record. 0 = not said, UNDEF = no amount."""
+
+    kind: ExecKind
+    client_order_id: int = 0
+    instrument: Instrument | None = None
+    side: Side = Side.UNSET
+    liquidity: Liquidity = Liquidity.UNSET
+    reason: RejectReason = RejectReason.UNSET
+    venue_code: int = 0
+    px: int = UNDEF
+    qty: int = 0
+    quote_qty: int = 0
+    cum_qty: int = UNDEF
+    fee_text: str = ""
+    fee_currency: str = ""
+    trade_id: int = 0
+    ts_event_ns: int = 0
+    venue_order_id: int = 0
+    text: str = ""
+    flags: int = 0
+    """FLAG_LAST on a FILL: the venue calls the order filled with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order as the venue shows it in a query, a list or the answer to a placement."""
+
+    client_order_id: int
+    """0 = not an order of this desk."""
+    client_text: str
+    venue_order_id: int
+    instrument: Instrument | None
+    symbol: str
+    status: str
+    side: Side
+    px: int
+    qty: int
+    executed_qty: int
+    ts_event_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeView:
+    """A fill out of the trade history; it names its order by the venue's id only."""
+
+    venue_order_id: int
+    report: Report
+    """Without `client_order_id`."""

@@ -1,0 +1,69 @@
+"""What several verbs share: the config argument, finding the running desk, printing JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from decimal import Decimal
+from typing import Any
+
+from oms.config import DeskConfig
+from oms.errors import ExitCode, MexomsError
+from procs.config_files import DEFAULT_CONFIG, find_config, load_desk, running_config
+from procs.locks import Owner, living_owner
+from procs.paths import DeskPaths
+from procs.supervisor_name import SUPERVISOR
+
+
+class NotRunningError(MexomsError):
+    """A verb that needs a running desk found none."""
+
+    exit_code = ExitCode.NOT_RUNNING
+    action = "start it with `oms up`"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """`[CONFIG] [--data-dir DIR]`."""
+    parser.add_argument(
+        "config", nargs="?", help=f"the desk's TOML file (default: {DEFAULT_CONFIG})"
+    )
+    parser.add_argument("--data-dir", help="use this directory instead of the config's data_dir")
+
+
+def chosen_desk(arguments: argparse.Namespace) -> tuple[DeskConfig, DeskPaths]:
+    """The desk as its files describe it."""
+    config = load_desk(find_config(arguments.config), arguments.data_dir)
+    return config, DeskPaths.of(config)
+
+
+def owners(config: DeskConfig, paths: DeskPaths) -> dict[str, Owner]:
+    """Everything of the desk that lives: keeper, supervisor, processes by name."""
+    found = {"keeper": living_owner(paths.desk_lock)}
+    for name in (SUPERVISOR, *(p.name for p in config.host.processes)):
+        found[name] = living_owner(paths.process_lock(name))
+    return {name: owner for name, owner in found.items() if owner is not None}
+
+
+def running_desk(arguments: argparse.Namespace) -> tuple[DeskConfig, DeskPaths]:
+    """The desk as it was started; raises NotRunningError."""
+    config, paths = chosen_desk(arguments)
+    if not owners(config, paths):
+        raise NotRunningError(
+            f"desk '{config.name}' ({paths.data_dir}) does not run; start it with `oms up`"
+        )
+    if not paths.effective_config.exists():
+        raise NotRunningError(f"desk '{config.name}' is just starting; ask again in a moment")
+    return running_config(paths), paths
+
+
+def print_json(value: Any) -> None:
+    """One object, numbers as exact text where they are decimals."""
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, Decimal):
+            return f"{item:f}"
+        raise TypeError(type(item).__name__)
+
+    json.dump(value, sys.stdout, default=plain, indent=2)
+    sys.stdout.write("\n")

@@ -1,0 +1,73 @@
+"""`oms down`: cancel what is open, drain, close; wait until everything has ended."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+
+from oms.config import DeskConfig
+from oms.errors import ExitCode
+from procs import drain
+from procs.cli.common import NotRunningError, add_config, chosen_desk, owners
+from procs.paths import DeskPaths
+from procs.supervisor_name import SUPERVISOR
+
+WAIT_S = 60.0
+_LOOK_S = 0.05
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    add_config(parser)
+    parser.add_argument("--now", action="store_true", help="close at once; do not wait for orders")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Stop; 0 = everything has ended."""
+    config, paths = chosen_desk(arguments)
+    living = owners(config, paths)
+    if not living:
+        raise NotRunningError(f"desk '{config.name}' ({paths.data_dir}) does not run")
+    if stop(config, paths, now=arguments.now):
+        print(f"desk '{config.name}' is stopped; its files are in {paths.data_dir}")
+        return ExitCode.OK
+    left = ", ".join(f"{name} ({o.pid})" for name, o in owners(config, paths).items())
+    print(f"oms: after {WAIT_S:.0f} s there still run: {left}; see {paths.logs}", file=sys.stderr)
+    return ExitCode.FAILED
+
+
+def stop(config: DeskConfig, paths: DeskPaths, *, now: bool = False) -> bool:
+    """Ask for an orderly end and wait for it; True = nothing of the desk lives."""
+    living = owners(config, paths)
+    head = living.get("keeper") or living.get(SUPERVISOR)
+    if head is not None:
+        head.signal(signal.SIGTERM)
+        if now:
+            head.signal(signal.SIGTERM)
+    else:
+        _stop_orphans(config, paths)
+    deadline = said = time.monotonic()
+    deadline += WAIT_S
+    while owners(config, paths):
+        if time.monotonic() > deadline:
+            return False
+        if time.monotonic() - said > 1:
+            said = time.monotonic()
+            print("stopping: orders are cancelled, processes close …", file=sys.stderr)
+        time.sleep(_LOOK_S)
+    return True
+
+
+def _stop_orphans(config: DeskConfig, paths: DeskPaths) -> None:
+    """Neither keeper nor supervisor lives: drain the processes one after another."""
+
+    def first_phase(name: str) -> int:
+        roles = next(p.roles for p in config.host.processes if p.name == name)
+        return min(drain.phase_of(role) for role in roles)
+
+    living = owners(config, paths)
+    for name in sorted(living, key=first_phase):
+        living[name].signal(signal.SIGTERM)
+        living[name].wait(sum(drain.BOUNDS_S.values()) + drain.BOUND_S)

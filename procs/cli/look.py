@@ -1,0 +1,330 @@
+"""What a running desk looks like from outside: attaches read-only and reads tables and rings.
+
+Used by `oms status` and by the live view. It never gates, locks or slows anything; numbers become
+`Decimal` here and nowhere before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from oms.config import DeskConfig
+from procs.locks import living_owner
+from procs.memory import DeskMemory
+from procs.paths import DeskPaths
+from shm_layout.channels import RingKind
+from shm_layout.enums import (
+    VENUE_NAMES,
+    BookState,
+    ExecKind,
+    OrderState,
+    ProcessState,
+    Side,
+    Venue,
+    Wait,
+)
+from shm_layout.records import LAYOUT_VERSION, RECORDS, UNDEF
+from shm_layout.ring_hot import DRAIN_PHASE, READ_POS, WRITE_POS
+
+OPEN_STATES = (
+    OrderState.PENDING_NEW, OrderState.OPEN, OrderState.PENDING_CANCEL, OrderState.UNKNOWN,
+)  # fmt: skip
+_EDGE_PER_BP = 10_000
+
+
+def decimal(value: int, scale: int) -> Decimal | None:
+    """An int64 at a scale; None for UNDEF."""
+    return None if value == UNDEF else Decimal(value).scaleb(-scale)
+
+
+def text(raw: Any) -> str:
+    """A bytes field."""
+    return bytes(raw).decode("ascii", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One fill, as a person reads it."""
+
+    ts_ns: int
+    strategy: str
+    instrument: str
+    side: str
+    qty: Decimal
+    px: Decimal
+    edge_bp: Decimal | None
+    maker: bool
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the updates ring has told since this tool attached (or since the desk began)."""
+
+    fills: int = 0
+    refused: Counter[str] = dataclasses.field(default_factory=Counter)
+    unknown_seen: set[int] = dataclasses.field(default_factory=set)
+    unknown_open: set[int] = dataclasses.field(default_factory=set)
+    lost: int = 0
+
+
+class Look:
+    """One attached desk."""
+
+    def __init__(self, config: DeskConfig, paths: DeskPaths) -> None:
+        self.config = config
+        self.paths = paths
+        self.memory = DeskMemory(config, paths, "", 0)
+        reader = self.memory.table_reader
+        self._instruments, self._currencies = reader("instruments"), reader("currencies")
+        self._tops, self._orders, self._positions = (
+            reader("top"), reader("orders"), reader("positions"),
+        )  # fmt: skip
+        self._processes = reader("processes")
+        self._own = [reader(f"process.{p.name}") for p in config.host.processes]
+        self._feeds = [reader(f"feed.{venue.name}") for venue in config.venues]
+        self._updates = self.memory.onlooker("updates")
+        self.counts = Counts()
+
+    # Reference data
+
+    def _instrument(self, row: int) -> Any:
+        return self._instruments.read(row) if row >= 0 else None
+
+    def _currency(self, row: int) -> tuple[str, int]:
+        found = self._currencies.read(row) if row >= 0 else None
+        return (text(found["code"]), int(found["scale"])) if found is not None else ("?", 0)
+
+    def _strategy(self, index: int) -> str:
+        names = [s.name for s in self.config.strategies]
+        return names[index] if index < len(names) else str(index)
+
+    @staticmethod
+    def _label(instrument: Any) -> str:
+        venue = VENUE_NAMES.get(Venue(int(instrument["venue"])), "?")
+        return f"{venue}:{text(instrument['name'])}"
+
+    # What is there
+
+    def processes(self) -> list[dict[str, Any]]:
+        """Every process: what the supervisor knows, with the process's own counters."""
+        rows = []
+        for index, (process, own) in enumerate(
+            zip(self.config.host.processes, self._own, strict=True)
+        ):
+            known, mine = self._processes.read(index), own.read(0)
+            if known is None:
+                continue
+            owner = living_owner(self.paths.process_lock(process.name))
+            state = ProcessState(int(known["state"]))
+            if mine is not None and state is ProcessState.READY:
+                state = ProcessState(int(mine["state"]))
+            rows.append(
+                {
+                    "name": process.name,
+                    "roles": list(process.roles),
+                    "pid": owner.pid if owner is not None else 0,
+                    "state": state.name.lower() if owner is not None else "dead",
+                    "degraded": int(known["state"]) == ProcessState.FAILED,
+                    "core": int(mine["core"]) if mine is not None else process.core,
+                    "wait": Wait(int(known["wait"])).name.lower(),
+                    "heartbeat_ns": int(mine["heartbeat_ns"]) if mine is not None else 0,
+                    "loops": int(mine["loops"]) if mine is not None else 0,
+                    "work": int(mine["work"]) if mine is not None else 0,
+                    "errors": int(mine["errors"]) if mine is not None else 0,
+                    "restarts": int(known["restarts"]),
+                    "incarnation": int(known["incarnation"]),
+                    "last_exit_code": int(known["exit_code"]),
+                }
+            )
+        return rows
+
+    def ready(self) -> bool:
+        """Has the supervisor seen every process ready?"""
+        row = self._processes.read(len(self._own))
+        return row is not None and int(row["state"]) == ProcessState.READY
+
+    def drain_phase(self) -> int:
+        """0 while it runs."""
+        return int(self.memory.phase_words[DRAIN_PHASE])
+
+    def rings(self) -> list[dict[str, Any]]:
+        """Every ring: written, how far each reader is behind, who could stop its writer."""
+        rows = []
+        for name, channel in self.memory.topology.channels.items():
+            written = int(self.memory.ring_words(name).words[WRITE_POS])
+            lags = {
+                reader: written - int(self.memory.cursor_words(name, reader).words[READ_POS])
+                for reader in channel.readers
+            }
+            gated = channel.kind is RingKind.LOSSLESS
+            rows.append(
+                {
+                    "name": name,
+                    "kind": channel.kind.value,
+                    "writer": channel.writer,
+                    "slots": channel.slots,
+                    "written": written,
+                    "lag": lags,
+                    "gate": channel.gate,
+                    "when_full": channel.when_full.value,
+                    "full": gated and lags[channel.gate] >= channel.slots,
+                }
+            )
+        return rows
+
+    def markets(self) -> list[dict[str, Any]]:
+        """Every book: state and best prices."""
+        rows = []
+        for top in self._tops.written():
+            instrument = self._instrument(int(top["instrument_id"]))
+            if instrument is None:
+                continue
+            px, qty = int(instrument["px_scale"]), int(instrument["qty_scale"])
+            bid, ask = decimal(int(top["bid_px"]), px), decimal(int(top["ask_px"]), px)
+            mid = spread_bp = None
+            if bid is not None and ask is not None and bid + ask:
+                mid = (bid + ask) / 2
+                spread_bp = (ask - bid) / mid * 10_000
+            rows.append(
+                {
+                    "instrument": self._label(instrument),
+                    "state": BookState(int(top["state"])).name,
+                    "bid": bid,
+                    "bid_qty": decimal(int(top["bid_qty"]), qty),
+                    "ask": ask,
+                    "ask_qty": decimal(int(top["ask_qty"]), qty),
+                    "spread_bp": spread_bp,
+                    "mid": mid,
+                    "ts_recv_ns": int(top["ts_recv_ns"]),
+                    "version": int(top["version"]),
+                }
+            )
+        return rows
+
+    def feeds(self) -> dict[str, int]:
+        """Sums over all feeds."""
+        sums = {"messages": 0, "gaps": 0, "resyncs": 0, "malformed": 0, "connects": 0}
+        for table in self._feeds:
+            for row in table.written():
+                for name in sums:
+                    sums[name] += int(row[name])
+        return sums
+
+    def orders(self) -> list[dict[str, Any]]:
+        """Every order that is open or unknown."""
+        rows = []
+        states = self._orders.rows["state"]
+        for index in np.flatnonzero(np.isin(states, OPEN_STATES)):
+            row = self._orders.read(int(index))
+            if row is None or int(row["state"]) not in OPEN_STATES:
+                continue
+            instrument = self._instrument(int(row["instrument_id"]))
+            if instrument is None:
+                continue
+            px, qty = int(instrument["px_scale"]), int(instrument["qty_scale"])
+            rows.append(
+                {
+                    "client_order_id": int(row["client_order_id"]),
+                    "strategy": self._strategy(int(row["strategy_id"])),
+                    "instrument": self._label(instrument),
+                    "side": Side(int(row["side"])).name,
+                    "state": OrderState(int(row["state"])).name,
+                    "px": decimal(int(row["px"]), px),
+                    "qty": decimal(int(row["qty"]), qty),
+                    "cum_qty": decimal(int(row["cum_qty"]), qty),
+                }
+            )
+        return rows
+
+    def positions(self) -> list[dict[str, Any]]:
+        """Every position with its profit and loss, marked at mid, in its quote currency."""
+        mids = {row["instrument"]: row["mid"] for row in self.markets()}
+        rows = []
+        for row in self._positions.written():
+            instrument = self._instrument(int(row["instrument_id"]))
+            if instrument is None:
+                continue
+            label, scale = self._label(instrument), int(instrument["qty_scale"])
+            quote, quote_scale = self._currency(int(instrument["quote_currency_id"]))
+            _, base_scale = self._currency(int(instrument["base_currency_id"]))
+            qty = Decimal(int(row["qty"])).scaleb(-scale)
+            cash = Decimal(int(row["cash"])).scaleb(-quote_scale)
+            fee = Decimal(int(row["fee_quote"])).scaleb(-quote_scale)
+            fee_base = Decimal(int(row["fee_base"])).scaleb(-base_scale)
+            mid = mids.get(label)
+            fills = int(row["fills"])
+            rows.append(
+                {
+                    "strategy": self._strategy(int(row["strategy_id"])),
+                    "instrument": label,
+                    "qty": qty,
+                    "fills": fills,
+                    "maker_fills": int(row["maker_fills"]),
+                    "volume": Decimal(int(row["volume_quote"])).scaleb(-quote_scale),
+                    "currency": quote,
+                    "pnl": cash - fee + (qty - fee_base) * mid if mid is not None else None,
+                    "edge_bp": Decimal(int(row["edge_sum_e4"])) / _EDGE_PER_BP / fills
+                    if fills
+                    else None,
+                }
+            )
+        return rows
+
+    # What happens
+
+    def take_updates(self) -> Iterator[Fill]:
+        """Fills published since the last call; the other counts go to `counts`."""
+        while len(rows := self._updates.poll(1024)):
+            self._updates.release(len(rows))
+            for row in rows:
+                self._count(row)
+                if int(row["last_qty"]) > 0:
+                    fill = self._fill(row)
+                    if fill is not None:
+                        yield fill
+        self.counts.lost = self._updates.lost
+
+    def _count(self, row: Any) -> None:
+        counts, order_id, state = self.counts, int(row["client_order_id"]), int(row["state"])
+        if int(row["last_qty"]) > 0:
+            counts.fills += 1
+        if state == OrderState.REJECTED and int(row["reason"]):
+            from shm_layout.enums import RejectReason
+
+            counts.refused[RejectReason(int(row["reason"])).name] += 1
+        if state == OrderState.UNKNOWN:
+            counts.unknown_seen.add(order_id)
+            counts.unknown_open.add(order_id)
+        elif int(row["kind"]) != ExecKind.UNSET:
+            counts.unknown_open.discard(order_id)
+
+    def _fill(self, row: Any) -> Fill | None:
+        instrument = self._instrument(int(row["instrument_id"]))
+        if instrument is None:
+            return None
+        edge = int(row["edge_e4"])
+        return Fill(
+            int(row["ts_ns"]),
+            self._strategy(int(row["strategy_id"])),
+            self._label(instrument),
+            Side(int(row["side"])).name,
+            Decimal(int(row["last_qty"])).scaleb(-int(instrument["qty_scale"])),
+            Decimal(int(row["last_px"])).scaleb(-int(instrument["px_scale"])),
+            None if edge == UNDEF or int(row["mid_px"]) == UNDEF else Decimal(edge) / _EDGE_PER_BP,
+            int(row["liquidity"]) == 1,
+        )
+
+
+def layout_digest() -> str:
+    """The layout of this build, shortened: version and a digest over all type hashes."""
+    import hashlib
+
+    hashes = ",".join(f"{name}:{spec.type_hash():x}" for name, spec in sorted(RECORDS.items()))
+    return f"{LAYOUT_VERSION}-{hashlib.sha256(hashes.encode()).hexdigest()[:12]}"

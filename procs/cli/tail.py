@@ -1,0 +1,99 @@
+"""`oms tail`: the desk's human files and logs, followed over rotation and midnight."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from oms.errors import ConfigError, ExitCode
+from procs.cli.common import add_config, chosen_desk
+from procs.paths import DeskPaths
+
+TOPICS = ("orders", "executions", "positions", "pnl", "log", "all")
+_LINES = 10
+_LOOK_S = 0.2
+_TAIL_BYTES = 1 << 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("topic", choices=TOPICS, help="what to follow")
+    add_config(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    parser.add_argument("-n", "--lines", type=int, default=_LINES, help="lines to begin with")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print lines; with -f until Ctrl-C."""
+    _, paths = chosen_desk(arguments)
+    followed = Followed(paths, arguments.topic)
+    if not followed.look() and not arguments.follow:
+        raise ConfigError(
+            f"no file of '{arguments.topic}' in {paths.data_dir} yet; start the desk with `oms up`"
+        )
+    followed.print_last(arguments.lines)
+    try:
+        while arguments.follow:
+            time.sleep(_LOOK_S)
+            followed.look()
+            followed.print_new()
+    except KeyboardInterrupt:
+        return ExitCode.OK
+    return ExitCode.OK
+
+
+class Followed:
+    """Files of one topic, found anew each time, so that a new day's file is followed, too."""
+
+    def __init__(self, paths: DeskPaths, topic: str) -> None:
+        self._paths = paths
+        self._topic = topic
+        self._read: dict[Path, tuple[int, int]] = {}
+
+    def look(self) -> list[Path]:
+        """Find the files; a file seen for the first time is read from its beginning."""
+        found: list[Path] = []
+        if self._topic in ("log", "all"):
+            found += [p for p in self._paths.logs.glob("*.jsonl") if p.stem.count(".") < 2
+                      or not p.stem.rpartition(".")[2].isdigit()]  # fmt: skip
+        if self._topic != "log":
+            names = TOPICS[:-2] if self._topic == "all" else (self._topic,)
+            for name in names:
+                days = sorted(self._paths.data_dir.rglob(f"{name}*.jsonl"))
+                found += days[-1:]
+        for path in found:
+            self._read.setdefault(path, (path.stat().st_ino, 0))
+        return found
+
+    def print_last(self, count: int) -> None:
+        """The last lines of each file."""
+        for path in tuple(self._read):
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                file.seek(max(size - _TAIL_BYTES, 0))
+                whole = file.read(_TAIL_BYTES).rpartition(b"\n")[0]
+            lines = whole.splitlines()[-count:] if count > 0 else []
+            self._print(path, lines)
+            self._read[path] = (path.stat().st_ino, size)
+
+    def print_new(self) -> None:
+        """Whole lines that came since; a rotated file begins anew."""
+        for path, (inode, at) in tuple(self._read.items()):
+            try:
+                with path.open("rb") as file:
+                    found = os.fstat(file.fileno())
+                    start = at if found.st_ino == inode and found.st_size >= at else 0
+                    file.seek(start)
+                    whole, newline, _ = file.read().rpartition(b"\n")
+            except FileNotFoundError:
+                continue
+            self._print(path, whole.splitlines())
+            self._read[path] = (found.st_ino, start + len(whole) + len(newline))
+
+    def _print(self, path: Path, lines: list[bytes]) -> None:
+        name = f"{path.stem} " if len(self._read) > 1 else ""
+        for line in lines:
+            text = "".join(c if c.isprintable() else "?" for c in line.decode(errors="replace"))
+            print(f"{name}{text}", flush=True)

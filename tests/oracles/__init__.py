@@ -1,0 +1,1 @@
+"""Tests against oracles from outside: `python -m tests.oracles.run --data DIR`."""

@@ -1,0 +1,8 @@
+"""The readers, one line each; a folder that none of them claims is reported as `later`."""
+
+from __future__ import annotations
+
+from tests.oracles.base import Reader
+from tests.oracles.readers.hftbacktest import HftbacktestReader
+
+READERS: tuple[Reader, ...] = (HftbacktestReader(),)

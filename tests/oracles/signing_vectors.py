@@ -1,0 +1,122 @@
+"""Oracle reader of folder `signing-vectors`: known key + payload -> known signature.
+
+Every file is read by its pattern (`*.json`: a list, an object with one list, or one vector;
+`*.jsonl`: one vector a line), every vector is judged by its own fields through the product's
+signing functions.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from oms.venues.binance import sign as binance
+from oms.venues.bybit import sign as bybit
+from oms.venues.hmac_sha256 import HmacSha256
+from oms.venues.okx import sign as okx
+
+FOLDER = "signing-vectors"
+
+
+@dataclass
+class Result:
+    """What one folder gave."""
+
+    files: int = 0
+    items: int = 0
+    agreed: int = 0
+    disagreed: int = 0
+    unread: dict[str, int] = field(default_factory=dict)
+
+
+class UnreadError(Exception):
+    """A vector of a kind that nothing here signs; its text is the reason."""
+
+
+def read(folder: Path) -> Result:
+    """Judge every vector in every file of the folder."""
+    result = Result()
+    unread: Counter[str] = Counter()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if path.name.startswith("README"):
+            continue
+        if path.suffix not in (".json", ".jsonl"):
+            unread[f"file {path.name}: neither .json nor .jsonl"] += 1
+            continue
+        result.files += 1
+        for vector in vectors(path):
+            result.items += 1
+            try:
+                made = signature(vector)
+            except UnreadError as reason:
+                unread[str(reason)] += 1
+                continue
+            if made == vector["signature"]:
+                result.agreed += 1
+            else:
+                result.disagreed += 1
+    result.unread = dict(unread)
+    return result
+
+
+def vectors(path: Path) -> Iterator[dict[str, Any]]:
+    """The vectors of one file."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".jsonl":
+        yield from (json.loads(line) for line in text.splitlines() if line.strip())
+        return
+    loaded = json.loads(text)
+    if isinstance(loaded, dict) and "signature" not in loaded:
+        for value in loaded.values():
+            if isinstance(value, list):
+                yield from value
+        return
+    yield from loaded if isinstance(loaded, list) else [loaded]
+
+
+def signature(vector: dict[str, Any]) -> str:
+    """What the product's code signs for this vector."""
+    exchange = str(vector.get("exchange", "")).lower()
+    judges = {"binance": _binance, "binanceusdm": _binance, "bybit": _bybit, "okx": _okx}
+    if exchange not in judges:
+        raise UnreadError(f"exchange '{exchange}': not among {', '.join(judges)}")
+    if "secret" not in vector or "signature" not in vector:
+        raise UnreadError(f"{exchange}: no secret or no signature in the vector")
+    return judges[exchange](vector, HmacSha256(vector["secret"].encode()))
+
+
+def _binance(vector: dict[str, Any], signer: HmacSha256) -> str:
+    kind = vector.get("kind", "HMAC-SHA256-hex")
+    if "HMAC" not in kind.upper():
+        raise UnreadError(f"binance: kind '{kind}', only HMAC is signed here")
+    if isinstance(vector.get("params"), dict):
+        return binance.ws_signature(signer, vector["params"])
+    if "payload" not in vector:
+        raise UnreadError("binance: neither payload nor params in the vector")
+    return signer.hex(vector["payload"].encode())
+
+
+def _bybit(vector: dict[str, Any], signer: HmacSha256) -> str:
+    payload = vector.get("payload") or vector.get("query") or vector.get("body") or ""
+    if payload.startswith(bybit.WS_AUTH_PREFIX):
+        return signer.hex(payload.encode())
+    if "expires" in vector:
+        return bybit.ws_signature(signer, str(vector["expires"]))
+    missing = [name for name in ("timestamp", "api_key", "recv_window") if name not in vector]
+    if missing:
+        raise UnreadError(f"bybit: no {', '.join(missing)} in the vector")
+    timestamp, recv_window = str(vector["timestamp"]), str(vector["recv_window"])
+    return bybit.rest_signature(signer, timestamp, vector["api_key"], recv_window, payload)
+
+
+def _okx(vector: dict[str, Any], signer: HmacSha256) -> str:
+    if "timestamp" not in vector:
+        raise UnreadError("okx: no timestamp in the vector")
+    timestamp = str(vector["timestamp"])
+    if "path" not in vector:
+        return okx.ws_signature(signer, timestamp)
+    body = vector.get("body") or ""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return okx.rest_signature(signer, timestamp, vector.get("method", "GET"), vector["path"], text)
