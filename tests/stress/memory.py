@@ -26,7 +26,7 @@ import numpy as np
 from procs import system
 from procs.locks import FileLock
 from shm_layout import segment
-from shm_layout.doorbell import make_bell
+from shm_layout.doorbell import Sleeper, make_bell, quiet
 from shm_layout.enums import RecordType
 from shm_layout.records import HEAD, Field, RecordSpec
 from shm_layout.ring_hot import CLAIM_POS, READ_POS, WRITE_POS
@@ -97,6 +97,15 @@ def stand(name: str) -> Iterator[Stand]:
         finally:
             segment.sweep(desk, lock.descriptor)
             lock.close()
+
+
+def park(sleeper: Sleeper, timeout_ns: int) -> None:
+    """Sleep until the bell rings or the time is over, as `procs/runtime.py` does it."""
+    poll = select.poll()
+    poll.register(sleeper.bell, select.POLLIN)
+    if sleeper.fall_asleep() and poll.poll(-(-max(timeout_ns, 0) // 1_000_000)):
+        quiet(sleeper.bell)
+    sleeper.wake_up()
 
 
 def shared_words(count: int = RESULT_WORDS) -> np.ndarray:

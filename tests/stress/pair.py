@@ -18,7 +18,16 @@ from shm_layout.doorbell import Listener, Ringer, Sleeper, open_bell
 from shm_layout.ring_hot import READ_POS, WRITE_POS, written
 from shm_layout.segment import Segment, Shape
 from tests.stress import stress_hot as hot
-from tests.stress.memory import Stand, fork, reap, ring_shape, shared_words, stand, words_shape
+from tests.stress.memory import (
+    Stand,
+    fork,
+    park,
+    reap,
+    ring_shape,
+    shared_words,
+    stand,
+    words_shape,
+)
 
 SLOTS = 1 << 12
 CURSOR = words_shape("stress.reader")
@@ -99,7 +108,7 @@ class End:
         """Park; False = nobody rang before the watchdog."""
         result[hot.PARKS] += 1
         began = time.monotonic()
-        self.sleeper.wait(int(pair.watchdog_s * 1e9))
+        park(self.sleeper, int(pair.watchdog_s * 1e9))
         if time.monotonic() - began >= pair.watchdog_s:
             result[hot.STUCK] += 1
             return False
@@ -178,7 +187,7 @@ def prime(place: Stand, pair: Pair) -> None:
     for one in (writer, reader):
         one.sleeper.take_growth()
         one.ringer.ring_due()
-        one.sleeper.wait(0)
+        park(one.sleeper, 0)
         one.sleeper.take_growth()
 
 
