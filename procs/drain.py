@@ -1,8 +1,10 @@
 """The orderly end: in which order the stages stop, and how one process follows.
 
 The supervisor raises one word, the drain phase, from 1 to CLOSE; every runtime reads it each turn.
-At phase n the agents of phase n and before have been told `on_drain`, and those before n have
-been closed. A process answers with the phase up to which all its agents are drained. So grouping
+At phase n the agents of phase n and before have been told `on_drain`. An agent outlives the drain
+of the stage after it (risk's last updates still reach the strategies, the executor's last
+executions still reach risk) and is closed when that has ended: at its own phase plus 2.
+A process answers with the phase up to which all its agents are drained. So grouping
 does not matter: one process may hold agents of every phase.
 """
 
@@ -34,6 +36,10 @@ BOUNDS_S = {2: 10.0}
 BOUND_S = 3.0
 
 
+LAST_PASSES_MAX = 1024
+"""`do_work` calls before an agent is closed whether it is idle or not."""
+
+
 def phase_of(role: str) -> int:
     """The phase in which a role drains."""
     return PHASES[role.partition(".")[0]]
@@ -61,9 +67,8 @@ class Drain:
             if own <= self.phase and one.role not in self._told:
                 self._told.add(one.role)
                 one.agent.on_drain(now())
-            if own < self.phase and not one.closed:
-                one.closed = True
-                one.agent.on_close(now())
+            if (own + 2 <= self.phase or self.phase >= CLOSE) and not one.closed:
+                self._close(one, now)
         open_phases = [
             phase_of(one.role)
             for one in self._hosted
@@ -71,6 +76,15 @@ class Drain:
         ]
         self.drained_phase = min(open_phases) - 1 if open_phases else self.phase
         return self.drained_phase
+
+    @staticmethod
+    def _close(one: Any, now: Callable[[], int]) -> None:
+        """What was published for it before it is closed, it still takes."""
+        for _ in range(LAST_PASSES_MAX):
+            if not one.agent.do_work(now()):
+                break
+        one.closed = True
+        one.agent.on_close(now())
 
     def finished(self) -> bool:
         """Every agent is closed."""

@@ -61,13 +61,17 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def preload(config: DeskConfig, progress: Progress | None = None) -> MakeAgent:
+def preload(config: DeskConfig, beside: Path, progress: Progress | None = None) -> MakeAgent:
     """Import all that a desk's processes run and compile its kernels; returns `make_agent`.
 
     Each agent is made once and dropped: making it imports what it needs, and a config that it
-    refuses is refused before anything is forked.
+    refuses is refused before anything is forked. Plugins of the user are looked for `beside` the
+    desk's file, too.
     """
     from oms.agents.factory import make_agent
+    from procs.plugins import load_plugins
+
+    load_plugins(config, beside)
 
     for role in config.roles():
         make_agent(config, role)
@@ -131,7 +135,7 @@ def supervise_here(config_path: str) -> int:
         paths = DeskPaths.of(config)
         with desk_lock(paths) as lock:
             config = effective(config, paths)
-            make_agent = preload(config)
+            make_agent = preload(config, Path(config_path).resolve().parent)
             return _supervise(config, make_agent, _say, kept=False, inherited=(lock.descriptor,))
     except MexomsError as error:
         _say(str(error))

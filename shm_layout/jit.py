@@ -102,16 +102,22 @@ _entries: list[tuple[Any, tuple[Any, ...]]] = []
 
 
 def hot(
-    fn: Callable[..., Any] | None = None, *, entry: tuple[Any, ...] | None = None
+    fn: Callable[..., Any] | None = None,
+    *,
+    entry: tuple[Any, ...] | None = None,
+    inline: bool = False,
 ) -> Callable[..., Any]:
-    """Compile `fn`; with `entry` (numba types of its arguments) make it an entry point.
+    """Compile `fn`; with `entry` (numba types of its arguments) make it an entry point; with
+    `inline` have LLVM put it into its callers always: for what runs once per byte or per level.
 
     Options are the same everywhere: cached, GIL released, numpy's error model (a division by
     zero does not raise in the kernel: divide only by what a cold parent checked).
     """
     if fn is None:
-        return lambda actual: hot(actual, entry=entry)
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(fn)
+        return lambda actual: hot(actual, entry=entry, inline=inline)
+    # _nrt=False: no reference counts; kernels allocate nothing that would need them.
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+    compiled = numba.njit(forceinline=inline, **options)(fn)
     if entry is not None:
         _entries.append((compiled, entry))
     return compiled

@@ -306,13 +306,14 @@ def _verify_head(name: str, shape: Shape, head: Any, found_bytes: int) -> None:
 def descriptor_of(segment: Segment) -> list[dict[str, Any]]:
     """The record types as their maker described them, for tools."""
     size = int(segment.head["descriptor_bytes"][0])
-    if not 0 < size <= DESCRIPTOR_BYTES_MAX:
+    packed = segment.mapped[DESCRIPTOR_AT : DESCRIPTOR_AT + max(size, 0)]
+    try:
+        found: list[dict[str, Any]] = json.loads(zlib.decompress(packed))
+    except (zlib.error, ValueError) as error:
         raise SegmentError(
-            f"segment {segment.name}: found a descriptor of {size} bytes, required are 1 to "
-            f"{DESCRIPTOR_BYTES_MAX}; its head is damaged: stop the desk and start again"
-        )
-    packed = segment.mapped[DESCRIPTOR_AT : DESCRIPTOR_AT + size]
-    found: list[dict[str, Any]] = json.loads(zlib.decompress(packed))
+            f"segment {segment.name}: found a descriptor of {size} bytes that cannot be read, "
+            "required is what its maker wrote; its head is damaged: stop the desk, start again"
+        ) from error
     return found
 
 

@@ -97,6 +97,7 @@ class AggregatorAgent(BaseAgent):
             book_count=self.books.count,
             agg_state=self.state,
             fills=self.fills,
+            dirty=np.zeros(self.state.shape[0], np.int64),
             totals=totals,
         )
         inlet = _Inlet(venue_name, reader, world, totals)

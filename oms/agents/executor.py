@@ -32,7 +32,7 @@ from oms.venues.binance.trade_parse import (
     parse_frame,
     parse_http,
 )
-from oms.venues.order_command import Command, commands
+from oms.venues.order_command import Command, CommandReader
 from oms.venues.trade_base import Instrument, MalformedMessageError, Report
 from shm_layout.enums import (
     Action,
@@ -72,6 +72,7 @@ class ExecutorAgent(BaseAgent):
         self._ports = ports
         self._now_ns = now_ns
         self._orders = ports.reader(f"orders.{self._group.name}")
+        self._commands = CommandReader(self._orders)
         self._outbox = Outbox(ports, self._group.name, Exchange.BINANCE)
         self._order_table = OrderTable(ports.table_reader("orders"))
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
@@ -113,8 +114,7 @@ class ExecutorAgent(BaseAgent):
             return done + self._prepare(now_ns)
         self._hold_or_go(now_ns)
         done += self._session.open_due(now_ns)
-        if len(self._outbox) < EXECUTION_BACKLOG_MAX // 2:
-            done += self._take_commands(now_ns)
+        done += self._take_commands(now_ns)
         done += self._session.expire(now_ns)
         for reconciler in self._reconcilers.values():
             done += reconciler.work(now_ns)
@@ -167,15 +167,15 @@ class ExecutorAgent(BaseAgent):
     # Commands
 
     def _take_commands(self, now_ns: int) -> int:
-        pos = self._orders.pos
         taken = 0
-        for command in commands(self._orders.poll(WORK_BUDGET)):
+        while taken < WORK_BUDGET and len(self._outbox) < EXECUTION_BACKLOG_MAX // 2:
+            pos = self._commands.pos
             # Released before the first byte leaves: at most once (DESIGN.md law 5).
-            self._orders.release(1)
-            self._take(command, pos + taken, now_ns)
-            taken += 1
-            if len(self._outbox) >= EXECUTION_BACKLOG_MAX // 2:
+            command = self._commands.take()
+            if command is None:
                 break
+            self._take(command, pos, now_ns)
+            taken += 1
         return taken
 
     def _take(self, command: Command, pos: int, now_ns: int) -> None:

@@ -284,9 +284,13 @@ class FeedAgent(BaseAgent):
                     instrument=book.name if book else "",
                     head=data[:120].decode("utf-8", "replace"),
                 )
-            if book is not None and book.request_id == 0 and book.ask_at_ns == NEVER:
-                if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.BUFFERING:
-                    self._begin_sync(book, BookState.GAP, now_ns, published=True)
+            idle = book is not None and book.request_id == 0 and book.ask_at_ns == NEVER
+            if (
+                book is not None
+                and idle
+                and self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.BUFFERING
+            ):
+                self._begin_sync(book, BookState.GAP, now_ns, published=True)
 
     def _buffer(self, book: _Book, data: bytes, now_ns: int) -> None:
         """Keep a diff for after the snapshot; when there are too many, begin anew."""

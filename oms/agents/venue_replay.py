@@ -33,6 +33,7 @@ from oms.exchange.market import (
 from oms.exchange.recorded import NEVER, RecordedMarket
 
 LINES_PER_TURN = 64
+LINE_SHOWN_BYTES = 200
 MS = 1_000_000
 STREAM_KINDS = ("depth@100ms", "bookTicker", "trade")
 
@@ -63,7 +64,9 @@ class VenueReplayAgent(VenueSimAgent):
         self._first_ns = 0
         self._begun_ns = NEVER
         self.messages = 0
-        """Lines sent so far."""
+        """Lines played so far."""
+        self.unreadable = 0
+        """Of them: no message of a known shape; the first is logged, none is sent."""
         self.finished = False
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
@@ -108,14 +111,26 @@ class VenueReplayAgent(VenueSimAgent):
 
     def _play(self, text: bytes, now_ns: int) -> None:
         """Send one recorded message, and let the market see it."""
-        message = orjson.loads(text)
-        if "lastUpdateId" in message:
-            self._snapshot(message)
-            self.server.retry_waiting(now_ns)
+        try:
+            message = orjson.loads(text)
+            if "lastUpdateId" in message:
+                self._snapshot(message)
+                self.server.retry_waiting(now_ns)
+                return
+            stream, data = message["stream"], message["data"]
+            self._decode(data, now_ns)
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            self.unreadable += 1
+            if self.unreadable == 1:
+                found = text[:LINE_SHOWN_BYTES].decode("utf-8", "replace")
+                reason = f"{type(error).__name__}: {error}"
+                self._ports.log("error", "recording.unreadable", line=found, reason=reason)
             return
-        stream, data = message["stream"], message["data"]
-        at = text.index(b'"data":') + len(b'"data":')
-        self.server.send(self.server.streams.broadcast_raw(stream, text[at:].rstrip()[:-1]))
+        self.server.send(self.server.streams.broadcast(stream, text.strip(), orjson.dumps(data)))
+        self.server.tell(now_ns)
+
+    def _decode(self, data: dict[str, Any], now_ns: int) -> None:
+        """The content of one stream message; symbols that are not traded here are passed over."""
         row = self._rows.get(data["s"])
         if row is None:
             return
@@ -130,7 +145,6 @@ class VenueReplayAgent(VenueSimAgent):
         elif kind == "bookTicker":
             bid, ask = self._levels(row, [[data["b"], data["B"]], [data["a"], data["A"]]])
             self.recording.on_ticker(Ticker(row, data["u"], *bid, *ask))
-        self.server.tell(now_ns)
 
     def _snapshot(self, message: dict[str, Any]) -> None:
         """A REST snapshot names no symbol: it belongs to the one that still has none."""

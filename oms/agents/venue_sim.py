@@ -16,11 +16,14 @@ from oms.config import DeskConfig, SimConfig
 from oms.errors import ConfigError
 from oms.exchange.engine import Capacity
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
+from oms.exchange.layout_hot import FEE_UNIT
 from oms.exchange.live import LiveMarket
-from oms.exchange.market import Market, spec_from_config
+from oms.exchange.market import MONEY_DIGITS, Market, parse_decimal, spec_from_config
 from oms.venues.binance.server import BinanceServer, Close, Respond
 from oms.venues.binance.server_limits import LimitRules
 
+BALANCE_MAX = 10**17
+"""10^9 units with eight decimals: all accounts together fit an int64."""
 FLOW_BUDGET = 32
 """Background events in one turn."""
 _SMALL = Capacity(orders=1 << 12, levels_per_side=1 << 11, commands=1 << 10)
@@ -59,6 +62,28 @@ def sim_of(config: DeskConfig, exchange: str) -> SimConfig:
     raise ConfigError(f"sims: the desk has no simulated exchange '{exchange}'; add one to `sims`")
 
 
+def _check(sim: SimConfig) -> None:
+    """Refuse, in one sentence, what the types of SimConfig let through."""
+    where = f"sims.{sim.exchange}"
+    for name in ("drop_reply_one_in", "flow_events_per_s"):
+        if getattr(sim, name) < 0:
+            raise ConfigError(f"{where}.{name}: found {getattr(sim, name)}, required is >= 0")
+    for name in ("maker_fee_e6", "taker_fee_e6"):
+        if not 0 <= getattr(sim, name) < FEE_UNIT:
+            found = getattr(sim, name)
+            raise ConfigError(f"{where}.{name}: found {found}, required is 0 to {FEE_UNIT - 1}")
+    symbols = [instrument.symbol for instrument in sim.instruments]
+    if not symbols or len(set(symbols)) != len(symbols):
+        raise ConfigError(f"{where}.instruments: found {symbols}, required are distinct symbols")
+    for code, text in sim.balances.items():
+        try:
+            amount = parse_decimal(text, MONEY_DIGITS)
+        except ValueError as error:
+            raise ConfigError(f"{where}.balances.{code}: {error}") from None
+        if amount > BALANCE_MAX:
+            raise ConfigError(f"{where}.balances.{code}: found {text}, required is below 10^9")
+
+
 def live_market(config: DeskConfig, sim: SimConfig, accounts: int) -> LiveMarket:
     """The market that the config describes, with background flow."""
     size = _SMALL if config.capacity == "small" else Capacity()
@@ -94,6 +119,7 @@ class VenueSimAgent(BaseAgent):
             raise ConfigError(f"sims: there is no simulated '{exchange}' (known: binance)")
         self.role = f"venue_sim.{exchange}"
         self._sim = sim_of(config, exchange)
+        _check(self._sim)
         self._groups = [group for group in config.groups if group.exchange == exchange]
         self._accounts = [account for group in self._groups for account in group.accounts]
         if not self._accounts:

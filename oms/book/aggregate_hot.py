@@ -78,6 +78,7 @@ book_qty = AGG.field("book_qty", np.int64, ndim=3)
 book_count = AGG.field("book_count", np.int64, ndim=2)
 agg_state = AGG.field("agg_state", np.int64, ndim=2)
 fills = AGG.field("fills", np.int64, ndim=3)
+dirty = AGG.field("dirty", np.int64)
 totals = AGG.field("totals", np.int64)
 
 A_KNOWN = 0  # 1 = this instrument has been heard of
@@ -101,7 +102,7 @@ A_SENT_BID_QTY = 17
 A_SENT_ASK_PX = 18
 A_SENT_ASK_QTY = 19
 A_SENT_NS = 20
-A_DIRTY = 21  # 1 = the `books` row is behind
+A_DIRTY = 21  # 1 = the `books` row is behind: it is in `dirty`
 A_INSIDE = 22  # 1 = between the first and the last record of an event
 A_RESYNC = 23  # 1 = the cold parent shall ask the feed for a snapshot
 A_DEEP_BID = 24  # worst prices of the snapshot; UNDEF = that side was empty
@@ -127,6 +128,7 @@ T_EPOCH = 3
 T_VENUE = 4
 T_RECORDS = 5
 T_FILLED = 6  # levels that a ticker gave to a book
+T_DIRTY = 7  # how many books are in `dirty`
 T_WORDS = 8
 
 REFRESH_NS = 100_000_000
@@ -262,6 +264,14 @@ def _copy_trade(world, cause_pos):
 
 
 @hot
+def _mark_dirty(world, i):
+    if agg_state(world)[i, A_DIRTY] == 0:
+        agg_state(world)[i, A_DIRTY] = 1
+        dirty(world)[totals(world)[T_DIRTY]] = i
+        totals(world)[T_DIRTY] += 1
+
+
+@hot
 def _ask_resync(world, i):
     agg_state(world)[i, A_RESYNC] = 1
     totals(world)[T_RESYNC] = 1
@@ -353,7 +363,7 @@ def _take_levels(world, i, cause_pos):
     if flags & FLAG_SNAPSHOT:
         _note_depth(world, i)
     mine[i, A_INSIDE] = 0
-    mine[i, A_DIRTY] = 1
+    _mark_dirty(world, i)
     mine[i, A_VERSION] += 1
     mine[i, A_UPDATE_ID] = found["update_id"][0]
     mine[i, A_TS_EVENT] = found["ts_event_ns"][0]
@@ -401,7 +411,7 @@ def _take_state(world, i, cause_pos):
     state = int(found["state"][0])
     mine[i, A_FEED] = state
     mine[i, A_VERSION] += 1
-    mine[i, A_DIRTY] = 1
+    _mark_dirty(world, i)
     mine[i, A_TICK_ID] = 0
     if state == _GAP or state == _SYNCING:
         if mine[i, A_WANT] == WANT_NOTHING:
@@ -441,7 +451,7 @@ def lose(world, cause_pos):
             mine[i, A_VERSION] += 1
             mine[i, A_TICK_ID] = 0
             mine[i, A_INSIDE] = 0
-            mine[i, A_DIRTY] = 1
+            _mark_dirty(world, i)
             clear_book(book_count(world), i)
             _ask_resync(world, i)
             _offer_top(world, i, cause_pos)
@@ -478,11 +488,19 @@ def _write_book_row(world, i):
 
 @hot
 def _flush_books(world):
+    """Write the rows of changed books; one that is inside an event waits for its end."""
     mine = agg_state(world)
-    for i in range(mine.shape[0]):
-        if mine[i, A_DIRTY] and not mine[i, A_INSIDE]:
+    listed = dirty(world)
+    kept = 0
+    for k in range(totals(world)[T_DIRTY]):
+        i = listed[k]
+        if mine[i, A_INSIDE]:
+            listed[kept] = i
+            kept += 1
+        else:
             mine[i, A_DIRTY] = 0
             _write_book_row(world, i)
+    totals(world)[T_DIRTY] = kept
 
 
 @hot(entry=(WORLD_TYPE, I64, I64, I64))

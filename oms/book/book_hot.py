@@ -16,7 +16,7 @@ NEAR_LEVELS = 8
 """Looked at one by one from the top before the search halves."""
 
 
-@hot
+@hot(inline=True)
 def find_level(px, book, side, count, level_px):
     """Index of the best level that is not better than `level_px`; -1 if all are better."""
     sign = 1 - 2 * side

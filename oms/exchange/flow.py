@@ -45,7 +45,7 @@ class FlowSettings:
     events_per_s: int
     """Per symbol."""
     jumps_per_s: float = 0.5
-    jump_bp: float = 0.55
+    jump_bp: float = 0.65
     jump_log_std: float = 0.8
     clustering_s: float = 12.0
     """Time constant of the volatility's memory."""
@@ -56,11 +56,11 @@ class FlowSettings:
     touch_orders_max: int = 90
     ladder_bp: float = 12.0
     """Orders rest up to about this far from the touch."""
-    touch_order_quote: float = 900.0
+    touch_order_quote: float = 650.0
     ladder_order_quote: float = 24_000.0
     anchor_quote: float = 28_000.0
     """Size of the first order at a new touch."""
-    taker_share: float = 0.045
+    taker_share: float = 0.06
     """Of all events."""
     taker_quote: float = 220.0
     size_log_std: float = 1.3

@@ -38,7 +38,7 @@ _WANT_KEY = 3
 _WANT_VALUE_OR_CLOSE = 4
 
 
-@hot
+@hot(inline=True)
 def skip_ws(buf, i, end):
     """Index of the next byte that is no white space; `end` if there is none."""
     while i < end:
@@ -238,7 +238,7 @@ def integer(buf, i, end):
     return i, value
 
 
-@hot
+@hot(inline=True)
 def decimal(buf, i, end, scale):
     """(index behind, value at `scale`, trouble) of a quoted plain decimal at `i`.
 

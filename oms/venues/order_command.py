@@ -1,6 +1,6 @@
 """ORDER_COMMAND as plain integers: one `struct` call in place of thirty field reads.
 
-Reading thirty fields of a numpy record one by one takes 9 us; this takes 1. The format is made
+Reading thirty fields of a numpy record one by one takes 9 us; this takes 1.2. The format is made
 from the record's own dtype; `Command` names its fields, checked at import.
 """
 
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shm_layout.records import ORDER_COMMAND
+from shm_layout.ring import RingReader
+from shm_layout.ring_hot import release, written
 
 _CODES = {"i8": "q", "i4": "i", "i2": "h", "u8": "Q", "u4": "I", "u2": "H", "u1": "B"}
 
@@ -74,3 +76,33 @@ assert list(Command._fields) == _NAMES, "Command follows ORDER_COMMAND"
 def commands(rows: np.ndarray[Any, Any]) -> list[Command]:
     """Each row of a polled batch as a `Command`."""
     return [Command._make(values) for values in _STRUCT.iter_unpack(rows.tobytes())]
+
+
+class CommandReader:
+    """The reading end of an orders ring, one command at a time, straight out of its memory.
+
+    A lossless ring's slot holds still until it is released, so nothing is copied first.
+    """
+
+    __slots__ = ("_bytes", "_cursor", "_mask", "_words", "pos")
+
+    def __init__(self, ring: RingReader) -> None:
+        self._words = ring.words
+        self._cursor = ring.cursor
+        self._mask = ring.channel.slots - 1
+        self._bytes = ring.slots.view(np.uint8).data
+        self.pos = ring.pos
+        """Position of the next command."""
+
+    def take(self) -> Command | None:
+        """The next command, released already; None = there is none. The caller acts on it after
+        this: what is released is never taken again (DESIGN.md law 5).
+        """
+        pos = self.pos
+        if pos >= written(self._words):
+            return None
+        at = (pos & self._mask) * _STRUCT.size
+        command = Command._make(_STRUCT.unpack_from(self._bytes, at))
+        self.pos = pos + 1
+        release(self._cursor, pos + 1)
+        return command

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from oms.errors import ConfigError, ExitCode
 from procs.cli import down, up
 from procs.cli.common import add_config, chosen_desk, owners
-from procs.config_files import effective
+from procs.config_files import effective, find_config
 from procs.start import desk_lock, keep_apart, preload
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     stops: list[int] = []
     with desk_lock(paths) as lock:
         config = effective(config, paths)
-        make_agent = preload(config)
+        make_agent = preload(config, find_config(arguments.config).resolve().parent)
         keeper = keep_apart(config, make_agent, lock, with_parent=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stops.append(1))

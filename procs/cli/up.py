@@ -10,7 +10,7 @@ import time
 
 from oms.errors import ExitCode, MexomsError
 from procs.cli.common import add_config, chosen_desk
-from procs.config_files import effective
+from procs.config_files import effective, find_config
 from procs.paths import DeskPaths
 from procs.start import desk_lock, keep_apart, keep_here, preload
 from procs.supervisor_name import SUPERVISOR
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     config, paths = chosen_desk(arguments)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
-        make_agent = preload(config)
+        make_agent = preload(config, find_config(arguments.config).resolve().parent)
         if arguments.foreground:
             return keep_here(config, make_agent, lock)
         keeper = keep_apart(config, make_agent, lock, with_parent=False)

@@ -76,7 +76,7 @@ class ToyVenue(Toy):
 class ToyFeed(Toy):
     def begin(self, now_ns):
         self.out = self.ports.writer("md.binance.spot")
-        self.count, self.conn, self.due = 0, 0, now_ns
+        self.count, self.conn, self.due, self.opened = 0, 0, now_ns, False
         self.url = self.config.venues[0].stream_url
 
     def next_timer_ns(self):
@@ -88,13 +88,14 @@ class ToyFeed(Toy):
         self.due = now_ns + TICK_NS
         if self.conn == 0:
             self.conn = self.ports.open_ws(self.url + "/feed")
-        elif self.conn > 0 and not self.draining:
+        elif self.opened and not self.draining:
             self.count += 1
             self.ports.send(self.conn, str(self.count).encode())
         return 0
 
     def on_conn(self, conn, event, now_ns):
-        if event is not ConnEvent.OPENED:
+        self.opened = event is ConnEvent.OPENED
+        if not self.opened:
             self.conn = 0
 
     def on_bytes(self, conn, data, now_ns, meta=None):
@@ -142,7 +143,7 @@ class ToyRisk(Toy):
             self.ports.writer("updates"),
         )
         self.journal = self.ports.journal("risk")
-        self.open = 0
+        self.open = self.heard_epoch = 0
 
     def do_work(self, now_ns):
         intents, found = self.intents.poll(64), self.executions.poll(64)
@@ -152,6 +153,8 @@ class ToyRisk(Toy):
             self.open += 1
         for row in found:
             self.updates.append(made(ORDER_UPDATE, RecordType.ORDER_UPDATE, px=row["px"]))
+            if int(row["epoch"]) != self.heard_epoch:
+                self.heard_epoch, self.open = int(row["epoch"]), 1
             self.open -= 1
         self.intents.release(len(intents))
         self.executions.release(len(found))

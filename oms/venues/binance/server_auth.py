@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from oms.venues.binance import server_errors as err
-from oms.venues.binance.server_params import Params, form_params
+from oms.venues.binance.server_params import Params
 
 RECV_WINDOW_DEFAULT_MS = 5000
 RECV_WINDOW_MAX_MS = 60_000
@@ -79,11 +79,10 @@ def check_time(params: Params, now_ns: int) -> None:
 
 
 def rest_account(
-    keyring: Keyring, headers: Mapping[str, str], query: str, body: str, now_ns: int
+    keyring: Keyring, api_key: str | None, query: str, body: str, params: Params, now_ns: int
 ) -> int:
-    """The account of a signed REST request, or ApiError."""
-    account, secret = keyring.find(headers.get("x-mbx-apikey"))
-    params = Params(form_params(query, body))
+    """The account of a signed REST request, or ApiError; `params` are those of both texts."""
+    account, secret = keyring.find(api_key)
     signature = params.text("signature")
     check_time(params, now_ns)
     if not query.isascii() or not body.isascii():

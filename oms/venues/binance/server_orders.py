@@ -22,6 +22,7 @@ from oms.venues.binance.server_calls import (
 )
 from oms.venues.binance.server_params import DECIMALS_MAX, Params
 from oms.venues.binance.server_shapes import NOTIONAL_MAX_UNITS, PRICE_MAX_UNITS, STP_MODE
+from shm_layout.enums import OrderState
 
 _SIDES = {"BUY": lay.SIDE_BUY, "SELL": lay.SIDE_SELL}
 _TIMES = {"GTC": lay.TIF_GTC, "IOC": lay.TIF_IOC, "FOK": lay.TIF_FOK}
@@ -164,9 +165,9 @@ def place(desk: Desk, call: Call) -> Any:
     """A new order."""
     request, response_type = read_order(desk, call)
     log = desk.market.log
-    open_now = {o.request.client_id for o in log.open_orders(request.account, request.symbol)}
+    namesake = log.by_client(request.account, request.symbol, request.client_id)
     desk.limits.charge_order(call.account, call.now_ns)
-    if request.client_id in open_now:
+    if namesake is not None and namesake.state == OrderState.OPEN:
         raise err.ApiError(*err.DUPLICATE_ORDER)
     placed = desk.market.submit(request, call.now_ns)
     if not isinstance(placed, Order):

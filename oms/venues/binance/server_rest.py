@@ -82,7 +82,8 @@ class RestServer:
             self._desk.limits.charge_weight(address, weight_of(endpoint, params), now_ns)
             signer = -1
             if endpoint.signed:
-                signer = rest_account(self._keyring, headers, query, text, now_ns)
+                key = headers.get("x-mbx-apikey")
+                signer = rest_account(self._keyring, key, query, text, params, now_ns)
                 account = signer if endpoint.counts_orders else None
             params.allow(names)
             value = endpoint.handler(self._desk, Call(params, signer, now_ns))

@@ -173,15 +173,14 @@ class StreamServer:
                 gathered.due_ns = (now_ns // period_ns + 1) * period_ns
                 self._next_diff_ns = min(self._next_diff_ns, gathered.due_ns)
 
-    def broadcast_raw(self, stream: str, data: bytes) -> list[tuple[int, bytes]]:
-        """Send a recorded `data` object as it was, to whoever listens to its stream."""
-        wrapped = b'{"stream":"%s","data":%s}' % (stream.encode(), data)
+    def broadcast(self, stream: str, wrapped: bytes, data: bytes) -> list[tuple[int, bytes]]:
+        """One message for whoever listens to its stream: in its envelope, or its data alone."""
         listeners = self._listeners.get(stream, {})
         return [(c, wrapped if self._clients[c].combined else data) for c in listeners]
 
     def _emit(self, name: str, value: dict[str, Any], out: list[tuple[int, bytes]]) -> None:
         data = orjson.dumps(value)
-        out += self.broadcast_raw(name, data)
+        out += self.broadcast(name, b'{"stream":"%s","data":%s}' % (name.encode(), data), data)
 
     def diffs(self, now_ns: int) -> list[tuple[int, bytes]]:
         """The diffs that are due; call at `next_diff_ns`."""

@@ -197,23 +197,30 @@ class WsApiServer:
         raise err.ApiError(-1000, f"Unknown method '{request.method}'.", err.NOT_FOUND)
 
     def events(self, reports: list[Report], now_ns: int) -> list[tuple[int, bytes]]:
-        """Execution reports, and after each the balances that it changed."""
+        """Execution reports; after the last of an account and symbol, the balances it left."""
         out: list[tuple[int, bytes]] = []
-        muted = self._desk.muted
-        for report in reports:
-            if report.kind == ExecKind.ACK and report.order.order_id in muted:
-                muted.discard(report.order.order_id)
-                continue
-            listeners = self._listeners(report.order.request.account)
+        told = [report for report in reports if not self._swallowed(report)]
+        last = {(r.order.request.account, r.order.request.symbol): k for k, r in enumerate(told)}
+        for k, report in enumerate(told):
+            request = report.order.request
+            listeners = self._listeners(request.account)
             if not listeners:
                 continue
-            event = orjson.dumps(self._desk.shapes.execution_report(report))
-            position = orjson.dumps(self._position(report, now_ns))
-            for conn, number in listeners:
-                head = b'{"subscriptionId":%d,"event":' % number
-                out.append((conn, head + event + b"}"))
-                out.append((conn, head + position + b"}"))
+            events = [self._desk.shapes.execution_report(report)]
+            if last[request.account, request.symbol] == k:
+                events.append(self._position(report, now_ns))
+            for data in map(orjson.dumps, events):
+                for conn, number in listeners:
+                    out.append((conn, b'{"subscriptionId":%d,"event":%s}' % (number, data)))
         return out
+
+    def _swallowed(self, report: Report) -> bool:
+        """Fault: the NEW event of an order whose reply was lost is lost, too."""
+        muted = self._desk.muted
+        if report.kind != ExecKind.ACK or report.order.order_id not in muted:
+            return False
+        muted.discard(report.order.order_id)
+        return True
 
     def _position(self, report: Report, now_ns: int) -> dict[str, Any]:
         request = report.order.request

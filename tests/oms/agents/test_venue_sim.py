@@ -225,6 +225,23 @@ def test_venue_sim_unusable_config_is_one_sentence():
         VenueSimAgent(sim_desk(instruments=(bad,)), "binance")
 
 
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"flow_events_per_s": -1}, "flow_events_per_s: found -1"),
+        ({"drop_reply_one_in": -5}, "drop_reply_one_in: found -5"),
+        ({"maker_fee_e6": 1_000_000}, "maker_fee_e6: found 1000000"),
+        ({"instruments": ()}, "required are distinct symbols"),
+        ({"instruments": (BTC, BTC)}, "required are distinct symbols"),
+        ({"balances": {"BTC": "ten"}}, "'ten' is not a plain decimal"),
+        ({"balances": {"BTC": "99999999999"}}, "below 10"),
+    ],
+)
+def test_venue_sim_bad_values_are_one_sentence(changes, text):
+    with pytest.raises(ConfigError, match=text):
+        VenueSimAgent(sim_desk(**changes), "binance")
+
+
 def test_address_of_peer_drops_the_port():
     assert address_of("127.0.0.1:5000") == "127.0.0.1"
     assert address_of("client") == "client"
@@ -348,6 +365,25 @@ def test_venue_replay_empty_recording_is_finished_at_once():
     harness.run_until(START_NS + SECOND)
     assert agent.finished
     assert agent.messages == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"5",
+        b'{"stream":"x"}',
+        b'{"stream":"btcusdt@trade","data":{"s":"BTCUSDT","e":"trade"}}',
+    ],
+)
+def test_venue_replay_unreadable_lines_are_counted_and_the_rest_is_played(line):
+    harness, agent, client = replay([SMALL[0], (5, line), *SMALL[1:]])
+    harness.run_until(START_NS + SECOND)
+    assert (agent.messages, agent.unreadable, agent.finished) == (len(SMALL) + 1, 1, True)
+    assert client.compared == 2
+    assert [log[3] for log in harness.logs if log[2] == "error"] == ["recording.unreadable"]
 
 
 def test_venue_replay_finer_prices_than_the_instrument_are_refused():

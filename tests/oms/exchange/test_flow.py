@@ -64,7 +64,7 @@ def synthetic_tape(seed: int, seconds: int) -> Tape:
 
 
 @pytest.mark.skipif(not JIT_ON, reason="five simulated minutes: with the compiler on only")
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_flow_five_minutes_stay_in_the_recorded_bands(seed):
     found = statistics(synthetic_tape(seed, seconds=300))
     outside = {

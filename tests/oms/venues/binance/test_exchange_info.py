@@ -1,0 +1,85 @@
+"""exchangeInfo -> INSTRUMENT_SPEC, against `decimal` and a recorded answer."""
+
+import gzip
+import json
+from decimal import Decimal
+
+import pytest
+
+from oms.venues.binance.exchange_info import parse_exchange_info
+from oms.venues.trade_base import MalformedMessageError
+from tests.oms.agents.executor_desk import EXCHANGE_INFO
+from tests.support import data_folder
+
+NOW = 5
+
+
+def parsed(message, wanted=("BTC/USDT",)):
+    return parse_exchange_info(json.dumps(message).encode(), wanted, NOW)
+
+
+def changed(filter_type, **values):
+    message = json.loads(json.dumps(EXCHANGE_INFO))
+    for entry in message["symbols"][0]["filters"]:
+        if entry["filterType"] == filter_type:
+            entry.update(values)
+    return message
+
+
+def test_recorded_exchange_info_every_symbol_is_exact():
+    (path,) = data_folder("cryptofeed").glob("binance_spot_exchangeInfo*.jsonl.gz")
+    with gzip.open(path, "rt") as lines:
+        raw = json.loads(next(lines))["raw"]
+    symbols = {f"{s['baseAsset']}/{s['quoteAsset']}": s for s in json.loads(raw)["symbols"]}
+    listing = parse_exchange_info(raw.encode(), symbols, NOW)
+    assert len(listing.specs) + len(listing.left_out) == len(symbols)
+    assert not listing.left_out
+    for spec in listing.specs:
+        symbol = symbols[spec["name"].decode()]
+        filters = {f["filterType"]: f for f in symbol["filters"]}
+        price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
+        assert Decimal(int(spec["tick_e12"])).scaleb(-12) == Decimal(price["tickSize"])
+        assert Decimal(int(spec["lot_e12"])).scaleb(-12) == Decimal(lot["stepSize"])
+        assert Decimal(int(spec["min_qty_e12"])).scaleb(-12) == Decimal(lot["minQty"])
+        assert Decimal(int(spec["max_qty_e6"])).scaleb(-6) <= Decimal(lot["maxQty"])
+        least = Decimal(filters["MIN_NOTIONAL"]["minNotional"])
+        assert Decimal(int(spec["min_notional_e12"])).scaleb(-12) == least
+        trading = symbol["status"] == "TRADING" and symbol["isSpotTradingAllowed"]
+        assert spec["trading"] == trading
+    assert [int(s["final"]) for s in listing.specs] == [0] * (len(listing.specs) - 1) + [1]
+
+
+def test_wanted_and_not_listed_is_left_out_with_the_reason():
+    listing = parsed(EXCHANGE_INFO, ("BTC/USDT", "NO/SUCH"))
+    assert listing.left_out == {"NO/SUCH": "the venue does not list it"}
+    assert listing.order_limit_10s == 100
+
+
+@pytest.mark.parametrize(
+    ("filter_type", "values"),
+    [
+        ("PRICE_FILTER", {"tickSize": "0"}),
+        ("PRICE_FILTER", {"tickSize": "0.0000000000001"}),
+        ("PRICE_FILTER", {"tickSize": "abc"}),
+        ("PRICE_FILTER", {"tickSize": 0.01}),
+        ("LOT_SIZE", {"stepSize": "-1"}),
+        ("LOT_SIZE", {"maxQty": None}),
+        ("LOT_SIZE", {"minQty": "99999999999999999999"}),
+    ],
+)
+def test_filter_that_cannot_be_used_leaves_the_symbol_out(filter_type, values):
+    listing = parsed(changed(filter_type, **values))
+    assert not len(listing.specs)
+    assert "cannot be used" in listing.left_out["BTC/USDT"]
+
+
+def test_symbol_that_does_not_trade_says_so():
+    message = json.loads(json.dumps(EXCHANGE_INFO))
+    message["symbols"][0]["status"] = "BREAK"
+    assert parsed(message).specs["trading"][0] == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"symbols":[{}]}', b'{"symbols":5}'])
+def test_answer_of_another_shape_is_malformed(body):
+    with pytest.raises(MalformedMessageError, match="exchangeInfo"):
+        parse_exchange_info(body, ("BTC/USDT",), NOW)

@@ -1,0 +1,91 @@
+"""Whatever a client sends, the exchange answers it with a reply or an error, and goes on."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.oms.venues.binance.exchange_client import Client
+
+NAMES = st.sampled_from(
+    ["symbol", "side", "type", "timeInForce", "price", "quantity", "quoteOrderQty", "limit",
+     "newClientOrderId", "orderId", "origClientOrderId", "recvWindow", "fromId", "startTime",
+     "symbols", "newOrderRespType", "x"]
+)  # fmt: skip
+VALUES = st.one_of(
+    st.sampled_from(
+        ["BTCUSDT", "BUY", "SELL", "LIMIT", "MARKET", "GTC", "IOC", "60000", "0.1", "1"]
+    ),
+    st.text(max_size=12),
+    st.integers(-(10**20), 10**20).map(str),
+    st.decimals(allow_nan=False, allow_infinity=False, places=4).map(str),
+)
+PARAMS = st.dictionaries(NAMES, VALUES, max_size=8)
+PATHS = st.sampled_from(
+    ["/api/v3/order", "/api/v3/openOrders", "/api/v3/allOrders", "/api/v3/myTrades",
+     "/api/v3/account", "/api/v3/depth", "/api/v3/exchangeInfo", "/api/v3/order/test"]
+)  # fmt: skip
+METHODS = st.sampled_from(["GET", "POST", "DELETE"])
+
+client = Client(flow=0)
+client.open(3, "/ws-api/v3")
+client.open(4, "/ws")
+
+
+@given(METHODS, PATHS, PARAMS)
+def test_rest_any_parameters_get_a_reply(method, path, params):
+    client.now_ns += 10_000_000_000
+    status, body = client.signed(method, path, **params)
+    assert status in (200, 400, 405, 429)
+    assert status == 200 or body["code"] < 0
+
+
+@given(METHODS, st.text(max_size=40), st.binary(max_size=40))
+def test_rest_any_bytes_get_a_reply(method, target, body):
+    client.now_ns += 10_000_000_000
+    reply = client.raw(method, "/api/v3/order?" + target, {"x-mbx-apikey": "kalice"}, body)
+    assert 400 <= reply.status < 500
+    assert json.loads(reply.body)["code"] < 0
+
+
+@given(st.sampled_from([3, 4]), st.binary(max_size=60))
+def test_websocket_any_bytes_get_an_error(conn, data):
+    client.now_ns += 10_000_000_000
+    before = len(client.inbox.get(conn, []))
+    client.say(conn, data)
+    assert len(client.inbox[conn]) == before + 1
+    assert "error" in client.inbox[conn][-1]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    st.sampled_from([3, 4]),
+    st.sampled_from(["order.place", "depth", "SUBSCRIBE", "session.status", "x"]),
+    JSON,
+    JSON,
+)
+def test_websocket_any_json_gets_a_reply(conn, method, request_id, params):
+    client.now_ns += 10_000_000_000
+    before = len(client.inbox.get(conn, []))
+    client.say(conn, {"id": request_id, "method": method, "params": params})
+    assert len(client.inbox[conn]) == before + 1
+
+
+@given(st.dictionaries(NAMES, JSON, max_size=6))
+def test_websocket_signed_orders_with_any_values_get_a_reply(params):
+    client.now_ns += 10_000_000_000
+    texts = {
+        k: v for k, v in params.items() if isinstance(v, (str, int)) and not isinstance(v, bool)
+    }
+    reply = client.call(3, "order.place", "kalice", **texts)
+    assert reply["status"] in (200, 400, 429)

@@ -1,0 +1,189 @@
+"""Clock, journal files, human files, keys and logs of the live host."""
+
+import json
+
+import pytest
+
+from oms.errors import ConfigError, JournalError
+from procs import journal_file
+from procs.clock import SLEW_DIVISOR, STEP_NS, Clock
+from procs.journal_file import HumanFiles, JournalFile
+from procs.keys import GeneratedKeys
+from procs.logs import LINES_PER_S_MAX, ProcessLog
+from tests.forked import forked
+
+UTC, MONO = 1_700_000_000_000_000_000, 5_000_000_000
+
+
+def clock():
+    return Clock(utc_ns=UTC, monotonic_ns=MONO)
+
+
+def test_clock_slews_small_differences():
+    made = clock()
+    later = MONO + 1_000_000_000
+    left = made.retune(UTC + 1_000_000_000 + 5_000_000, later)
+    assert made.at(later) == UTC + 1_000_000_000 + 1_000_000_000 // SLEW_DIVISOR
+    assert left == 5_000_000 - 1_000_000
+
+
+def test_clock_takes_a_step_forward_at_once():
+    made = clock()
+    made.retune(UTC + 3600 * STEP_NS, MONO + 1)
+    assert made.at(MONO + 1) == UTC + 3600 * STEP_NS
+
+
+def test_clock_never_goes_backwards_over_a_step_back():
+    made, last = clock(), 0
+    for k in range(1, 100):
+        at = MONO + k * 10_000_000
+        made.retune(UTC + k * 10_000_000 - 3600 * STEP_NS, at)
+        assert made.at(at) >= last
+        last = made.at(at)
+    assert last - UTC <= 99 * 10_000_000 // 2 + 10_000_000, "time passes at half speed"
+
+
+@pytest.mark.parametrize("mode", ["process-crash-safe", "power-safe"])
+def test_journal_gives_back_what_was_appended(tmp_path, mode):
+    made = JournalFile(tmp_path, "risk", mode)
+    made.append(b"one")
+    made.append(b"two")
+    made.roll(b"head")
+    made.append(b"three")
+    made.close()
+    assert list(JournalFile(tmp_path, "risk", mode).existing()) == [b"onetwo", b"headthree"]
+    assert [p.name for p in made.files()] == ["risk-000001.mxj", "risk-000002.mxj"]
+
+
+def test_journal_goes_on_in_its_last_file_after_its_tail_was_cut(tmp_path):
+    first = JournalFile(tmp_path, "risk", "process-crash-safe")
+    first.append(b"whole")
+    first.append(b"half")
+    first.close()
+    second = JournalFile(tmp_path, "risk", "process-crash-safe")
+    second.truncate(0, 5)
+    second.append(b"new")
+    assert list(second.existing()) == [b"wholenew"]
+    second.close()
+
+
+def test_journal_refuses_to_cut_another_than_the_last_file(tmp_path):
+    made = JournalFile(tmp_path, "risk", "process-crash-safe")
+    made.append(b"one")
+    made.roll(b"two")
+    with pytest.raises(JournalError, match="oms journal verify"):
+        made.truncate(0, 1)
+    made.close()
+
+
+def test_journal_has_one_writer(tmp_path):
+    made = JournalFile(tmp_path, "risk", "process-crash-safe")
+    made.append(b"one")
+
+    def second():
+        with pytest.raises(JournalError, match="one writer"):
+            JournalFile(tmp_path, "risk", "process-crash-safe").append(b"two")
+
+    with forked(second) as child:
+        assert child.wait() == 0
+    made.close()
+    assert list(made.existing()) == [b"one"]
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [(lambda *_: 2, "2 of 5 bytes"), (OSError(28, "No space left on device"), "No space left")],
+)
+def test_journal_that_cannot_write_a_whole_block_stops(tmp_path, monkeypatch, write, said):
+    made = JournalFile(tmp_path, "risk", "process-crash-safe")
+    made.append(b"one")
+
+    def broken(*_):
+        if isinstance(write, OSError):
+            raise write
+        return write()
+
+    monkeypatch.setattr(journal_file.os, "write", broken)
+    with pytest.raises(JournalError, match=said):
+        made.append(b"block")
+    monkeypatch.undo()
+    made.close()
+
+
+def test_human_file_gets_one_line_whatever_the_text(tmp_path):
+    made = HumanFiles(tmp_path)
+    made.append_line("day/orders.jsonl", "a\nb\rc")
+    made.append_line("day/orders.jsonl", "d")
+    made.close()
+    assert (tmp_path / "day/orders.jsonl").read_text() == "a\\nb\\rc\nd\n"
+
+
+@pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../../x", ""])
+def test_human_file_stays_in_the_data_directory(tmp_path, path):
+    with pytest.raises(AssertionError):
+        HumanFiles(tmp_path).append_line(path, "x")
+
+
+def test_key_is_made_once_and_kept_from_others(tmp_path):
+    keys = GeneratedKeys(tmp_path)
+    made = keys.key("binance.main")
+    assert keys.key("binance.main") == made
+    assert keys.key("binance.sub") != made
+    assert (tmp_path / "binance.main.json").stat().st_mode & 0o777 == 0o600
+    assert made.secret.decode() not in repr(made)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["binance.main.json", "binance.sub.json"]
+
+
+def test_key_file_that_others_may_read_is_refused(tmp_path):
+    GeneratedKeys(tmp_path).key("binance.main")
+    (tmp_path / "binance.main.json").chmod(0o640)
+    with pytest.raises(ConfigError, match=r"0640.*delete it"):
+        GeneratedKeys(tmp_path).key("binance.main")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "A", "x" * 65, "a/b"])
+def test_key_name_that_could_leave_its_folder_is_refused(tmp_path, name):
+    with pytest.raises(ConfigError, match="key name"):
+        GeneratedKeys(tmp_path).key(name)
+
+
+def read_log(log):
+    return [json.loads(line) for line in log.path.read_text().splitlines()]
+
+
+def test_log_is_one_json_line_an_event_without_secrets(tmp_path):
+    log = ProcessLog(tmp_path, "engine")
+    log.write("info", "risk", "started", text="a\nb\x1b[2J", api_key="k", signature="s", count=3)
+    log.write("debug", "risk", "left_out")
+    (line,) = read_log(log)
+    assert line["text"] == "a\nb\x1b[2J"
+    assert (line["api_key"], line["signature"], line["count"]) == ("***", "***", 3)
+    assert "\x1b" not in log.path.read_text()
+    log.close()
+
+
+def test_log_rotates_by_size_and_keeps_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("procs.logs.LOG_FILE_BYTES_MAX", 400)
+    log = ProcessLog(tmp_path, "engine")
+    for n in range(40):
+        log.write("info", "", "event", number=n)
+    assert len(list(tmp_path.iterdir())) == 5
+    assert read_log(log)[-1]["number"] == 39
+    log.close()
+
+
+def test_log_flood_is_bounded_and_told(tmp_path):
+    log = ProcessLog(tmp_path, "engine")
+    for _ in range(3 * LINES_PER_S_MAX):
+        log.write("error", "", "flood")
+    assert len(read_log(log)) <= 2 * LINES_PER_S_MAX + 2
+    assert log.errors == 3 * LINES_PER_S_MAX
+    log.close()
+
+
+def test_log_line_is_bounded(tmp_path):
+    log = ProcessLog(tmp_path, "engine")
+    log.write("info", "", "event", text="x" * 100_000)
+    assert read_log(log)[0]["cut_chars"] > 100_000
+    assert log.path.stat().st_size < 4096
+    log.close()
