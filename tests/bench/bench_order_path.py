@@ -19,8 +19,15 @@ import numpy as np
 from procs.locks import FileLock
 from shm_layout import segment
 from tests.bench import order_peer
-from tests.bench.order_desk import SENT, SHARED_WORDS, STOP, bench_config, make_desk
-from tests.bench.order_desk import run_executor, run_hot
+from tests.bench.order_desk import (
+    SENT,
+    SHARED_WORDS,
+    STOP,
+    bench_config,
+    make_desk,
+    run_executor,
+    run_hot,
+)
 from tests.bench.result import BenchResult, latency
 from tests.stress.memory import fork, reap, shared_words
 
@@ -84,7 +91,7 @@ def run(smoke: bool, runs: int) -> list[BenchResult]:
         found.append(latency(
             f"order_path.{name}", "us", [samples for samples, _ in ours[name]],
             {"the usual Python way (orjson, Decimal, dicts, hmac, json, Pipe)": min(peers)},
-            core_map=where, wait=wait, checksum=sorted(checksums)[0], aim=aim,
+            core_map=where, wait=wait, checksum=min(checksums), aim=aim,
             durability="process-crash-safe",
             note="socket: TCP on loopback, drained between orders; bare turns, no event loop",
         ))  # fmt: skip

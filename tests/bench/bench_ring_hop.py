@@ -80,7 +80,7 @@ def run(smoke: bool, runs: int) -> BenchResult:
         "ring_hop", "ns", [cycles / rate / 2 for cycles, _ in made],
         peers.hop_ns(count, 1 if smoke else 3),
         core_map=f"two processes on cores {sorted(cores_used())}", wait="spin",
-        checksum=checksums.pop(), aim="≤ 250 ns, ≥ 12× ahead",
+        checksum=checksums.pop(), aim="≤ 250 ns, 12 times ahead",
         note=f"{trips:,} round trips a run, half of each",
     )  # fmt: skip
 

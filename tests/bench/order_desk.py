@@ -24,7 +24,7 @@ from oms.agents.executor import ExecutorAgent
 from oms.agents.risk import RiskAgent
 from oms.config import AccountConfig, DeskConfig, GroupConfig, HostConfig, ProcessConfig
 from oms.risk import world_hot as risk_words
-from procs import start, system
+from procs import start
 from procs.clock import Clock
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory, desk_topology

@@ -41,10 +41,10 @@ class Checks:
 
     def __init__(self) -> None:
         self.rules = {
-            "tick": Decimal("0.01"), "lot": Decimal("0.00001"), "min": Decimal("5"),
-            "max": Decimal("10000"), "position": Decimal("20000"), "collar": Decimal("0.05"),
+            "tick": Decimal("0.01"), "lot": Decimal("0.00001"), "min": Decimal(5),
+            "max": Decimal(10000), "position": Decimal(20000), "collar": Decimal("0.05"),
         }  # fmt: skip
-        self.mid = Decimal("60000")
+        self.mid = Decimal(60000)
         self.accounts = {f"acc{k}": {"position": Decimal(0), "open": {}} for k in range(ACCOUNTS)}
         self.sent_ns: deque[int] = deque(maxlen=100_000)
         self.count = 0

@@ -14,9 +14,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,25 +26,15 @@ RECORD_BYTES = 64
 RECORD = bytes(range(RECORD_BYTES))
 WATCHDOG_S = 300.0
 WARM = 200
+BUFFER = 16
 ONE_CORE, TWO_CORES = (0, 0), (0, 1)
-
-Move = Callable[[], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """`open(server, poll)` gives (send(bytes), receive() -> bytes-like, close)."""
-
-    name: str
-    open: Callable[..., Any]
-    polls: tuple[bool, ...]
 
 
 class _Pipes:
     """multiprocessing.Pipe."""
 
-    def __init__(self, place: str) -> None:
-        del place
+    def __init__(self, place: str, size_bytes: int) -> None:
+        del place, size_bytes
         self.near, self.far = multiprocessing.Pipe()
 
     @contextmanager
@@ -64,8 +52,8 @@ class _Pipes:
 class _Queues:
     """multiprocessing.Queue, one each way."""
 
-    def __init__(self, place: str) -> None:
-        del place
+    def __init__(self, place: str, size_bytes: int) -> None:
+        del place, size_bytes
         self.there, self.back = multiprocessing.Queue(), multiprocessing.Queue()
 
     @contextmanager
@@ -79,7 +67,7 @@ class _Queues:
 class _ZeroMq:
     """ZeroMQ over ipc, PAIR."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, size_bytes: int) -> None:
         self.address = f"ipc://{place}/zmq"
 
     @contextmanager
@@ -114,9 +102,8 @@ def _payload(size_bytes: int) -> Any:
 class _Iceoryx:
     """iceoryx2, publish and subscribe; it has no blocking receive here, so it polls."""
 
-    size_bytes = RECORD_BYTES
-
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
         self.name = f"mexoms-bench/{os.getpid()}"
 
     @contextmanager
@@ -129,7 +116,9 @@ class _Iceoryx:
 
         def service(way: str) -> Any:
             name = iceoryx2.ServiceName.new(f"{self.name}/{way}")
-            return node.service_builder(name).publish_subscribe(payload).open_or_create()
+            builder = node.service_builder(name).publish_subscribe(payload)
+            lossless = builder.enable_safe_overflow(False)
+            return lossless.subscriber_max_buffer_size(BUFFER).open_or_create()
 
         out, into = ("back", "there") if server else ("there", "back")
         sender, receiver = service(out), service(into)
@@ -169,7 +158,7 @@ PEERS: tuple[tuple[str, Any, tuple[tuple[tuple[int, int], bool], ...]], ...] = (
 def _trips(kind: Any, cores: tuple[int, int], poll: bool, count: int, out: np.ndarray) -> int:
     """In a child: round trips, nanoseconds each."""
     with tempfile.TemporaryDirectory() as place:
-        link = kind(place)
+        link = kind(place, RECORD_BYTES)
 
         def serve() -> int:
             with link.end(True, poll) as (send, receive):
@@ -197,14 +186,14 @@ def _stream(kind: Any, cores: tuple[int, int], poll: bool, batch: int, count: in
     """In a child: `count` messages of `batch` records one way, every word of them summed there."""
     block = np.arange(batch * RECORD_BYTES // 8, dtype=np.int64).tobytes()
     with tempfile.TemporaryDirectory() as place:
-        link = kind(place)
+        link = kind(place, batch * RECORD_BYTES)
 
         def serve() -> int:
             checksum = 0
             with link.end(True, poll) as (send, receive):
                 for _ in range(count + 1):
                     checksum += int(np.frombuffer(receive(), np.int64).sum())
-                send(RECORD)
+                send(block)
             return 0 if checksum else 1
 
         other = fork(serve, cores[1])

@@ -130,7 +130,7 @@ def rows(made: BenchResult) -> list[str]:
         f"  ours    {figures} {made.unit}   {made.runs} runs, {number(low)} to {number(high)}"
         + (f"   aim {made.aim}" if made.aim else ""),
         f"  peer    {made.peer}: {number(made.peer_figure)} {made.unit}   "
-        f"we are {made.ratio:.3g}× ahead" + ("" if made.ratio >= 1 else " (that is: behind)"),
+        f"we are {made.ratio:.3g} times ahead" + ("" if made.ratio >= 1 else " (that is: behind)"),
     ]
     others = [f"{k} {number(v)}" for k, v in made.peers.items() if k != made.peer]
     if others:
