@@ -146,6 +146,7 @@ class RiskAgent(BaseAgent):
             commit_hot.commit_input(handle)
         commit_hot.commit_updates(worlds.core)
         self._published_seq = self._journal.last_seq
+        self._journal.chain()
 
     # What is rare
 
