@@ -219,6 +219,7 @@ class FeedAgent(BaseAgent):
             self._connect_wait_ns = RECONNECT_WAIT_NS_MIN
             for book in self.books.values():
                 self._begin_sync(book, BookState.SYNCING, now_ns)
+                self.sync[book.instrument_id, sync_hot.S_NEED_ID] = -1  # ids may begin anew
             return
         self._open = False
         self._conn = 0

@@ -10,6 +10,7 @@ A full side gives up its worst level, or does not take a level worse than all it
 from __future__ import annotations
 
 from shm_layout.jit import hot
+from shm_layout.move_hot import move_words
 from shm_layout.records import UNDEF
 
 NEAR_LEVELS = 8
@@ -27,14 +28,14 @@ def find_level(px, book, side, count, level_px):
         if sign * px[book, side, k] <= key:
             return k
         k -= 1
-    low = 0  # everything below `low` is <= key, everything from `near` on is better
-    high = near
-    while low < high:
-        middle = (low + high) >> 1
-        if sign * px[book, side, middle] <= key:
-            low = middle + 1
-        else:
-            high = middle
+    low = 0  # everything below `low` is <= key; the next `left` levels are open
+    left = near
+    while left > 0:
+        half = left >> 1
+        # Chosen without a branch: which way a price lies, no predictor can know.
+        taken = 1 if sign * px[book, side, low + half] <= key else 0
+        low += taken * (half + 1)
+        left = half - taken * (1 - (left & 1))
     return low - 1
 
 
@@ -43,14 +44,14 @@ def apply_level(px, qty, count, book, side, level_px, level_qty):
     """Set one level to an absolute quantity; 0 removes it. Removing what is not there is fine:
     a venue reports levels that our snapshot did not reach."""
     used = count[book, side]
+    base = (book * 2 + side) * px.shape[2]
     k = find_level(px, book, side, used, level_px)
     if k >= 0 and px[book, side, k] == level_px:
         if level_qty != 0:
             qty[book, side, k] = level_qty
             return
-        for m in range(k, used - 1):
-            px[book, side, m] = px[book, side, m + 1]
-            qty[book, side, m] = qty[book, side, m + 1]
+        move_words(px, base + k, base + k + 1, used - 1 - k)
+        move_words(qty, base + k, base + k + 1, used - 1 - k)
         count[book, side] = used - 1
         return
     if level_qty == 0:
@@ -58,15 +59,13 @@ def apply_level(px, qty, count, book, side, level_px, level_qty):
     if used == px.shape[2]:
         if k < 0:
             return
-        for m in range(k):
-            px[book, side, m] = px[book, side, m + 1]
-            qty[book, side, m] = qty[book, side, m + 1]
+        move_words(px, base, base + 1, k)
+        move_words(qty, base, base + 1, k)
         px[book, side, k] = level_px
         qty[book, side, k] = level_qty
         return
-    for m in range(used, k + 1, -1):
-        px[book, side, m] = px[book, side, m - 1]
-        qty[book, side, m] = qty[book, side, m - 1]
+    move_words(px, base + k + 2, base + k + 1, used - 1 - k)
+    move_words(qty, base + k + 2, base + k + 1, used - 1 - k)
     px[book, side, k + 1] = level_px
     qty[book, side, k + 1] = level_qty
     count[book, side] = used + 1

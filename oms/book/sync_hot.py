@@ -92,7 +92,7 @@ S_PHASE = 0
 S_BOOK = 1  # BookState as last published
 S_LAST_ID = 2
 S_FIRST_PENDING = 3  # 1 = the next diff is the first after a snapshot
-S_NEED_ID = 4  # a snapshot must reach this id to meet the first diff buffered; -1 = none
+S_NEED_ID = 4  # a snapshot must reach this id: what is published, or buffered; -1 = any does
 S_SEEN_NS = 5  # our clock of the last diff that was used
 S_GENERATION = 6
 S_WORDS = 8
@@ -296,7 +296,7 @@ def _break(world, instrument, now_ns):
     """The chain is broken: GAP, and depth is buffered until the next snapshot."""
     mine = sync_state(world)
     mine[instrument, S_PHASE] = BUFFERING
-    mine[instrument, S_NEED_ID] = -1
+    mine[instrument, S_NEED_ID] = mine[instrument, S_LAST_ID]
     mine[instrument, S_BOOK] = _GAP
     _put_state(world, instrument, now_ns)
 
@@ -408,7 +408,7 @@ def set_state(world, instrument, state, now_ns):
             return
     else:
         mine[instrument, S_PHASE] = BUFFERING
-        mine[instrument, S_NEED_ID] = -1
+        mine[instrument, S_NEED_ID] = mine[instrument, S_LAST_ID]
     mine[instrument, S_BOOK] = state
     _put_state(world, instrument, now_ns)
 
