@@ -143,6 +143,7 @@ class RiskAgent(BaseAgent):
         for world in worlds.commits:
             k_.step(world, now_ns, now_ns, 0)
         self._published_seq = self._journal.last_seq
+        self._journal.chain()
 
     # What is rare
 
