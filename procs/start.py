@@ -82,11 +82,12 @@ def preload(config: DeskConfig, beside: Path, progress: Progress | None = None) 
 def warm_host(progress: Progress | None = None) -> None:
     """Import the host's own modules and compile every kernel imported by now."""
     from procs import supervisor
-    from shm_layout import jit, warm
+    from procs.compile import compile_kernels
+    from shm_layout import warm
 
     assert supervisor.NAME
     shown = progress or Progress()
-    jit.warm(shown)
+    compile_kernels(shown)
     warm.warm_handles()
     shown.done()
 

@@ -44,6 +44,8 @@ READY_S = 30.0
 """A process that is not ready after so long has failed to start."""
 CLOSE_S = 5.0
 """From the last phase to SIGKILL."""
+FIRST_STARTS_MAX = 3
+"""A desk of which one process never gets ready is given up after so many tries."""
 _POLL_MS = 200
 _POLL_BUSY_MS = 5
 
@@ -248,6 +250,10 @@ class Supervisor:
         sentence = self._sentence(child)
         if not child.was_ready and not self._ready and code in FATAL_AT_START:
             self._give_up(StartFailure(ExitCode(code), f"{child.name}: {sentence}"))
+            return
+        if not child.was_ready and not self._ready and len(child.starts) >= FIRST_STARTS_MAX:
+            told = f"{child.name} failed {len(child.starts)} times at its start: {sentence}"
+            self._give_up(StartFailure(ExitCode.DEGRADED, told))
             return
         child.backoff()
         self._say(

@@ -110,7 +110,7 @@ else:
         array[index] = value
 
     def load_at(address: int) -> int:
-        return ctypes.c_int64.from_address(address).value
+        return ctypes.c_int64.from_address(int(address)).value
 
     def acquire_fence() -> None:
         pass

@@ -97,6 +97,9 @@ def cache_dir() -> Path:
 
 if JIT_ON:
     numba.config.CACHE_DIR = str(cache_dir())
+    # Kernels are scalar: vectorising passes find nothing in them and take a sixth of the time.
+    numba.config.LOOP_VECTORIZE = 0
+    numba.config.SLP_VECTORIZE = 0
 
 _entries: list[tuple[Any, tuple[Any, ...]]] = []
 
@@ -123,17 +126,42 @@ def hot(
     return compiled
 
 
+def compile_entry(index: int) -> None:
+    """Compile one entry point, or load it from the cache, and close it to further types."""
+    compiled, argument_types = _entries[index]
+    if not compiled.signatures:
+        compiled.compile(argument_types)
+        compiled.disable_compile()
+
+
+def entry_count() -> int:
+    """How many entry points have been imported."""
+    return len(_entries) if JIT_ON else 0
+
+
+def entry_name(index: int) -> str:
+    """Module and name of an entry point."""
+    function = _entries[index][0].py_func
+    return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+
+
+def entries_by_weight() -> list[int]:
+    """Indexes of the entry points, those of the longest source files first: a guess at what takes
+    longest, for whoever compiles several at once."""
+    sizes = {
+        index: len(Path(compiled.py_func.__code__.co_filename).read_bytes())
+        for index, (compiled, _) in enumerate(_entries)
+    }
+    return sorted(sizes, key=lambda index: -sizes[index])
+
+
 def warm(progress: Callable[[int, int, str], None] | None = None) -> int:
     """Compile every entry point that has been imported, and close it; returns how many."""
-    if not JIT_ON:
-        return 0
-    for index, (compiled, argument_types) in enumerate(_entries):
+    for index in range(entry_count()):
         if progress is not None:
-            progress(index, len(_entries), compiled.py_func.__qualname__)
-        if not compiled.signatures:
-            compiled.compile(argument_types)
-            compiled.disable_compile()
-    return len(_entries)
+            progress(index, entry_count(), entry_name(index))
+        compile_entry(index)
+    return entry_count()
 
 
 def _accessor(index: int, numba_type: Any, ndim: int, readonly: bool) -> Any:

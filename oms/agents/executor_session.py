@@ -262,19 +262,27 @@ class Session:
         self.late[request_id] = question
         self._ended(question, now_ns)
         link = question.account.link
-        if link.opened and link.conn == question.conn and link.last_recv_ns < question.sent_ns:
+        silent = link.opened and link.conn == question.conn
+        silent = silent and link.last_recv_ns < question.sent_ns
+        if silent and question.what is What.PING:
             self.close(link, now_ns, "no sign of life")
+        elif silent and not link.pinged:
+            # One lost answer on a quiet link is no proof that the link is dead: ask.
+            self._ask_life(link, now_ns)
 
     def _ping(self, now_ns: int) -> int:
         count = 0
         for link in self.links:
             if link.opened and not link.pinged and now_ns >= link.last_recv_ns + PING_AFTER_NS:
-                link.pinged = True
-                request_id = self.next_id()
-                question = Question(What.PING, link.accounts[0])
-                self.send(request_id, b'{"id":"%d","method":"ping"}' % request_id, question, now_ns)
+                self._ask_life(link, now_ns)
                 count += 1
         return count
+
+    def _ask_life(self, link: Link, now_ns: int) -> None:
+        link.pinged = True
+        request_id = self.next_id()
+        question = Question(What.PING, link.accounts[0])
+        self.send(request_id, b'{"id":"%d","method":"ping"}' % request_id, question, now_ns)
 
     def next_timer_ns(self) -> int:
         """The next time-out, reopening or ping."""

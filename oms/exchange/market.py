@@ -31,7 +31,7 @@ FILLS_KEPT_MAX = 200_000
 TRADES_KEPT_MAX = 1000
 """Public trades per symbol: the most that the venue's `trades` gives."""
 
-_DECIMAL = re.compile(r"\d+(\.\d+)?")
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def parse_decimal(text: str, digits: int) -> int:

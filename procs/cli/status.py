@@ -98,7 +98,8 @@ def _print_page(found: dict[str, Any]) -> None:
     unknown = sum(row["state"] == "UNKNOWN" for row in found["orders"])
     print(f"\nopen orders {len(found['orders'])} (unknown {unknown})")
     for row in found["positions"]:
-        print(f"position {row['strategy']} {row['instrument']} {row['qty']}  fills "
-              f"{row['fills']}  P&L {row['pnl']} {row['currency']}")  # fmt: skip
+        pnl = "not marked" if row["pnl"] is None else f"{row['pnl']:+.2f}"
+        print(f"position {row['strategy']} {row['instrument']} {row['qty']:f}  fills "
+              f"{row['fills']}  P&L {pnl} {row['currency']}")  # fmt: skip
     for trouble in found["troubles"]:
         print(f"! {trouble}")

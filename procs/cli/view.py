@@ -83,7 +83,7 @@ def _markets(rows: list[dict[str, Any]], watch: Watch) -> Table:
     for row in rows:
         state = Text(row["state"], style=_STATE_STYLE.get(row["state"], ""))
         made.add_row(row["instrument"], state, _number(row["bid"]), _number(row["ask"]),
-                     _number(row["spread_bp"], 2),
+                     _number(row["spread_bp"], 3),
                      _number(last.get(row["instrument"])))  # fmt: skip
     return made
 

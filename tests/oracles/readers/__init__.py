@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from tests.oracles.base import Reader
 from tests.oracles.readers.hftbacktest import HftbacktestReader
+from tests.oracles.readers.signing_vectors import SigningVectorsReader
 
-READERS: tuple[Reader, ...] = (HftbacktestReader(),)
+READERS: tuple[Reader, ...] = (HftbacktestReader(), SigningVectorsReader())

@@ -6,9 +6,7 @@ signing functions.
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,49 +14,48 @@ from oms.venues.binance import sign as binance
 from oms.venues.bybit import sign as bybit
 from oms.venues.hmac_sha256 import HmacSha256
 from oms.venues.okx import sign as okx
+from tests.oracles.base import Outcome
 
 FOLDER = "signing-vectors"
-
-
-@dataclass
-class Result:
-    """What one folder gave."""
-
-    files: int = 0
-    items: int = 0
-    agreed: int = 0
-    disagreed: int = 0
-    unread: dict[str, int] = field(default_factory=dict)
 
 
 class UnreadError(Exception):
     """A vector of a kind that nothing here signs; its text is the reason."""
 
 
-def read(folder: Path) -> Result:
-    """Judge every vector in every file of the folder."""
-    result = Result()
-    unread: Counter[str] = Counter()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        if path.name.startswith("README"):
-            continue
-        if path.suffix not in (".json", ".jsonl"):
-            unread[f"file {path.name}: neither .json nor .jsonl"] += 1
-            continue
-        result.files += 1
-        for vector in vectors(path):
-            result.items += 1
+class SigningVectorsReader:
+    """Each vector is signed by the product's code and compared."""
+
+    folder = FOLDER
+    patterns = ("*.json", "*.jsonl")
+
+    def read(self, files: Sequence[Path]) -> Outcome:
+        outcome = Outcome()
+        for path in files:
             try:
-                made = signature(vector)
-            except UnreadError as reason:
-                unread[str(reason)] += 1
+                found = list(vectors(path))
+            except ValueError as error:
+                outcome.items += 1
+                outcome.skip(f"{path.name}: no JSON ({error})")
                 continue
-            if made == vector["signature"]:
-                result.agreed += 1
-            else:
-                result.disagreed += 1
-    result.unread = dict(unread)
-    return result
+            for index, vector in enumerate(found):
+                outcome.items += 1
+                _judge(f"{path.name}[{index}]", vector, outcome)
+        return outcome
+
+
+def _judge(where: str, vector: Any, outcome: Outcome) -> None:
+    try:
+        made = signature(vector)
+    except UnreadError as reason:
+        outcome.skip(str(reason))
+    except (TypeError, AttributeError, KeyError) as error:
+        outcome.skip(f"{where}: not a vector's shape ({type(error).__name__})")
+    else:
+        if made == vector["signature"]:
+            outcome.agreed += 1
+        else:
+            outcome.differ(f"{where}: {vector.get('exchange')} {vector.get('kind', '')}")
 
 
 def vectors(path: Path) -> Iterator[dict[str, Any]]:
