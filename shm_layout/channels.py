@@ -25,6 +25,7 @@ from shm_layout.records import (
     INSTRUMENT_ROW,
     INSTRUMENT_SPEC,
     INTENT,
+    LATENCY_ROW,
     MD_LEVELS,
     MD_STATE,
     MD_TICKER,
@@ -198,6 +199,10 @@ def topology(
         Table("accounts", ACCOUNT_ROW, size.accounts, "risk"),
         Table("orders", ORDER_ROW, size.orders, "risk"),
         Table("positions", POSITION_ROW, size.positions, "risk"),
+        *(
+            Table(f"latency.{role}", LATENCY_ROW, limits.HOPS_MAX, role)
+            for role in ("aggregator", "risk", *(f"executor.{g}" for g in groups))
+        ),
         Table("processes", PROCESS_ROW, limits.PROCESSES_MAX, "supervisor"),
         *(Table(f"process.{name}", PROCESS_ROW, 1, f"process.{name}") for name in processes),
         *(Table(f"feed.{v}", FEED_ROW, size.instruments, f"feed.{v}") for v in venues),

@@ -20,6 +20,7 @@ from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
 from oms.agents.executor_answers import Answers
 from oms.agents.executor_checks import LastChecks, Refusal
 from oms.agents.executor_former import FormerWork, released_commands
+from oms.agents.executor_hot import note_sent
 from oms.agents.executor_orders import OrderTable
 from oms.agents.executor_out import Outbox
 from oms.agents.executor_session import Account, Link, Question, Session, What
@@ -75,6 +76,7 @@ class ExecutorAgent(BaseAgent):
         self._commands = CommandReader(self._orders)
         self._outbox = Outbox(ports, self._group.name, Exchange.BINANCE)
         self._order_table = OrderTable(ports.table_reader("orders"))
+        self._latency = ports.table_writer(f"latency.{self.role}").rows
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
         self._former = FormerWork(self._order_table, self._orders, settle_ns)
         self._session = Session(ports, self._group, self._ended)
@@ -237,6 +239,8 @@ class ExecutorAgent(BaseAgent):
         account.rate.count(now_ns)
         self.sent += 1
         self._session.send(request_id, frame, question, now_ns)
+        if command.stamp_cycles or command.risk_cycles:
+            note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
 
     def _refuse(
         self, command: Command, account: Account | None, instrument: Instrument | None, now_ns: int

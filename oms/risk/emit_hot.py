@@ -137,6 +137,8 @@ def stage_command(w, row, action, now_ns, attempt):
     staged["ts_decide_ns"][n] = orders["ts_decide_ns"][row]
     staged["ts_risk_ns"][n] = now_ns
     staged["attempt"][n] = attempt
+    staged["stamp_cycles"][n] = 0
+    staged["risk_cycles"][n] = 0
     staged["cause_ring"][n] = orders["cause_ring"][row]
     staged["cause_pos"][n] = orders["cause_pos"][row]
     staged["venue_order_id"][n] = orders["venue_order_id"][row]

@@ -68,6 +68,7 @@ class RiskArrays:
     instrument_table: TableWriter
     currency_table: TableWriter
     account_table: TableWriter
+    latency: Array
 
     @classmethod
     def make(cls, config: DeskConfig, ports: Ports) -> RiskArrays:
@@ -108,8 +109,10 @@ class RiskArrays:
             instrument_table=tables["instruments"],
             currency_table=tables["currencies"],
             account_table=tables["accounts"],
+            latency=ports.table_writer("latency.risk").rows,
         )
         made._configure(config)
+        made.state[w_.ST_STAMPING] = int(ports.stamping)
         return made
 
     def _configure(self, config: DeskConfig) -> None:
@@ -212,6 +215,7 @@ class Worlds:
         slots = executions.slots if executions else np.zeros(1, EXECUTION)
         world = w_.WORLD.make(
             state=a.state,
+            latency=a.latency,
             cycle=a.cycle,
             cycle_words=a.cycle.view(np.int64),
             frames=frames,

@@ -16,6 +16,7 @@ from shm_layout.records import (
     EXECUTION,
     INSTRUMENT_ROW,
     INTENT,
+    LATENCY_ROW,
     ORDER_COMMAND,
     ORDER_ROW,
     ORDER_UPDATE,
@@ -49,7 +50,7 @@ from shm_layout.records import (
     ST_KEYS_USED,
     ST_TOPS_LOST,
     ST_POSITIONS_USED,
-    ST_RECOVERING,
+    ST_STAMPING,
 ) = range(24)
 STATE_WORDS = 32
 
@@ -92,6 +93,7 @@ EXECUTION_TEXT_AT = word_of(EXECUTION, "text")
 
 WORLD = WorldSpec("risk")
 state = WORLD.field("state", np.int64)
+latency = WORLD.field("latency", LATENCY_ROW)
 cycle = WORLD.field("cycle", CYCLE)
 cycle_words = WORLD.field("cycle_words", np.int64)
 frames = WORLD.field("frames", np.int64)
