@@ -196,13 +196,46 @@ class Worlds:
         self._io[task][w_.IO_ROW] = row
         return int(k_.step(self._rare[task], now_ns, now_ns, 0))
 
+    def _shared(self, frames: Array) -> dict[str, Array]:
+        """The fields that every world has in common: all of risk's state."""
+        a = self._arrays
+        return {
+            "state": a.state,
+            "latency": a.latency,
+            "cycle": a.cycle,
+            "cycle_words": a.cycle.view(np.int64),
+            "frames": frames,
+            "orders": a.orders,
+            "order_words": a.orders.view(np.int64),
+            "new_row": a.new_row,
+            "new_row_words": a.new_row.view(np.int64),
+            "update": a.update,
+            "update_words": a.update.view(np.int64),
+            "positions": a.positions,
+            "position_words": a.positions.view(np.int64),
+            "position_index": a.position_index,
+            "instruments": a.instrument_table.rows,
+            "accounts": a.account_table.rows,
+            "tops": a.tops,
+            "strategies": a.strategies,
+            "order_limits": a.order_limits,
+            "position_limits": a.position_limits,
+            "groups": a.groups,
+            "venue_groups": a.venue_groups,
+            "open_rows": a.open_rows,
+            "open_index": a.open_index,
+            "keys": a.keys,
+            "staged": a.staged,
+            "staged_group": a.staged_group,
+            "consumed": a.consumed,
+        }
+
     def _world(
         self,
         frames: Array,
         task: int,
         rings: _Rings,
     ) -> Any:
-        a = self._arrays
         top, executions, intents, orders = (
             rings.top, rings.executions, rings.intents, rings.orders
         )  # fmt: skip
@@ -214,34 +247,7 @@ class Worlds:
         idle = np.zeros(HEAD_WORDS, np.int64)
         slots = executions.slots if executions else np.zeros(1, EXECUTION)
         world = w_.WORLD.make(
-            state=a.state,
-            latency=a.latency,
-            cycle=a.cycle,
-            cycle_words=a.cycle.view(np.int64),
-            frames=frames,
-            orders=a.orders,
-            order_words=a.orders.view(np.int64),
-            new_row=a.new_row,
-            new_row_words=a.new_row.view(np.int64),
-            update=a.update,
-            update_words=a.update.view(np.int64),
-            positions=a.positions,
-            position_words=a.positions.view(np.int64),
-            position_index=a.position_index,
-            instruments=a.instrument_table.rows,
-            accounts=a.account_table.rows,
-            tops=a.tops,
-            strategies=a.strategies,
-            order_limits=a.order_limits,
-            position_limits=a.position_limits,
-            groups=a.groups,
-            venue_groups=a.venue_groups,
-            open_rows=a.open_rows,
-            open_index=a.open_index,
-            keys=a.keys,
-            staged=a.staged,
-            staged_group=a.staged_group,
-            consumed=a.consumed,
+            **self._shared(frames),
             io=io,
             intent_ring=intents.words if intents else idle,
             intent_slots=intents.slots if intents else np.zeros(1, INTENT),
