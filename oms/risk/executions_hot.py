@@ -12,7 +12,7 @@ from oms.risk import world_hot as w_
 from oms.risk.emit_hot import has_room, settle_update, update_of_row
 from oms.risk.fold_hot import edge_e4, fill_is_known, row_of
 from shm_layout.enums import ExecKind, OrderState, RecordType, RejectReason
-from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.jit import hot
 from shm_layout.money import OK, ROUND_HALF_EVEN
 from shm_layout.money_hot import mul_div
 from shm_layout.records import UNDEF
@@ -162,7 +162,7 @@ def _take_execution(w, k, now_ns, ring_id, pos):
     settle_update(w)
 
 
-@hot(entry=(WORLD_TYPE, I64, I64))
+@hot
 def take_executions(w, now_ns, budget):
     """Fold one group's executions; returns how many were taken, or NEED_COLD at once.
 

@@ -18,7 +18,7 @@ from oms.risk.emit_hot import (
 from oms.risk.fold_hot import fold_new, row_of
 from oms.risk.timers_hot import cancel_order
 from shm_layout.enums import Action, OrderState, RecordType, RejectReason
-from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.jit import hot
 from shm_layout.records import NO_ID, UNDEF
 from shm_layout.ring_hot import READ_POS, written
 
@@ -127,7 +127,7 @@ def _cancel_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos):
     return PASSED
 
 
-@hot(entry=(WORLD_TYPE, I64, I64))
+@hot
 def take_intents(w, now_ns, budget):
     """Decide one strategy's intents; returns how many were taken."""
     ring = w_.intent_ring(w)

@@ -73,8 +73,8 @@ TOP_MID2, TOP_VERSION, TOP_STATE, TOP_TS, TOP_COLUMNS = range(5)
 # Columns of `groups`.
 GR_FREE, GR_SLOTS, GR_COLUMNS = range(3)
 
-# Words of `io`: which input this world is for.
-IO_INPUT, IO_OWNER, IO_RING, IO_WORDS = range(4)
+# Words of `io`: which input and which task (`kernel_hot`) this world is for; a row for some.
+IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_WORDS = range(6)
 
 ORDER_ROW_WORDS = ORDER_ROW.itemsize // 8
 POSITION_ROW_WORDS = POSITION_ROW.itemsize // 8
