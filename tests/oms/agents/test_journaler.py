@@ -210,7 +210,7 @@ def test_times_are_exact_to_the_nanosecond():
 
 def test_place_cut_or_damaged_entry_does_not_count():
     good = place_bytes(5) + place_bytes(9)
-    assert last_place(MemoryJournal([bytearray(good)])) == (9, 2)
-    assert last_place(MemoryJournal([bytearray(good[:-1])])) == (5, 1)
-    assert last_place(MemoryJournal([bytearray(good[:-1] + b"\x01")])) == (5, 2)
-    assert last_place(MemoryJournal([])) == (0, 0)
+    assert last_place([bytearray(good)]) == (9, 2)
+    assert last_place([bytearray(good[:-1])]) == (5, 1)
+    assert last_place([bytearray(good[:-1] + b"\x01")]) == (5, 2)
+    assert last_place([]) == (0, 0)
