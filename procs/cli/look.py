@@ -39,17 +39,15 @@ OPEN_STATES = (
     OrderState.PENDING_NEW, OrderState.OPEN, OrderState.PENDING_CANCEL, OrderState.UNKNOWN,
 )  # fmt: skip
 _EDGE_PER_BP = 10_000
-_STEP_DIGITS = 12
 _POLL = 4096
 
 
-def at_step(value: int, scale: int, step_e12: int) -> Decimal | None:
-    """An int64 at a scale, with the digits of its step (tick or lot) and no more."""
+def at_step(value: int, scale: int, step: int) -> Decimal | None:
+    """An int64 at a scale, with the digits of its step (tick or lot, same scale) and no more."""
     if value == UNDEF:
         return None
     exact = Decimal(value).scaleb(-scale)
-    step = Decimal(step_e12).scaleb(-_STEP_DIGITS).normalize()
-    digits = max(-int(step.as_tuple().exponent), 0)
+    digits = max(-int(Decimal(step).scaleb(-scale).normalize().as_tuple().exponent), 0)
     short = round(exact, digits)
     return short if short == exact else exact
 
@@ -125,11 +123,11 @@ class Look:
 
     @staticmethod
     def _px(instrument: Any, px: Any) -> Decimal | None:
-        return at_step(int(px), int(instrument["px_scale"]), int(instrument["tick_e12"]))
+        return at_step(int(px), int(instrument["px_scale"]), int(instrument["tick"]))
 
     @staticmethod
     def _qty(instrument: Any, qty: Any) -> Decimal | None:
-        return at_step(int(qty), int(instrument["qty_scale"]), int(instrument["lot_e12"]))
+        return at_step(int(qty), int(instrument["qty_scale"]), int(instrument["lot"]))
 
     # What is there
 

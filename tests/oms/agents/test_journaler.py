@@ -11,7 +11,6 @@ from oms import ids
 from oms.agents.journaler import JournalerAgent, last_place, place_bytes
 from oms.agents.journaler_lines import Lines
 from oms.agents.journaler_text import amount, csv_line, day, json_line, plain, time_text
-from oms.sim.harness import MemoryJournal
 from shm_layout.enums import ExecKind, RecordType, RejectReason
 from shm_layout.records import BALANCE, START, UNDEF
 from tests.desks import START_NS
