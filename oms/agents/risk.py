@@ -16,7 +16,7 @@ from oms.agents.base import BaseAgent, Ports
 from oms.config import DeskConfig
 from oms.journal.frames_hot import append_frame
 from oms.journal.writer import BlockWriter
-from oms.risk import commit_hot, executions_hot, intents_hot, timers_hot, tops_hot
+from oms.risk import commit_hot, emit_hot, executions_hot, intents_hot, timers_hot, tops_hot
 from oms.risk import world_hot as w_
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
@@ -27,6 +27,7 @@ from shm_layout.records import BALANCE, EXECUTION, START
 from shm_layout.ring import as_record
 
 DRAIN_TIMER_NS = 100_000_000
+NO_ROOM_RETRY_NS = 10_000_000
 
 
 class RiskAgent(BaseAgent):
@@ -69,6 +70,7 @@ class RiskAgent(BaseAgent):
         for handle in self.worlds.groups:
             commit_hot.refresh_group(handle)
         found.finish(self, now_ns)
+        emit_hot.announce_start(self.worlds.core)
         self._commit(now_ns)
         ports.log(
             "info", "risk_started", epoch=found.risk_epoch, journal_seq=self._journal.last_seq,
@@ -205,15 +207,21 @@ class RiskAgent(BaseAgent):
 
     def doubt(self, row: int) -> None:
         """Make one order UNKNOWN: journaled, exposed in full, queried until there is evidence."""
+        room = len(self._journal.frames) - int(self.arrays.state[w_.ST_FRAME_USED])
+        if room < emit_hot.FRAME_ROOM_WORDS:
+            self._commit(self._now_ns)
         timers_hot.doubt(self.worlds.core, row, self._now_ns)
 
     # Timers and the end
 
     def next_timer_ns(self) -> int:
         due = int(timers_hot.next_query_ns(self.worlds.core))
+        if due <= self._now_ns:
+            # A turn has just been: the query is due, and its orders ring has no room.
+            due = self._now_ns + NO_ROOM_RETRY_NS
         if self._draining and not self.drained():
             due = min(due, self._now_ns + DRAIN_TIMER_NS)
-        return max(due, self._now_ns + 1)
+        return due
 
     def on_drain(self, now_ns: int) -> None:
         """No new orders; every open one is cancelled at the venue."""

@@ -1,0 +1,157 @@
+"""Death at a named point inside an agent's turn, for the harness.
+
+`before_call` of the harness kills between turns. Here a process dies inside one: before or after
+each effect that leaves it (a journal block, whole or half written; a ring record of a cold writer;
+a table row; bytes to a socket), and between the four steps by which risk commits. `Crash.arm`
+chooses how many points to let pass; `Crashed` then unwinds to the test, which buries the agent.
+"""
+
+from contextlib import contextmanager
+from functools import partial
+
+from oms.agents import risk as risk_module
+from oms.risk import commit_hot
+from oms.sim.harness import HarnessPorts, MemoryJournal
+from shm_layout.ring import RingWriter
+from shm_layout.table import TableWriter
+
+
+class Crashed(Exception):
+    """The process that was running has died."""
+
+
+class Crash:
+    """Counts points; dies at the one it was armed for."""
+
+    def __init__(self):
+        self.role = ""
+        self.left = 0
+        self.at = ""
+        self.only = ""
+        self.died_at = ""
+
+    def arm(self, role, points, only=""):
+        """Die at the `points`-th point of that role from now on (whose name begins with `only`)."""
+        self.role, self.left, self.only = role, points, only
+
+    def disarm(self):
+        self.role = ""
+
+    def passes(self, role, at):
+        """False exactly when the role is to die here."""
+        if role != self.role or not at.startswith(self.only):
+            return True
+        self.left -= 1
+        return self.left > 0
+
+    def point(self, role, at):
+        if not self.passes(role, at):
+            self.die(role, at)
+
+    def die(self, role, at):
+        self.disarm()
+        self.died_at = at
+        raise Crashed(role)
+
+    def ports(self, harness, role, epoch):
+        return CrashingPorts(harness, role, epoch, self)
+
+
+class CrashingJournal(MemoryJournal):
+    def __init__(self, files, crash, role):
+        super().__init__(files)
+        self._crash, self._role = crash, role
+
+    def append(self, block):
+        self._crash.point(self._role, "before a journal block")
+        if not self._crash.passes(self._role, "inside a journal block"):
+            super().append(block[: len(block) // 2])
+            self._crash.die(self._role, "inside a journal block")
+        super().append(block)
+        self._crash.point(self._role, "after a journal block")
+
+
+class CrashingRing(RingWriter):
+    crash: Crash
+    role: str
+
+    def append(self, row):
+        self.crash.point(self.role, "before a ring record")
+        done = super().append(row)
+        self.crash.point(self.role, "after a ring record")
+        return done
+
+
+class CrashingTable(TableWriter):
+    crash: Crash
+    role: str
+
+    def write(self, row, **values):
+        self.crash.point(self.role, "before a table row")
+        if not self.crash.passes(self.role, "inside a table row"):
+            at = row * self.row_words
+            self.words[at] += 1
+            self.crash.die(self.role, "inside a table row")
+        super().write(row, **values)
+
+
+class CrashingPorts(HarnessPorts):
+    def __init__(self, harness, role, epoch, crash):
+        super().__init__(harness, role, epoch)
+        self._crash = crash
+
+    def writer(self, channel):
+        made = super().writer(channel)
+        made.__class__ = CrashingRing
+        made.crash, made.role = self._crash, self.role
+        return made
+
+    def table_writer(self, table):
+        made = super().table_writer(table)
+        made.__class__ = CrashingTable
+        made.crash, made.role = self._crash, self.role
+        return made
+
+    def journal(self, name):
+        found = super().journal(name)
+        return CrashingJournal(found.files, self._crash, self.role)
+
+    def send(self, conn, data):
+        self._crash.point(self.role, "before bytes leave")
+        super().send(conn, data)
+        self._crash.point(self.role, "after bytes left")
+
+    def request(self, base_url, method, target, headers, body):
+        self._crash.point(self.role, "before a request leaves")
+        return super().request(base_url, method, target, headers, body)
+
+    def append_line(self, path, line):
+        self._crash.point(self.role, "before a line")
+        super().append_line(path, line)
+
+
+class _CommitSteps:
+    """`commit_hot` for the risk agent, with a point before each step."""
+
+    STEPS = ("commit_group", "commit_input", "commit_updates")
+
+    def __init__(self, crash):
+        for name in ("finish_cycle", "refresh_group"):
+            setattr(self, name, getattr(commit_hot, name))
+        for name in self.STEPS:
+            setattr(self, name, partial(self._step, crash, name, getattr(commit_hot, name)))
+
+    @staticmethod
+    def _step(crash, name, kernel, *args):
+        crash.point("risk", f"before {name}")
+        return kernel(*args)
+
+
+@contextmanager
+def crash_in_commits(crash):
+    """Let risk die between the steps of its commit."""
+    risk_module.commit_hot = _CommitSteps(crash)
+    try:
+        yield
+    finally:
+        risk_module.commit_hot = commit_hot
