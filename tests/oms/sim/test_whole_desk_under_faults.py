@@ -11,9 +11,9 @@ from collections import Counter
 
 from oms.risk import world_hot as w_
 from tests.oms.sim.crashing import Crash, Crashed, crash_in_commits
-from tests.oms.sim.whole_desk import EXECUTOR, FEED, MS, OURS, WholeDesk
+from tests.oms.sim.whole_desk import EXECUTOR, FEED, MS, OURS, STRATEGY, WholeDesk
 
-FAULTS = ("kill", "kill at a call", "crash", "cut", "silence", "two at once")
+FAULTS = ("kill", "kill at a call", "crash", "crash", "crash", "cut", "silence", "two at once")
 LINKED = (FEED, EXECUTOR)
 
 
@@ -64,7 +64,7 @@ class FaultyDesk(WholeDesk):
 
     def fault(self):
         what = self.chance.choice(FAULTS)
-        role = self.chance.choice(OURS)
+        role = self.chance.choice((*OURS, "risk", EXECUTOR, STRATEGY))
         network = self.harness.network
         if what == "kill":
             self.fired[f"kill {role}"] += 1
@@ -72,7 +72,7 @@ class FaultyDesk(WholeDesk):
         elif what == "kill at a call":
             self.victim, self.calls, self.kill_at = role, 0, self.chance.randint(1, 300)
         elif what == "crash":
-            self.crash.arm(role, self.chance.randint(1, 60))
+            self.crash.arm(role, self.chance.randint(1, 25))
         elif what == "cut":
             self.fired["cut"] += 1
             network.cut(self.chance.choice(LINKED))
@@ -103,7 +103,8 @@ def live_through(seed, faults=8):
         desk.crash.disarm()
         desk.revive()
         before = desk.state(w_.ST_ORDER_COUNT)
-        desk.run(5000 * MS)
+        desk.run(15_000 * MS)
+        desk.check_running()
         assert desk.state(w_.ST_ORDER_COUNT) > before, f"seed {seed}: healed, and nobody trades"
         desk.finish()
     desk.check_all()

@@ -41,10 +41,10 @@ LIMITS = LimitsConfig(
     max_order_notional_quote="10000", max_position_notional_quote="20000", price_collar_bps=500,
     max_open_orders=8, max_orders_per_s=50, book_max_age_ms=5000,
 )  # fmt: skip
-LIVELY = {"min_requote_ms": 20, "requote_bps": "0.02", "half_spread_bps": "0.05"}
+LIVELY = {"min_requote_ms": 10, "requote_bps": "0.004", "half_spread_bps": "0.02"}
 
 
-def whole_config(seed, *, drop_reply_one_in=8, flow_events_per_s=150, params=None):
+def whole_config(seed, *, drop_reply_one_in=8, flow_events_per_s=200, params=None):
     """One venue, one account domain, one market maker that quotes close and often."""
     btc = SimInstrumentConfig(
         "BTCUSDT", "BTC", "USDT", "0.01", "0.00001", "0.00001", "9000", "5", "60000"
@@ -221,6 +221,19 @@ class WholeDesk:
         if "risk" in self.harness.agents:
             self.check_fold()
             self.check_exposure()
+            self.check_strategy()
+
+    def check_strategy(self):
+        """The strategy and risk mean the same orders, and the same position."""
+        strategy = self.harness.agents.get(STRATEGY)
+        if strategy is None or not strategy.instruments:
+            return
+        known = {o.client_order_id: int(o.state) for o in strategy.orders.values()}
+        held = {int(r["client_order_id"]): int(r["state"]) for r in self.open_orders()}
+        assert known == held, f"seed {self.seed}: strategy {known}, risk {held}"
+        position = sum(self.risk.arrays.positions["qty"].tolist())
+        found = sum(strategy.position(i) for i in strategy.instruments.values())
+        assert found == position, f"seed {self.seed}: strategy {found}, risk {position}"
 
     def check_exposure(self):
         """The worst case that limits are held against is the sum over open and unknown orders."""
