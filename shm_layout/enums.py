@@ -234,3 +234,7 @@ FLAG_LAST = 2
 FLAG_SNAPSHOT = 4
 FLAG_REPLAYED = 8
 FLAG_FOLDED = 16
+FLAG_RISK_STARTED = 32
+"""Update: risk began anew; what it says of no order, and readers read the tables again."""
+FLAG_DRAINING = 64
+"""Cycle: risk was draining."""

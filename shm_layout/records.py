@@ -587,7 +587,8 @@ CYCLE = record(
     ("record_count", "i4", "journal records that belong to this cycle, without this one"),
     ("cause", "i4", "0 = rings, 1 = a timer, 2 = a control request"),
     ("consumed", ("u2", (32,)), "records taken from each input ring, in Start's order"),
-    ("reserved", ("i8", (3,)), "0"),
+    ("order_slots_free", ("u2", (8,)), "room of each group's orders ring when the cycle began"),
+    ("reserved", ("i8", (1,)), "0"),
 )  # fmt: skip
 
 PROCESS_ROW = record(

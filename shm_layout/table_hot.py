@@ -15,8 +15,10 @@ READ_RETRIES_MAX = 1 << 16
 
 @hot
 def row_begin(words, at):
-    """Open a row for writing."""
-    store_release(words, at, words[at] + 1)
+    """Open a row for writing. A word that is odd already was left by a writer that died inside
+    the row: it stays odd, or every later reader would take the row for torn.
+    """
+    store_release(words, at, (words[at] + 1) | 1)
     release_fence()  # the odd word is seen before any field; PAIR table.seq
 
 

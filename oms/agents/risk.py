@@ -16,6 +16,7 @@ from oms.agents.base import BaseAgent, Ports
 from oms.config import DeskConfig
 from oms.journal.frames_hot import append_frame
 from oms.journal.writer import BlockWriter
+from oms.risk import emit_hot
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from oms.risk.executions_hot import NEED_COLD
@@ -28,6 +29,7 @@ from shm_layout.records import BALANCE, EXECUTION, START
 from shm_layout.ring import as_record
 
 DRAIN_TIMER_NS = 100_000_000
+NO_ROOM_RETRY_NS = 10_000_000
 
 
 class RiskAgent(BaseAgent):
@@ -70,6 +72,7 @@ class RiskAgent(BaseAgent):
         for world in self.worlds.refresh:
             k_.step(world, now_ns, now_ns, 0)
         found.finish(self, now_ns)
+        self.worlds.rare(k_.TASK_ANNOUNCE, 0, now_ns)
         self._commit(now_ns)
         ports.log(
             "info", "risk_started", epoch=found.risk_epoch, journal_seq=self._journal.last_seq,
@@ -141,9 +144,14 @@ class RiskAgent(BaseAgent):
             return
         self._journal.commit(self.arrays.state, w_.ST_FRAME_USED, self._published_seq)
         for world in worlds.commits:
-            k_.step(world, now_ns, now_ns, 0)
+            self.make_visible(world, now_ns)
         self._published_seq = self._journal.last_seq
         self._journal.chain()
+
+    def make_visible(self, world: Any, now_ns: int) -> None:
+        """One step behind the journal: commands, cursors or updates. A process may die between
+        two of them; the tests do."""
+        k_.step(world, now_ns, now_ns, 0)
 
     # What is rare
 
@@ -203,15 +211,21 @@ class RiskAgent(BaseAgent):
 
     def doubt(self, row: int) -> None:
         """Make one order UNKNOWN: journaled, exposed in full, queried until there is evidence."""
+        room = len(self._journal.frames) - int(self.arrays.state[w_.ST_FRAME_USED])
+        if room < emit_hot.FRAME_ROOM_WORDS:
+            self._commit(self._now_ns)
         self.worlds.rare(k_.TASK_DOUBT, row, self._now_ns)
 
     # Timers and the end
 
     def next_timer_ns(self) -> int:
         due = int(k_.step(self.worlds.next_query, self._now_ns, self._now_ns, 0))
+        if due <= self._now_ns:
+            # A turn has just been: the query is due, and its orders ring has no room.
+            due = self._now_ns + NO_ROOM_RETRY_NS
         if self._draining and not self.drained():
             due = min(due, self._now_ns + DRAIN_TIMER_NS)
-        return max(due, self._now_ns + 1)
+        return due
 
     def on_drain(self, now_ns: int) -> None:
         """No new orders; every open one is cancelled at the venue."""

@@ -1,8 +1,8 @@
 """Runs one strategy plugin: prices and updates in, intents out.
 
 Reads the `top` and `updates` rings (broadcast: it can be lapped, is told the exact count, and
-then takes its orders and positions from risk's tables), writes its own intents ring. Prices are
-conflated per turn: a plugin decides by the newest. Every intent carries what decided it: mid,
+then takes its orders and positions from risk's tables; the same when risk began anew), writes
+its own intents ring. Prices are conflated per turn: a plugin decides by the newest. Every intent carries what decided it: mid,
 book version, the position of the price record.
 """
 
@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import BaseAgent, Ports
+from oms.agents.strategy_orders import OrderBook
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
 from oms.strategies.base import Fill, Instrument, Order, Top, Trade
 from oms.strategies.registry import make_strategy
 from shm_layout.enums import (
+    FLAG_RISK_STARTED,
     VENUE_NAMES,
     Action,
     BookState,
@@ -51,13 +53,11 @@ class StrategyAgent(BaseAgent):
         self.plugin = make_strategy(self.settings.plugin, self.settings.params)
         self.instruments: dict[str, Instrument] = {}
         self.orders: dict[int, Order] = {}
-        self._by_client_id: dict[int, Order] = {}
-        self._positions: dict[int, int] = {}
+        self._book: OrderBook
         self._tops: dict[int, Top] = {}
         self._started = False
         self._draining = False
         self._decided: Top | None = None
-        self._intent_id = 0
         self._now_ns = 0
         self._intent = np.zeros(1, INTENT)
 
@@ -68,13 +68,9 @@ class StrategyAgent(BaseAgent):
         self._writer = ports.writer(f"intents.{self.name}")
         self._instrument_table = ports.table_reader("instruments")
         self._currency_table = ports.table_reader("currencies")
-        self._order_table = ports.table_reader("orders")
-        self._position_table = ports.table_reader("positions")
+        self._book = OrderBook(self.orders, self.strategy_id, ports, self._writer)
         self._top_reader.skip_to_end()
         self._update_reader.skip_to_end()
-        if self._writer.pos:
-            last = (self._writer.pos - 1) & (self._writer.channel.slots - 1)
-            self._intent_id = int(self._writer.slots["intent_id"][last])
         self._now_ns = now_ns
 
     # The plugin's desk
@@ -102,11 +98,9 @@ class StrategyAgent(BaseAgent):
         if not self._writer.append(record[0]):
             self._ports.log("warning", "intents_full", strategy=self.name)
             return None
-        self._intent_id += 1
-        order = Order(
-            self._intent_id, instrument.id, side, order_type, px or 0, qty, leaves_qty=qty
-        )
-        self.orders[order.intent_id] = order
+        intent_id = self._book.next_intent()
+        order = Order(intent_id, instrument.id, side, order_type, px or 0, qty, leaves_qty=qty)
+        self.orders[intent_id] = order
         return order
 
     def cancel(self, order: Order) -> bool:
@@ -120,7 +114,7 @@ class StrategyAgent(BaseAgent):
         record["target_client_order_id"] = order.client_order_id
         if not self._writer.append(record[0]):
             return False
-        self._intent_id += 1
+        self._book.cancels[self._book.next_intent()] = order
         order.cancel_asked = True
         return True
 
@@ -128,7 +122,7 @@ class StrategyAgent(BaseAgent):
         record = self._intent
         record[0] = np.zeros(1, INTENT)[0]
         record["type"] = RecordType.INTENT
-        record["intent_id"] = self._intent_id + 1
+        record["intent_id"] = self._book.intent_id + 1
         record["action"] = action
         record["instrument_id"] = instrument_id
         record["account_id"] = self.account_id
@@ -147,7 +141,7 @@ class StrategyAgent(BaseAgent):
         return record
 
     def position(self, instrument: Instrument) -> int:
-        return self._positions.get(instrument.id, 0)
+        return self._book.positions.get(instrument.id, 0)
 
     def top(self, instrument: Instrument) -> Top | None:
         return self._tops.get(instrument.id)
@@ -186,30 +180,10 @@ class StrategyAgent(BaseAgent):
                 min_qty=int(row["min_qty"]), min_notional=int(row["min_notional"]),
                 notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
             )  # fmt: skip
-        self._from_tables()
+        self._book.read_tables()
         self._started = True
         self.plugin.on_start(self, now_ns)
         return True
-
-    def _from_tables(self) -> None:
-        """Orders and positions as risk's tables have them: at start, and after being lapped."""
-        self.orders.clear()
-        self._by_client_id.clear()
-        for row in self._order_table.written():
-            mine = int(row["strategy_id"]) == self.strategy_id
-            self._intent_id = max(self._intent_id, int(row["intent_id"]) if mine else 0)
-            if mine and OrderState(int(row["state"])) not in TERMINAL:
-                order = Order(
-                    int(row["intent_id"]), int(row["instrument_id"]), Side(int(row["side"])),
-                    OrderType(int(row["order_type"])), int(row["px"]), int(row["qty"]),
-                    int(row["qty"]) - int(row["cum_qty"]), int(row["client_order_id"]),
-                    OrderState(int(row["state"])), bool(row["cancel_asked"]),
-                )  # fmt: skip
-                self.orders[order.intent_id] = order
-                self._by_client_id[order.client_order_id] = order
-        for row in self._position_table.written():
-            if int(row["strategy_id"]) == self.strategy_id:
-                self._positions[int(row["instrument_id"])] = int(row["qty"])
 
     def _take_updates(self, now_ns: int) -> int:
         reader = self._update_reader
@@ -218,37 +192,28 @@ class StrategyAgent(BaseAgent):
         if reader.lost != lost:
             self.log("warning", "updates_lapped", lost=reader.lost - lost)
             reader.skip_to_end()
-            self._from_tables()
+            self._read_tables(now_ns)
             return 1
         reader.release(len(rows))
-        mine = rows[rows["strategy_id"] == self.strategy_id]
-        for row in mine:
-            self._take_update(row, now_ns)
+        began = (rows["flags"] & FLAG_RISK_STARTED) != 0
+        for row in rows[(rows["strategy_id"] == self.strategy_id) | began]:
+            if int(row["flags"]) & FLAG_RISK_STARTED:
+                self._read_tables(now_ns)
+            else:
+                self._take_update(row, now_ns)
         return len(rows)
 
+    def _read_tables(self, now_ns: int) -> None:
+        """Updates were lost: the tables say what is true, and the plugin hears what is new."""
+        for order, reason in self._book.read_tables():
+            self.plugin.on_order(order, reason, now_ns)
+
     def _take_update(self, row: Any, now_ns: int) -> None:
-        client_order_id = int(row["client_order_id"])
-        order = self._by_client_id.get(client_order_id) if client_order_id else None
-        action = int(row["action"])
-        reason = RejectReason(int(row["reason"]))
-        if order is None and action == Action.NEW:
-            order = self.orders.get(int(row["intent_id"]))
-            if order is None:
-                return
-            if client_order_id:
-                order.client_order_id = client_order_id
-                self._by_client_id[client_order_id] = order
+        order = self._book.take(row)
         if order is None:
             return
-        order.state = OrderState(int(row["state"]))
-        if client_order_id:
-            order.leaves_qty = int(row["leaves_qty"])
-        order.cancel_asked = order.state is OrderState.PENDING_CANCEL
-        if order.state in TERMINAL:
-            self.orders.pop(order.intent_id, None)
-            self._by_client_id.pop(client_order_id, None)
         if int(row["last_qty"]):
-            self._positions[order.instrument_id] = int(row["position_qty"])
+            self._book.positions[order.instrument_id] = int(row["position_qty"])
             self.plugin.on_fill(
                 Fill(
                     order, int(row["last_px"]), int(row["last_qty"]), int(row["position_qty"]),
@@ -256,7 +221,7 @@ class StrategyAgent(BaseAgent):
                 ),
                 now_ns,
             )  # fmt: skip
-        self.plugin.on_order(order, reason, now_ns)
+        self.plugin.on_order(order, RejectReason(int(row["reason"])), now_ns)
 
     def _take_prices(self, now_ns: int) -> int:
         reader = self._top_reader

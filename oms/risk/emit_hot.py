@@ -9,7 +9,7 @@ from __future__ import annotations
 from oms.journal.frames_hot import append_frame
 from oms.risk import world_hot as w_
 from oms.risk.fold_hot import fold_update
-from shm_layout.enums import RecordType
+from shm_layout.enums import FLAG_RISK_STARTED, RecordType
 from shm_layout.jit import hot
 from shm_layout.records import NO_ID, UNDEF
 from shm_layout.ring_hot import broadcast_claim
@@ -17,6 +17,7 @@ from shm_layout.ring_hot import broadcast_claim
 T_ORDER_UPDATE = int(RecordType.ORDER_UPDATE)
 T_ORDER_COMMAND = int(RecordType.ORDER_COMMAND)
 FRAME_ROOM_WORDS = 4096
+NO_STRATEGY = (1 << 16) - 1
 
 
 @hot
@@ -100,8 +101,27 @@ def settle_update(w):
     u["leaves_qty"][0] = max(u["qty"][0] - u["cum_qty"][0], 0)
     u["journal_seq"][0] = state[w_.ST_JOURNAL_SEQ] + 1
     fold_update(w)
-    append_frame(w_.frames(w), state, w_.ST_FRAME_USED, w_.update_words(w), 0, w_.UPDATE_WORDS)
+    seq = append_frame(
+        w_.frames(w), state, w_.ST_FRAME_USED, w_.update_words(w), 0, w_.UPDATE_WORDS
+    )
+    assert seq > 0, "a folded update found no room in the journal block"
     publish_update(w)
+
+
+@hot
+def announce_start(w):
+    """Stage the first update of an incarnation: what was staged by the one before and never
+    published is lost to readers of the ring, so they read the tables again.
+    """
+    clear_update(w)
+    u = w_.update(w)
+    u["type"][0] = T_ORDER_UPDATE
+    u["flags"][0] = FLAG_RISK_STARTED
+    u["epoch"][0] = w_.state(w)[w_.ST_EPOCH]
+    u["strategy_id"][0] = NO_STRATEGY
+    u["journal_seq"][0] = w_.state(w)[w_.ST_JOURNAL_SEQ]
+    publish_update(w)
+    return 0
 
 
 @hot

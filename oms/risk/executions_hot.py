@@ -150,8 +150,6 @@ def _take_execution(w, k, now_ns, ring_id, pos):
         u["exec_key_high"][0] = high
         u["cum_qty"][0] = new_cum
         u["edge_e4"][0] = edge_e4(u["side"][0], executions["px"][k], u["mid_px"][0])
-        if new_cum > u["qty"][0]:
-            state[w_.ST_OVERFILLS] += 1
     elif executions["cum_qty"][k] != UNDEF:
         u["venue_cum_qty"][0] = executions["cum_qty"][k]
     if kind == K_ABSENT:

@@ -311,6 +311,8 @@ def fold_update(w):
     leaves_after = orders["qty"][row] - orders["cum_qty"][row] if is_open else 0
     _expose(w, row, leaves_after - leaves_before)
     if update["kind"][0] == KIND_FILL:
+        if update["cum_qty"][0] > orders["qty"][row]:
+            state[w_.ST_OVERFILLS] += 1
         remember_fill(
             w,
             update["exec_key_low"][0],

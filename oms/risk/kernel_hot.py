@@ -16,6 +16,7 @@ from oms.risk.commit_hot import (
     finish_cycle,
     refresh_group,
 )
+from oms.risk.emit_hot import announce_start
 from oms.risk.executions_hot import take_executions
 from oms.risk.fold_hot import fold_new, fold_update
 from oms.risk.intents_hot import take_intents
@@ -39,7 +40,8 @@ from shm_layout.jit import I64, WORLD_TYPE, hot
     TASK_RESTAGE,
     TASK_FOLD_NEW,
     TASK_FOLD_UPDATE,
-) = range(15)
+    TASK_ANNOUNCE,
+) = range(16)
 
 
 @hot
@@ -59,6 +61,8 @@ def _work(w, task, now_ns, budget):
         return fold_new(w)
     if task == TASK_FOLD_UPDATE:
         fold_update(w)
+    elif task == TASK_ANNOUNCE:
+        announce_start(w)
     return 0
 
 

@@ -19,6 +19,7 @@ from oms.errors import JournalError
 from oms.journal.reader import Recovery, read_journal
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
+from oms.risk.fold_hot import COUNT_MASK
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
 from shm_layout.enums import OrderState, RecordType
@@ -58,10 +59,12 @@ class Found:
         for row in list(arrays.open_rows[: arrays.state[w_.ST_OPEN_COUNT]]):
             state = int(orders["state"][row])
             fresh = int(orders["journal_seq"][row]) > self._published_of(orders, int(row), arrays)
-            if self.same_memory and state == OrderState.PENDING_NEW and fresh:
-                worlds.rare(k_.TASK_RESTAGE, int(row), now_ns)
-            elif state != OrderState.UNKNOWN and (
-                not self.same_memory or state == OrderState.PENDING_CANCEL
+            waits = self.same_memory and state == OrderState.PENDING_NEW and fresh
+            if waits and worlds.rare(k_.TASK_RESTAGE, int(row), now_ns):
+                continue
+            if waits or (
+                state != OrderState.UNKNOWN
+                and (not self.same_memory or state == OrderState.PENDING_CANCEL)
             ):
                 agent.doubt(int(row))
 
@@ -122,8 +125,19 @@ def _fold(
             found.next_pos.clear()
     elif kind == RecordType.CYCLE:
         arrays.cycle["cycle"] = record["cycle"]
+    elif kind == RecordType.EXECUTION:
+        _fold_unmatched(record, arrays)
     else:
         registry.restore(record)
+
+
+def _fold_unmatched(record: Array, arrays: RiskArrays) -> None:
+    """An execution is journaled as it came where it fits no order, or no state of one."""
+    orders, order_id = arrays.orders, int(record["client_order_id"])
+    row = (order_id & int(COUNT_MASK)) & (len(orders) - 1)
+    arrays.state[w_.ST_UNMATCHED] += 1
+    if order_id > 0 and int(orders["client_order_id"][row]) == order_id:
+        arrays.state[w_.ST_ILLEGAL] += 1
 
 
 def _last_published(writer: RingWriter) -> int:

@@ -188,7 +188,13 @@ class Worlds:
         self.next_query = self._world(frames, k_.TASK_NEXT_QUERY, core)
         self._rare = {
             task: self._world(frames, task, core)
-            for task in (k_.TASK_DOUBT, k_.TASK_RESTAGE, k_.TASK_FOLD_NEW, k_.TASK_FOLD_UPDATE)
+            for task in (
+                k_.TASK_DOUBT,
+                k_.TASK_RESTAGE,
+                k_.TASK_FOLD_NEW,
+                k_.TASK_FOLD_UPDATE,
+                k_.TASK_ANNOUNCE,
+            )
         }
 
     def rare(self, task: int, row: int, now_ns: int) -> int:

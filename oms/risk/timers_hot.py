@@ -23,17 +23,18 @@ DRAIN_RECANCEL_NS = 2_000_000_000
 
 @hot
 def _ask(w, row, now_ns):
-    """Send the next query for an order in doubt."""
+    """Send the next query for an order in doubt; False = no room towards the executor."""
     orders = w_.orders(w)
     attempt = orders["query_count"][row] + 1
     if not stage_command(w, row, A_QUERY, now_ns, attempt):
-        return
+        return False
     update_of_row(w, row, now_ns)
     u = w_.update(w)
     u["action"][0] = A_QUERY
     u["query_count"][0] = attempt
     settle_update(w)
     w_.staged(w)["journal_seq"][w_.state(w)[w_.ST_STAGED] - 1] = w_.state(w)[w_.ST_JOURNAL_SEQ]
+    return True
 
 
 @hot
@@ -70,8 +71,7 @@ def run_timers(w, now_ns):
             break
         row = open_rows[n]
         if orders["state"][row] == S_UNKNOWN:
-            if orders["next_query_ns"][row] <= now_ns:
-                _ask(w, row, now_ns)
+            if orders["next_query_ns"][row] <= now_ns and _ask(w, row, now_ns):
                 done += 1
         elif state[w_.ST_DRAINING] != 0 and orders["state"][row] == S_OPEN:
             waited = now_ns - orders["ts_state_ns"][row] > DRAIN_RECANCEL_NS

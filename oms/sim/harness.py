@@ -142,6 +142,7 @@ class Harness:
         start_ns: int,
         latency_ns: int = 200_000,
         jitter_ns: int = 50_000,
+        ports: Callable[[Harness, str, int], HarnessPorts] = HarnessPorts,
     ) -> None:
         self.topology = topology
         self.seed = seed
@@ -152,6 +153,7 @@ class Harness:
         self.logs: list[tuple[int, str, str, str, dict[str, Any]]] = []
         self.outputs: dict[str, list[str]] = {}
         self.agents: dict[str, Agent] = {}
+        self._ports = ports
         self.before_call: Callable[[str], None] | None = None
         """Called with the role before each call into an agent; a fault test kills there."""
         self._order = np.random.Generator(np.random.PCG64(seed + 1))
@@ -190,7 +192,7 @@ class Harness:
         self._epochs[role] = self._epochs.get(role, 0) + 1
         self.outputs[role] = []
         self.agents[role] = agent
-        agent.on_start(HarnessPorts(self, role, self._epochs[role]), self.now_ns)
+        agent.on_start(self._ports(self, role, self._epochs[role]), self.now_ns)
         self._after(role)
 
     def kill(self, role: str) -> None:

@@ -137,10 +137,15 @@ class MarketMaker(BaseStrategy):
         """Nothing to do at once: the next prices requote with the new inventory."""
 
     def on_order(self, order: Order, reason: RejectReason, now_ns: int) -> None:
-        """Forget what has ended; pause a side whose order was refused."""
-        if order.intent_id in self.desk.orders:
-            return
+        """Forget what has ended; pause a side whose order was refused; take back what an earlier
+        incarnation asked for.
+        """
         key = (order.instrument_id, order.side)
+        if order.intent_id in self.desk.orders:
+            flatten = self._flatten.get(order.instrument_id)
+            if order is not self._quotes.get(key) and order is not flatten:
+                self.desk.cancel(order)
+            return
         if self._quotes.get(key) is order:
             del self._quotes[key]
             if reason is not RejectReason.UNSET:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import os
 import sys
 from typing import Any
 
 from oms.errors import ExitCode, MexomsError
+from procs.here import say
+from shm_layout.segment import SegmentError
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("procs.cli.run", "start a desk, watch it trade, stop it in order at the end"),
@@ -71,13 +74,25 @@ def main(arguments: list[str] | None = None) -> int:
             return ExitCode.USAGE
         return int(_module(VERBS[chosen.verb][0]).run(chosen))
     except MexomsError as error:
-        print(f"oms: {error}", file=sys.stderr)
+        say(f"oms: {error}")
         return error.exit_code
+    except SegmentError as error:
+        say(f"oms: {error}")
+        return ExitCode.NO_RESOURCE
     except KeyboardInterrupt:
+        say("oms: interrupted")
         return ExitCode.FAILED
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(
+            f"oms: {error.filename}: {error.strerror}; make it usable for this user, or name "
+            "another place with --data-dir"
+        )
+        return ExitCode.NO_RESOURCE
 
 
 if __name__ == "__main__":

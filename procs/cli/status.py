@@ -8,6 +8,7 @@ from typing import Any
 
 from oms.errors import ExitCode
 from procs.cli.common import add_config, owners, print_json, running_desk
+from procs.here import here
 from procs.supervisor_name import SUPERVISOR
 
 _STALE_NS = 2_000_000_000
@@ -102,4 +103,4 @@ def _print_page(found: dict[str, Any]) -> None:
         print(f"position {row['strategy']} {row['instrument']} {row['qty']:f}  fills "
               f"{row['fills']}  P&L {pnl} {row['currency']}")  # fmt: skip
     for trouble in found["troubles"]:
-        print(f"! {trouble}")
+        print(f"! {here(trouble)}")

@@ -1,0 +1,163 @@
+"""What a strategy knows of its orders: from updates, and from tables when those were lost.
+
+Owner: `oms/agents/strategy.py`. An `Order` keeps its identity for as long as the strategy lives,
+because the plugin holds on to it. An intent that risk has taken and whose order is in no table was
+refused; one that risk has not taken yet is waited for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oms.agents.base import Ports
+from oms.orders.states import TERMINAL
+from oms.risk.fold_hot import COUNT_MASK
+from oms.strategies.base import Order
+from shm_layout.enums import Action, OrderState, OrderType, RejectReason, Side
+from shm_layout.ring import RingWriter
+from shm_layout.ring_hot import READ_POS
+
+
+class OrderBook:
+    """Orders of one strategy. `orders` (by intent_id) is the agent's own dict, never replaced."""
+
+    def __init__(
+        self, orders: dict[int, Order], strategy_id: int, ports: Ports, intents: RingWriter
+    ) -> None:
+        self.orders = orders
+        self.positions: dict[int, int] = {}
+        self.cancels: dict[int, Order] = {}
+        """Cancels that were asked and not answered, by their own intent_id."""
+        self._strategy_id = strategy_id
+        self._intents = intents
+        self._by_client_id: dict[int, Order] = {}
+        self._order_table = ports.table_reader("orders")
+        self._position_table = ports.table_reader("positions")
+        self.intent_id = 0
+        """The last intent that was written."""
+        if intents.pos:
+            last = (intents.pos - 1) & (intents.channel.slots - 1)
+            self.intent_id = int(intents.slots["intent_id"][last])
+
+    def next_intent(self) -> int:
+        """Count the intent that was written just now."""
+        self.intent_id += 1
+        return self.intent_id
+
+    # Updates
+
+    def take(self, row: Any) -> Order | None:
+        """Fold one update; the order that it is about, None = none of ours."""
+        client_order_id, action = int(row["client_order_id"]), int(row["action"])
+        if action == Action.CANCEL:
+            asked = self.cancels.pop(int(row["intent_id"]), None)
+            if not client_order_id:
+                return self._cancel_refused(asked)
+        order = self._by_client_id.get(client_order_id) if client_order_id else None
+        if order is None and action == Action.NEW:
+            order = self.orders.get(int(row["intent_id"]))
+        if order is None and client_order_id:
+            order = self._adopt(client_order_id)
+        if order is None:
+            return None
+        if client_order_id:
+            order.client_order_id = client_order_id
+            order.leaves_qty = int(row["leaves_qty"])
+        order.state = OrderState(int(row["state"]))
+        order.cancel_asked = order.state is OrderState.PENDING_CANCEL
+        self._keep(order)
+        return order
+
+    def _cancel_refused(self, order: Order | None) -> Order | None:
+        """It may be asked again, if the order is still there."""
+        if order is None or order.intent_id not in self.orders:
+            return None
+        order.cancel_asked = order.state is OrderState.PENDING_CANCEL
+        return order
+
+    def _adopt(self, client_order_id: int) -> Order | None:
+        """An order of an earlier incarnation of this strategy, from risk's table."""
+        index = (client_order_id & int(COUNT_MASK)) & (len(self._order_table.rows) - 1)
+        row = self._order_table.read(index)
+        if row is None or int(row["client_order_id"]) != client_order_id:
+            return None
+        if OrderState(int(row["state"])) in TERMINAL:
+            return None
+        return _order_of(row)
+
+    def _keep(self, order: Order) -> None:
+        if order.state in TERMINAL:
+            self.orders.pop(order.intent_id, None)
+            self._by_client_id.pop(order.client_order_id, None)
+            return
+        self.orders[order.intent_id] = order
+        if order.client_order_id:
+            self._by_client_id[order.client_order_id] = order
+
+    # Tables
+
+    def read_tables(self) -> list[tuple[Order, RejectReason]]:
+        """Orders and positions as risk's tables have them: at start, after being lapped, when risk
+        began anew. Returns the orders that changed.
+
+        The position up to which risk has taken our intents is read before the tables: an intent
+        before it has its order there, or was refused.
+        """
+        taken_to = int(self._intents.gate[READ_POS])
+        changed: list[tuple[Order, RejectReason]] = []
+        found: set[int] = set()
+        row: Any
+        for row in self._order_table.written():
+            if int(row["strategy_id"]) != self._strategy_id or not int(row["client_order_id"]):
+                continue
+            intent_id = int(row["intent_id"])
+            found.add(intent_id)
+            self.intent_id = max(self.intent_id, intent_id)
+            order = self.orders.get(intent_id)
+            if order is None and OrderState(int(row["state"])) in TERMINAL:
+                continue
+            if self._from_row(order, row):
+                now = self.orders.get(intent_id) or order
+                assert now is not None, "a changed row is an order that is, or was, known here"
+                changed.append((now, RejectReason(row["reason"])))
+        for order in [o for o in self.orders.values() if o.intent_id not in found]:
+            if self._pos_of(order.intent_id) < taken_to:
+                order.state = OrderState.REJECTED
+                self._keep(order)
+                changed.append((order, RejectReason.UNSET))
+        self._recall_cancels(taken_to)
+        for row in self._position_table.written():
+            if int(row["strategy_id"]) == self._strategy_id:
+                self.positions[int(row["instrument_id"])] = int(row["qty"])
+        return changed
+
+    def _from_row(self, order: Order | None, row: Any) -> bool:
+        """Take an order as a table row has it; True = that is news."""
+        said = _order_of(row)
+        if order is None:
+            self._keep(said)
+            return True
+        news = (order.state, order.leaves_qty) != (said.state, said.leaves_qty)
+        order.client_order_id, order.state = said.client_order_id, said.state
+        order.leaves_qty, order.cancel_asked = said.leaves_qty, said.cancel_asked
+        self._keep(order)
+        return news
+
+    def _recall_cancels(self, taken_to: int) -> None:
+        """Cancels that risk has not read are still asked; of the others the tables told."""
+        self.cancels = {i: o for i, o in self.cancels.items() if self._pos_of(i) >= taken_to}
+        for order in self.cancels.values():
+            order.cancel_asked = True
+
+    def _pos_of(self, intent_id: int) -> int:
+        """Where an intent stands in our ring: both count by one."""
+        return self._intents.pos - 1 - (self.intent_id - intent_id)
+
+
+def _order_of(row: Any) -> Order:
+    return Order(
+        int(row["intent_id"]), int(row["instrument_id"]), Side(int(row["side"])),
+        OrderType(int(row["order_type"])), int(row["px"]), int(row["qty"]),
+        int(row["qty"]) - int(row["cum_qty"]), int(row["client_order_id"]),
+        OrderState(int(row["state"])), int(row["state"]) == OrderState.PENDING_CANCEL,
+    )  # fmt: skip

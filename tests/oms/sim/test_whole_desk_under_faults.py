@@ -1,0 +1,142 @@
+"""The whole desk under faults: every role killed between turns and inside them, links cut and
+silenced, replies lost; then healed, and the venue's books held against the journal's (I1 to I7).
+
+`make test` runs a share; `python -m tests.oms.sim.test_whole_desk_under_faults FIRST COUNT` runs
+any seeds, and prints each failure with its seed.
+"""
+
+import random
+import sys
+from collections import Counter
+
+from oms.risk import world_hot as w_
+from tests.oms.sim.crashing import Crash, CrashedError, crash_in_commits
+from tests.oms.sim.whole_desk import EXECUTOR, FEED, MS, OURS, STRATEGY, WholeDesk
+
+FAULTS = ("kill", "kill at a call", "crash", "crash", "crash", "cut", "silence", "two at once")
+LINKED = (FEED, EXECUTOR)
+
+
+class FaultyDesk(WholeDesk):
+    """A desk to which things happen."""
+
+    def __init__(self, seed):
+        self.chance = random.Random(seed)
+        self.crash = Crash()
+        self.fired = Counter()
+        self.kill_at = 0
+        self.victim = ""
+        self.calls = 0
+        super().__init__(seed, ports=self.crash.ports)
+        self.harness.before_call = self._before
+
+    def _before(self, role):
+        if role != self.victim:
+            return
+        self.calls += 1
+        if self.calls == self.kill_at:
+            self.fired[f"kill at a call {role}"] += 1
+            self.victim = ""
+            self.harness.kill(role)
+
+    def run(self, ns):
+        """Let time pass; who crashes is buried, and the others go on."""
+        until = self.harness.now_ns + ns
+        while True:
+            try:
+                self.harness.run_until(until)
+                return
+            except CrashedError as death:
+                self.bury(str(death))
+
+    def bury(self, role):
+        self.fired[f"{role} {self.crash.died_at}"] += 1
+        self.harness.kill(role)
+
+    def revive(self):
+        """Start whoever is dead; one who is armed may die again at once, and is started again."""
+        for role in self.chance.sample(OURS, len(OURS)):
+            while role not in self.harness.agents:
+                try:
+                    self.start(role)
+                except CrashedError as death:
+                    self.bury(str(death))
+
+    def fault(self):
+        what = self.chance.choice(FAULTS)
+        role = self.chance.choice((*OURS, "risk", EXECUTOR, STRATEGY))
+        network = self.harness.network
+        if what == "kill":
+            self.fired[f"kill {role}"] += 1
+            self.harness.kill(role)
+        elif what == "kill at a call":
+            self.victim, self.calls, self.kill_at = role, 0, self.chance.randint(1, 300)
+        elif what == "crash":
+            self.crash.arm(role, self.chance.randint(1, 25))
+        elif what == "cut":
+            self.fired["cut"] += 1
+            network.cut(self.chance.choice(LINKED))
+        elif what == "silence":
+            self.fired["silence"] += 1
+            network.silenced.add(self.chance.choice(LINKED))
+        else:
+            self.fired["two at once"] += 1
+            for other in self.chance.sample(OURS, 2):
+                self.harness.kill(other)
+        self.run(self.chance.randint(1, 1500) * MS)
+        network.silenced.clear()
+        self.victim = ""
+        if self.chance.random() < 0.5:
+            self.crash.disarm()
+        self.revive()
+        self.run(self.chance.randint(1, 1500) * MS)
+        self.check_running()
+
+
+def live_through(seed, faults=8):
+    """One seed from start to the last check; the desk, for its counts."""
+    desk = FaultyDesk(seed)
+    with crash_in_commits(desk.crash):
+        desk.run(2000 * MS)
+        for _ in range(faults):
+            desk.fault()
+        desk.crash.disarm()
+        desk.revive()
+        before = desk.state(w_.ST_ORDER_COUNT)
+        desk.run(15_000 * MS)
+        desk.check_running()
+        assert desk.state(w_.ST_ORDER_COUNT) > before, f"seed {seed}: healed, and nobody trades"
+        desk.finish()
+    desk.check_all()
+    return desk
+
+
+def test_whole_desk_agrees_with_its_venue_after_any_faults(sized):
+    desks = [live_through(seed) for seed in range(sized(12, 1))]
+    assert sum((desk.fired for desk in desks), Counter())
+    assert all(desk.state(w_.ST_FILLS) for desk in desks)
+    assert any(desk.state(w_.ST_UNKNOWN_SEEN) for desk in desks), "nothing unknown proves nothing"
+
+
+def main(first, count):
+    """Many seeds; a line for each that fails, then what fired."""
+    fired: Counter[str] = Counter()
+    failed = orders = fills = unknown = 0
+    for seed in range(first, first + count):
+        try:
+            desk = live_through(seed)
+        except Exception as trouble:  # noqa: BLE001 - each seed's failure is a line, whatever it is
+            failed += 1
+            print(f"seed {seed}: {type(trouble).__name__}: {str(trouble)[:300]}", flush=True)
+            continue
+        fired += desk.fired
+        orders += desk.state(w_.ST_ORDER_COUNT)
+        fills += desk.state(w_.ST_FILLS)
+        unknown += desk.state(w_.ST_UNKNOWN_SEEN)
+    print(f"{count} seeds, {failed} failed; {orders} orders, {fills} fills, {unknown} unknown")
+    for what, times in sorted(fired.items()):
+        print(f"{times:6} {what}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
