@@ -153,10 +153,17 @@ class RiskAgent(BaseAgent):
         two of them; the tests do."""
         k_.step(world, now_ns, now_ns, 0)
 
+    def _make_room(self) -> None:
+        """Before a rare record: end the cycle where the block is nearly full."""
+        room = len(self._journal.frames) - int(self.arrays.state[w_.ST_FRAME_USED])
+        if room < emit_hot.FRAME_ROOM_WORDS:
+            self._commit(self._now_ns)
+
     # What is rare
 
     def _take_cold(self, index: int) -> None:
         """One record of an executions ring that the kernel left to us."""
+        self._make_room()
         reader = self.worlds.execution_readers[index]
         at = 1 + index
         pos = reader.pos + int(self.arrays.consumed[at])
@@ -211,9 +218,7 @@ class RiskAgent(BaseAgent):
 
     def doubt(self, row: int) -> None:
         """Make one order UNKNOWN: journaled, exposed in full, queried until there is evidence."""
-        room = len(self._journal.frames) - int(self.arrays.state[w_.ST_FRAME_USED])
-        if room < emit_hot.FRAME_ROOM_WORDS:
-            self._commit(self._now_ns)
+        self._make_room()
         self.worlds.rare(k_.TASK_DOUBT, row, self._now_ns)
 
     # Timers and the end
