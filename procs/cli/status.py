@@ -13,6 +13,14 @@ from procs.supervisor_name import SUPERVISOR
 
 _STALE_NS = 2_000_000_000
 
+EXAMPLES = """\
+examples:
+  oms status             a page: processes, rings, books, open orders, positions, troubles
+  oms status --json      the same for a program
+
+It attaches read-only and holds nothing up. Exit code 0: all well; 7: see the lines with "!".
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""

@@ -16,6 +16,16 @@ _LINES = 10
 _LOOK_S = 0.2
 _TAIL_BYTES = 1 << 16
 
+EXAMPLES = """\
+examples:
+  oms tail executions -f       every fill, as it comes
+  oms tail orders -n 50        the last 50 changes of orders
+  oms tail log -f              what every process logs
+  oms tail all                 the end of everything
+
+The files are JSON lines under days/ and logs/ of the data directory; `tail -F` works on them, too.
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""

@@ -31,6 +31,16 @@ class StartFailedError(MexomsError):
         self.exit_code = code
 
 
+EXAMPLES = """\
+examples:
+  oms up                         returns when every process is ready
+  oms up --foreground            stays, for a service manager; SIGTERM ends it in order
+  oms up --data-dir /tmp/desk    a second desk with files of its own
+
+A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     add_config(parser)
