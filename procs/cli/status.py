@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print; 0 = all well, 7 = degraded, 5 = not running."""
+    config, paths = running_desk(arguments)
     from procs.cli.look import Look, layout_digest
 
-    config, paths = running_desk(arguments)
     look = Look(config, paths)
     living = owners(config, paths)
     found: dict[str, Any] = {
