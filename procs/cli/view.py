@@ -23,6 +23,8 @@ from procs.cli.watch import LATE_NS, Watch, pnl_text, refused_text, short
 from procs.logs import utc_text
 
 _REFRESH_S = 0.25
+_CLEAR = "\x1b[2J\x1b[H"
+"""Before leaving: some terminals keep lines of a screen whose size has changed."""
 _WIDE = 100
 """Columns from which market names are written in full."""
 _ROWS_FILLS_MIN = 3
@@ -44,6 +46,7 @@ def show(watch: Watch, over: Callable[[], bool]) -> None:
             watch.take()
             live.update(picture(watch, console.size.height, console.size.width), refresh=True)
             time.sleep(_REFRESH_S)
+        sys.stdout.write(_CLEAR)
 
 
 @contextlib.contextmanager

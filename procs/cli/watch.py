@@ -179,8 +179,10 @@ def summary(watch: Watch) -> str:
         pnl = "not marked" if one.pnl is None else f"{one.pnl:+.2f} {one.currency}"
         lines.append(
             f"  {one.strategy} {one.instrument}: {one.fills} fills ({one.maker_fills} as maker), "
-            f"volume {one.volume:.2f} {one.currency}, mean edge {edge}, position "
-            f"{one.qty.normalize():f}, P&L {pnl}"
+            f"mean edge {edge}, P&L {pnl}"
+        )
+        lines.append(
+            f"    volume {one.volume:.2f} {one.currency}, position {one.qty.normalize():f}"
         )
     fills = sum(one.fills for one in money)
     older = watch.older_fills()
