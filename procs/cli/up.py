@@ -94,6 +94,7 @@ def wait_ready(keeper: int, paths: DeskPaths) -> None:
             except (SegmentError, MexomsError):
                 look = None
         elif look.ready():
+            _warn_unpinned(look)
             return
         heard.pass_on()
         if time.monotonic() - said > 1:
@@ -106,6 +107,17 @@ def wait_ready(keeper: int, paths: DeskPaths) -> None:
         f"again; see {paths.logs}",
         ExitCode.FAILED,
     )
+
+
+def _warn_unpinned(look: Look) -> None:
+    cores = {process.name: process.core for process in look.config.host.processes}
+    free = [row["name"] for row in look.processes() if row["core"] < 0 <= cores[row["name"]]]
+    if free:
+        say(
+            f"warning: {', '.join(free)} run unpinned: this machine gives us no such core as map "
+            f"'{look.config.host.name}' names, or lets us pin none (not_pinned in "
+            f"{look.paths.logs}); latencies will vary"
+        )
 
 
 def _waiting_for(look: Look | None) -> str:
