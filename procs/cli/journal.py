@@ -159,7 +159,7 @@ def _print(name: str, verdict: dict[str, Any]) -> None:
         kinds = sorted(verdict["records_by_type"].items())
         print("  " + (", ".join(f"{kind} {count}" for kind, count in kinds) or "no records"))
         print(f"  chain ends in {verdict['last_sha256']}")
-    if verdict["cut_bytes"]:
+    if verdict["cut_bytes"] and not verdict["trouble"]:
         print(
             f"  {verdict['cut_bytes']} bytes behind the last whole one: {verdict['cut_reason']}; "
             "nothing readable follows, so the next start cuts them off and asks the exchange about "

@@ -139,6 +139,8 @@ def _show(watch: Watch, over: Callable[[], bool], *, plain: bool) -> None:
     said_s = -_LINE_S
     while not over():
         watch.take()
+        for trouble in watch.new_troubles():
+            print(f"! {trouble}", flush=True)
         if time.monotonic() - said_s >= _LINE_S:
             said_s = time.monotonic()
             print(plain_line(watch), flush=True)

@@ -44,6 +44,7 @@ def show(watch: Watch, over: Callable[[], bool]) -> None:
     ):
         while not over():
             watch.take()
+            watch.new_troubles()
             live.update(picture(watch, console.size.height, console.size.width), refresh=True)
             time.sleep(_REFRESH_S)
         sys.stdout.write(_CLEAR)
