@@ -229,5 +229,6 @@ def read_journal(
         ):
             raise JournalError(
                 f"{where}: {recovery.cut_reason} at byte {reader.offset}, and there are intact "
-                "blocks behind it: the damage lies before acknowledged records; restore the file"
+                "blocks behind it: the damage lies before acknowledged records; restore the file "
+                "from a copy and check it with `oms journal verify`; nothing trades on it before"
             )

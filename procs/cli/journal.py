@@ -28,12 +28,25 @@ PLACES = "journaler"
 AGAIN_MAX = 5
 _AGAIN_S = 0.05
 
+EXAMPLES = """\
+examples:
+  oms journal verify                       every journal of the desk, running or not
+  oms journal verify --json
+  oms journal verify --files risk-*.mxj    files by name, e.g. of a copy
+
+"tail cut" (exit code 10): the last block is unfinished, as a kill leaves it; the next start cuts it
+off. "damaged" (exit code 8): something before a readable record was changed or is missing.
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     verify = actions.add_parser(
-        "verify", help="check checksums, sequences and the hash chain of every journal"
+        "verify",
+        help="check checksums, sequences and the hash chain of every journal",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(verify)
     verify.add_argument(
@@ -146,7 +159,7 @@ def _print(name: str, verdict: dict[str, Any]) -> None:
         kinds = sorted(verdict["records_by_type"].items())
         print("  " + (", ".join(f"{kind} {count}" for kind, count in kinds) or "no records"))
         print(f"  chain ends in {verdict['last_sha256']}")
-    if verdict["cut_bytes"]:
+    if verdict["cut_bytes"] and not verdict["trouble"]:
         print(
             f"  {verdict['cut_bytes']} bytes behind the last whole one: {verdict['cut_reason']}; "
             "nothing readable follows, so the next start cuts them off and asks the exchange about "

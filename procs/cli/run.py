@@ -16,6 +16,7 @@ from procs.cli.common import add_config, chosen_desk, owners
 from procs.cli.watch import Watch, plain_line, summary
 from procs.config_files import effective, find_config
 from procs.here import say
+from procs.locks import Owner
 from procs.start import desk_lock, keep_apart, preload
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -29,6 +30,16 @@ def duration_s(given: str) -> float:
     if found is None:
         raise ConfigError(f"--for {given}: required is a time such as 20s, 5m or 1h")
     return float(found[1]) * _UNITS_S[found[2] or "s"]
+
+
+EXAMPLES = """\
+examples:
+  oms run                        until Ctrl-C: cancels the open orders, prints what was earned
+  oms run --for 20s              ends by itself, with a summary
+  oms run --plain                one line a second, as it is without a terminal
+  oms run --data-dir /tmp/desk   keeps its files there instead of var/demo
+  oms run my/desk.toml           another desk; its parts lie beside it, as in configs/
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,9 +72,15 @@ def silence() -> None:
     os.close(nothing)
 
 
+def process_began_s() -> float:
+    """When this process was started, in time.monotonic()'s terms: imports count, too."""
+    ticks = Owner.me().start_ticks / os.sysconf("SC_CLK_TCK")
+    return time.monotonic() - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Up, watch, down, summary."""
-    began_s = time.monotonic()
+    began_s = process_began_s()
     for_s = duration_s(arguments.for_) if arguments.for_ else None
     config, paths = chosen_desk(arguments)
     with desk_lock(paths) as lock:
@@ -122,6 +139,8 @@ def _show(watch: Watch, over: Callable[[], bool], *, plain: bool) -> None:
     said_s = -_LINE_S
     while not over():
         watch.take()
+        for trouble in watch.new_troubles():
+            print(f"! {trouble}", flush=True)
         if time.monotonic() - said_s >= _LINE_S:
             said_s = time.monotonic()
             print(plain_line(watch), flush=True)

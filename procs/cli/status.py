@@ -13,6 +13,14 @@ from procs.supervisor_name import SUPERVISOR
 
 _STALE_NS = 2_000_000_000
 
+EXAMPLES = """\
+examples:
+  oms status             a page: processes, rings, books, open orders, positions, troubles
+  oms status --json      the same for a program
+
+It attaches read-only and holds nothing up. Exit code 0: all well; 7: see the lines with "!".
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
@@ -22,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print; 0 = all well, 7 = degraded, 5 = not running."""
+    config, paths = running_desk(arguments)
     from procs.cli.look import Look, layout_digest
 
-    config, paths = running_desk(arguments)
     look = Look(config, paths)
     living = owners(config, paths)
     found: dict[str, Any] = {

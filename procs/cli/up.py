@@ -31,6 +31,16 @@ class StartFailedError(MexomsError):
         self.exit_code = code
 
 
+EXAMPLES = """\
+examples:
+  oms up                         returns when every process is ready
+  oms up --foreground            stays, for a service manager; SIGTERM ends it in order
+  oms up --data-dir /tmp/desk    a second desk with files of its own
+
+A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     add_config(parser)
@@ -84,6 +94,7 @@ def wait_ready(keeper: int, paths: DeskPaths) -> None:
             except (SegmentError, MexomsError):
                 look = None
         elif look.ready():
+            _warn_unpinned(look)
             return
         heard.pass_on()
         if time.monotonic() - said > 1:
@@ -96,6 +107,17 @@ def wait_ready(keeper: int, paths: DeskPaths) -> None:
         f"again; see {paths.logs}",
         ExitCode.FAILED,
     )
+
+
+def _warn_unpinned(look: Look) -> None:
+    cores = {process.name: process.core for process in look.config.host.processes}
+    free = [row["name"] for row in look.processes() if row["core"] < 0 <= cores[row["name"]]]
+    if free:
+        say(
+            f"warning: {', '.join(free)} run unpinned: this machine gives us no such core as map "
+            f"'{look.config.host.name}' names, or lets us pin none (not_pinned in "
+            f"{look.paths.logs}); latencies will vary"
+        )
 
 
 def _waiting_for(look: Look | None) -> str:

@@ -8,9 +8,10 @@ terminal also gets a row for each process.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console, Group
@@ -22,6 +23,8 @@ from procs.cli.watch import LATE_NS, Watch, pnl_text, refused_text, short
 from procs.logs import utc_text
 
 _REFRESH_S = 0.25
+_CLEAR = "\x1b[2J\x1b[H"
+"""Before leaving: some terminals keep lines of a screen whose size has changed."""
 _WIDE = 100
 """Columns from which market names are written in full."""
 _ROWS_FILLS_MIN = 3
@@ -35,11 +38,28 @@ _SIDE_STYLE = {"BUY": "green", "SELL": "red"}
 def show(watch: Watch, over: Callable[[], bool]) -> None:
     """Draw until `over`."""
     console = Console(file=sys.stdout, highlight=False)
-    with Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop") as live:
+    with (
+        _no_wrap(),
+        Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop") as live,
+    ):
         while not over():
             watch.take()
+            watch.new_troubles()
             live.update(picture(watch, console.size.height, console.size.width), refresh=True)
             time.sleep(_REFRESH_S)
+        sys.stdout.write(_CLEAR)
+
+
+@contextlib.contextmanager
+def _no_wrap() -> Iterator[None]:
+    """A picture that meets a terminal which was made narrower at that instant is cut, not broken
+    over lines that scroll away."""
+    sys.stdout.write("\x1b[?7l")
+    try:
+        yield
+    finally:
+        sys.stdout.write("\x1b[?7h")
+        sys.stdout.flush()
 
 
 def picture(watch: Watch, height: int, width: int) -> Group:
@@ -47,7 +67,7 @@ def picture(watch: Watch, height: int, width: int) -> Group:
     look, money = watch.look, watch.money()
     markets, orders, processes = look.markets(), look.orders(), look.processes()
     troubles = watch.troubles()
-    name = (lambda label: label) if width >= _WIDE else short
+    wide = width >= _WIDE
     left = height - _FIXED_ROWS - len(markets) - len(money) - len(troubles)
     quotes = min(len(orders), max(left - _ROWS_FILLS_MIN, 1))
     left -= quotes + _ROWS_FILLS_MIN
@@ -58,11 +78,11 @@ def picture(watch: Watch, height: int, width: int) -> Group:
     if airy:
         left -= 5
     parts: list[Any] = [
-        _markets(markets, name),
-        _quotes(orders, quotes, name),
-        _fills(watch, max(_ROWS_FILLS_MIN + left, 1), name),
-        _money(money, name),
-        _processes(processes) if each_process else _process_line(processes),
+        _markets(markets, wide),
+        _quotes(orders, quotes, wide),
+        _fills(watch, max(_ROWS_FILLS_MIN + left, 1), wide),
+        _money(money, wide),
+        _processes(processes, wide) if each_process else _process_line(processes),
     ]
     lines: list[Any] = [_title(watch, width)]
     for part in parts:
@@ -71,8 +91,18 @@ def picture(watch: Watch, height: int, width: int) -> Group:
     return Group(*lines, _health(watch), _foot())
 
 
-def _table(title: str, *columns: str) -> Table:
-    made = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", expand=False, pad_edge=False)
+def _name(instrument: str, wide: bool) -> str:
+    return instrument if wide else short(instrument)
+
+
+def _table(wide: bool, title: str, *columns: str) -> Table:
+    made = Table(
+        box=None,
+        padding=(0, 2 if wide else 1, 0, 0),
+        header_style="bold",
+        expand=False,
+        pad_edge=False,
+    )
     made.add_column(title, no_wrap=True, min_width=9)
     for column in columns:
         made.add_column(Text(column, style="dim"), justify="right", no_wrap=True)
@@ -101,49 +131,101 @@ def _title(watch: Watch, width: int) -> Text:
     what = "simulated" if networks == ["sim"] else " ".join(networks)
     left = f" mExOms  desk {config.name} ({what})  {config.durability}  map {config.host.name}"
     right = f"{watch.ran_s():.0f} s "
-    return Text(f"{left[: max(width - len(right) - 1, 0)]:{max(width - len(right), 0)}}{right}",
-                style="reverse", no_wrap=True)  # fmt: skip
+    return Text(
+        f"{left[: max(width - len(right) - 1, 0)]:{max(width - len(right), 0)}}{right}",
+        style="reverse",
+        no_wrap=True,
+    )
 
 
-def _markets(rows: list[dict[str, Any]], name: Callable[[str], str]) -> Table:
-    made = _table("MARKETS", "bid", "ask", "spread bp", "last trade", "book")
+def _markets(rows: list[dict[str, Any]], wide: bool) -> Table:
+    made = _table(wide, "MARKETS", "bid", "ask", "spread bp", "last trade", "book")
     for row in rows:
-        made.add_row(name(row["instrument"]), _number(row["bid"]), _number(row["ask"]),
-                     _number(row["spread_bp"], 3), _number(row["last_trade"]),
-                     _colored(row["state"], _STATE_STYLE))  # fmt: skip
+        made.add_row(
+            _name(row["instrument"], wide),
+            _number(row["bid"]),
+            _number(row["ask"]),
+            _number(row["spread_bp"], 3),
+            _number(row["last_trade"]),
+            _colored(row["state"], _STATE_STYLE),
+        )
     return made
 
 
-def _quotes(rows: list[dict[str, Any]], shown: int, name: Callable[[str], str]) -> Table:
+def _quotes(rows: list[dict[str, Any]], shown: int, wide: bool) -> Table:
     more = f" ({shown} shown)" if shown < len(rows) else ""
-    made = _table(f"ORDERS {len(rows)}{more}", "side", "price", "quantity", "filled", "state",
-                  "strategy")  # fmt: skip
+    made = _table(
+        wide,
+        f"ORDERS {len(rows)}{more}",
+        "side",
+        "price",
+        "quantity",
+        "filled",
+        "state",
+        "strategy",
+    )
     rows = sorted(rows, key=lambda row: (row["state"] != "UNKNOWN", row["instrument"], row["side"]))
     for row in rows[:shown]:
-        made.add_row(name(row["instrument"]), _colored(row["side"], _SIDE_STYLE),
-                     _number(row["px"]), _number(row["qty"]), _number(row["cum_qty"]),
-                     _colored(row["state"], _STATE_STYLE), row["strategy"])  # fmt: skip
+        made.add_row(
+            _name(row["instrument"], wide),
+            _colored(row["side"], _SIDE_STYLE),
+            _number(row["px"]),
+            _number(row["qty"]),
+            _number(row["cum_qty"]),
+            _colored(row["state"], _STATE_STYLE),
+            row["strategy"],
+        )
     return made
 
 
-def _fills(watch: Watch, shown: int, name: Callable[[str], str]) -> Table:
-    made = _table(f"FILLS {watch.look.counts.fills}", "side", "quantity", "price", "edge bp", "as",
-                  "strategy", "time")  # fmt: skip
+def _fills(watch: Watch, shown: int, wide: bool) -> Table:
+    made = _table(
+        wide,
+        f"FILLS {watch.look.counts.fills}",
+        "side",
+        "quantity",
+        "price",
+        "edge bp",
+        "as",
+        "strategy",
+        "time",
+    )
     for fill in list(watch.fills)[-shown:][::-1]:
         edge = "-" if fill.edge_bp is None else f"{fill.edge_bp:+.2f}"
-        made.add_row(name(fill.instrument), _colored(fill.side, _SIDE_STYLE), _number(fill.qty),
-                     _number(fill.px), edge, "maker" if fill.maker else "taker", fill.strategy,
-                     utc_text(fill.ts_ns)[11:19])  # fmt: skip
+        made.add_row(
+            _name(fill.instrument, wide),
+            _colored(fill.side, _SIDE_STYLE),
+            _number(fill.qty),
+            _number(fill.px),
+            edge,
+            "maker" if fill.maker else "taker",
+            fill.strategy,
+            utc_text(fill.ts_ns)[11:19],
+        )
     return made
 
 
-def _money(money: list[Any], name: Callable[[str], str]) -> Table:
-    made = _table(f"P&L {pnl_text(money)}", "position", "fills", "volume", "mean edge bp", "P&L",
-                  "strategy")  # fmt: skip
+def _money(money: list[Any], wide: bool) -> Table:
+    made = _table(
+        wide,
+        f"P&L {pnl_text(money)}",
+        "position",
+        "fills",
+        "volume",
+        "mean edge bp",
+        "P&L",
+        "strategy",
+    )
     for one in money:
-        made.add_row(name(one.instrument), _number(one.qty), str(one.fills),
-                     f"{one.volume:.0f} {one.currency}", _number(one.edge_bp, 2),
-                     _signed(one.pnl, one.currency), one.strategy)  # fmt: skip
+        made.add_row(
+            _name(one.instrument, wide),
+            _number(one.qty),
+            str(one.fills),
+            f"{one.volume:.0f} {one.currency}",
+            _number(one.edge_bp, 2),
+            _signed(one.pnl, one.currency),
+            one.strategy,
+        )
     return made
 
 
@@ -156,14 +238,19 @@ def _well(row: dict[str, Any], now_ns: int) -> bool:
     return row["state"] in ("ready", "draining", "stopped") and fresh
 
 
-def _processes(rows: list[dict[str, Any]]) -> Table:
-    made = _table("PROCESSES", "pid", "core", "state", "beat ms", "starts", "errors")
+def _processes(rows: list[dict[str, Any]], wide: bool) -> Table:
+    made = _table(wide, "PROCESSES", "pid", "core", "state", "beat ms", "starts", "errors")
     now = time.monotonic_ns()
     for row in rows:
-        made.add_row(row["name"], str(row["pid"]), str(row["core"]),
-                     Text(row["state"], style="green" if _well(row, now) else "red"),
-                     str(_beat_ms(row, now)), str(row["restarts"] + 1),
-                     str(row["errors"]))  # fmt: skip
+        made.add_row(
+            row["name"],
+            str(row["pid"]),
+            str(row["core"]),
+            Text(row["state"], style="green" if _well(row, now) else "red"),
+            str(_beat_ms(row, now)),
+            str(row["restarts"] + 1),
+            str(row["errors"]),
+        )
     return made
 
 
@@ -173,8 +260,11 @@ def _process_line(rows: list[dict[str, Any]]) -> Text:
     beat = max((_beat_ms(row, now) for row in rows), default=0)
     made = Text("PROCESSES ", style="bold", no_wrap=True, overflow="ellipsis")
     made.append(f"{well}/{len(rows)} ready", style="green" if well == len(rows) else "red")
-    made.append(f", slowest heartbeat {beat} ms, restarts {sum(r['restarts'] for r in rows)}, "
-                f"errors {sum(r['errors'] for r in rows)}", style="not bold")  # fmt: skip
+    made.append(
+        f", slowest heartbeat {beat} ms, restarts {sum(r['restarts'] for r in rows)}, "
+        f"errors {sum(r['errors'] for r in rows)}",
+        style="not bold",
+    )
     return made
 
 
@@ -183,8 +273,9 @@ def _health(watch: Watch) -> Text:
     made = Text("HEALTH    ", style="bold", no_wrap=True, overflow="ellipsis")
     made.append(
         f"unknown {len(counts.unknown_open)}, resolved {watch.resolved()}; gaps {feeds['gaps']}; "
-        f"refused {refused_text(watch)}", style="not bold",
-    )  # fmt: skip
+        f"refused {refused_text(watch)}",
+        style="not bold",
+    )
     return made
 
 

@@ -69,6 +69,8 @@ class Watch:
         self.first_fill_s: float | None = None
         self.ready_s = time.monotonic() - began_s
         self._began_s = began_s
+        self.told: list[str] = []
+        """Deaths that were seen, in the order in which they came."""
         self._before: dict[tuple[str, str], Money] = {}
         self.take()
 
@@ -106,19 +108,31 @@ class Watch:
         """Orders that were UNKNOWN and are not any more."""
         return len(self.look.counts.unknown_seen) - len(self.look.counts.unknown_open)
 
-    def troubles(self) -> list[str]:
-        """What is wrong with processes and books, one short sentence each."""
-        now, made = time.monotonic_ns(), []
+    def new_troubles(self) -> list[str]:
+        """Deaths that were not told yet."""
+        new = [text for text in self.deaths() if text not in self.told]
+        self.told += new
+        return new
+
+    def deaths(self) -> list[str]:
+        """Processes that are dead or were started again, with their last words."""
+        made = []
         for row in self.look.processes():
-            if row["pid"] == 0:
-                made.append(f"{row['name']} is dead and is started again{self._why(row['name'])}")
+            words = self._why(row["name"])
+            if row["pid"] == 0 and not self.look.drain_phase():
+                made.append(f"{row['name']} is dead and is started again{words}")
             elif row["restarts"]:
-                made.append(
-                    f"{row['name']} was started {row['restarts'] + 1} times{self._why(row['name'])}"
-                )
-            elif row["heartbeat_ns"] and now - row["heartbeat_ns"] > LATE_NS:
-                made.append(f"{row['name']}: no turn for {(now - row['heartbeat_ns']) // 10**6} ms")
+                made.append(f"{row['name']} was started {row['restarts'] + 1} times{words}")
         return made
+
+    def troubles(self) -> list[str]:
+        """What is wrong with processes now, one short sentence each."""
+        now = time.monotonic_ns()
+        return self.deaths() + [
+            f"{row['name']}: no turn for {(now - row['heartbeat_ns']) // 10**6} ms"
+            for row in self.look.processes()
+            if row["pid"] and row["heartbeat_ns"] and now - row["heartbeat_ns"] > LATE_NS
+        ]
 
     def _why(self, process: str) -> str:
         try:
@@ -179,8 +193,10 @@ def summary(watch: Watch) -> str:
         pnl = "not marked" if one.pnl is None else f"{one.pnl:+.2f} {one.currency}"
         lines.append(
             f"  {one.strategy} {one.instrument}: {one.fills} fills ({one.maker_fills} as maker), "
-            f"volume {one.volume:.2f} {one.currency}, mean edge {edge}, position "
-            f"{one.qty.normalize():f}, P&L {pnl}"
+            f"mean edge {edge}, P&L {pnl}"
+        )
+        lines.append(
+            f"    volume {one.volume:.2f} {one.currency}, position {one.qty.normalize():f}"
         )
     fills = sum(one.fills for one in money)
     older = watch.older_fills()
@@ -195,6 +211,7 @@ def summary(watch: Watch) -> str:
     feeds = look.feeds()
     lines.append(f"  refused: {refused_text(watch)}; gaps {feeds['gaps']}")
     lines.append(f"  orders left open: {len(look.orders())}")
+    lines += [f"  ! {text}" for text in watch.told]
     if counts.lost:
         lines.append(f"  (this view was lapped by {counts.lost} updates; the journal has them all)")
     data = look.paths.data_dir
