@@ -22,6 +22,7 @@ from oms.exchange.market import (
     Fill,
     LevelChange,
     Order,
+    OrderLog,
     OrderRequest,
     PublicEvent,
     PublicTrade,
@@ -69,7 +70,8 @@ class LiveMarket:
         assert accounts > 0
         self.specs = tuple(specs)
         self.assets = assets_of(self.specs, tuple(balances))
-        self.log = RememberedLog(accounts, [spec.symbol for spec in self.specs])
+        self.remembered = RememberedLog(accounts, [spec.symbol for spec in self.specs])
+        self.log: OrderLog = self.remembered
         self._accounts = accounts
         size = capacity or Capacity(accounts=accounts + HOUSE_ACCOUNTS)
         assert size.accounts >= accounts + HOUSE_ACCOUNTS
