@@ -46,6 +46,11 @@ class BlockWriter:
         self.last_seq = last_seq
         if file_index == 0:
             self._roll()
+        elif file_size_bytes == 0:
+            # A file was begun, and its maker died before the header was whole.
+            header = fmt.file_header(file_index, last_sha256)
+            port.append(header)
+            self._file_size_bytes = len(header)
 
     def _roll(self) -> None:
         self._file_index += 1

@@ -63,6 +63,7 @@ class FaultyDesk(WholeDesk):
                     self.bury(str(death))
 
     def fault(self):
+        self.revive()
         what = self.chance.choice(FAULTS)
         role = self.chance.choice((*OURS, "risk", EXECUTOR, STRATEGY))
         network = self.harness.network
