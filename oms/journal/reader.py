@@ -252,11 +252,9 @@ def read_journal(
         recovery.file_size_bytes = reader.offset
         recovery.cut_bytes = len(data) - reader.offset
         if recovery.cut_bytes and (
-            index < len(listed) - 1
-            or reader.misplaced
-            or _readable_behind(data, reader.offset)
+            index < len(listed) - 1 or reader.misplaced or _readable_behind(data, reader.offset)
         ):
             raise JournalError(
                 f"{where}: {recovery.cut_reason} at byte {reader.offset}, and there are intact "
-                "blocks from there on: the damage lies before acknowledged records; restore the file"
+                "blocks from there on: acknowledged records lie behind the damage; restore the file"
             )

@@ -62,8 +62,9 @@ class Found:
             waits = self.same_memory and state == OrderState.PENDING_NEW and fresh
             if waits and restage(worlds.core, int(row), now_ns):
                 continue
-            if waits or state != OrderState.UNKNOWN and (
-                not self.same_memory or state == OrderState.PENDING_CANCEL
+            if waits or (
+                state != OrderState.UNKNOWN
+                and (not self.same_memory or state == OrderState.PENDING_CANCEL)
             ):
                 agent.doubt(int(row))
 

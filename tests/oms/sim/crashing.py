@@ -3,7 +3,7 @@
 `before_call` of the harness kills between turns. Here a process dies inside one: before or after
 each effect that leaves it (a journal block, whole or half written; a ring record of a cold writer;
 a table row; bytes to a socket), and between the four steps by which risk commits. `Crash.arm`
-chooses how many points to let pass; `Crashed` then unwinds to the test, which buries the agent.
+chooses how many points to let pass; `CrashedError` then unwinds to the test, which buries the agent.
 """
 
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from shm_layout.ring import RingWriter
 from shm_layout.table import TableWriter
 
 
-class Crashed(Exception):
+class CrashedError(Exception):
     """The process that was running has died."""
 
 
@@ -51,7 +51,7 @@ class Crash:
     def die(self, role, at):
         self.disarm()
         self.died_at = at
-        raise Crashed(role)
+        raise CrashedError(role)
 
     def ports(self, harness, role, epoch):
         return CrashingPorts(harness, role, epoch, self)

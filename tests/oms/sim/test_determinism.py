@@ -1,4 +1,4 @@
-"""The whole desk without faults but lost replies: one seed is one run, and it agrees with its venue.
+"""The whole desk, healthy but for lost replies: one seed is one run, and it agrees with its venue.
 
 Also DESIGN.md law 9: risk's inputs, taken off the rings by a tap, and its CYCLE records give the
 same journal byte for byte.
@@ -158,8 +158,9 @@ class Replay:
         if int(record["flags"]) & FLAG_DRAINING and not self.agent.arrays.state[w_.ST_DRAINING]:
             self.agent.on_drain(now_ns)
         orders = self.harness.ring("orders.binance").words
-        free, slots = int(record["order_slots_free"][0]), len(
-            self.harness.ring("orders.binance").slots
+        free, slots = (
+            int(record["order_slots_free"][0]),
+            len(self.harness.ring("orders.binance").slots),
         )
         cursor = self.harness.cursor("orders.binance", "executor.binance")
         cursor[READ_POS] = int(orders[WRITE_POS]) - (slots - free)
