@@ -3,7 +3,8 @@
 `before_call` of the harness kills between turns. Here a process dies inside one: before or after
 each effect that leaves it (a journal block, whole or half written; a ring record of a cold writer;
 a table row; bytes to a socket), and between the four steps by which risk commits. `Crash.arm`
-chooses how many points to let pass; `CrashedError` then unwinds to the test, which buries the agent.
+chooses how many points to let pass; `CrashedError` then unwinds to the test, which buries the
+agent.
 """
 
 from contextlib import contextmanager

@@ -97,6 +97,7 @@ def test_executor_that_is_dead_leaves_risk_quiet():
     assert turns < 60 * 100 + 100
 
 
+@pytest.mark.compiled  # the same kernels, and minutes of virtual time
 @pytest.mark.parametrize(
     ("role", "event"), [(STRATEGY, "updates_lapped"), ("aggregator", "md_lapped")]
 )
@@ -112,6 +113,7 @@ def test_reader_that_stands_still_is_lapped_told_and_right_again(role, event):
     desk.check_all()
 
 
+@pytest.mark.compiled  # the same
 def test_risk_that_stands_still_finds_full_rings_and_loses_nothing(monkeypatch):
     """Executions: the executor stops reading its sockets and reconciles afterwards."""
     monkeypatch.setattr(executor_out, "EXECUTION_BACKLOG_MAX", 6)
