@@ -29,7 +29,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test check bench test-benchmark oracles layout lock clean
+.PHONY: help run test check stress bench test-benchmark oracles layout lock clean
 
 help:
 	@echo "mExOms: make TARGET"
@@ -49,6 +49,9 @@ test: $(TEST_READY) ## everything: check, tests with the compiler on and off, be
 
 check: $(TEST_READY) ## the quick gate: format, lint, types, floors, tidy
 	@exec $(PY) scripts/test.py check
+
+stress: $(TEST_READY) ## rings at full size: 10^8 records, 1,000 kills; ARGS="kill-lossless" for one
+	@exec $(PY) -m tests.stress $(ARGS)
 
 bench: $(TEST_READY) ## the figures beside their peers; ARGS="ring_hop" for one
 	@exec $(PY) -m tests.bench $(ARGS)

@@ -19,6 +19,13 @@ from typing import Any
 from oms.errors import ConfigError
 from shm_layout.enums import VENUES_BY_NAME
 
+KINDS = {
+    int: "a whole number without quotes",
+    str: 'text in quotes, such as "20"',
+    list: "a list",
+    dict: "a table",
+}
+"""What a person is told that a type is."""
 _SECRET_WORDS = ("secret", "password", "passphrase", "private_key", "api_key", "token")
 
 
@@ -229,15 +236,15 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             raise ConfigError(f"{where}: found {value!r}, required is a table")
         return dict(value)
     if hint is int and isinstance(value, bool):
-        raise ConfigError(f"{where}: found {value!r}, required is int")
+        raise ConfigError(f"{where}: found {value!r}, required is {KINDS[int]}")
     if not isinstance(value, hint):
-        raise ConfigError(f"{where}: found {value!r}, required is {hint.__name__}")
+        raise ConfigError(f"{where}: found {value!r}, required is {KINDS.get(hint, hint)}")
     return value
 
 
 def desk_from_mapping(given: Mapping[str, Any], where: str) -> DeskConfig:
     """The desk from what a TOML reader gave; checks what spans several parts of it."""
-    _refuse_secrets(given, where)
+    refuse_secrets(given, where)
     desk: DeskConfig = build(DeskConfig, given, where)
     if desk.durability not in ("process-crash-safe", "power-safe"):
         raise ConfigError(
@@ -255,7 +262,8 @@ def desk_from_mapping(given: Mapping[str, Any], where: str) -> DeskConfig:
     for strategy in desk.strategies:
         if strategy.account not in desk.account_names():
             raise ConfigError(
-                f"{where}.strategies.{strategy.name}: account '{strategy.account}' is in no group"
+                f"{where}.strategies.{strategy.name}: account '{strategy.account}' is in no group "
+                f"(known: {', '.join(desk.account_names())})"
             )
         for instrument in strategy.instruments:
             venue_name, _, name = instrument.partition(":")
@@ -276,7 +284,8 @@ def desk_from_mapping(given: Mapping[str, Any], where: str) -> DeskConfig:
     return desk
 
 
-def _refuse_secrets(given: Any, where: str) -> None:
+def refuse_secrets(given: Any, where: str) -> None:
+    """Raise ConfigError where a key's name says that it holds a secret."""
     if isinstance(given, Mapping):
         for name, value in given.items():
             plain = str(name).lower()
@@ -285,7 +294,7 @@ def _refuse_secrets(given: Any, where: str) -> None:
                     f"{where}.{name}: looks like a secret; keys come from the KeySource, never "
                     "from config: remove it and store the key there"
                 )
-            _refuse_secrets(value, f"{where}.{name}")
+            refuse_secrets(value, f"{where}.{name}")
     elif isinstance(given, (list, tuple)):
         for item in given:
-            _refuse_secrets(item, where)
+            refuse_secrets(item, where)

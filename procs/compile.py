@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import sys
 import traceback
 from collections.abc import Callable
 
 from shm_layout import jit
 
+_TICK_S = 0.2
+"""Progress is told at least so often, so that a person sees the seconds go by."""
 ENTRIES_MAX = 250
 """An entry's index is one byte on the pipes."""
 
@@ -55,14 +58,16 @@ def _compile_in_children(workers: int, progress: Callable[[int, int, str], None]
         children.append(child)
     os.close(todo_out)
     os.close(done_in)
-    finished = 0
+    finished, name = 0, ""
     while True:
-        told = os.read(done_out, 1)
-        if not told:
-            break
-        finished += 1
+        if select.select([done_out], [], [], _TICK_S)[0]:
+            told = os.read(done_out, 1)
+            if not told:
+                break
+            finished += 1
+            name = jit.entry_name(told[0])
         if progress is not None:
-            progress(finished - 1, jit.entry_count(), jit.entry_name(told[0]))
+            progress(finished, jit.entry_count(), name)
     os.close(done_out)
     for child in children:
         os.waitpid(child, 0)

@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from oms.config import DeskConfig, desk_from_mapping
+from oms.config import KINDS, DeskConfig, desk_from_mapping, refuse_secrets
+from oms.config_checks import check_desk
 from oms.errors import ConfigError, ResourceError
 from procs.locks import living_owner
 from procs.paths import DeskPaths
@@ -41,6 +42,7 @@ _PORT_FIRST = 20_000
 _PORT_COUNT = 10_000
 """Below the ephemeral range (32768), from which the desk's own connections take theirs."""
 _PORT_TRIES = 200
+_PORT_MAX = 65_535
 
 
 def project_root() -> Path:
@@ -59,7 +61,7 @@ def find_config(named: str | None) -> Path:
 def read_toml(path: Path) -> dict[str, Any]:
     """One file, or one sentence."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         near = [p.name for p in sorted(path.parent.glob("*.toml"))] if path.parent.is_dir() else []
         known = f"there are {', '.join(near)}" if near else f"{path.parent} has no .toml file"
@@ -67,7 +69,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML ({error}); correct that line") from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); name a TOML file that this user may read"
+        ) from error
+    refuse_secrets(found, str(path))
+    return found
 
 
 def _check_keys(given: Mapping[str, Any], known: tuple[str, ...], where: object) -> None:
@@ -84,7 +90,7 @@ def _need(given: Mapping[str, Any], key: str, kind: type, where: object) -> Any:
     if key not in given:
         raise ConfigError(f"{where}: '{key}' is missing; it has no default, so set it")
     if not isinstance(given[key], kind) or (kind is int and isinstance(given[key], bool)):
-        raise ConfigError(f"{where}: {key} is {given[key]!r}, required is {kind.__name__}")
+        raise ConfigError(f"{where}: {key} is {given[key]!r}, required is {KINDS[kind]}")
     return given[key]
 
 
@@ -112,8 +118,39 @@ def load_desk(path: Path, data_dir: str | None = None) -> DeskConfig:
     for named in _need(given, "exchanges", list, path):
         _add_exchange(made, folder, named, accounts, path)
     if made["capacity"] not in ("full", "small"):
-        raise ConfigError(f"{path}: capacity is {made['capacity']!r}; 'full' or 'small'")
-    return desk_from_mapping(made, str(path))
+        raise ConfigError(
+            f'{path}: capacity is {made["capacity"]!r}, required is "full" or "small"'
+        )
+    for venue in made["venues"]:
+        if venue["network"] != "sim":
+            raise ConfigError(
+                f"{path}: network '{venue['network']}' is not supported yet: there is no watchdog "
+                'and no switch for going live; required is network = "sim"'
+            )
+    try:
+        desk = desk_from_mapping(made, str(path))
+        check_desk(desk, str(path))
+    except ConfigError as error:
+        raise ConfigError(_in_its_file(str(error), path, given)) from error
+    return desk
+
+
+def _in_its_file(sentence: str, path: Path, given: Mapping[str, Any]) -> str:
+    """A sentence about the whole desk, naming the file in which that part of it stands."""
+    folder = path.resolve().parent
+    places = {
+        "limits": folder / "risk" / f"{given['risk']}.toml",
+        "host": folder / "hosts" / f"{given['host']}.toml",
+    }
+    for index, named in enumerate(given["exchanges"]):
+        exchange = folder / "exchanges" / f"{named['name']}.toml"
+        places[f"groups[{index}].accounts"] = folder / "accounts"
+        places[f"groups[{index}]"] = exchange
+        places[f"sims[{index}]"] = exchange
+    for part, place in places.items():
+        sentence = sentence.replace(f"{path}.{part}.", f"{place}: ")
+        sentence = sentence.replace(f"{path}.{part}", f"{place}")
+    return sentence
 
 
 def _accounts(folder: Path, names: list[Any]) -> dict[str, list[Any]]:
@@ -224,6 +261,11 @@ def choose_ports(config: DeskConfig) -> DeskConfig:
     sims, urls = [], {}
     for sim in config.sims:
         for name, port in (("rest_port", sim.rest_port), ("ws_port", sim.ws_port)):
+            if not 0 <= port <= _PORT_MAX:
+                raise ConfigError(
+                    f"configs/exchanges/{sim.exchange}.toml: [sim] {name} is {port}, required is "
+                    f"1 to {_PORT_MAX}, or 0 for a free one"
+                )
             if port:
                 _refuse_occupied(sim.exchange, name, sim.host, port)
         rest = sim.rest_port or _free_port(sim.host, config.data_dir, taken)

@@ -21,6 +21,7 @@ from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
 from procs import system
 from procs.config_files import effective, load_desk
+from procs.here import say
 from procs.locks import FileLock, LockHeldError
 from procs.paths import DeskPaths
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from procs.runtime import MakeAgent
 
 _LINE_S = 1.0
+_MOVE_S = 0.1
+_BAR_CHARS = 30
 
 
 class AlreadyRunningError(MexomsError):
@@ -38,27 +41,38 @@ class AlreadyRunningError(MexomsError):
 
 
 class Progress:
-    """`compiling 12/40 name`: rewritten on a terminal, one line a second elsewhere."""
+    """Kernels compiled so far: a bar that moves on a terminal, elsewhere a line when it went on."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
-        self._said = self._began = time.monotonic()
+        self._began = time.monotonic()
+        self._said, self._last = self._began, -1
         self._shown = False
 
-    def __call__(self, index: int, count: int, name: str) -> None:
-        """Kernel `index` of `count` is next."""
+    def __call__(self, finished: int, count: int, name: str) -> None:
+        """`finished` of `count` kernels are there; `name` is the last one, or the next."""
         now = time.monotonic()
-        if now - self._said < (0.1 if self._terminal else _LINE_S):
+        if now - self._said < (_MOVE_S if self._terminal else _LINE_S):
             return
-        self._said, self._shown = now, True
-        text = f"compiling {index + 1}/{count} {name}"
-        print(f"\r\x1b[K{text}" if self._terminal else text, end="" if self._terminal else "\n",
-              file=sys.stderr, flush=True)  # fmt: skip
+        if not self._shown:
+            self._shown = True
+            print(f"compiling {count} kernels, once for this version of the sources; the next "
+                  "start takes seconds", file=sys.stderr, flush=True)  # fmt: skip
+        text = f"{finished}/{count}  {now - self._began:.0f} s"
+        if self._terminal:
+            full = finished * _BAR_CHARS // max(count, 1)
+            bar = "#" * full + "." * (_BAR_CHARS - full)
+            print(f"\r\x1b[Kcompiling [{bar}] {text}", end="", file=sys.stderr, flush=True)
+        elif finished != self._last:
+            print(f"compiled {text}  {name}", file=sys.stderr, flush=True)
+        self._said, self._last = now, finished
 
     def done(self) -> None:
-        """Take the line away."""
-        if self._terminal and self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        """Put what it took in the bar's place."""
+        if self._shown:
+            start = "\r\x1b[K" if self._terminal else ""
+            took = time.monotonic() - self._began
+            print(f"{start}compiled in {took:.0f} s", file=sys.stderr, flush=True)
 
 
 def preload(config: DeskConfig, beside: Path, progress: Progress | None = None) -> MakeAgent:
@@ -137,9 +151,9 @@ def supervise_here(config_path: str) -> int:
         with desk_lock(paths) as lock:
             config = effective(config, paths)
             make_agent = preload(config, Path(config_path).resolve().parent)
-            return _supervise(config, make_agent, _say, kept=False, inherited=(lock.descriptor,))
+            return _supervise(config, make_agent, say, kept=False, inherited=(lock.descriptor,))
     except MexomsError as error:
-        _say(str(error))
+        say(str(error))
         return error.exit_code
 
 
@@ -151,7 +165,7 @@ def keep_here(config: DeskConfig, make_agent: MakeAgent, lock: FileLock) -> int:
 
     def supervise() -> int:
         lock.close()
-        return _supervise(config, make_agent, _say, kept=True)
+        return _supervise(config, make_agent, say, kept=True)
 
     return keep(DeskPaths.of(config), supervise)
 
@@ -186,7 +200,3 @@ def keep_apart(
         raise
     finally:
         os._exit(code)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

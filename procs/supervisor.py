@@ -28,7 +28,7 @@ from procs.locks import FileLock, LockHeldError, Owner, living_owner
 from procs.logs import ProcessLog
 from procs.paths import DeskPaths
 from procs.runtime import MakeAgent, Runtime
-from procs.supervisor_name import SUPERVISOR
+from procs.supervisor_name import STARTED_AGAIN, SUPERVISOR
 from shm_layout import segment
 from shm_layout.channels import Topology
 from shm_layout.doorbell import make_bell, open_bell, ring
@@ -45,7 +45,7 @@ READY_S = 30.0
 CLOSE_S = 5.0
 """From the last phase to SIGKILL."""
 FIRST_STARTS_MAX = 3
-"""A desk of which one process never gets ready is given up after so many tries."""
+"""A desk that was never ready is given up when one process has ended so often."""
 _POLL_MS = 200
 _POLL_BUSY_MS = 5
 
@@ -251,13 +251,13 @@ class Supervisor:
         if not child.was_ready and not self._ready and code in FATAL_AT_START:
             self._give_up(StartFailure(ExitCode(code), f"{child.name}: {sentence}"))
             return
-        if not child.was_ready and not self._ready and len(child.starts) >= FIRST_STARTS_MAX:
+        if not self._ready and len(child.starts) >= FIRST_STARTS_MAX:
             told = f"{child.name} failed {len(child.starts)} times at its start: {sentence}"
             self._give_up(StartFailure(ExitCode.DEGRADED, told))
             return
         child.backoff()
         self._say(
-            f"{child.name} ended ({code}){': ' + sentence if sentence else ''}; it is started again"
+            f"{child.name} ended ({code}){': ' + sentence if sentence else ''}; {STARTED_AGAIN}"
         )
 
     def _sentence(self, child: Child) -> str:

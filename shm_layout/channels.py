@@ -25,6 +25,7 @@ from shm_layout.records import (
     INSTRUMENT_ROW,
     INSTRUMENT_SPEC,
     INTENT,
+    LATENCY_ROW,
     MD_LEVELS,
     MD_STATE,
     MD_TICKER,
@@ -127,6 +128,28 @@ class Capacity:
         )  # fmt: skip
 
 
+def _tables(
+    size: Capacity, venues: tuple[str, ...], groups: tuple[str, ...], processes: Iterable[str]
+) -> list[Table]:
+    return [
+        Table("top", TOP_OF_BOOK, size.instruments, "aggregator"),
+        Table("books", BOOK_ROW, size.instruments, "aggregator"),
+        Table("resync", FEED_ROW, size.instruments, "aggregator"),
+        Table("instruments", INSTRUMENT_ROW, size.instruments, "risk"),
+        Table("currencies", CURRENCY_ROW, size.currencies, "risk"),
+        Table("accounts", ACCOUNT_ROW, size.accounts, "risk"),
+        Table("orders", ORDER_ROW, size.orders, "risk"),
+        Table("positions", POSITION_ROW, size.positions, "risk"),
+        *(
+            Table(f"latency.{role}", LATENCY_ROW, limits.HOPS_MAX, role)
+            for role in ("aggregator", "risk", *(f"executor.{g}" for g in groups))
+        ),
+        Table("processes", PROCESS_ROW, limits.PROCESSES_MAX, "supervisor"),
+        *(Table(f"process.{name}", PROCESS_ROW, 1, f"process.{name}") for name in processes),
+        *(Table(f"feed.{v}", FEED_ROW, size.instruments, f"feed.{v}") for v in venues),
+    ]
+
+
 def topology(
     venues: Iterable[str],
     groups: Iterable[str],
@@ -189,18 +212,6 @@ def topology(
     broadcast("updates", (ORDER_UPDATE,), size.update_slots, "risk", strategy_roles)
 
     channels = {c.name: replace(c, id=index + 1) for index, c in enumerate(rings)}
-    tables = [
-        Table("top", TOP_OF_BOOK, size.instruments, "aggregator"),
-        Table("books", BOOK_ROW, size.instruments, "aggregator"),
-        Table("resync", FEED_ROW, size.instruments, "aggregator"),
-        Table("instruments", INSTRUMENT_ROW, size.instruments, "risk"),
-        Table("currencies", CURRENCY_ROW, size.currencies, "risk"),
-        Table("accounts", ACCOUNT_ROW, size.accounts, "risk"),
-        Table("orders", ORDER_ROW, size.orders, "risk"),
-        Table("positions", POSITION_ROW, size.positions, "risk"),
-        Table("processes", PROCESS_ROW, limits.PROCESSES_MAX, "supervisor"),
-        *(Table(f"process.{name}", PROCESS_ROW, 1, f"process.{name}") for name in processes),
-        *(Table(f"feed.{v}", FEED_ROW, size.instruments, f"feed.{v}") for v in venues),
-    ]
+    tables = _tables(size, venues, groups, processes)
     assert len(channels) == len(rings), "two rings of one name"
     return Topology(channels, {table.name: table for table in tables})

@@ -35,6 +35,7 @@ class RecordType(IntEnum):
     PROCESS_ROW = 19
     CURRENCY_ROW = 20
     FEED_ROW = 21
+    LATENCY_ROW = 22
 
 
 class Exchange(IntEnum):
@@ -196,6 +197,22 @@ class Durability(IntEnum):
     UNSET = 0
     PROCESS_CRASH_SAFE = 1
     POWER_SAFE = 2
+
+
+class Hop(IntEnum):
+    """A stretch of an order's way whose latency is counted (`LATENCY_ROW`)."""
+
+    UNSET = 0
+    TICK_TO_BOOK = 1
+    """Message off the socket -> top of book published."""
+    TICK_TO_INTENT = 2
+    """Message off the socket -> risk reads the intent that it led to."""
+    INTENT_TO_SEND = 3
+    """Risk reads the intent -> signed bytes given to the socket."""
+    TICK_TO_SEND = 4
+    """Message off the socket -> signed bytes of the order given to the socket."""
+    EXECUTION_TO_RISK = 5
+    """Executor publishes what the venue said -> risk folds it."""
 
 
 class BookRule(IntEnum):

@@ -69,7 +69,8 @@ DIFFS_BUFFERED_MAX = 4096
 WORK_BUDGET = 256
 """Records that one call of a kernel may take from one ring before it looks at the others."""
 
-HISTOGRAM_BUCKETS = 64 * 8
+HISTOGRAM_SUB_BITS = 3
+HISTOGRAM_BUCKETS = 64 << HISTOGRAM_SUB_BITS
 """Eight sub-buckets per power of two of cycles: 12 % resolution."""
 
 JOURNAL_BLOCK_BYTES_MAX = 1 << 20
@@ -81,6 +82,8 @@ TEXT_CHARS_MAX = 200
 assert PAGE_BYTES % CACHE_LINE_BYTES == 0
 assert all(n & (n - 1) == 0 for n in (MD_SLOTS, TOP_SLOTS, INTENT_SLOTS, ORDER_SLOTS))
 assert all(n & (n - 1) == 0 for n in (EXECUTION_SLOTS, UPDATE_SLOTS, ORDERS_MAX, EXEC_KEYS_MAX))
+HOPS_MAX = 8
+
 assert BOOK_LEVELS_MAX > 5000, "a snapshot of Binance has up to 5,000 levels a side"
 assert BOOK_TABLE_LEVELS <= BOOK_LEVELS_MAX
 assert CURRENCY_SCALE_DIGITS <= SCALE_DIGITS_MAX

@@ -29,6 +29,7 @@ from shm_layout.enums import (
     Durability,
     Exchange,
     ExecKind,
+    Hop,
     Liquidity,
     OrderState,
     OrderType,
@@ -40,7 +41,12 @@ from shm_layout.enums import (
     Venue,
     Wait,
 )
-from shm_layout.limits import CACHE_LINE_BYTES, LEVELS_PER_RECORD, WORD_BYTES
+from shm_layout.limits import (
+    CACHE_LINE_BYTES,
+    HISTOGRAM_BUCKETS,
+    LEVELS_PER_RECORD,
+    WORD_BYTES,
+)
 
 UNDEF = -(2**63)
 """No price, no amount: INT64_MIN."""
@@ -656,3 +662,15 @@ SEGMENT_HEAD = _lay_out("SegmentHead", 512, tuple(Field(*field) for field in (
     ("writer_epoch", "i8", "its incarnation"),
     ("reserved", ("i8", (11,)), "0"),
 )))  # fmt: skip
+
+LATENCY_ROW = record(
+    "LatencyRow", RecordType.LATENCY_ROW, 4160,
+    ("hop", "u2", "which stretch", Hop),
+    ("reserved0", "u2", "0"),
+    ("reserved1", "u4", "0"),
+    ("count", "i8", "how many were counted"),
+    ("sum_cycles", "i8", "their sum, cycles"),
+    ("max_cycles", "i8", "the largest, cycles"),
+    ("reserved", ("i8", (2,)), "0"),
+    ("buckets", ("i8", (HISTOGRAM_BUCKETS,)), "counts; edges in `latency_hot.bucket_of`"),
+)  # fmt: skip

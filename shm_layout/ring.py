@@ -52,7 +52,10 @@ class RingWriter:
         self.channel = channel
         self.words = memory.words
         self.slots = memory.slots
-        self.gate = gate_cursor if gate_cursor is not None else np.zeros(HEAD_WORDS, np.int64)
+        # Another process's memory: read-only here as it is mapped there.
+        self.gate = read_only(
+            np.zeros(HEAD_WORDS, np.int64) if gate_cursor is None else gate_cursor
+        )
         self.epoch = epoch
 
     @property

@@ -70,6 +70,12 @@ def broadcast_intact(words, pos, slots):
 
 @hot
 def broadcast_resume(words, slots):
-    """Where a lapped reader goes on; the caller reports how many it lost."""
-    pos = load_acquire(words, WRITE_POS) - slots + slots // BROADCAST_MARGIN_DIVISOR
-    return max(pos, 0)
+    """Where a lapped reader goes on; the caller reports how many it lost.
+
+    Counted from `claim_pos`, because what is claimed is as good as overwritten: counted from
+    `write_pos`, a writer that claims more than the margin at once would send its reader back to
+    records that it has had. Never beyond `write_pos`, so always ahead of a reader that was lapped.
+    """
+    claimed = load_acquire(words, CLAIM_POS)  # PAIR ring.claim_pos
+    pos = claimed - slots + slots // BROADCAST_MARGIN_DIVISOR
+    return max(min(pos, load_acquire(words, WRITE_POS)), 0)  # PAIR ring.write_pos

@@ -53,6 +53,7 @@ class AggregatorAgent(BaseAgent):
         self.book_rows: TableWriter = ports.table_writer("books")
         self.resync: TableWriter = ports.table_writer("resync")
         self.out = ports.writer("top")
+        self.latency = ports.table_writer("latency.aggregator").rows
         instruments = self.top.rows.shape[0]
         self.books = Books.empty(instruments, BOOK_LEVELS_MAX)
         self.state = np.zeros((instruments, agg.A_WORDS), np.int64)
@@ -100,6 +101,7 @@ class AggregatorAgent(BaseAgent):
             fills=self.fills,
             dirty=np.zeros(self.state.shape[0], np.int64),
             totals=totals,
+            latency=self.latency,
         )
         inlet = _Inlet(venue_name, reader, world, totals)
         if reader.pos > 0 or np.any(self.state[:, agg.A_VENUE] == totals[agg.T_VENUE]):

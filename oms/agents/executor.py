@@ -16,10 +16,11 @@ RECONCILED. After each reconnect the last three again. New orders of an account 
 
 from __future__ import annotations
 
-from oms.agents.base import BaseAgent, ConnEvent, HttpMeta, Ports
+from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
 from oms.agents.executor_answers import Answers
 from oms.agents.executor_checks import LastChecks, Refusal
 from oms.agents.executor_former import FormerWork, released_commands
+from oms.agents.executor_hot import note_sent
 from oms.agents.executor_orders import OrderTable
 from oms.agents.executor_out import Outbox
 from oms.agents.executor_session import Account, Link, Question, Session, What
@@ -75,6 +76,7 @@ class ExecutorAgent(BaseAgent):
         self._commands = CommandReader(self._orders)
         self._outbox = Outbox(ports, self._group.name, Exchange.BINANCE)
         self._order_table = OrderTable(ports.table_reader("orders"))
+        self._latency = ports.table_writer(f"latency.{self.role}").rows
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
         self._former = FormerWork(self._order_table, self._orders, settle_ns)
         self._session = Session(ports, self._group, self._ended)
@@ -82,6 +84,7 @@ class ExecutorAgent(BaseAgent):
             if command.action == Action.NEW:
                 self._checks.saw(command)
         self._prepared = False
+        self._reconcile_due_ns = 0
         self._start = Start(
             ports, self._config, self._group_index, session=self._session, outbox=self._outbox,
             orders=self._order_table, now_ns=now_ns,
@@ -116,11 +119,23 @@ class ExecutorAgent(BaseAgent):
         done += self._session.open_due(now_ns)
         done += self._take_commands(now_ns)
         done += self._session.expire(now_ns)
-        for reconciler in self._reconcilers.values():
-            done += reconciler.work(now_ns)
+        if self._session.stirred or now_ns >= self._reconcile_due_ns:
+            done += self._reconcile(now_ns)
         if now_ns >= self._former.due_ns:
             done += self._settle(now_ns)
         return done + self._outbox.flush(now_ns)
+
+    def _reconcile(self, now_ns: int) -> int:
+        """Every account's reconciliation. Two hundred of them are not looked at each turn, but
+        when something happened to one, or one is due.
+        """
+        self._session.stirred = False
+        reconcilers = self._reconcilers.values()
+        done = sum(reconciler.work(now_ns) for reconciler in reconcilers)
+        if done:
+            self._session.stirred = True
+        self._reconcile_due_ns = min((r.next_timer_ns() for r in reconcilers), default=NEVER)
+        return done
 
     def _settle(self, now_ns: int) -> int:
         """What a predecessor released, and nobody answered, is reported."""
@@ -150,9 +165,7 @@ class ExecutorAgent(BaseAgent):
         if not self._prepared:
             return min(due, self._now_ns + TABLE_POLL_NS)
         due = min(due, self._session.next_timer_ns())
-        for reconciler in self._reconcilers.values():
-            due = min(due, reconciler.next_timer_ns())
-        return due
+        return min(due, self._reconcile_due_ns)
 
     def on_drain(self, now_ns: int) -> None:
         """No new orders from now on; cancels and queries go on."""
@@ -226,6 +239,8 @@ class ExecutorAgent(BaseAgent):
         account.rate.count(now_ns)
         self.sent += 1
         self._session.send(request_id, frame, question, now_ns)
+        if command.stamp_cycles or command.risk_cycles:
+            note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
 
     def _refuse(
         self, command: Command, account: Account | None, instrument: Instrument | None, now_ns: int

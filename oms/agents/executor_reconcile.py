@@ -100,10 +100,12 @@ class Reconciler:
 
     def wake(self, when_ns: int) -> None:
         """Begin at `when_ns` at the latest."""
+        self._session.stirred = True
         self._due_ns = min(self._due_ns, when_ns)
 
     def abort(self) -> None:
         """The link is lost: whatever runs is void; the next subscription begins anew."""
+        self._session.stirred = True
         self._run += 1
         self._stage, self._due_ns, self._in_flight = Stage.IDLE, NEVER, 0
         self._todo.clear()
@@ -237,11 +239,13 @@ class Reconciler:
 
     def ended(self, question: Question, now_ns: int) -> None:
         """One of our questions has no answer."""
+        self._session.stirred = True
         if question.context[0] == self._run and self.running:
             self._fail(now_ns, f"{question.what.name}: no answer")
 
     def answered(self, question: Question, reply: Reply, now_ns: int) -> None:
         """One of our questions is answered."""
+        self._session.stirred = True
         try:
             self._answered(question, reply, now_ns)
         except (ValueError, TypeError) as error:

@@ -129,22 +129,28 @@ class Session:
         """418: nothing at all before this."""
         self.held = False
         """True: no link is opened (the executions' ring is behind)."""
+        self.stirred = True
+        """Something happened that a reconciliation may wait for; its owner looks, and resets it."""
         self._group = group
         self._ended = ended
         self._timeout_ns = group.answer_timeout_ms * NS_PER_MS
         self._next_id = 1
         self._by_conn: dict[int, Link] = {}
+        self._links_down = 0
+        self._ping_due_ns = 0
+        """No link wants a ping before this: with many links they are not looked at each turn."""
 
     def make_links(self, count: int) -> None:
         """As many links as accounts, up to the limit of connections."""
         self.links = [Link(k) for k in range(min(count, CONNECTIONS_PER_AGENT_MAX))]
+        self._links_down = len(self.links)
 
     # Connections
 
     def open_due(self, now_ns: int) -> int:
         """Open every link whose waiting time is over."""
         opened = 0
-        if self.held or now_ns < self.ban_until_ns:
+        if self._links_down == 0 or self.held or now_ns < self.ban_until_ns:
             return opened
         for link in self.links:
             if link.conn == NO_ID and now_ns >= link.retry_ns:
@@ -152,6 +158,7 @@ class Session:
                 self._by_conn[link.conn] = link
                 link.pinged = False
                 opened += 1
+        self._links_down -= opened
         return opened
 
     def link_of(self, conn: int) -> Link | None:
@@ -170,6 +177,8 @@ class Session:
         self.ports.log("warning", "private_link_lost", link=link.index, reason=reason)
         del self._by_conn[conn]
         link.conn, link.opened = NO_ID, False
+        self._links_down += 1
+        self.stirred = True
         link.retry_ns = now_ns + link.backoff_ns
         link.backoff_ns = min(link.backoff_ns * 2, BACKOFF_MAX_NS)
         for account in link.accounts:
@@ -271,11 +280,20 @@ class Session:
             self._ask_life(link, now_ns)
 
     def _ping(self, now_ns: int) -> int:
+        if now_ns < self._ping_due_ns:
+            return 0
         count = 0
+        # A link that hears something later than now wants its ping later than this.
+        due_ns = now_ns + PING_AFTER_NS
         for link in self.links:
-            if link.opened and not link.pinged and now_ns >= link.last_recv_ns + PING_AFTER_NS:
+            if not link.opened or link.pinged:
+                continue
+            if now_ns >= link.last_recv_ns + PING_AFTER_NS:
                 self._ask_life(link, now_ns)
                 count += 1
+            else:
+                due_ns = min(due_ns, link.last_recv_ns + PING_AFTER_NS)
+        self._ping_due_ns = due_ns
         return count
 
     def _ask_life(self, link: Link, now_ns: int) -> None:
@@ -290,9 +308,8 @@ class Session:
         for question in self.questions.values():
             due = question.sent_ns + self._timeout_ns
             break
-        for link in self.links:
-            if link.conn == NO_ID and not self.held:
-                due = min(due, max(link.retry_ns, self.ban_until_ns))
-            elif link.opened and not link.pinged:
-                due = min(due, link.last_recv_ns + PING_AFTER_NS)
-        return due
+        if self._links_down and not self.held:
+            for link in self.links:
+                if link.conn == NO_ID:
+                    due = min(due, max(link.retry_ns, self.ban_until_ns))
+        return min(due, self._ping_due_ns) if self.links else due

@@ -13,9 +13,10 @@ one batch; every line carries its journal sequence `seq`, so a repeated line is 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
-from oms.agents.base import NEVER, BaseAgent, Journal, Ports
+from oms.agents.base import NEVER, BaseAgent, Ports
 from oms.agents.journaler_lines import Lines
 from oms.config import DeskConfig
 from oms.errors import JournalError
@@ -51,7 +52,7 @@ class JournalerAgent(BaseAgent):
         self._now_ns = now_ns
         self._tail = JournalTail(ports.journal("risk"), "risk journal")
         self._place = ports.journal("journaler")
-        self._written_seq, self._places = last_place(self._place)
+        self._written_seq, self._places = last_place(self._place.existing())
 
     def do_work(self, now_ns: int) -> int:
         """Read on; write lines; note the place."""
@@ -99,12 +100,12 @@ def place_bytes(seq: int) -> bytes:
     return raw + zlib.crc32(raw).to_bytes(8, "little")
 
 
-def last_place(journal: Journal) -> tuple[int, int]:
+def last_place(files: Iterable[bytes]) -> tuple[int, int]:
     """(last sequence written out, entries in the last file); 0 = begin from the start. An entry
     that was cut by a kill does not count: its batch is written again.
     """
     seq = places = 0
-    for data in journal.existing():
+    for data in files:
         places = len(data) // PLACE_BYTES
         for at in range(0, places * PLACE_BYTES, PLACE_BYTES):
             found = int.from_bytes(data[at : at + 8], "little")

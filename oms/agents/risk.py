@@ -16,8 +16,10 @@ from oms.agents.base import BaseAgent, Ports
 from oms.config import DeskConfig
 from oms.journal.frames_hot import append_frame
 from oms.journal.writer import BlockWriter
-from oms.risk import commit_hot, emit_hot, executions_hot, intents_hot, timers_hot, tops_hot
+from oms.risk import emit_hot
+from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
+from oms.risk.executions_hot import NEED_COLD
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
@@ -67,10 +69,10 @@ class RiskAgent(BaseAgent):
         self._published_seq = found.recovery.last_seq
         self._journal_start(now_ns, found.system_id)
         self.registry.begin(found.system_id, found.same_memory, now_ns)
-        for handle in self.worlds.groups:
-            commit_hot.refresh_group(handle)
+        for world in self.worlds.refresh:
+            k_.step(world, now_ns, now_ns, 0)
         found.finish(self, now_ns)
-        emit_hot.announce_start(self.worlds.core)
+        self.worlds.rare(k_.TASK_ANNOUNCE, 0, now_ns)
         self._commit(now_ns)
         ports.log(
             "info", "risk_started", epoch=found.risk_epoch, journal_seq=self._journal.last_seq,
@@ -113,22 +115,22 @@ class RiskAgent(BaseAgent):
         """One working cycle: prices, executions, timers, intents; then journal, then publish."""
         self._now_ns = now_ns
         worlds = self.worlds
-        took = int(tops_hot.take_tops(worlds.top, WORK_BUDGET * 4))
-        for handle in worlds.groups:
-            commit_hot.refresh_group(handle)
-        for index, handle in enumerate(worlds.groups):
-            took += self._take_executions(index, handle, now_ns)
-        took += int(timers_hot.run_timers(worlds.core, now_ns))
-        for handle in worlds.strategies:
-            took += int(intents_hot.take_intents(handle, now_ns, WORK_BUDGET))
+        took = int(k_.step(worlds.tops, now_ns, now_ns, WORK_BUDGET * 4))
+        for world in worlds.refresh:
+            k_.step(world, now_ns, now_ns, 0)
+        for index, world in enumerate(worlds.executions):
+            took += self._take_executions(index, world, now_ns)
+        took += int(k_.step(worlds.timers, now_ns, now_ns, WORK_BUDGET))
+        for world in worlds.intents:
+            took += int(k_.step(world, now_ns, now_ns, WORK_BUDGET))
         self._commit(now_ns)
         return took
 
-    def _take_executions(self, index: int, handle: Any, now_ns: int) -> int:
+    def _take_executions(self, index: int, world: Any, now_ns: int) -> int:
         took = 0
         while took < WORK_BUDGET:
-            count = int(executions_hot.take_executions(handle, now_ns, WORK_BUDGET))
-            if count == executions_hot.NEED_COLD:
+            count = int(k_.step(world, now_ns, now_ns, WORK_BUDGET))
+            if count == NEED_COLD:
                 self._take_cold(index)
                 took += 1
             elif count == 0:
@@ -139,21 +141,30 @@ class RiskAgent(BaseAgent):
 
     def _commit(self, now_ns: int) -> None:
         worlds = self.worlds
-        if commit_hot.finish_cycle(worlds.core, now_ns) == 0:
+        if k_.step(worlds.finish, now_ns, now_ns, 0) == 0:
             return
         self._journal.commit(self.arrays.state, w_.ST_FRAME_USED, self._published_seq)
-        for handle in worlds.groups:
-            commit_hot.commit_group(handle)
-            commit_hot.commit_input(handle)
-        for handle in worlds.strategies:
-            commit_hot.commit_input(handle)
-        commit_hot.commit_updates(worlds.core)
+        for world in worlds.commits:
+            self.make_visible(world, now_ns)
         self._published_seq = self._journal.last_seq
+        self._journal.chain()
+
+    def make_visible(self, world: Any, now_ns: int) -> None:
+        """One step behind the journal: commands, cursors or updates. A process may die between
+        two of them; the tests do."""
+        k_.step(world, now_ns, now_ns, 0)
+
+    def _make_room(self) -> None:
+        """Before a rare record: end the cycle where the block is nearly full."""
+        room = len(self._journal.frames) - int(self.arrays.state[w_.ST_FRAME_USED])
+        if room < emit_hot.FRAME_ROOM_WORDS:
+            self._commit(self._now_ns)
 
     # What is rare
 
     def _take_cold(self, index: int) -> None:
         """One record of an executions ring that the kernel left to us."""
+        self._make_room()
         reader = self.worlds.execution_readers[index]
         at = 1 + index
         pos = reader.pos + int(self.arrays.consumed[at])
@@ -208,15 +219,13 @@ class RiskAgent(BaseAgent):
 
     def doubt(self, row: int) -> None:
         """Make one order UNKNOWN: journaled, exposed in full, queried until there is evidence."""
-        room = len(self._journal.frames) - int(self.arrays.state[w_.ST_FRAME_USED])
-        if room < emit_hot.FRAME_ROOM_WORDS:
-            self._commit(self._now_ns)
-        timers_hot.doubt(self.worlds.core, row, self._now_ns)
+        self._make_room()
+        self.worlds.rare(k_.TASK_DOUBT, row, self._now_ns)
 
     # Timers and the end
 
     def next_timer_ns(self) -> int:
-        due = int(timers_hot.next_query_ns(self.worlds.core))
+        due = int(k_.step(self.worlds.next_query, self._now_ns, self._now_ns, 0))
         if due <= self._now_ns:
             # A turn has just been: the query is due, and its orders ring has no room.
             due = self._now_ns + NO_ROOM_RETRY_NS

@@ -26,6 +26,9 @@ BALANCE_MAX = 10**17
 """10^9 units with eight decimals: all accounts together fit an int64."""
 FLOW_BUDGET = 32
 """Background events in one turn."""
+NS_PER_ID = 1000
+"""Ids begin at the start's microsecond: an exchange that is started again gives none a second time,
+and a desk that remembers trades by id would take a new fill for an old one."""
 _SMALL = Capacity(orders=1 << 12, levels_per_side=1 << 11, commands=1 << 10)
 _IDS = 0
 _FAULTS = 1
@@ -130,6 +133,8 @@ class VenueSimAgent(BaseAgent):
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
         self._ports = ports
+        if isinstance(self.market, LiveMarket):
+            self.market.begin_ids(now_ns // NS_PER_ID)
         keys: dict[str, tuple[int, bytes]] = {}
         for row, account in enumerate(self._accounts):
             key = ports.key(account.key_name)

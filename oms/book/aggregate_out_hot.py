@@ -17,17 +17,20 @@ from oms.book.book_hot import (
 )
 from shm_layout.enums import (
     BookState,
+    Hop,
     RecordType,
 )
 from shm_layout.jit import (
     WorldSpec,
     hot,
 )
+from shm_layout.latency_hot import note_latency
 from shm_layout.limits import (
     BOOK_TABLE_LEVELS,
 )
 from shm_layout.records import (
     BOOK_ROW,
+    LATENCY_ROW,
     MD_LEVELS,
     MD_STATE,
     MD_TICKER,
@@ -68,6 +71,7 @@ agg_state = AGG.field("agg_state", np.int64, ndim=2)
 fills = AGG.field("fills", np.int64, ndim=3)
 dirty = AGG.field("dirty", np.int64)
 totals = AGG.field("totals", np.int64)
+latency = AGG.field("latency", LATENCY_ROW)
 
 A_KNOWN = 0  # 1 = this instrument has been heard of
 A_VENUE = 1
@@ -137,6 +141,7 @@ _CROSSED = int(BookState.CROSSED)
 
 assert MD_LEVELS.itemsize == MD_TICKER.itemsize == MD_TRADE.itemsize == MD_STATE.itemsize
 assert TOP_OF_BOOK.itemsize == MD_TRADE.itemsize
+TICK_TO_BOOK = int(Hop.TICK_TO_BOOK)
 
 
 @hot
@@ -219,6 +224,7 @@ def offer_top(world, i, cause_pos):
     slots["seq"][slot] = pos + 1
     _fill_top(slots, slot, mine, i, epoch, cause_pos)
     publish(words, pos + 1)
+    note_latency(latency(world), TICK_TO_BOOK, mine[i, A_STAMP])
 
 
 @hot

@@ -94,6 +94,11 @@ class LiveMarket:
                 Flow(self.engine, row, spec, accounts, flow) for row, spec in enumerate(self.specs)
             ]
 
+    def begin_ids(self, first: int) -> None:
+        """Order and trade ids count up from `first`; called before anything has happened."""
+        self.engine.counters[lay.C_NEXT_ORDER_ID] = first
+        self.engine.symbols["trade_id"] = first
+
     # Orders
 
     def submit(self, request: OrderRequest, now_ns: int) -> Order | int:

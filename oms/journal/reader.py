@@ -256,5 +256,7 @@ def read_journal(
         ):
             raise JournalError(
                 f"{where}: {recovery.cut_reason} at byte {reader.offset}, and there are intact "
-                "blocks from there on: acknowledged records lie behind the damage; restore the file"
+                "blocks from there on: acknowledged records lie behind the damage; restore the "
+                "file from a copy and check it with `oms journal verify`; nothing trades on it "
+                "before"
             )

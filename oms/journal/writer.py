@@ -8,6 +8,7 @@ in force says, and their effects may leave (DESIGN.md law 8).
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,14 @@ from oms.journal import format as fmt
 from oms.journal.frames_hot import COUNT, SEQ, USED
 from shm_layout.crc_hot import crc32c_words
 from shm_layout.limits import JOURNAL_BLOCK_BYTES_MAX, JOURNAL_FILE_BYTES_MAX
+
+# BLOCK_HEAD up to its hash, in one call: setting its fields one by one costs ten times as much.
+_HEAD = struct.Struct("<qIIqIIq32s")
+_PACKED = ("magic", "size_bytes", "count", "first_seq", "epoch", "reserved0", "published_seq")
+assert fmt.BLOCK_HEAD.names is not None
+assert fmt.BLOCK_HEAD.fields is not None
+assert fmt.BLOCK_HEAD.names[: len(_PACKED) + 1] == (*_PACKED, "prev_sha256")
+assert _HEAD.size == fmt.BLOCK_HEAD.fields["prev_sha256"][1] + 32
 
 
 class BlockWriter:
@@ -38,10 +47,8 @@ class BlockWriter:
         self._file_size_bytes = file_size_bytes
         block = np.zeros(JOURNAL_BLOCK_BYTES_MAX // 8, np.int64)
         self._words = block
-        self._bytes = block.view(np.uint8)
-        self._head = block[: fmt.BLOCK_HEAD_WORDS].view(fmt.BLOCK_HEAD)
-        self._head["magic"] = fmt.BLOCK_MAGIC
-        self._head["epoch"] = epoch
+        self._bytes = block.data.cast("B")
+        self._unhashed = b""
         self.frames = block[fmt.BLOCK_HEAD_WORDS :]
         self.last_seq = last_seq
         if file_index == 0:
@@ -67,22 +74,29 @@ class BlockWriter:
         if count == 0:
             return 0
         size_bytes = fmt.BLOCK_HEAD.itemsize + used * 8
-        head = self._head
-        head["size_bytes"] = size_bytes
-        head["count"] = count
-        head["first_seq"] = self.last_seq + 1
-        head["published_seq"] = published_seq
-        head["prev_sha256"][0] = np.frombuffer(self._last_sha256, np.uint8)
+        self.chain()
+        _HEAD.pack_into(
+            self._bytes, 0, fmt.BLOCK_MAGIC, size_bytes, count, self.last_seq + 1, self._epoch, 0,
+            published_seq, self._last_sha256,
+        )  # fmt: skip
         words = fmt.BLOCK_HEAD_WORDS - 1
         self._words[words] = crc32c_words(self._words, 0, words)
         if self._file_size_bytes + size_bytes > JOURNAL_FILE_BYTES_MAX:
             self._roll()
-        data = self._bytes[:size_bytes].tobytes()
+        data = bytes(self._bytes[:size_bytes])
         self._port.append(data)
-        self._last_sha256 = hashlib.sha256(data).digest()
+        self._unhashed = data
         self._file_size_bytes += size_bytes
         self.last_seq += count
         assert self.last_seq == int(state[base + SEQ]), "journal sequence and frames disagree"
         state[base + USED] = 0
         state[base + COUNT] = 0
         return size_bytes
+
+    def chain(self) -> None:
+        """Hash the block that was written last, for the head of the next one. Whoever is in a hurry
+        after `commit` calls it when its effects have left; else the next `commit` does.
+        """
+        if self._unhashed:
+            self._last_sha256 = hashlib.sha256(self._unhashed).digest()
+            self._unhashed = b""

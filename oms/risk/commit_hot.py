@@ -7,7 +7,7 @@ from __future__ import annotations
 from oms.journal.frames_hot import append_frame
 from oms.risk import world_hot as w_
 from shm_layout.enums import FLAG_DRAINING, RecordType
-from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.jit import hot
 from shm_layout.ring_hot import CLAIM_POS, READ_POS, WRITE_POS, lossless_free, publish, release
 
 T_CYCLE = int(RecordType.CYCLE)
@@ -15,7 +15,7 @@ CYCLE_TOPS_MAX = 60_000
 """Cycle.consumed counts in 16 bits."""
 
 
-@hot(entry=(WORLD_TYPE, I64))
+@hot
 def finish_cycle(w, now_ns):
     """Close a working cycle with its CYCLE record: now, positions consumed, and the two things
     that decide without being in a ring: whether we drain, and the room towards each executor.
@@ -48,7 +48,7 @@ def finish_cycle(w, now_ns):
     return state[w_.ST_FRAME_COUNT]
 
 
-@hot(entry=(WORLD_TYPE,))
+@hot
 def refresh_group(w):
     """Note how many commands the group's ring can take in this cycle."""
     group = w_.io(w)[w_.IO_OWNER]
@@ -59,7 +59,7 @@ def refresh_group(w):
     return groups[group, w_.GR_FREE]
 
 
-@hot(entry=(WORLD_TYPE,))
+@hot
 def commit_group(w):
     """Publish the staged commands of this group; the journal holds them by now."""
     state = w_.state(w)
@@ -81,7 +81,7 @@ def commit_group(w):
     return pos - first
 
 
-@hot(entry=(WORLD_TYPE,))
+@hot
 def commit_input(w):
     """Release what this cycle took from this world's input ring."""
     cursor = w_.cursor(w)
@@ -91,7 +91,7 @@ def commit_input(w):
     return taken
 
 
-@hot(entry=(WORLD_TYPE,))
+@hot
 def commit_updates(w):
     """Publish the staged updates and begin the next cycle."""
     state = w_.state(w)

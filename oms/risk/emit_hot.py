@@ -10,7 +10,7 @@ from oms.journal.frames_hot import append_frame
 from oms.risk import world_hot as w_
 from oms.risk.fold_hot import fold_update
 from shm_layout.enums import FLAG_RISK_STARTED, RecordType
-from shm_layout.jit import WORLD_TYPE, hot
+from shm_layout.jit import hot
 from shm_layout.records import NO_ID, UNDEF
 from shm_layout.ring_hot import broadcast_claim
 
@@ -108,7 +108,7 @@ def settle_update(w):
     publish_update(w)
 
 
-@hot(entry=(WORLD_TYPE,))
+@hot
 def announce_start(w):
     """Stage the first update of an incarnation: what was staged by the one before and never
     published is lost to readers of the ring, so they read the tables again.
@@ -157,6 +157,8 @@ def stage_command(w, row, action, now_ns, attempt):
     staged["ts_decide_ns"][n] = orders["ts_decide_ns"][row]
     staged["ts_risk_ns"][n] = now_ns
     staged["attempt"][n] = attempt
+    staged["stamp_cycles"][n] = 0
+    staged["risk_cycles"][n] = 0
     staged["cause_ring"][n] = orders["cause_ring"][row]
     staged["cause_pos"][n] = orders["cause_pos"][row]
     staged["venue_order_id"][n] = orders["venue_order_id"][row]

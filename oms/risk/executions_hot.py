@@ -11,8 +11,9 @@ from oms.orders.states import EVENT_OF_KIND, ILLEGAL, TABLE, Event
 from oms.risk import world_hot as w_
 from oms.risk.emit_hot import has_room, settle_update, update_of_row
 from oms.risk.fold_hot import edge_e4, fill_is_known, row_of
-from shm_layout.enums import ExecKind, OrderState, RecordType, RejectReason
-from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.enums import ExecKind, Hop, OrderState, RecordType, RejectReason
+from shm_layout.jit import hot
+from shm_layout.latency_hot import note_latency
 from shm_layout.money import OK, ROUND_HALF_EVEN
 from shm_layout.money_hot import mul_div
 from shm_layout.records import UNDEF
@@ -35,6 +36,7 @@ E_FILL_FULL = int(Event.FILL_FULL)
 E_ABSENT = int(Event.ABSENT)
 E_GONE = int(Event.GONE)
 ABSENT_PROOF = 2
+HOP_EXECUTION_TO_RISK = int(Hop.EXECUTION_TO_RISK)
 
 
 @hot
@@ -160,7 +162,7 @@ def _take_execution(w, k, now_ns, ring_id, pos):
     settle_update(w)
 
 
-@hot(entry=(WORLD_TYPE, I64, I64))
+@hot
 def take_executions(w, now_ns, budget):
     """Fold one group's executions; returns how many were taken, or NEED_COLD at once.
 
@@ -174,6 +176,7 @@ def take_executions(w, now_ns, budget):
     start = w_.cursor(w)[READ_POS] + consumed[at]
     end = min(written(ring), start + budget)
     pos = start
+    stamping = w_.state(w)[w_.ST_STAMPING] != 0
     while pos < end and has_room(w):
         k = pos & (slots.shape[0] - 1)
         kind = slots["kind"][k]
@@ -181,6 +184,8 @@ def take_executions(w, now_ns, budget):
             if pos == start:
                 return NEED_COLD
             break
+        if stamping:
+            note_latency(w_.latency(w), HOP_EXECUTION_TO_RISK, slots["stamp_cycles"][k])
         _take_execution(w, k, now_ns, io[w_.IO_RING], pos)
         pos += 1
         consumed[at] += 1

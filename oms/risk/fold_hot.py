@@ -12,7 +12,7 @@ import numpy as np
 from oms.orders.states import IS_TERMINAL
 from oms.risk import world_hot as w_
 from shm_layout.enums import Action, ExecKind, Liquidity, OrderState, Side
-from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.jit import hot
 from shm_layout.money import OK, ROUND_HALF_EVEN
 from shm_layout.money_hot import mul_div
 from shm_layout.records import NO_ID, UNDEF
@@ -322,13 +322,3 @@ def fold_update(w):
             update["client_order_id"][0],
         )
         _fold_fill(w, row)
-
-
-@hot(entry=(WORLD_TYPE, I64))
-def fold_recovered(w, is_new):
-    """Recovery's way in: fold what the cold parent copied into `new_row` or `update`."""
-    if is_new:
-        fold_new(w)
-    else:
-        fold_update(w)
-    return 0

@@ -17,8 +17,10 @@ from oms.risk.emit_hot import (
 )
 from oms.risk.fold_hot import fold_new, row_of
 from oms.risk.timers_hot import cancel_order
-from shm_layout.enums import Action, OrderState, RecordType, RejectReason
-from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.atomics import cycles
+from shm_layout.enums import Action, Hop, OrderState, RecordType, RejectReason
+from shm_layout.jit import hot
+from shm_layout.latency_hot import note_latency
 from shm_layout.records import NO_ID, UNDEF
 from shm_layout.ring_hot import READ_POS, written
 
@@ -32,6 +34,7 @@ R_BAD_SHAPE = int(RejectReason.BAD_SHAPE)
 R_UNKNOWN_ORDER = int(RejectReason.UNKNOWN_ORDER)
 R_ORDER_CLOSED = int(RejectReason.ORDER_CLOSED)
 R_BACKPRESSURE = int(RejectReason.VENUE_BACKPRESSURE)
+HOP_TICK_TO_INTENT = int(Hop.TICK_TO_INTENT)
 
 
 @hot
@@ -63,7 +66,7 @@ def _refuse(w, intents, k, reason, now_ns, ring_id, pos):
 
 
 @hot
-def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos):
+def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles):
     """A passed intent becomes an order: row, journal, command, update."""
     state = w_.state(w)
     count = state[w_.ST_ORDER_COUNT] + 1
@@ -104,6 +107,7 @@ def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos):
     stage_command(w, row, A_NEW, now_ns, 0)
     staged = w_.staged(w)
     staged["stamp_cycles"][state[w_.ST_STAGED] - 1] = intents["stamp_cycles"][k]
+    staged["risk_cycles"][state[w_.ST_STAGED] - 1] = read_cycles
     update_of_row(w, row, now_ns)
     u = w_.update(w)
     u["action"][0] = A_NEW
@@ -127,7 +131,7 @@ def _cancel_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos):
     return PASSED
 
 
-@hot(entry=(WORLD_TYPE, I64, I64))
+@hot
 def take_intents(w, now_ns, budget):
     """Decide one strategy's intents; returns how many were taken."""
     ring = w_.intent_ring(w)
@@ -137,16 +141,21 @@ def take_intents(w, now_ns, budget):
     at = io[w_.IO_INPUT]
     strategy_id = io[w_.IO_OWNER]
     ring_id = io[w_.IO_RING]
+    stamping = w_.state(w)[w_.ST_STAMPING] != 0
     start = w_.cursor(w)[READ_POS] + consumed[at]
     end = min(written(ring), start + budget)
     pos = start
     while pos < end and has_room(w):
         k = pos & (slots.shape[0] - 1)
         action = slots["action"][k]
+        read_cycles = 0
+        if stamping:
+            read_cycles = cycles()
+            note_latency(w_.latency(w), HOP_TICK_TO_INTENT, slots["stamp_cycles"][k])
         if action == A_NEW:
             reason = check_intent(w, slots, k, strategy_id, now_ns)
             if reason == PASSED:
-                _accept(w, slots, k, strategy_id, now_ns, ring_id, pos)
+                _accept(w, slots, k, strategy_id, now_ns, ring_id, pos, read_cycles)
         elif action == A_CANCEL:
             reason = _cancel_by_intent(w, slots, k, strategy_id, now_ns, ring_id, pos)
         else:

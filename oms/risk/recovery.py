@@ -17,11 +17,11 @@ from oms import ids
 from oms.agents.base import Ports
 from oms.errors import JournalError
 from oms.journal.reader import Recovery, read_journal
+from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
-from oms.risk.fold_hot import COUNT_MASK, fold_recovered
+from oms.risk.fold_hot import COUNT_MASK
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
-from oms.risk.timers_hot import restage
 from shm_layout.enums import OrderState, RecordType
 from shm_layout.ring import RingReader, RingWriter
 from shm_layout.ring_hot import READ_POS, release
@@ -60,7 +60,7 @@ class Found:
             state = int(orders["state"][row])
             fresh = int(orders["journal_seq"][row]) > self._published_of(orders, int(row), arrays)
             waits = self.same_memory and state == OrderState.PENDING_NEW and fresh
-            if waits and restage(worlds.core, int(row), now_ns):
+            if waits and worlds.rare(k_.TASK_RESTAGE, int(row), now_ns):
                 continue
             if waits or (
                 state != OrderState.UNKNOWN
@@ -112,7 +112,7 @@ def _fold(
         is_new = kind == RecordType.ORDER_ROW
         target = arrays.new_row if is_new else arrays.update
         target[0] = record
-        fold_recovered(worlds.core, int(is_new))
+        worlds.rare(k_.TASK_FOLD_NEW if is_new else k_.TASK_FOLD_UPDATE, 0, 0)
         if found.same_memory and int(record["cause_pos"]) >= 0:
             ring = int(record["cause_ring"])
             behind = int(record["cause_pos"]) + 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from oms.agents.base import Ports
 from oms.config import DeskConfig
+from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import (
@@ -67,6 +68,7 @@ class RiskArrays:
     instrument_table: TableWriter
     currency_table: TableWriter
     account_table: TableWriter
+    latency: Array
 
     @classmethod
     def make(cls, config: DeskConfig, ports: Ports) -> RiskArrays:
@@ -107,8 +109,10 @@ class RiskArrays:
             instrument_table=tables["instruments"],
             currency_table=tables["currencies"],
             account_table=tables["accounts"],
+            latency=ports.table_writer("latency.risk").rows,
         )
         made._configure(config)
+        made.state[w_.ST_STAMPING] = int(ports.stamping)
         return made
 
     def _configure(self, config: DeskConfig) -> None:
@@ -127,8 +131,20 @@ class RiskArrays:
                 self.venue_groups[VENUES_BY_NAME[venue]] = group_index
 
 
+@dataclass(frozen=True, slots=True)
+class _Rings:
+    """The input that a world is for, and its ends of rings."""
+
+    input_index: int = 0
+    owner: int = 0
+    top: RingReader | None = None
+    executions: RingReader | None = None
+    intents: RingReader | None = None
+    orders: RingWriter | None = None
+
+
 class Worlds:
-    """One world per input, sharing all state: `top`, `groups[i]`, `strategies[i]`, `core`.
+    """One world per task and input, sharing all state; `kernel_hot.step` is called with them.
 
     Inputs are numbered as in Start and Cycle: the top ring, then the groups' executions, then the
     strategies' intents, in the config's order.
@@ -142,71 +158,103 @@ class Worlds:
         self.intent_readers = [ports.reader(f"intents.{s.name}") for s in config.strategies]
         self.updates = ports.writer("updates")
         self._held: list[Any] = []
-        self.core: Any = None
-        self.top: Any = None
-        self.groups: list[Any] = []
-        self.strategies: list[Any] = []
+        self._io: dict[int, Array] = {}
 
     def build(self, frames: Array) -> None:
         """Make the worlds; `frames` is the journal block under construction."""
         self._arrays.state[w_.ST_UPDATES_POS] = self.updates.pos
-        self.core = self._world(frames, 0, 0)
-        self.top = self._world(frames, 0, 0, top=self.top_reader)
-        self.groups = [
-            self._world(frames, 1 + i, i, executions=reader, orders=writer)
+        core = _Rings()
+        groups = [
+            _Rings(1 + i, i, executions=reader, orders=writer)
             for i, (reader, writer) in enumerate(
                 zip(self.execution_readers, self.order_writers, strict=True)
             )
         ]
-        first = 1 + len(self.execution_readers)
-        self.strategies = [
-            self._world(frames, first + i, i, intents=reader)
-            for i, reader in enumerate(self.intent_readers)
+        first = 1 + len(groups)
+        strategies = [
+            _Rings(first + i, i, intents=reader) for i, reader in enumerate(self.intent_readers)
         ]
+        self.tops = self._world(frames, k_.TASK_TOPS, _Rings(top=self.top_reader))
+        self.refresh = [self._world(frames, k_.TASK_REFRESH, g) for g in groups]
+        self.executions = [self._world(frames, k_.TASK_EXECUTIONS, g) for g in groups]
+        self.timers = self._world(frames, k_.TASK_TIMERS, core)
+        self.intents = [self._world(frames, k_.TASK_INTENTS, s) for s in strategies]
+        self.finish = self._world(frames, k_.TASK_FINISH, core)
+        self.commits = [
+            *(self._world(frames, k_.TASK_COMMIT_GROUP, g) for g in groups),
+            *(self._world(frames, k_.TASK_COMMIT_INPUT, g) for g in (*groups, *strategies)),
+            self._world(frames, k_.TASK_COMMIT_UPDATES, core),
+        ]
+        self.next_query = self._world(frames, k_.TASK_NEXT_QUERY, core)
+        self._rare = {
+            task: self._world(frames, task, core)
+            for task in (
+                k_.TASK_DOUBT,
+                k_.TASK_RESTAGE,
+                k_.TASK_FOLD_NEW,
+                k_.TASK_FOLD_UPDATE,
+                k_.TASK_ANNOUNCE,
+            )
+        }
+
+    def rare(self, task: int, row: int, now_ns: int) -> int:
+        """A task outside the working cycle, on one row of the order table."""
+        self._io[task][w_.IO_ROW] = row
+        return int(k_.step(self._rare[task], now_ns, now_ns, 0))
+
+    def _shared(self, frames: Array) -> dict[str, Array]:
+        """The fields that every world has in common: all of risk's state."""
+        a = self._arrays
+        return {
+            "state": a.state,
+            "latency": a.latency,
+            "cycle": a.cycle,
+            "cycle_words": a.cycle.view(np.int64),
+            "frames": frames,
+            "orders": a.orders,
+            "order_words": a.orders.view(np.int64),
+            "new_row": a.new_row,
+            "new_row_words": a.new_row.view(np.int64),
+            "update": a.update,
+            "update_words": a.update.view(np.int64),
+            "positions": a.positions,
+            "position_words": a.positions.view(np.int64),
+            "position_index": a.position_index,
+            "instruments": a.instrument_table.rows,
+            "accounts": a.account_table.rows,
+            "tops": a.tops,
+            "strategies": a.strategies,
+            "order_limits": a.order_limits,
+            "position_limits": a.position_limits,
+            "groups": a.groups,
+            "venue_groups": a.venue_groups,
+            "open_rows": a.open_rows,
+            "open_index": a.open_index,
+            "keys": a.keys,
+            "staged": a.staged,
+            "staged_group": a.staged_group,
+            "consumed": a.consumed,
+        }
 
     def _world(
         self,
         frames: Array,
-        input_index: int,
-        owner: int,
-        top: RingReader | None = None,
-        executions: RingReader | None = None,
-        intents: RingReader | None = None,
-        orders: RingWriter | None = None,
+        task: int,
+        rings: _Rings,
     ) -> Any:
-        a = self._arrays
+        top, executions, intents, orders = (
+            rings.top, rings.executions, rings.intents, rings.orders
+        )  # fmt: skip
         reader = top or executions or intents
+        io = np.zeros(w_.IO_WORDS, np.int64)
+        io[w_.IO_INPUT], io[w_.IO_OWNER], io[w_.IO_TASK] = rings.input_index, rings.owner, task
+        io[w_.IO_RING] = reader.channel.id if reader else 0
+        self._io[task] = io
         idle = np.zeros(HEAD_WORDS, np.int64)
         slots = executions.slots if executions else np.zeros(1, EXECUTION)
         world = w_.WORLD.make(
-            state=a.state,
-            cycle=a.cycle,
-            cycle_words=a.cycle.view(np.int64),
-            frames=frames,
-            orders=a.orders,
-            order_words=a.orders.view(np.int64),
-            new_row=a.new_row,
-            new_row_words=a.new_row.view(np.int64),
-            update=a.update,
-            update_words=a.update.view(np.int64),
-            positions=a.positions,
-            position_words=a.positions.view(np.int64),
-            position_index=a.position_index,
-            instruments=a.instrument_table.rows,
-            accounts=a.account_table.rows,
-            tops=a.tops,
-            strategies=a.strategies,
-            order_limits=a.order_limits,
-            position_limits=a.position_limits,
-            groups=a.groups,
-            venue_groups=a.venue_groups,
-            open_rows=a.open_rows,
-            open_index=a.open_index,
-            keys=a.keys,
-            staged=a.staged,
-            staged_group=a.staged_group,
-            consumed=a.consumed,
-            io=np.array([input_index, owner, reader.channel.id if reader else 0], np.int64),
+            **self._shared(frames),
+            io=io,
             intent_ring=intents.words if intents else idle,
             intent_slots=intents.slots if intents else np.zeros(1, INTENT),
             execution_ring=executions.words if executions else idle,

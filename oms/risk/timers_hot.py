@@ -8,7 +8,7 @@ from oms.orders.states import ILLEGAL, TABLE, Event
 from oms.risk import world_hot as w_
 from oms.risk.emit_hot import has_room, settle_update, stage_command, update_of_row
 from shm_layout.enums import Action, ExecKind, OrderState
-from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.jit import hot
 from shm_layout.records import NO_ID
 
 A_NEW = int(Action.NEW)
@@ -57,7 +57,7 @@ def cancel_order(w, row, now_ns, intent_id, ring_id, pos):
     return True
 
 
-@hot(entry=(WORLD_TYPE, I64))
+@hot
 def run_timers(w, now_ns):
     """Queries that are due; while draining, cancels of whatever is open. Returns how many."""
     state = w_.state(w)
@@ -82,7 +82,7 @@ def run_timers(w, now_ns):
     return done
 
 
-@hot(entry=(WORLD_TYPE, I64, I64))
+@hot
 def doubt(w, row, now_ns):
     """Make an open order UNKNOWN because its fate at the venue is not certain."""
     update_of_row(w, row, now_ns)
@@ -93,7 +93,7 @@ def doubt(w, row, now_ns):
     return 0
 
 
-@hot(entry=(WORLD_TYPE,))
+@hot
 def next_query_ns(w):
     """When the next query is due; a far future where none is."""
     state = w_.state(w)
@@ -109,7 +109,7 @@ def next_query_ns(w):
     return due
 
 
-@hot(entry=(WORLD_TYPE, I64, I64))
+@hot
 def restage(w, row, now_ns):
     """Recovery: stage a journaled NEW that its ring does not hold; 0 = no room."""
     journal_seq = w_.orders(w)["journal_seq"][row]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from oms.risk import world_hot as w_
 from shm_layout.enums import RecordType
-from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.jit import hot
 from shm_layout.records import UNDEF
 from shm_layout.ring_hot import READ_POS, broadcast_intact, broadcast_resume, release, written
 
 T_TOP = int(RecordType.TOP_OF_BOOK)
 
 
-@hot(entry=(WORLD_TYPE, I64))
+@hot
 def take_tops(w, budget):
     """Fold the top ring into `tops`; returns how many records were taken."""
     ring = w_.top_ring(w)

@@ -16,6 +16,7 @@ from shm_layout.records import (
     EXECUTION,
     INSTRUMENT_ROW,
     INTENT,
+    LATENCY_ROW,
     ORDER_COMMAND,
     ORDER_ROW,
     ORDER_UPDATE,
@@ -49,7 +50,7 @@ from shm_layout.records import (
     ST_KEYS_USED,
     ST_TOPS_LOST,
     ST_POSITIONS_USED,
-    ST_RECOVERING,
+    ST_STAMPING,
 ) = range(24)
 STATE_WORDS = 32
 
@@ -73,8 +74,8 @@ TOP_MID2, TOP_VERSION, TOP_STATE, TOP_TS, TOP_COLUMNS = range(5)
 # Columns of `groups`.
 GR_FREE, GR_SLOTS, GR_COLUMNS = range(3)
 
-# Words of `io`: which input this world is for.
-IO_INPUT, IO_OWNER, IO_RING, IO_WORDS = range(4)
+# Words of `io`: which input and which task (`kernel_hot`) this world is for; a row for some.
+IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_WORDS = range(6)
 
 ORDER_ROW_WORDS = ORDER_ROW.itemsize // 8
 POSITION_ROW_WORDS = POSITION_ROW.itemsize // 8
@@ -92,6 +93,7 @@ EXECUTION_TEXT_AT = word_of(EXECUTION, "text")
 
 WORLD = WorldSpec("risk")
 state = WORLD.field("state", np.int64)
+latency = WORLD.field("latency", LATENCY_ROW)
 cycle = WORLD.field("cycle", CYCLE)
 cycle_words = WORLD.field("cycle_words", np.int64)
 frames = WORLD.field("frames", np.int64)

@@ -82,7 +82,8 @@ class Recording:
             rows, bad = _index_lines(file.name, text)
             if not len(rows):
                 raise ConfigError(
-                    f"recording {file.name}: no line is '<ns> <json>'; found {text[:60]!r}"
+                    f"recording {file.name}: none of its lines is '<ns> <json>'; name a file of "
+                    "recorded market data"
                 )
             parsed.append((int(rows[0, 2]), file.name, text, rows, bad))
         if not parsed:

@@ -78,8 +78,8 @@ def instruments_of_exchange_info(body: bytes, found: Survey) -> list[SimInstrume
         rows = {row["symbol"]: row for row in orjson.loads(body)["symbols"]}
     except (orjson.JSONDecodeError, KeyError, TypeError) as trouble:
         raise ConfigError(
-            f"--instruments: not an exchangeInfo ({trouble!r}); required is the JSON that "
-            "GET /api/v3/exchangeInfo gives"
+            f"--instruments: not an exchangeInfo ({type(trouble).__name__}); required is the JSON "
+            "that GET /api/v3/exchangeInfo gives"
         ) from trouble
     missing = [symbol for symbol in found.instruments if symbol not in rows]
     if missing:

@@ -11,6 +11,7 @@ from typing import Any
 from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
 from procs.config_files import DEFAULT_CONFIG, find_config, load_desk, running_config
+from procs.here import stand_at
 from procs.locks import Owner, living_owner
 from procs.paths import DeskPaths
 from procs.supervisor_name import SUPERVISOR
@@ -33,6 +34,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def chosen_desk(arguments: argparse.Namespace) -> tuple[DeskConfig, DeskPaths]:
     """The desk as its files describe it."""
+    stand_at(arguments.config, arguments.data_dir)
     config = load_desk(find_config(arguments.config), arguments.data_dir)
     return config, DeskPaths.of(config)
 

@@ -17,6 +17,12 @@ from procs.supervisor_name import SUPERVISOR
 WAIT_S = 60.0
 _LOOK_S = 0.05
 
+EXAMPLES = """\
+examples:
+  oms down          stops the strategies, cancels every open order, closes the processes
+  oms down --now    does not wait for the cancels; the next start asks about what was left
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""

@@ -7,25 +7,46 @@ unfinished tail) and on files given by name.
 from __future__ import annotations
 
 import argparse
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from oms.agents.journaler import PLACE_BYTES, last_place, place_bytes
 from oms.errors import ConfigError, ExitCode, JournalError
 from oms.journal.reader import Recovery, read_journal
-from procs.cli.common import add_config, chosen_desk, print_json
+from procs.cli.common import add_config, chosen_desk, owners, print_json
+from procs.here import here
 from procs.journal_file import SUFFIX
 from shm_layout.enums import RecordType
 
 _NUMBER_CHARS = 7
 """`-000001` behind a journal's name."""
+WHOLE, TAIL_CUT, DAMAGED = "whole", "tail cut", "damaged"
+PLACES = "journaler"
+"""The journal of one entry per batch: up to which record the day's files were written."""
+AGAIN_MAX = 5
+_AGAIN_S = 0.05
+
+EXAMPLES = """\
+examples:
+  oms journal verify                       every journal of the desk, running or not
+  oms journal verify --json
+  oms journal verify --files risk-*.mxj    files by name, e.g. of a copy
+
+"tail cut" (exit code 10): the last block is unfinished, as a kill leaves it; the next start cuts it
+off. "damaged" (exit code 8): something before a readable record was changed or is missing.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     verify = actions.add_parser(
-        "verify", help="check checksums, sequences and the hash chain of every journal"
+        "verify",
+        help="check checksums, sequences and the hash chain of every journal",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(verify)
     verify.add_argument(
@@ -35,19 +56,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify; exit code 8 when a journal is damaged."""
-    if arguments.files:
-        journals = {arguments.files[0].stem[:-_NUMBER_CHARS] or "journal": arguments.files}
-    else:
-        journals = _journals_of(arguments)
+    """Verify; exit code 8 when a journal is damaged, 10 when one ends in an unfinished block."""
+    journals = _named(arguments.files) if arguments.files else _journals_of(arguments)
     verdicts = {name: verify(name, files) for name, files in journals.items()}
+    for name, files in journals.items():
+        if not arguments.files and _runs(arguments):
+            verdicts[name] = _verify_again(name, files, verdicts[name])
     if arguments.json:
         print_json(verdicts)
     else:
         for name, verdict in verdicts.items():
             _print(name, verdict)
-    damaged = any(verdict["state"] != "whole" for verdict in verdicts.values())
-    return ExitCode.JOURNAL_DAMAGED if damaged else ExitCode.OK
+    states = {verdict["state"] for verdict in verdicts.values()}
+    if DAMAGED in states:
+        return ExitCode.JOURNAL_DAMAGED
+    return ExitCode.DISAGREES if TAIL_CUT in states else ExitCode.OK
+
+
+def _runs(arguments: argparse.Namespace) -> bool:
+    return bool(owners(*chosen_desk(arguments)))
+
+
+def _verify_again(name: str, files: list[Path], verdict: dict[str, Any]) -> dict[str, Any]:
+    """On a running desk an unfinished block may be one that is written at this moment."""
+    for _ in range(AGAIN_MAX):
+        if verdict["state"] == WHOLE:
+            break
+        time.sleep(_AGAIN_S)
+        verdict = verify(name, files)
+    return verdict
+
+
+def _named(files: list[Path]) -> dict[str, list[Path]]:
+    """Files by name: one journal, called by the first."""
+    for path in files:
+        if not path.is_file():
+            raise ConfigError(f"journal verify: there is no file {path}; name an existing one")
+    return {files[0].stem[:-_NUMBER_CHARS] or "journal": files}
 
 
 def _journals_of(arguments: argparse.Namespace) -> dict[str, list[Path]]:
@@ -64,7 +109,9 @@ def _journals_of(arguments: argparse.Namespace) -> dict[str, list[Path]]:
 
 
 def verify(name: str, files: list[Path]) -> dict[str, Any]:
-    """State ("whole", "tail cut" or "damaged"), counts by record type, and where it ends."""
+    """State (whole, tail cut or damaged), counts by record type, and where it ends."""
+    if name == PLACES:
+        return _verify_places(files)
     recovery = Recovery()
     counts: dict[str, int] = {}
     trouble = ""
@@ -74,24 +121,49 @@ def verify(name: str, files: list[Path]) -> dict[str, Any]:
             counts[kind] = counts.get(kind, 0) + 1
     except (JournalError, OSError) as error:
         trouble = str(error)
-    state = "damaged" if trouble else "tail cut" if recovery.cut_bytes else "whole"
+    state = DAMAGED if trouble else TAIL_CUT if recovery.cut_bytes else WHOLE
     described = asdict(recovery) | {"last_sha256": recovery.last_sha256.hex()}
     return {"state": state, "trouble": trouble, "records_by_type": counts, **described}
 
 
+def _verify_places(files: list[Path]) -> dict[str, Any]:
+    """Entries of a sequence and its checksum. None of it is needed: without a good entry the day's
+    files are written again from the journal of risk."""
+    data = b"".join(path.read_bytes() for path in files)
+    whole, cut_bytes = divmod(len(data), PLACE_BYTES)
+    entries = [data[k * PLACE_BYTES : (k + 1) * PLACE_BYTES] for k in range(whole)]
+    bad = sum(entry != place_bytes(int.from_bytes(entry[:8], "little")) for entry in entries)
+    trouble = f"{bad} entries have a wrong checksum and are passed over" if bad else ""
+    return {
+        "state": DAMAGED if bad else TAIL_CUT if cut_bytes else WHOLE,
+        "trouble": trouble,
+        "files": len(files),
+        "entries": whole,
+        "written_out_seq": last_place(path.read_bytes() for path in files)[0],
+        "cut_bytes": cut_bytes,
+        "cut_reason": "the last entry is cut" if cut_bytes else "",
+    }
+
+
 def _print(name: str, verdict: dict[str, Any]) -> None:
-    print(
-        f"{name}: {verdict['state']}; {verdict['files']} files, {verdict['blocks']} blocks, "
-        f"{verdict['records']} records, last sequence {verdict['last_seq']}"
-    )
-    kinds = sorted(verdict["records_by_type"].items())
-    print("  " + (", ".join(f"{kind} {count}" for kind, count in kinds) or "no records"))
-    print(f"  chain ends in {verdict['last_sha256']}")
-    if verdict["cut_bytes"]:
+    if "entries" in verdict:
         print(
-            f"  {verdict['cut_bytes']} bytes behind the last whole block: {verdict['cut_reason']}; "
-            "the next start cuts them off (on a running desk this may be a block in writing: "
-            "verify again)"
+            f"{name}: {verdict['state']}; {verdict['files']} files, {verdict['entries']} entries: "
+            f"the day's files are written up to sequence {verdict['written_out_seq']}"
+        )
+    else:
+        print(
+            f"{name}: {verdict['state']}; {verdict['files']} files, {verdict['blocks']} blocks, "
+            f"{verdict['records']} records, last sequence {verdict['last_seq']}"
+        )
+        kinds = sorted(verdict["records_by_type"].items())
+        print("  " + (", ".join(f"{kind} {count}" for kind, count in kinds) or "no records"))
+        print(f"  chain ends in {verdict['last_sha256']}")
+    if verdict["cut_bytes"] and not verdict["trouble"]:
+        print(
+            f"  {verdict['cut_bytes']} bytes behind the last whole one: {verdict['cut_reason']}; "
+            "nothing readable follows, so the next start cuts them off and asks the exchange about "
+            "every order that was open"
         )
     if verdict["trouble"]:
-        print(f"  {verdict['trouble']}")
+        print(here(f"  {verdict['trouble']}"))

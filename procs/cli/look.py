@@ -26,22 +26,30 @@ from shm_layout.enums import (
     ExecKind,
     OrderState,
     ProcessState,
+    RecordType,
+    RejectReason,
     Side,
     Venue,
     Wait,
 )
-from shm_layout.records import LAYOUT_VERSION, RECORDS, UNDEF
+from shm_layout.records import LAYOUT_VERSION, MD_TRADE, RECORDS, UNDEF
 from shm_layout.ring_hot import DRAIN_PHASE, READ_POS, WRITE_POS
 
 OPEN_STATES = (
     OrderState.PENDING_NEW, OrderState.OPEN, OrderState.PENDING_CANCEL, OrderState.UNKNOWN,
 )  # fmt: skip
 _EDGE_PER_BP = 10_000
+_POLL = 4096
 
 
-def decimal(value: int, scale: int) -> Decimal | None:
-    """An int64 at a scale; None for UNDEF."""
-    return None if value == UNDEF else Decimal(value).scaleb(-scale)
+def at_step(value: int, scale: int, step: int) -> Decimal | None:
+    """An int64 at a scale, with the digits of its step (tick or lot, same scale) and no more."""
+    if value == UNDEF:
+        return None
+    exact = Decimal(value).scaleb(-scale)
+    digits = max(-int(Decimal(step).scaleb(-scale).normalize().as_tuple().exponent), 0)
+    short = round(exact, digits)
+    return short if short == exact else exact
 
 
 def text(raw: Any) -> str:
@@ -90,6 +98,9 @@ class Look:
         self._own = [reader(f"process.{p.name}") for p in config.host.processes]
         self._feeds = [reader(f"feed.{venue.name}") for venue in config.venues]
         self._updates = self.memory.onlooker("updates")
+        self._top_ring = self.memory.onlooker("top")
+        self._top_ring.skip_to_end()
+        self._last_trades: dict[int, int] = {}
         self.counts = Counts()
 
     # Reference data
@@ -109,6 +120,14 @@ class Look:
     def _label(instrument: Any) -> str:
         venue = VENUE_NAMES.get(Venue(int(instrument["venue"])), "?")
         return f"{venue}:{text(instrument['name'])}"
+
+    @staticmethod
+    def _px(instrument: Any, px: Any) -> Decimal | None:
+        return at_step(int(px), int(instrument["px_scale"]), int(instrument["tick"]))
+
+    @staticmethod
+    def _qty(instrument: Any, qty: Any) -> Decimal | None:
+        return at_step(int(qty), int(instrument["qty_scale"]), int(instrument["lot"]))
 
     # What is there
 
@@ -186,8 +205,8 @@ class Look:
             instrument = self._instrument(int(top["instrument_id"]))
             if instrument is None:
                 continue
-            px, qty = int(instrument["px_scale"]), int(instrument["qty_scale"])
-            bid, ask = decimal(int(top["bid_px"]), px), decimal(int(top["ask_px"]), px)
+            bid, ask = self._px(instrument, top["bid_px"]), self._px(instrument, top["ask_px"])
+            last = self._last_trades.get(int(top["instrument_id"]), UNDEF)
             mid = spread_bp = None
             if bid is not None and ask is not None and bid + ask:
                 mid = (bid + ask) / 2
@@ -197,9 +216,10 @@ class Look:
                     "instrument": self._label(instrument),
                     "state": BookState(int(top["state"])).name,
                     "bid": bid,
-                    "bid_qty": decimal(int(top["bid_qty"]), qty),
+                    "bid_qty": self._qty(instrument, top["bid_qty"]),
                     "ask": ask,
-                    "ask_qty": decimal(int(top["ask_qty"]), qty),
+                    "ask_qty": self._qty(instrument, top["ask_qty"]),
+                    "last_trade": self._px(instrument, last),
                     "spread_bp": spread_bp,
                     "mid": mid,
                     "ts_recv_ns": int(top["ts_recv_ns"]),
@@ -228,7 +248,6 @@ class Look:
             instrument = self._instrument(int(row["instrument_id"]))
             if instrument is None:
                 continue
-            px, qty = int(instrument["px_scale"]), int(instrument["qty_scale"])
             rows.append(
                 {
                     "client_order_id": int(row["client_order_id"]),
@@ -236,9 +255,9 @@ class Look:
                     "instrument": self._label(instrument),
                     "side": Side(int(row["side"])).name,
                     "state": OrderState(int(row["state"])).name,
-                    "px": decimal(int(row["px"]), px),
-                    "qty": decimal(int(row["qty"]), qty),
-                    "cum_qty": decimal(int(row["cum_qty"]), qty),
+                    "px": self._px(instrument, row["px"]),
+                    "qty": self._qty(instrument, row["qty"]),
+                    "cum_qty": self._qty(instrument, row["cum_qty"]),
                 }
             )
         return rows
@@ -251,10 +270,10 @@ class Look:
             instrument = self._instrument(int(row["instrument_id"]))
             if instrument is None:
                 continue
-            label, scale = self._label(instrument), int(instrument["qty_scale"])
+            label = self._label(instrument)
             quote, quote_scale = self._currency(int(instrument["quote_currency_id"]))
             _, base_scale = self._currency(int(instrument["base_currency_id"]))
-            qty = Decimal(int(row["qty"])).scaleb(-scale)
+            qty = self._qty(instrument, row["qty"]) or Decimal(0)
             cash = Decimal(int(row["cash"])).scaleb(-quote_scale)
             fee = Decimal(int(row["fee_quote"])).scaleb(-quote_scale)
             fee_base = Decimal(int(row["fee_base"])).scaleb(-base_scale)
@@ -291,13 +310,23 @@ class Look:
                         yield fill
         self.counts.lost = self._updates.lost
 
+    def take_trades(self) -> None:
+        """Remember the last public trade of each instrument that has come by since the last call;
+        a reader that was lapped goes on from what is still there.
+        """
+        behind = self._top_ring.pending() - _POLL
+        if behind > 0:
+            self._top_ring.release(behind)
+        rows = self._top_ring.poll(_POLL)
+        self._top_ring.release(len(rows))
+        for row in rows[rows["type"] == RecordType.MD_TRADE].view(MD_TRADE):
+            self._last_trades[int(row["instrument_id"])] = int(row["px"])
+
     def _count(self, row: Any) -> None:
         counts, order_id, state = self.counts, int(row["client_order_id"]), int(row["state"])
         if int(row["last_qty"]) > 0:
             counts.fills += 1
         if state == OrderState.REJECTED and int(row["reason"]):
-            from shm_layout.enums import RejectReason
-
             counts.refused[RejectReason(int(row["reason"])).name] += 1
         if state == OrderState.UNKNOWN:
             counts.unknown_seen.add(order_id)
@@ -315,8 +344,8 @@ class Look:
             self._strategy(int(row["strategy_id"])),
             self._label(instrument),
             Side(int(row["side"])).name,
-            Decimal(int(row["last_qty"])).scaleb(-int(instrument["qty_scale"])),
-            Decimal(int(row["last_px"])).scaleb(-int(instrument["px_scale"])),
+            self._qty(instrument, row["last_qty"]) or Decimal(0),
+            self._px(instrument, row["last_px"]) or Decimal(0),
             None if edge == UNDEF or int(row["mid_px"]) == UNDEF else Decimal(edge) / _EDGE_PER_BP,
             int(row["liquidity"]) == 1,
         )

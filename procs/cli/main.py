@@ -1,6 +1,6 @@
 """`oms`: the desk's command. One module per verb in `procs/cli/`, imported when it is asked for.
 
-A verb's module has `HELP`, `add_arguments(parser)` and `run(arguments) -> ExitCode`.
+A verb's module has `EXAMPLES`, `add_arguments(parser)` and `run(arguments) -> ExitCode`.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import os
 import sys
 from typing import Any
 
 from oms.errors import ExitCode, MexomsError
+from procs.here import here, say
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("procs.cli.run", "start a desk, watch it trade, stop it in order at the end"),
@@ -20,7 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "status": ("procs.cli.status", "what runs, how far it is behind, what is open"),
     "tail": ("procs.cli.tail", "follow orders, executions, positions, P&L or logs"),
     "replay": ("procs.cli.replay", "drive recorded market data through the desk's own agents"),
-    "journal": ("procs.cli.journal", "verify journals"),
+    "journal": ("procs.cli.journal", "check that nothing in a desk's journals is cut or changed"),
 }
 """Verb -> its module and its line of help."""
 
@@ -32,6 +34,7 @@ mExOms: an order management system for several exchanges.
   oms up && oms status    start it in the background and look at it
   oms tail executions -f  follow its fills
   oms down                cancel what is open and stop
+  oms VERB --help         what a verb takes, with examples
 """
 CODES = "exit codes: " + ", ".join(f"{int(c)} {c.name.lower().replace('_', ' ')}" for c in ExitCode)
 
@@ -44,6 +47,7 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
         epilog=CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="store_true", help="print the version and stop")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     for name, (module_name, line) in VERBS.items():
         if importlib.util.find_spec(module_name) is None:
@@ -51,8 +55,17 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
         made = verbs.add_parser(name, help=line, description=line)
         if name == verb:
             module = _module(module_name)
+            made.epilog = here(f"{module.EXAMPLES}\n{CODES}")
+            made.formatter_class = argparse.RawDescriptionHelpFormatter
             module.add_arguments(made)
     return parser
+
+
+def _segment_error() -> type[Exception]:
+    """SegmentError, where anything that could raise it was imported: it is heavy to import, and
+    `oms --help` needs nothing of it."""
+    module = sys.modules.get("shm_layout.segment")
+    return module.SegmentError if module is not None else MexomsError
 
 
 def _module(name: str) -> Any:
@@ -66,18 +79,35 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         parser = build_parser(verb if verb in VERBS else None)
         chosen = parser.parse_args(given)
+        if chosen.version:
+            from importlib.metadata import version
+
+            print(f"mExOms {version('mexoms')}")
+            return ExitCode.OK
         if chosen.verb is None:
             parser.print_help()
             return ExitCode.USAGE
         return int(_module(VERBS[chosen.verb][0]).run(chosen))
     except MexomsError as error:
-        print(f"oms: {error}", file=sys.stderr)
+        say(f"oms: {error}")
         return error.exit_code
+    except _segment_error() as error:
+        say(f"oms: {error}")
+        return ExitCode.NO_RESOURCE
     except KeyboardInterrupt:
+        say("oms: interrupted")
         return ExitCode.FAILED
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(
+            f"oms: {error.filename}: {error.strerror}; make it usable for this user, or name "
+            "another place with --data-dir"
+        )
+        return ExitCode.NO_RESOURCE
 
 
 if __name__ == "__main__":

@@ -30,6 +30,16 @@ _NS = 1_000_000_000
 _SLEEP_MAX_S = 0.05
 _DIFFERENCES_SHOWN = 5
 
+EXAMPLES = """\
+examples:
+  oms replay spot_btcusdt_20240808.jsonl.gz
+  oms replay first.jsonl.gz second.jsonl.gz --instruments exchangeInfo.json
+  oms replay spot.jsonl.gz --json --out /tmp/replayed
+
+The recording must hold a depth snapshot that its diffs follow on; without one no book ever becomes
+LIVE, and the exit code is 4. Our orders never change the recorded book.
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""

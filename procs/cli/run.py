@@ -1,4 +1,4 @@
-"""`oms run`: start a desk, watch it, and stop it in order: at Ctrl-C, SIGTERM or after `--for`."""
+"""`oms run`: start a desk, watch it, stop it in order when Ctrl-C, a signal or `--for` ends it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
 from oms.errors import ConfigError, ExitCode
 from procs.cli import down, up
 from procs.cli.common import add_config, chosen_desk, owners
+from procs.cli.watch import Watch, plain_line, summary
 from procs.config_files import effective, find_config
+from procs.here import say
+from procs.locks import Owner
 from procs.start import desk_lock, keep_apart, preload
 
-if TYPE_CHECKING:
-    from procs.cli.look import Look
-
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LOOK_S = 0.25
+_LOOK_S = 0.05
+_LINE_S = 1.0
 
 
 def duration_s(given: str) -> float:
@@ -33,6 +32,16 @@ def duration_s(given: str) -> float:
     return float(found[1]) * _UNITS_S[found[2] or "s"]
 
 
+EXAMPLES = """\
+examples:
+  oms run                        until Ctrl-C: cancels the open orders, prints what was earned
+  oms run --for 20s              ends by itself, with a summary
+  oms run --plain                one line a second, as it is without a terminal
+  oms run --data-dir /tmp/desk   keeps its files there instead of var/demo
+  oms run my/desk.toml           another desk; its parts lie beside it, as in configs/
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     add_config(parser)
@@ -40,60 +49,85 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plain", action="store_true", help="one line a second, no screen")
 
 
-class Watch:
-    """What happened while we watched."""
+class _Stops:
+    """Signals that ask for the end. SIGHUP says that the terminal is gone: nothing is written to it
+    any more."""
 
-    def __init__(self, look: Look, began_s: float) -> None:
-        self.look = look
-        self.began_s = began_s
-        self.fills: list[Any] = []
-        self.first_fill_s: float | None = None
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._ask)
 
-    def take(self) -> list[Any]:
-        """Fills since the last look."""
-        new = list(self.look.take_updates())
-        if new and self.first_fill_s is None:
-            self.first_fill_s = time.monotonic() - self.began_s
-        self.fills = (self.fills + new)[-200:]
-        return new
+    def _ask(self, number: int, _: object) -> None:
+        self.asked = True
+        if number == signal.SIGHUP:
+            silence()
+
+
+def silence() -> None:
+    """Nobody reads what we write: let it go nowhere instead of failing."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+
+
+def process_began_s() -> float:
+    """When this process was started, in time.monotonic()'s terms: imports count, too."""
+    ticks = Owner.me().start_ticks / os.sysconf("SC_CLK_TCK")
+    return time.monotonic() - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Up, watch, down, summary."""
-    began_s = time.monotonic()
+    began_s = process_began_s()
     for_s = duration_s(arguments.for_) if arguments.for_ else None
     config, paths = chosen_desk(arguments)
-    stops: list[int] = []
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         make_agent = preload(config, find_config(arguments.config).resolve().parent)
         keeper = keep_apart(config, make_agent, lock, with_parent=True)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stops.append(1))
+    stops = _Stops()
     up.wait_ready(keeper, paths)
     from procs.cli.look import Look
 
     watch = Watch(Look(config, paths), began_s)
     ends_s = None if for_s is None else time.monotonic() + for_s
+    ended: int | None = None
 
     def over() -> bool:
-        ended = os.waitpid(keeper, os.WNOHANG)[0] != 0
-        if ended:
-            stops.append(-1)
-        return bool(stops) or (ends_s is not None and time.monotonic() >= ends_s)
+        nonlocal ended
+        if ended is None:
+            done, status = os.waitpid(keeper, os.WNOHANG)
+            ended = os.waitstatus_to_exitcode(status) if done else None
+        asked = stops.asked or (ends_s is not None and time.monotonic() >= ends_s)
+        return asked or ended is not None
 
-    _show(watch, over, plain=arguments.plain or not sys.stdout.isatty())
-    died = -1 in stops
-    if not died:
-        print("stopping: cancelling open orders …", flush=True)
-    stopped = died or down.stop(config, paths)
+    try:
+        _show(watch, over, plain=arguments.plain or not sys.stdout.isatty())
+        if ended is None:
+            print("stopping: cancelling open orders …", flush=True)
+        elif ended == ExitCode.OK:
+            print("the desk was stopped from outside", flush=True)
+    except OSError:  # the terminal or the pipe is gone
+        silence()
+    stopped = down.stop(config, paths) if ended is None else ended == ExitCode.OK
     watch.take()
-    summary(watch, str(paths.data_dir))
-    left = owners(config, paths)
-    if died or not stopped or left or watch.look.orders():
-        print(f"oms: the desk did not end in order; see {paths.logs}", file=sys.stderr)
-        return ExitCode.FAILED
-    return ExitCode.OK
+    try:
+        print(summary(watch), flush=True)
+    except OSError:
+        silence()
+    left = len(watch.look.orders())
+    if left:
+        say(
+            f"oms: {left} orders are still open or unknown; the next start of this desk, `oms run` "
+            f"or `oms up`, asks the exchange about each; what happened stands in {paths.logs}"
+        )
+    elif not stopped or owners(config, paths):
+        say(f"oms: the desk did not end in order; see `oms status` and {paths.logs}")
+    else:
+        return ExitCode.OK
+    return ExitCode.FAILED
 
 
 def _show(watch: Watch, over: Callable[[], bool], *, plain: bool) -> None:
@@ -102,73 +136,12 @@ def _show(watch: Watch, over: Callable[[], bool], *, plain: bool) -> None:
 
         show(watch, over)
         return
-    said = 0.0
+    said_s = -_LINE_S
     while not over():
         watch.take()
-        if time.monotonic() - said >= 1:
-            said = time.monotonic()
+        for trouble in watch.new_troubles():
+            print(f"! {trouble}", flush=True)
+        if time.monotonic() - said_s >= _LINE_S:
+            said_s = time.monotonic()
             print(plain_line(watch), flush=True)
-        time.sleep(_LOOK_S / 5)
-
-
-def pnl_by_currency(positions: list[dict[str, Any]]) -> dict[str, Decimal]:
-    """Sum of what can be marked."""
-    sums: dict[str, Decimal] = {}
-    for row in positions:
-        if row["pnl"] is not None:
-            sums[row["currency"]] = sums.get(row["currency"], Decimal(0)) + row["pnl"]
-    return sums
-
-
-def pnl_text(positions: list[dict[str, Any]]) -> str:
-    """`+1.23 USDT`, by currency."""
-    made = [f"{value:+.2f} {name}" for name, value in pnl_by_currency(positions).items()]
-    return ", ".join(made) or "0"
-
-
-def plain_line(watch: Watch) -> str:
-    """One line: markets, orders, fills, P&L, health."""
-    look = watch.look
-    markets = " ".join(
-        f"{row['instrument'].partition(':')[2]} {row['bid']}/{row['ask']} {row['state']}"
-        for row in look.markets()
-    )
-    rows = look.processes()
-    alive = sum(row["pid"] != 0 for row in rows)
-    counts = look.counts
-    resolved = len(counts.unknown_seen) - len(counts.unknown_open)
-    return (
-        f"{time.monotonic() - watch.began_s:6.1f}s {markets or 'no book yet'} | open "
-        f"{len(look.orders())} fills {counts.fills} P&L {pnl_text(look.positions())} | unknown "
-        f"{len(counts.unknown_open)} pending {resolved} resolved | refused "
-        f"{sum(counts.refused.values())} | gaps {look.feeds()['gaps']} | processes "
-        f"{alive}/{len(rows)}"
-    )
-
-
-def summary(watch: Watch, data_dir: str) -> None:
-    """What the desk did, at its end."""
-    look, counts = watch.look, watch.look.counts
-    positions, orders = look.positions(), look.orders()
-    print(f"\nran {time.monotonic() - watch.began_s:.1f} s", end="")
-    if watch.first_fill_s is not None:
-        print(f", first fill after {watch.first_fill_s:.1f} s", end="")
-    print()
-    for row in positions:
-        edge = f"{row['edge_bp']:+.2f} bp" if row["edge_bp"] is not None else "none"
-        print(
-            f"  {row['strategy']} {row['instrument']}: {row['fills']} fills ({row['maker_fills']} "
-            f"as maker), volume {row['volume']:.2f} {row['currency']}, mean edge {edge}, position "
-            f"{row['qty'].normalize():f}, P&L "
-            f"{'not marked' if row['pnl'] is None else format(row['pnl'], '+.2f')}"
-        )
-    resolved = len(counts.unknown_seen) - len(counts.unknown_open)
-    print(f"  fills {sum(row['fills'] for row in positions)}, P&L {pnl_text(positions)}")
-    print(f"  answers lost: {len(counts.unknown_seen)} orders were UNKNOWN, {resolved} resolved by "
-          f"query, {len(counts.unknown_open)} pending")  # fmt: skip
-    refused = ", ".join(f"{name} {n}" for name, n in counts.refused.most_common()) or "none"
-    print(f"  refused: {refused}")
-    print(f"  orders left open: {len(orders)}")
-    if counts.lost:
-        print(f"  (this view was lapped by {counts.lost} updates; the journal has them all)")
-    print(f"  files: {data_dir}")
+        time.sleep(_LOOK_S)

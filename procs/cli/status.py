@@ -8,9 +8,18 @@ from typing import Any
 
 from oms.errors import ExitCode
 from procs.cli.common import add_config, owners, print_json, running_desk
+from procs.here import here
 from procs.supervisor_name import SUPERVISOR
 
 _STALE_NS = 2_000_000_000
+
+EXAMPLES = """\
+examples:
+  oms status             a page: processes, rings, books, open orders, positions, troubles
+  oms status --json      the same for a program
+
+It attaches read-only and holds nothing up. Exit code 0: all well; 7: see the lines with "!".
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print; 0 = all well, 7 = degraded, 5 = not running."""
+    config, paths = running_desk(arguments)
     from procs.cli.look import Look, layout_digest
 
-    config, paths = running_desk(arguments)
     look = Look(config, paths)
     living = owners(config, paths)
     found: dict[str, Any] = {
@@ -102,4 +111,4 @@ def _print_page(found: dict[str, Any]) -> None:
         print(f"position {row['strategy']} {row['instrument']} {row['qty']:f}  fills "
               f"{row['fills']}  P&L {pnl} {row['currency']}")  # fmt: skip
     for trouble in found["troubles"]:
-        print(f"! {trouble}")
+        print(f"! {here(trouble)}")

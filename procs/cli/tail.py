@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import time
 from pathlib import Path
 
@@ -15,6 +16,17 @@ TOPICS = ("orders", "executions", "positions", "pnl", "log", "all")
 _LINES = 10
 _LOOK_S = 0.2
 _TAIL_BYTES = 1 << 16
+_TIME = re.compile(rb'\{"ts": ?"([^"]*)"')
+
+EXAMPLES = """\
+examples:
+  oms tail executions -f       every fill, as it comes
+  oms tail orders -n 50        the last 50 changes of orders
+  oms tail log -f              what every process logs
+  oms tail all                 the end of everything
+
+The files are JSON lines under days/ and logs/ of the data directory; `tail -F` works on them, too.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,15 +80,19 @@ class Followed:
         return found
 
     def print_last(self, count: int) -> None:
-        """The last lines of each file."""
+        """The last lines of each file, in the order of their time."""
+        found: list[tuple[bytes, int, Path, bytes]] = []
         for path in tuple(self._read):
             size = path.stat().st_size
             with path.open("rb") as file:
                 file.seek(max(size - _TAIL_BYTES, 0))
-                whole = file.read(_TAIL_BYTES).rpartition(b"\n")[0]
-            lines = whole.splitlines()[-count:] if count > 0 else []
-            self._print(path, lines)
-            self._read[path] = (path.stat().st_ino, size)
+                whole = file.read(_TAIL_BYTES)
+            kept = whole[: whole.rfind(b"\n") + 1]
+            for line in kept.splitlines()[-count:] if count > 0 else []:
+                found.append((_time_of(line), len(found), path, line))
+            self._read[path] = (path.stat().st_ino, size - len(whole) + len(kept))
+        for _, _, path, line in sorted(found):
+            self._print(path, [line])
 
     def print_new(self) -> None:
         """Whole lines that came since; a rotated file begins anew."""
@@ -97,3 +113,9 @@ class Followed:
         for line in lines:
             text = "".join(c if c.isprintable() else "?" for c in line.decode(errors="replace"))
             print(f"{name}{text}", flush=True)
+
+
+def _time_of(line: bytes) -> bytes:
+    """What sorts a line of ours: the text of its "ts"."""
+    found = _TIME.match(line)
+    return found[1] if found else b""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 import time
+from typing import TYPE_CHECKING
 
 from oms.errors import ExitCode, MexomsError
 from procs.cli.common import add_config, chosen_desk
 from procs.config_files import effective, find_config
+from procs.here import here, say
 from procs.paths import DeskPaths
 from procs.start import desk_lock, keep_apart, keep_here, preload
-from procs.supervisor_name import SUPERVISOR
+from procs.supervisor_name import STARTED_AGAIN, SUPERVISOR
+
+if TYPE_CHECKING:
+    from procs.cli.look import Look
 
 READY_S = 60.0
 _LOOK_S = 0.02
@@ -25,6 +29,16 @@ class StartFailedError(MexomsError):
     def __init__(self, text: str, code: ExitCode) -> None:
         super().__init__(text)
         self.exit_code = code
+
+
+EXAMPLES = """\
+examples:
+  oms up                         returns when every process is ready
+  oms up --foreground            stays, for a service manager; SIGTERM ends it in order
+  oms up --data-dir /tmp/desk    a second desk with files of its own
+
+A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,20 +66,25 @@ def run(arguments: argparse.Namespace) -> int:
         f"desk '{config.name}' runs: {len(look.processes())} processes, keeper {keeper}, "
         f"{config.durability}, files in {paths.data_dir}"
     )
-    print("look at it with `oms status`, follow it with `oms tail executions -f`, stop it with "
-          "`oms down`")  # fmt: skip
+    print(
+        here("look at it with `oms status`, follow it with `oms tail executions -f`, stop it with "
+             "`oms down`")
+    )  # fmt: skip
     return ExitCode.OK
 
 
 def wait_ready(keeper: int, paths: DeskPaths) -> None:
-    """Wait until the supervisor says READY; raises StartFailedError with its sentence."""
+    """Wait until the supervisor says READY, passing on what it says of deaths at the start; raises
+    StartFailedError with the sentence of the process that cannot start.
+    """
     from procs.cli.look import Look
     from procs.config_files import running_config
     from shm_layout.segment import SegmentError
 
-    deadline = time.monotonic() + READY_S
-    look, said = None, time.monotonic()
-    while time.monotonic() < deadline:
+    began = said = time.monotonic()
+    heard = Heard(paths)
+    look = None
+    while time.monotonic() - began < READY_S:
         done, status = os.waitpid(keeper, os.WNOHANG)
         if done:
             raise _failed(paths, os.waitstatus_to_exitcode(status))
@@ -75,16 +94,59 @@ def wait_ready(keeper: int, paths: DeskPaths) -> None:
             except (SegmentError, MexomsError):
                 look = None
         elif look.ready():
+            _warn_unpinned(look)
             return
+        heard.pass_on()
         if time.monotonic() - said > 1:
             said = time.monotonic()
-            print("starting the processes …", file=sys.stderr)
+            say(f"starting the processes: {_waiting_for(look)} …")
         time.sleep(_LOOK_S)
     os.kill(keeper, signal.SIGTERM)
     raise StartFailedError(
-        f"the desk was not ready after {READY_S:.0f} s and is stopped again; see {paths.logs}",
+        f"after {READY_S:.0f} s the desk still waits for {_waiting_for(look)}; it is stopped "
+        f"again; see {paths.logs}",
         ExitCode.FAILED,
     )
+
+
+def _warn_unpinned(look: Look) -> None:
+    cores = {process.name: process.core for process in look.config.host.processes}
+    free = [row["name"] for row in look.processes() if row["core"] < 0 <= cores[row["name"]]]
+    if free:
+        say(
+            f"warning: {', '.join(free)} run unpinned: this machine gives us no such core as map "
+            f"'{look.config.host.name}' names, or lets us pin none (not_pinned in "
+            f"{look.paths.logs}); latencies will vary"
+        )
+
+
+def _waiting_for(look: Look | None) -> str:
+    if look is None:
+        return "shared memory"
+    rows = look.processes()
+    late = [row["name"] for row in rows if row["state"] != "ready"]
+    return f"{', '.join(late) or 'the supervisor'} ({len(rows) - len(late)}/{len(rows)} ready)"
+
+
+class Heard:
+    """Which lines of logs/keeper.out about deaths were passed on already."""
+
+    def __init__(self, paths: DeskPaths) -> None:
+        self._path = paths.logs / "keeper.out"
+        self._at = self._path.stat().st_size if self._path.exists() else 0
+
+    def pass_on(self) -> None:
+        """Say what has come since."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                whole = file.read().rpartition(b"\n")[0]
+        except OSError:
+            return
+        self._at += len(whole) + 1 if whole else 0
+        for line in whole.decode(errors="replace").splitlines():
+            if line.endswith(STARTED_AGAIN):
+                say(line)
 
 
 def _failed(paths: DeskPaths, code: int) -> StartFailedError:
@@ -92,5 +154,5 @@ def _failed(paths: DeskPaths, code: int) -> StartFailedError:
         sentence = paths.failure(SUPERVISOR).read_text(encoding="utf-8")
     except OSError:
         sentence = f"the desk ended at its start; see {paths.logs}"
-    known = code if code in set(ExitCode) and code != ExitCode.OK else ExitCode.FAILED
+    known = code if code in set(ExitCode) - {ExitCode.OK, ExitCode.DEGRADED} else ExitCode.FAILED
     return StartFailedError(sentence, ExitCode(known))

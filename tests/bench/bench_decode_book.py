@@ -1,9 +1,9 @@
 """How many recorded messages a second one core takes from JSON bytes into the book.
 
 Ours: bytes -> md ring -> books and top of book, by the kernels of the feed and the aggregator.
-Peers, in the same run, on the same messages, decode and apply to a book: orjson + float + dict,
-and orjson + Decimal + a sorted dict's work left out, as cryptofeed parses (its floor, not its
-whole cost). Data: the USD-M file under `data`/hftbacktest, else a made stream of the same shape.
+Peers, in the same run, on the same messages: orjson + float + dict, and orjson + Decimal + dict,
+which is cryptofeed's parsing without its sorted book (so a floor of its cost). Times are CPU time
+of the one thread. Data: the USD-M files under `data`/hftbacktest, else a made stream of that shape.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from oms import ids
 from oms.agents.journaler import JournalerAgent, last_place, place_bytes
 from oms.agents.journaler_lines import Lines
 from oms.agents.journaler_text import amount, csv_line, day, json_line, plain, time_text
-from oms.sim.harness import MemoryJournal
 from shm_layout.enums import ExecKind, RecordType, RejectReason
 from shm_layout.records import BALANCE, START, UNDEF
 from tests.desks import START_NS
@@ -210,7 +209,7 @@ def test_times_are_exact_to_the_nanosecond():
 
 def test_place_cut_or_damaged_entry_does_not_count():
     good = place_bytes(5) + place_bytes(9)
-    assert last_place(MemoryJournal([bytearray(good)])) == (9, 2)
-    assert last_place(MemoryJournal([bytearray(good[:-1])])) == (5, 1)
-    assert last_place(MemoryJournal([bytearray(good[:-1] + b"\x01")])) == (5, 2)
-    assert last_place(MemoryJournal([])) == (0, 0)
+    assert last_place([bytearray(good)]) == (9, 2)
+    assert last_place([bytearray(good[:-1])]) == (5, 1)
+    assert last_place([bytearray(good[:-1] + b"\x01")]) == (5, 2)
+    assert last_place([]) == (0, 0)

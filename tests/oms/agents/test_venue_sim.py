@@ -175,6 +175,21 @@ def test_venue_sim_same_seed_same_bytes():
     assert run_live(2).raw.hexdigest() == run_live(2).raw.hexdigest()
 
 
+def test_venue_sim_started_again_gives_no_id_twice():
+    first, second = (run_ids(START_NS), run_ids(START_NS + SECOND))
+    assert max(first) < min(second)
+
+
+def run_ids(start_ns):
+    """Ids of a second's public trades, and of the next order."""
+    config = sim_desk(flow_events_per_s=200)
+    agent = VenueSimAgent(config, "binance")
+    harness = harness_of(config, agent, start_ns=start_ns)
+    harness.run_until(start_ns + SECOND // 2)
+    next_order_id = int(agent.market.engine.counters[0])
+    return [next_order_id, *(trade.trade_id for trade in agent.market.trades(0))]
+
+
 def test_venue_sim_drops_replies_now_and_then_by_seed():
     config = sim_desk(drop_reply_one_in=5, flow_events_per_s=20)
     agent = VenueSimAgent(config, "binance")

@@ -8,10 +8,8 @@ agent.
 """
 
 from contextlib import contextmanager
-from functools import partial
 
-from oms.agents import risk as risk_module
-from oms.risk import commit_hot
+from oms.agents.risk import RiskAgent
 from oms.sim.harness import HarnessPorts, MemoryJournal
 from shm_layout.ring import RingWriter
 from shm_layout.table import TableWriter
@@ -131,28 +129,17 @@ class CrashingPorts(HarnessPorts):
         super().append_line(path, line)
 
 
-class _CommitSteps:
-    """`commit_hot` for the risk agent, with a point before each step."""
-
-    STEPS = ("commit_group", "commit_input", "commit_updates")
-
-    def __init__(self, crash):
-        for name in ("finish_cycle", "refresh_group"):
-            setattr(self, name, getattr(commit_hot, name))
-        for name in self.STEPS:
-            setattr(self, name, partial(self._step, crash, name, getattr(commit_hot, name)))
-
-    @staticmethod
-    def _step(crash, name, kernel, *args):
-        crash.point("risk", f"before {name}")
-        return kernel(*args)
-
-
 @contextmanager
 def crash_in_commits(crash):
-    """Let risk die between the steps of its commit."""
-    risk_module.commit_hot = _CommitSteps(crash)
+    """Let risk die before each step that makes a cycle visible, behind its journal block."""
+    honest = RiskAgent.make_visible
+
+    def dying(agent, world, now_ns):
+        crash.point("risk", "before a commit step")
+        honest(agent, world, now_ns)
+
+    RiskAgent.make_visible = dying
     try:
         yield
     finally:
-        risk_module.commit_hot = commit_hot
+        RiskAgent.make_visible = honest

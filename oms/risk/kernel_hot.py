@@ -1,0 +1,90 @@
+"""Risk's one kernel: `step(world, now_ns, until_ns, budget) -> status` (`@hot` only).
+
+A working cycle is a handful of calls, each with the world of one task: prices, each group's
+executions, timers, each strategy's intents, then the end of the cycle and, behind the journal,
+what becomes visible. One entry point, because what the tasks share (folding, framing, staging)
+would otherwise be compiled for each of them.
+"""
+
+from __future__ import annotations
+
+from oms.risk import world_hot as w_
+from oms.risk.commit_hot import (
+    commit_group,
+    commit_input,
+    commit_updates,
+    finish_cycle,
+    refresh_group,
+)
+from oms.risk.emit_hot import announce_start
+from oms.risk.executions_hot import take_executions
+from oms.risk.fold_hot import fold_new, fold_update
+from oms.risk.intents_hot import take_intents
+from oms.risk.timers_hot import doubt, next_query_ns, restage, run_timers
+from oms.risk.tops_hot import take_tops
+from shm_layout.jit import I64, WORLD_TYPE, hot
+
+(
+    TASK_NONE,
+    TASK_TOPS,
+    TASK_REFRESH,
+    TASK_EXECUTIONS,
+    TASK_TIMERS,
+    TASK_INTENTS,
+    TASK_FINISH,
+    TASK_COMMIT_GROUP,
+    TASK_COMMIT_INPUT,
+    TASK_COMMIT_UPDATES,
+    TASK_NEXT_QUERY,
+    TASK_DOUBT,
+    TASK_RESTAGE,
+    TASK_FOLD_NEW,
+    TASK_FOLD_UPDATE,
+    TASK_ANNOUNCE,
+) = range(16)
+
+
+@hot
+def _work(w, task, now_ns, budget):
+    """The tasks that decide; returns how much was done, or NEED_COLD."""
+    if task == TASK_EXECUTIONS:
+        return take_executions(w, now_ns, budget)
+    if task == TASK_INTENTS:
+        return take_intents(w, now_ns, budget)
+    if task == TASK_TIMERS:
+        return run_timers(w, now_ns)
+    if task == TASK_DOUBT:
+        return doubt(w, w_.io(w)[w_.IO_ROW], now_ns)
+    if task == TASK_RESTAGE:
+        return restage(w, w_.io(w)[w_.IO_ROW], now_ns)
+    if task == TASK_FOLD_NEW:
+        return fold_new(w)
+    if task == TASK_FOLD_UPDATE:
+        fold_update(w)
+    elif task == TASK_ANNOUNCE:
+        announce_start(w)
+    return 0
+
+
+@hot(entry=(WORLD_TYPE, I64, I64, I64))
+def step(w, now_ns, until_ns, budget):
+    """Carry out the task of this world; what it returns is said at each task's own kernel.
+
+    `until_ns` is for the fused driver, which may let a kernel run ahead; one task never does.
+    """
+    task = w_.io(w)[w_.IO_TASK]
+    if task == TASK_TOPS:
+        return take_tops(w, budget)
+    if task == TASK_REFRESH:
+        return refresh_group(w)
+    if task == TASK_FINISH:
+        return finish_cycle(w, now_ns)
+    if task == TASK_COMMIT_GROUP:
+        return commit_group(w)
+    if task == TASK_COMMIT_INPUT:
+        return commit_input(w)
+    if task == TASK_COMMIT_UPDATES:
+        return commit_updates(w)
+    if task == TASK_NEXT_QUERY:
+        return next_query_ns(w)
+    return _work(w, task, now_ns, budget)

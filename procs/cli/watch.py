@@ -1,0 +1,219 @@
+"""What a person who watches a desk is told: fills, money since the watching began, health.
+
+A journal outlives its desk, so positions and P&L may be older than this run; `Watch` remembers
+what it found and gives the difference. Lines for terminals of any kind are made here, the screen
+is `view.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from procs.cli.look import Fill, Look
+
+FILLS_KEPT = 200
+LATE_NS = 2_000_000_000
+"""A process without a turn for so long is called late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """One strategy on one instrument."""
+
+    strategy: str
+    instrument: str
+    currency: str
+    qty: Decimal
+    fills: int
+    maker_fills: int
+    volume: Decimal
+    edge_sum_bp: Decimal
+    pnl: Decimal | None
+    """None = there is no price to mark it at."""
+
+    @property
+    def edge_bp(self) -> Decimal | None:
+        """Mean edge of its fills."""
+        return self.edge_sum_bp / self.fills if self.fills else None
+
+    def since(self, before: Money) -> Money:
+        """What came after `before`; the position stays as it is."""
+        marked = self.pnl is not None and before.pnl is not None
+        return Money(
+            self.strategy, self.instrument, self.currency, self.qty,
+            self.fills - before.fills, self.maker_fills - before.maker_fills,
+            self.volume - before.volume, self.edge_sum_bp - before.edge_sum_bp,
+            self.pnl - before.pnl if marked else None,  # type: ignore[operator]  # both are there
+        )  # fmt: skip
+
+
+def money_of(row: dict[str, Any]) -> Money:
+    """A row of `Look.positions`."""
+    edge = (row["edge_bp"] or Decimal(0)) * row["fills"]
+    return Money(row["strategy"], row["instrument"], row["currency"], row["qty"], row["fills"],
+                 row["maker_fills"], row["volume"], edge, row["pnl"])  # fmt: skip
+
+
+class Watch:
+    """One watched desk."""
+
+    def __init__(self, look: Look, began_s: float) -> None:
+        """`began_s`: monotonic, when the person asked for the desk."""
+        self.look = look
+        self.fills: deque[Fill] = deque(maxlen=FILLS_KEPT)
+        self.first_fill_s: float | None = None
+        self.ready_s = time.monotonic() - began_s
+        self._began_s = began_s
+        self.told: list[str] = []
+        """Deaths that were seen, in the order in which they came."""
+        self._before: dict[tuple[str, str], Money] = {}
+        self.take()
+
+    def ran_s(self) -> float:
+        """Since every process was ready."""
+        return time.monotonic() - self._began_s - self.ready_s
+
+    def take(self) -> None:
+        """Take in what happened since the last look."""
+        new = list(self.look.take_updates())
+        self.look.take_trades()
+        if new and self.first_fill_s is None:
+            self.first_fill_s = time.monotonic() - self._began_s
+        self.fills.extend(new)
+        for row in self.look.positions():
+            found = money_of(row)
+            key = (found.strategy, found.instrument)
+            if key not in self._before or self._before[key].pnl is None:
+                self._before[key] = found
+
+    def money(self) -> list[Money]:
+        """Each position, with what this run did to it."""
+        made = []
+        for row in self.look.positions():
+            found = money_of(row)
+            before = self._before.get((found.strategy, found.instrument), found)
+            made.append(found.since(before))
+        return made
+
+    def older_fills(self) -> int:
+        """Fills of earlier runs on the same journal."""
+        return sum(before.fills for before in self._before.values())
+
+    def resolved(self) -> int:
+        """Orders that were UNKNOWN and are not any more."""
+        return len(self.look.counts.unknown_seen) - len(self.look.counts.unknown_open)
+
+    def new_troubles(self) -> list[str]:
+        """Deaths that were not told yet."""
+        new = [text for text in self.deaths() if text not in self.told]
+        self.told += new
+        return new
+
+    def deaths(self) -> list[str]:
+        """Processes that are dead or were started again, with their last words."""
+        made = []
+        for row in self.look.processes():
+            words = self._why(row["name"])
+            if row["pid"] == 0 and not self.look.drain_phase():
+                made.append(f"{row['name']} is dead and is started again{words}")
+            elif row["restarts"]:
+                made.append(f"{row['name']} was started {row['restarts'] + 1} times{words}")
+        return made
+
+    def troubles(self) -> list[str]:
+        """What is wrong with processes now, one short sentence each."""
+        now = time.monotonic_ns()
+        return self.deaths() + [
+            f"{row['name']}: no turn for {(now - row['heartbeat_ns']) // 10**6} ms"
+            for row in self.look.processes()
+            if row["pid"] and row["heartbeat_ns"] and now - row["heartbeat_ns"] > LATE_NS
+        ]
+
+    def _why(self, process: str) -> str:
+        try:
+            return f": {self.look.paths.failure(process).read_text(encoding='utf-8')}"
+        except OSError:
+            return ""
+
+
+def short(instrument: str) -> str:
+    """`BTC/USDT` of `binance.spot:BTC/USDT`."""
+    return instrument.partition(":")[2]
+
+
+def pnl_text(money: list[Money]) -> str:
+    """`+1.23 USDT`, by currency; what cannot be marked is left out."""
+    sums: dict[str, Decimal] = {}
+    for one in money:
+        if one.pnl is not None:
+            sums[one.currency] = sums.get(one.currency, Decimal(0)) + one.pnl
+    return ", ".join(f"{value:+.2f} {name}" for name, value in sums.items()) or "0"
+
+
+def refused_text(watch: Watch) -> str:
+    """`3 (ORDER_CLOSED 2, WOULD_TAKE 1)`."""
+    refused = watch.look.counts.refused
+    if not refused:
+        return "0"
+    reasons = ", ".join(f"{name} {count}" for name, count in refused.most_common())
+    return f"{sum(refused.values())} ({reasons})"
+
+
+def plain_line(watch: Watch) -> str:
+    """One line: markets, orders, fills, P&L, health."""
+    look = watch.look
+    markets = "  ".join(
+        f"{short(row['instrument'])} {row['bid']}/{row['ask']} {row['state']}"
+        for row in look.markets()
+    )
+    rows = look.processes()
+    alive = sum(row["pid"] != 0 for row in rows)
+    counts = look.counts
+    return (
+        f"{watch.ran_s():5.1f} s  {markets or 'waiting for the first book'} | open "
+        f"{len(look.orders())} | fills {counts.fills} | P&L {pnl_text(watch.money())} | unknown "
+        f"{len(counts.unknown_open)} resolved {watch.resolved()} | refused "
+        f"{sum(counts.refused.values())} | gaps {look.feeds()['gaps']} | processes "
+        f"{alive}/{len(rows)}"
+    )
+
+
+def summary(watch: Watch) -> str:
+    """What the desk did in this run, at its end."""
+    look, counts, money = watch.look, watch.look.counts, watch.money()
+    first = "" if watch.first_fill_s is None else f", first fill after {watch.first_fill_s:.1f} s"
+    lines = [f"ran {watch.ran_s():.1f} s (ready after {watch.ready_s:.1f} s{first})"]
+    for one in money:
+        edge = "none" if one.edge_bp is None else f"{one.edge_bp:+.2f} bp"
+        pnl = "not marked" if one.pnl is None else f"{one.pnl:+.2f} {one.currency}"
+        lines.append(
+            f"  {one.strategy} {one.instrument}: {one.fills} fills ({one.maker_fills} as maker), "
+            f"mean edge {edge}, P&L {pnl}"
+        )
+        lines.append(
+            f"    volume {one.volume:.2f} {one.currency}, position {one.qty.normalize():f}"
+        )
+    fills = sum(one.fills for one in money)
+    older = watch.older_fills()
+    lines.append(
+        f"  fills {fills}, P&L {pnl_text(money)}"
+        + (f"; the journal also holds {older} fills of earlier runs" if older else "")
+    )
+    lines.append(
+        f"  answers lost: {len(counts.unknown_seen)} orders were UNKNOWN, {watch.resolved()} "
+        f"resolved by query, {len(counts.unknown_open)} pending"
+    )
+    feeds = look.feeds()
+    lines.append(f"  refused: {refused_text(watch)}; gaps {feeds['gaps']}")
+    lines.append(f"  orders left open: {len(look.orders())}")
+    lines += [f"  ! {text}" for text in watch.told]
+    if counts.lost:
+        lines.append(f"  (this view was lapped by {counts.lost} updates; the journal has them all)")
+    data = look.paths.data_dir
+    lines.append(f"  files: {data} (days/ for people, journal/, logs/)")
+    return "\n".join(lines)
