@@ -577,7 +577,8 @@ START = record(
     ("reserved1", "u2", "0"),
     ("input_count", "i4", "rings that risk consumes, in the order of Cycle.consumed"),
     ("generation", "i8", "identity of the shared memory; ring positions hold within one"),
-    ("reserved", ("i8", (7,)), "0"),
+    ("top_pos", "i8", "position in the top ring where this incarnation begins to read"),
+    ("reserved", ("i8", (6,)), "0"),
 )  # fmt: skip
 
 CYCLE = record(

@@ -95,6 +95,7 @@ class RiskAgent(BaseAgent):
         )
         record["input_count"] = len(self.arrays.consumed)
         record["generation"] = self._ports.generation
+        record["top_pos"] = self.worlds.top_reader.pos
         self.journal_record(record)
 
     def journal_record(self, record: np.ndarray[Any, Any]) -> int:

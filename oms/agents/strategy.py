@@ -1,8 +1,8 @@
 """Runs one strategy plugin: prices and updates in, intents out.
 
 Reads the `top` and `updates` rings (broadcast: it can be lapped, is told the exact count, and
-then takes its orders and positions from risk's tables; the same when risk began anew), writes
-its own intents ring. Prices are conflated per turn: a plugin decides by the newest. Every intent
+then takes its orders and positions from risk's tables; the same when risk began anew), writes its
+own intents ring. Prices are conflated per turn: a plugin decides by the newest. Every intent
 carries what decided it: mid, book version, the position of the price record.
 """
 

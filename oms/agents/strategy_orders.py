@@ -1,4 +1,4 @@
-"""What a strategy knows of its orders: from updates, and from tables when those were lost.
+"""What a strategy knows of its orders: by risk's updates, and by its tables after a loss.
 
 Owner: `oms/agents/strategy.py`. An `Order` keeps its identity for as long as the strategy lives,
 because the plugin holds on to it. An intent that risk has taken and whose order is in no table was
@@ -116,10 +116,11 @@ class OrderBook:
             order = self.orders.get(intent_id)
             if order is None and OrderState(int(row["state"])) in TERMINAL:
                 continue
-            if self._from_row(order, row):
-                now = self.orders.get(intent_id) or order
-                assert now is not None, "a changed row is an order that is, or was, known here"
-                changed.append((now, RejectReason(row["reason"])))
+            said = _order_of(row)
+            kept = order or said
+            if order is None or self._correct(order, said):
+                changed.append((kept, RejectReason(int(row["reason"]))))
+            self._keep(kept)
         for order in [o for o in self.orders.values() if o.intent_id not in found]:
             if self._pos_of(order.intent_id) < taken_to:
                 order.state = OrderState.REJECTED
@@ -131,16 +132,12 @@ class OrderBook:
                 self.positions[int(row["instrument_id"])] = int(row["qty"])
         return changed
 
-    def _from_row(self, order: Order | None, row: Any) -> bool:
-        """Take an order as a table row has it; True = that is news."""
-        said = _order_of(row)
-        if order is None:
-            self._keep(said)
-            return True
+    @staticmethod
+    def _correct(order: Order, said: Order) -> bool:
+        """Make an order what the table says of it; True = that is news."""
         news = (order.state, order.leaves_qty) != (said.state, said.leaves_qty)
         order.client_order_id, order.state = said.client_order_id, said.state
         order.leaves_qty, order.cancel_asked = said.leaves_qty, said.cancel_asked
-        self._keep(order)
         return news
 
     def _recall_cancels(self, taken_to: int) -> None:

@@ -73,3 +73,11 @@ def parse_file_header(data: bytes, where: str) -> tuple[dict[str, Any], int]:
         raise JournalError(f"{where}: its header is damaged (checksum differs)")
     described: dict[str, Any] = json.loads(text)
     return described, FILE_FIXED_BYTES + length
+
+
+def header_is_cut(data: bytes) -> bool:
+    """Are these bytes the beginning of a header that was not written to its end?"""
+    if len(data) < FILE_FIXED_BYTES:
+        return FILE_MAGIC.startswith(data[: len(FILE_MAGIC)])
+    length = int(np.frombuffer(data, "<u4", 1, len(FILE_MAGIC))[0])
+    return data.startswith(FILE_MAGIC) and len(data) < FILE_FIXED_BYTES + length

@@ -18,7 +18,7 @@ from oms.errors import JournalError
 from oms.journal import format as fmt
 from oms.journal.frames_hot import BAD_CRC, BAD_SEQ, BAD_SIZE, check_frames
 from shm_layout.crc_hot import crc32c_words
-from shm_layout.records import SPEC_OF_TYPE
+from shm_layout.records import SPEC_OF_TYPE, RecordSpec
 
 _TROUBLE = {
     BAD_SIZE: "a record's size is wrong",
@@ -38,7 +38,7 @@ class Recovery:
     last_sha256: bytes = fmt.NO_HASH
     published_seq: int = 0
     file_size_bytes: int = 0
-    """Valid bytes of the last file."""
+    """Valid bytes of the last file; 0 = not even its header is whole."""
     cut_bytes: int = 0
     """Damaged bytes behind them."""
     cut_reason: str = ""
@@ -55,6 +55,8 @@ class FileReader:
         self.recovery = Recovery()
         self.offset = 0
         """Bytes of this file that were checked and consumed."""
+        self.misplaced = False
+        """The next block is whole, and another one should stand there: no torn write does that."""
         self._converters: dict[int, Any] = {}
         self.header: dict[str, Any] | None = None
 
@@ -77,9 +79,13 @@ class FileReader:
     def block(self, data: bytes) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
         """The next block's words and record starts, or None with `recovery.cut_reason` set."""
         state = self.recovery
-        found = _check_head(data, self.offset, state)
+        found = _check_head(data, self.offset)
         if isinstance(found, str):
             state.cut_reason = found
+            return None
+        state.cut_reason = self._misplaced(data)
+        if state.cut_reason:
+            self.misplaced = True
             return None
         size_bytes, count, first_seq = found
         words = np.frombuffer(data, np.int64, size_bytes // 8, self.offset)
@@ -100,6 +106,16 @@ class FileReader:
         self.offset += size_bytes
         return words, starts
 
+    def _misplaced(self, data: bytes) -> str:
+        """Why the block at `offset`, whose head is intact, does not belong there; "" = it does."""
+        words = np.frombuffer(data, np.int64, fmt.BLOCK_HEAD_WORDS, self.offset)
+        head = words.view(fmt.BLOCK_HEAD)[0]
+        if int(head["first_seq"]) != self.recovery.last_seq + 1:
+            return "a block's first sequence does not follow"
+        if head["prev_sha256"].tobytes() != self.recovery.last_sha256:
+            return "a block does not follow the one before it (hash chain)"
+        return ""
+
     def records(self, data: bytes) -> Iterator[np.ndarray[Any, Any]]:
         """Records (0-d, our layouts) of every complete block from `offset` on."""
         while self.offset < len(data):
@@ -118,7 +134,7 @@ class FileReader:
         return convert(words, start)
 
 
-def _check_head(data: bytes, at: int, state: Recovery) -> tuple[int, int, int] | str:
+def _check_head(data: bytes, at: int) -> tuple[int, int, int] | str:
     if len(data) - at < fmt.BLOCK_HEAD.itemsize:
         return "the last block's head is cut"
     words = np.frombuffer(data, np.int64, fmt.BLOCK_HEAD_WORDS, at)
@@ -133,16 +149,14 @@ def _check_head(data: bytes, at: int, state: Recovery) -> tuple[int, int, int] |
         return "a block's length is wrong"
     if len(data) - at < size_bytes:
         return "the last block is cut"
-    if int(head["first_seq"]) != state.last_seq + 1:
-        return "a block's first sequence does not follow"
-    if head["prev_sha256"].tobytes() != state.last_sha256:
-        return "a block does not follow the one before it (hash chain)"
     return size_bytes, count, int(head["first_seq"])
 
 
 def _converter(described: dict[str, Any], where: str) -> Any:
     """How to read a record type as that file wrote it."""
     spec = SPEC_OF_TYPE.get(int(described["type"]))
+    if spec is not None:
+        _check_enums(described, spec, where)
     if spec is not None and spec.descriptor()["fields"] == described["fields"]:
         count = spec.size_bytes // 8
 
@@ -181,6 +195,17 @@ def _converter(described: dict[str, Any], where: str) -> Any:
     return convert
 
 
+def _check_enums(described: dict[str, Any], spec: RecordSpec, where: str) -> None:
+    """Lists of enums only grow: ours must begin with the writer's."""
+    ours = spec.enums()
+    for name, names in described["enums"].items():
+        if name in ours and ours[name][: len(names)] != names:
+            raise JournalError(
+                f"{where}: {described['name']} was written with {name} {names}, which is not how "
+                f"this build's list begins ({ours[name]}): use the build that wrote the journal"
+            )
+
+
 def _format(text: str) -> Any:
     """The numpy format from a descriptor's text: "i8", "S40", or a count and a base ("4i8")."""
     digits = len(text) - len(text.lstrip("0123456789"))
@@ -216,7 +241,9 @@ def read_journal(
         where = f"{name} file {index + 1}"
         recovery.cut_reason = ""
         reader = FileReader(where)
-        if index == len(listed) - 1 and len(data) < fmt.FILE_FIXED_BYTES and index > 0:
+        if index == len(listed) - 1 and fmt.header_is_cut(data) and not _readable_behind(data, -1):
+            recovery.files += 1
+            recovery.file_size_bytes = 0
             recovery.cut_bytes = len(data)
             recovery.cut_reason = "the last file's header is cut"
             return
@@ -225,10 +252,11 @@ def read_journal(
         recovery.file_size_bytes = reader.offset
         recovery.cut_bytes = len(data) - reader.offset
         if recovery.cut_bytes and (
-            index < len(listed) - 1 or _readable_behind(data, reader.offset)
+            index < len(listed) - 1 or reader.misplaced or _readable_behind(data, reader.offset)
         ):
             raise JournalError(
                 f"{where}: {recovery.cut_reason} at byte {reader.offset}, and there are intact "
-                "blocks behind it: the damage lies before acknowledged records; restore the file "
-                "from a copy and check it with `oms journal verify`; nothing trades on it before"
+                "blocks from there on: acknowledged records lie behind the damage; restore the "
+                "file from a copy and check it with `oms journal verify`; nothing trades on it "
+                "before"
             )

@@ -53,8 +53,14 @@ class BlockWriter:
         self.last_seq = last_seq
         if file_index == 0:
             self._roll()
+        elif file_size_bytes == 0:
+            # A file was begun, and its maker died before the header was whole.
+            header = fmt.file_header(file_index, last_sha256)
+            port.append(header)
+            self._file_size_bytes = len(header)
 
     def _roll(self) -> None:
+        self.chain()
         self._file_index += 1
         header = fmt.file_header(self._file_index, self._last_sha256)
         self._port.roll(header)

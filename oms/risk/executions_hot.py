@@ -118,8 +118,8 @@ def _take_execution(w, k, now_ns, ring_id, pos):
         return
     orders = w_.orders(w)
     low, high = executions["exec_key_low"][k], executions["exec_key_high"][k]
-    account_id = orders["account_id"][row]
-    if kind == K_FILL and fill_is_known(w, low, high, account_id):
+    order_id = orders["client_order_id"][row]
+    if kind == K_FILL and fill_is_known(w, low, high, order_id):
         state[w_.ST_DUPLICATES] += 1
         return
     new_cum = orders["cum_qty"][row]

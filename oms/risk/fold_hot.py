@@ -31,7 +31,7 @@ COUNT_MASK = (1 << 40) - 1
 QUERY_BACKOFF_NS = np.array([10**9 << k for k in range(6)], np.int64)
 """1, 2, 4 … 32 s, then every 32 s until the venue gives evidence."""
 
-_KEY_LOW, _KEY_HIGH, _KEY_ACCOUNT, _KEY_USED = range(4)
+_KEY_LOW, _KEY_HIGH, _KEY_ORDER, _KEY_USED = range(4)
 _EDGE_E8 = 100_000_000
 _MASK31 = (1 << 31) - 1
 
@@ -71,27 +71,27 @@ def position_of(w, strategy_id, instrument_id, account_id):
 
 
 @hot
-def _hash_slot(low, high, account_id, mask):
+def _hash_slot(low, high, client_order_id, mask):
     # Every product stays below 2**62: plain Python must not overflow either.
     x = (low & _MASK31) * 0x1E3779B1 + ((low >> 31) & _MASK31) * 0x0C2B2AE5
     x ^= (high & _MASK31) * 0x165667B1 + ((high >> 31) & _MASK31) * 0x04F4EB2F
-    x += account_id * 0x27D4EB2F
+    x += (client_order_id & _MASK31) * 0x27D4EB2F
     x ^= x >> 29
     return x & mask
 
 
 @hot
-def _find_key(keys, generation, low, high, account_id):
+def _find_key(keys, generation, low, high, client_order_id):
     """Slot of a fill's key in one generation: >= 0 found, else -1 - free slot."""
     mask = keys.shape[1] - 1
-    at = _hash_slot(low, high, account_id, mask)
+    at = _hash_slot(low, high, client_order_id, mask)
     for _ in range(keys.shape[1]):
         if keys[generation, at, _KEY_USED] == 0:
             return -1 - at
         if (
             keys[generation, at, _KEY_LOW] == low
             and keys[generation, at, _KEY_HIGH] == high
-            and keys[generation, at, _KEY_ACCOUNT] == account_id
+            and keys[generation, at, _KEY_ORDER] == client_order_id
         ):
             return at
         at = (at + 1) & mask
@@ -99,17 +99,19 @@ def _find_key(keys, generation, low, high, account_id):
 
 
 @hot
-def fill_is_known(w, low, high, account_id):
-    """Was this fill folded already? (venue, account, trade id): RELIABILITY F7."""
+def fill_is_known(w, low, high, client_order_id):
+    """Was this fill folded already? By order and trade id (RELIABILITY F7): the order names venue
+    and account, and when two orders of one account meet, one trade id is a fill of each.
+    """
     keys = w_.keys(w)
     for generation in range(2):
-        if _find_key(keys, generation, low, high, account_id) >= 0:
+        if _find_key(keys, generation, low, high, client_order_id) >= 0:
             return True
     return False
 
 
 @hot
-def remember_fill(w, low, high, account_id):
+def remember_fill(w, low, high, client_order_id):
     """Note a fill's key, with the fill itself; the oldest half is let go when one half is full."""
     state = w_.state(w)
     keys = w_.keys(w)
@@ -119,11 +121,11 @@ def remember_fill(w, low, high, account_id):
         state[w_.ST_KEY_GENERATION] = other
         state[w_.ST_KEYS_USED] = 0
     generation = state[w_.ST_KEY_GENERATION]
-    at = -1 - _find_key(keys, generation, low, high, account_id)
+    at = -1 - _find_key(keys, generation, low, high, client_order_id)
     if at >= 0:
         keys[generation, at, _KEY_LOW] = low
         keys[generation, at, _KEY_HIGH] = high
-        keys[generation, at, _KEY_ACCOUNT] = account_id
+        keys[generation, at, _KEY_ORDER] = client_order_id
         keys[generation, at, _KEY_USED] = 1
         state[w_.ST_KEYS_USED] += 1
 
@@ -317,6 +319,6 @@ def fold_update(w):
             w,
             update["exec_key_low"][0],
             update["exec_key_high"][0],
-            update["account_id"][0],
+            update["client_order_id"][0],
         )
         _fold_fill(w, row)

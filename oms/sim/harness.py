@@ -164,6 +164,8 @@ class Harness:
         self._seen: dict[str, int] = {}
         self._ready: dict[str, None] = {}
         self._timers: dict[str, int] = {}
+        self._stopped: dict[str, list[Callable[[Agent], Any]]] = {}
+        """Roles that stand still -> what has reached them meanwhile."""
 
     @property
     def now_ns(self) -> int:
@@ -200,7 +202,19 @@ class Harness:
         del self.agents[role]
         self._ready.pop(role, None)
         self._timers.pop(role, None)
+        self._stopped.pop(role, None)
         self.network.forget(role)
+
+    def stop(self, role: str) -> None:
+        """The process stands still (SIGSTOP): its sockets stay open and their bytes wait."""
+        self._stopped.setdefault(role, [])
+
+    def resume(self, role: str) -> None:
+        """It goes on, and finds what has come meanwhile; nothing where it was killed."""
+        for action in self._stopped.pop(role, ()):
+            self._call(role, action)
+        if role in self.agents:
+            self._ready[role] = None
 
     def drain(self, role: str) -> None:
         self._call(role, lambda agent: agent.on_drain(self.now_ns))
@@ -208,6 +222,9 @@ class Harness:
     def _call(self, role: str, action: Callable[[Agent], Any]) -> None:
         agent = self.agents.get(role)
         if agent is None:
+            return
+        if role in self._stopped:
+            self._stopped[role].append(action)
             return
         if self.before_call is not None:
             self.before_call(role)
@@ -245,13 +262,13 @@ class Harness:
     def settle(self) -> None:
         """Let every ready agent work, in seeded order, until none has anything to do."""
         turns = 0
-        while self._ready:
+        while ready := [role for role in self._ready if role not in self._stopped]:
             turns += 1
             assert turns < TURNS_PER_INSTANT_MAX, f"no end of work at one instant: {self._ready}"
             pick = 0
-            if len(self._ready) > 1:
-                pick = int(self._order.integers(0, len(self._ready)))
-            role = list(self._ready)[pick]
+            if len(ready) > 1:
+                pick = int(self._order.integers(0, len(ready)))
+            role = ready[pick]
             del self._ready[role]
             agent = self.agents.get(role)
             if agent is None:
@@ -271,7 +288,7 @@ class Harness:
         One delivery at a time: what it sets off has settled before the next is made.
         """
         self.settle()
-        due = min(self._timers.values(), default=NEVER)
+        due = min((t for r, t in self._timers.items() if r not in self._stopped), default=NEVER)
         arriving = self.network.next_ns()
         if arriving is not None:
             due = min(due, arriving)
@@ -285,7 +302,8 @@ class Harness:
                 self._ready[role] = None
         self.settle()
         for role, timer_ns in self._timers.items():
-            assert timer_ns > self.now_ns, f"{role}: its timer {timer_ns} does not move on"
+            moves = timer_ns > self.now_ns or role in self._stopped
+            assert moves, f"{role}: its timer {timer_ns} does not move on"
         return True
 
     def run_until(self, until_ns: int) -> None:

@@ -232,6 +232,18 @@ def test_fill_twice_is_counted_once() -> None:
     assert int(bench.risk.arrays.positions["qty"][0]) == QTY // 2
 
 
+def test_two_orders_of_one_account_that_meet_are_filled_both() -> None:
+    bench = Bench().ready()
+    buy, sell = bench.place(), bench.place(side=Side.SELL)
+    for order in (buy, sell, buy, sell):
+        bench.fill(order, 5, QTY)
+    bench.settle()
+    assert int(bench.row(buy)["state"]) == OrderState.FILLED
+    assert int(bench.row(sell)["state"]) == OrderState.FILLED
+    assert bench.state(w_.ST_DUPLICATES) == 2
+    assert int(bench.risk.arrays.positions["qty"][0]) == 0
+
+
 def test_fill_before_ack_opens_and_late_fill_after_cancel_counts() -> None:
     bench = Bench().ready()
     bench.intent()

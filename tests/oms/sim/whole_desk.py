@@ -44,7 +44,7 @@ LIMITS = LimitsConfig(
 LIVELY = {"min_requote_ms": 10, "requote_bps": "0.004", "half_spread_bps": "0.02"}
 
 
-def whole_config(seed, *, drop_reply_one_in=8, flow_events_per_s=200, params=None):
+def whole_config(seed, *, drop_reply_one_in=8, flow_events_per_s=200, params=None, names=("mm",)):
     """One venue, one account domain, one market maker that quotes close and often."""
     btc = SimInstrumentConfig(
         "BTCUSDT", "BTC", "USDT", "0.01", "0.00001", "0.00001", "9000", "5", "60000"
@@ -54,8 +54,11 @@ def whole_config(seed, *, drop_reply_one_in=8, flow_events_per_s=200, params=Non
         drop_reply_one_in=drop_reply_one_in, flow_events_per_s=flow_events_per_s,
     )  # fmt: skip
     settings = LIVELY if params is None else params
-    strategy = StrategyConfig("mm", "market_maker", "main", ("binance.spot:BTC/USDT",), settings)
-    return desk_config(sims=(sim,), limits=LIMITS, strategies=(strategy,))
+    strategies = tuple(
+        StrategyConfig(name, "market_maker", "main", ("binance.spot:BTC/USDT",), settings)
+        for name in names
+    )
+    return desk_config(sims=(sim,), limits=LIMITS, strategies=strategies)
 
 
 class WholeDesk:
@@ -69,7 +72,9 @@ class WholeDesk:
             [s.name for s in self.config.strategies], capacity or Capacity.small(),
         )  # fmt: skip
         self.harness = Harness(desk, seed, START_NS, ports=ports)
-        self.start(VENUE, *OURS)
+        strategies = [f"strategy.{s.name}" for s in self.config.strategies]
+        self.ours = (FEED, "aggregator", *strategies, "risk", EXECUTOR, "journaler")
+        self.start(VENUE, *self.ours)
 
     def start(self, *roles):
         for role in roles:
@@ -88,11 +93,13 @@ class WholeDesk:
 
     def finish(self):
         """No more faults: let everything settle, drain, and see that nothing is left open."""
-        for role in OURS:
+        for role in self.ours:
             if role not in self.harness.agents:
                 self.start(role)
         self.run(5 * S)
-        self.harness.drain(STRATEGY)
+        for role in self.ours:
+            if role.startswith("strategy."):
+                self.harness.drain(role)
         self.harness.drain("risk")
         until = self.harness.now_ns + 120 * S
         ended = self.harness.run_while(lambda: not self.risk.drained(), until)
@@ -221,19 +228,28 @@ class WholeDesk:
         if "risk" in self.harness.agents:
             self.check_fold()
             self.check_exposure()
-            self.check_strategy()
+            self.check_strategies()
 
-    def check_strategy(self):
-        """The strategy and risk mean the same orders, and the same position."""
-        strategy = self.harness.agents.get(STRATEGY)
-        if strategy is None or not strategy.instruments:
-            return
-        known = {o.client_order_id: int(o.state) for o in strategy.orders.values()}
-        held = {int(r["client_order_id"]): int(r["state"]) for r in self.open_orders()}
-        assert known == held, f"seed {self.seed}: strategy {known}, risk {held}"
-        position = sum(self.risk.arrays.positions["qty"].tolist())
-        found = sum(strategy.position(i) for i in strategy.instruments.values())
-        assert found == position, f"seed {self.seed}: strategy {found}, risk {position}"
+    def check_strategies(self):
+        """A strategy and risk mean the same orders, and the same position."""
+        rows = self.open_orders()
+        for index, settings in enumerate(self.config.strategies):
+            strategy = self.harness.agents.get(f"strategy.{settings.name}")
+            if strategy is None or not strategy.instruments:
+                continue
+            known = {o.client_order_id: int(o.state) for o in strategy.orders.values()}
+            mine = rows[rows["strategy_id"] == index]
+            held = {int(r["client_order_id"]): int(r["state"]) for r in mine}
+            assert known == held, f"seed {self.seed}: {settings.name} {known}, risk {held}"
+            positions = self.risk.arrays.positions[: self.state(w_.ST_POSITIONS_USED)]
+            position = int(positions["qty"][positions["strategy_id"] == index].sum())
+            found = sum(strategy.position(i) for i in strategy.instruments.values())
+            assert found == position, f"seed {self.seed}: {settings.name} {found}, risk {position}"
+
+    def quotes(self):
+        """Sides on which an order rests."""
+        rows = self.open_orders()
+        return set(rows["side"][rows["state"] == OrderState.OPEN].tolist())
 
     def check_exposure(self):
         """The worst case that limits are held against is the sum over open and unknown orders."""
