@@ -1,4 +1,4 @@
-"""What the supervisor of a background desk has said about deaths: logs/keeper.out, read as it grows."""
+"""What the supervisor of a background desk says about deaths: logs/keeper.out as it grows."""
 
 from __future__ import annotations
 

@@ -150,6 +150,11 @@ def short(instrument: str) -> str:
     return instrument.partition(":")[2]
 
 
+def prices(row: dict[str, Any]) -> str:
+    """`64989.28/64989.29 `; nothing while a side is not known."""
+    return "" if row["mid"] is None else f"{row['bid']}/{row['ask']} "
+
+
 def pnl_text(money: list[Money]) -> str:
     """`+1.23 USDT`, by currency; what cannot be marked is left out."""
     sums: dict[str, Decimal] = {}
@@ -172,8 +177,7 @@ def plain_line(watch: Watch) -> str:
     """One line: markets, orders, fills, P&L, health."""
     look = watch.look
     markets = "  ".join(
-        f"{short(row['instrument'])} {row['bid']}/{row['ask']} {row['state']}"
-        for row in look.markets()
+        f"{short(row['instrument'])} {prices(row)}{row['state']}" for row in look.markets()
     )
     rows = look.processes()
     alive = sum(row["pid"] != 0 for row in rows)
