@@ -182,7 +182,8 @@ def _converter(described: dict[str, Any], where: str) -> Any:
         if old[name] != spec.dtype[name] and old[name].kind != "S":
             raise JournalError(
                 f"{where}: {described['name']}.{name} was {old[name]}, is {spec.dtype[name]}: "
-                "this build cannot convert it; use the build that wrote the journal"
+                "this build cannot convert it; use the build that wrote the journal, or, for a "
+                "simulated desk, move its data directory away"
             )
 
     def convert(words: np.ndarray[Any, Any], start: int) -> np.ndarray[Any, Any]:
