@@ -177,7 +177,12 @@ def _converter(described: dict[str, Any], where: str) -> Any:
             "itemsize": described["size_bytes"],
         }
     )
-    shared = [name for name in old.names or () if name in (spec.dtype.names or ())]
+    # Spare bytes are zeros, and what took their place is zero in an older record.
+    shared = [
+        name
+        for name in old.names or ()
+        if name in (spec.dtype.names or ()) and not name.startswith("reserved")
+    ]
     for name in shared:
         if old[name] != spec.dtype[name] and old[name].kind != "S":
             raise JournalError(
