@@ -57,9 +57,8 @@ def hops(tables: Iterable[tuple[str, TableReader]]) -> list[dict[str, Any]]:
                 "count": int(row["count"]),
             }
             for percent in PERCENTILES:
-                figures[f"p{percent:g}_ns"] = round(
-                    percentile_cycles(row["buckets"], percent) / rate
-                )
+                edge = percentile_cycles(row["buckets"], percent)
+                figures[f"p{percent:g}_ns"] = round(min(edge, int(row["max_cycles"])) / rate)
             figures["max_ns"] = round(int(row["max_cycles"]) / rate)
             found.append(figures)
     return found

@@ -28,6 +28,12 @@ def bucket_of(value):
 
 
 @hot
+def stamp_if(stamping):
+    """The cycle counter where this host stamps, else 0."""
+    return cycles() if stamping else 0
+
+
+@hot
 def note_latency(rows, hop, since_cycles):
     """Count the cycles since a stamp into the row of `hop`; a stamp of 0 is none.
 

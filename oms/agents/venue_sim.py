@@ -19,6 +19,7 @@ from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.layout_hot import FEE_UNIT
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, Market, parse_decimal, spec_from_config
+from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog
 from oms.venues.binance.server import BinanceServer, Close, Respond
 from oms.venues.binance.server_limits import LimitRules
 
@@ -130,11 +131,15 @@ class VenueSimAgent(BaseAgent):
         self.market: Market = market or live_market(config, self._sim, len(self._accounts))
         self.chance = SimChance(self._sim)
         self._publishes = publishes
+        self._remembered: RememberedLog | None = None
+        self._memory_lines = 0
+        """Of the journal's last file."""
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
         self._ports = ports
         if isinstance(self.market, LiveMarket):
             self.market.begin_ids(now_ns // NS_PER_ID)
+            self._remember(self.market.remembered, now_ns)
         keys: dict[str, tuple[int, bytes]] = {}
         for row, account in enumerate(self._accounts):
             key = ports.key(account.key_name)
@@ -161,12 +166,37 @@ class VenueSimAgent(BaseAgent):
         )
         self.do_work(now_ns)
 
+    def _remember(self, log: RememberedLog, now_ns: int) -> None:
+        """Recall the orders of earlier lives; a line that a kill cut is cut off."""
+        self._remembered, self._memory = log, self._ports.journal(self.role)
+        files = list(self._memory.existing())
+        if files and (cut := len(files[-1]) - files[-1].rfind(b"\n") - 1):
+            self._memory.truncate(len(files) - 1, len(files[-1]) - cut)
+            files[-1] = files[-1][: len(files[-1]) - cut]
+        recalled = [line for data in files[-FILES_READ_MAX:] for line in data.splitlines()]
+        expired = log.recall(recalled, now_ns)
+        self._memory_lines = files[-1].count(b"\n") if files else 0
+        self._write_memory()
+        self._ports.log("info", "venue_sim.recalled", reports=len(recalled), expired=expired)
+
+    def _write_memory(self) -> None:
+        """Before the answers leave: what is told was remembered."""
+        if self._remembered is None or not (lines := self._remembered.take_lines()):
+            return
+        if self._memory_lines >= REPORTS_PER_FILE_MAX:
+            self._memory.roll(b"".join(lines))
+            self._memory_lines = 0
+        else:
+            self._memory.append(b"".join(lines))
+        self._memory_lines += len(lines)
+
     def do_work(self, now_ns: int) -> int:
         done = self.market.advance(now_ns, FLOW_BUDGET)
         self.server.tell(now_ns)
         return done + self._flush()
 
     def _flush(self) -> int:
+        self._write_memory()
         out = self.server.take_out()
         for item in out:
             if isinstance(item, Respond):

@@ -32,6 +32,7 @@ from oms.exchange.market import (
     assets_of,
     parse_decimal,
 )
+from oms.exchange.remembered import RememberedLog
 from shm_layout.enums import OrderState
 from shm_layout.limits import BOOK_LEVELS_MAX
 
@@ -69,7 +70,8 @@ class LiveMarket:
         assert accounts > 0
         self.specs = tuple(specs)
         self.assets = assets_of(self.specs, tuple(balances))
-        self.log = OrderLog(accounts, len(self.specs))
+        self.remembered = RememberedLog(accounts, [spec.symbol for spec in self.specs])
+        self.log: OrderLog = self.remembered
         self._accounts = accounts
         size = capacity or Capacity(accounts=accounts + HOUSE_ACCOUNTS)
         assert size.accounts >= accounts + HOUSE_ACCOUNTS

@@ -177,12 +177,18 @@ def _converter(described: dict[str, Any], where: str) -> Any:
             "itemsize": described["size_bytes"],
         }
     )
-    shared = [name for name in old.names or () if name in (spec.dtype.names or ())]
+    # Spare bytes are zeros, and what took their place is zero in an older record.
+    shared = [
+        name
+        for name in old.names or ()
+        if name in (spec.dtype.names or ()) and not name.startswith("reserved")
+    ]
     for name in shared:
         if old[name] != spec.dtype[name] and old[name].kind != "S":
             raise JournalError(
                 f"{where}: {described['name']}.{name} was {old[name]}, is {spec.dtype[name]}: "
-                "this build cannot convert it; use the build that wrote the journal"
+                "this build cannot convert it; use the build that wrote the journal, or, for a "
+                "simulated desk, move its data directory away"
             )
 
     def convert(words: np.ndarray[Any, Any], start: int) -> np.ndarray[Any, Any]:

@@ -60,6 +60,7 @@ class BlockWriter:
             self._file_size_bytes = len(header)
 
     def _roll(self) -> None:
+        self.chain()
         self._file_index += 1
         header = fmt.file_header(self._file_index, self._last_sha256)
         self._port.roll(header)

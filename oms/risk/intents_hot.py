@@ -17,10 +17,9 @@ from oms.risk.emit_hot import (
 )
 from oms.risk.fold_hot import fold_new, row_of
 from oms.risk.timers_hot import cancel_order
-from shm_layout.atomics import cycles
 from shm_layout.enums import Action, Hop, OrderState, RecordType, RejectReason
 from shm_layout.jit import hot
-from shm_layout.latency_hot import note_latency
+from shm_layout.latency_hot import note_latency, stamp_if
 from shm_layout.records import NO_ID, UNDEF
 from shm_layout.ring_hot import READ_POS, written
 
@@ -148,9 +147,8 @@ def take_intents(w, now_ns, budget):
     while pos < end and has_room(w):
         k = pos & (slots.shape[0] - 1)
         action = slots["action"][k]
-        read_cycles = 0
+        read_cycles = stamp_if(stamping)
         if stamping:
-            read_cycles = cycles()
             note_latency(w_.latency(w), HOP_TICK_TO_INTENT, slots["stamp_cycles"][k])
         if action == A_NEW:
             reason = check_intent(w, slots, k, strategy_id, now_ns)

@@ -7,6 +7,7 @@ unfinished tail) and on files given by name.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +26,8 @@ _NUMBER_CHARS = 7
 WHOLE, TAIL_CUT, DAMAGED = "whole", "tail cut", "damaged"
 PLACES = "journaler"
 """The journal of one entry per batch: up to which record the day's files were written."""
+REMEMBERED = "venue_sim."
+"""What a simulated exchange remembers: a line of JSON per report."""
 AGAIN_MAX = 5
 _AGAIN_S = 0.05
 
@@ -112,6 +115,8 @@ def verify(name: str, files: list[Path]) -> dict[str, Any]:
     """State (whole, tail cut or damaged), counts by record type, and where it ends."""
     if name == PLACES:
         return _verify_places(files)
+    if name.startswith(REMEMBERED):
+        return _verify_lines(files)
     recovery = Recovery()
     counts: dict[str, int] = {}
     trouble = ""
@@ -145,11 +150,35 @@ def _verify_places(files: list[Path]) -> dict[str, Any]:
     }
 
 
+def _verify_lines(files: list[Path]) -> dict[str, Any]:
+    data = b"".join(path.read_bytes() for path in files)
+    kept, newline, cut = data.rpartition(b"\n")
+    bad = 0
+    for line in kept.splitlines():
+        try:
+            bad += not isinstance(json.loads(line), dict)
+        except ValueError:
+            bad += 1
+    return {
+        "state": DAMAGED if bad else TAIL_CUT if cut else WHOLE,
+        "trouble": f"{bad} lines are no JSON object" if bad else "",
+        "files": len(files),
+        "reports": kept.count(b"\n") + len(newline),
+        "cut_bytes": len(cut),
+        "cut_reason": "the last line is cut" if cut else "",
+    }
+
+
 def _print(name: str, verdict: dict[str, Any]) -> None:
     if "entries" in verdict:
         print(
             f"{name}: {verdict['state']}; {verdict['files']} files, {verdict['entries']} entries: "
             f"the day's files are written up to sequence {verdict['written_out_seq']}"
+        )
+    elif "reports" in verdict:
+        print(
+            f"{name}: {verdict['state']}; {verdict['files']} files, {verdict['reports']} reports "
+            "that the simulated exchange remembers"
         )
     else:
         print(

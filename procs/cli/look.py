@@ -103,6 +103,13 @@ class Look:
         self._last_trades: dict[int, int] = {}
         self.counts = Counts()
 
+    def latency(self) -> list[dict[str, Any]]:
+        """Hops that were counted since the desk began: percentiles in ns per owner and hop."""
+        from procs.latency import hops
+
+        owners = ["aggregator", "risk", *(f"executor.{g.name}" for g in self.config.groups)]
+        return hops((name, self.memory.table_reader(f"latency.{name}")) for name in owners)
+
     # Reference data
 
     def _instrument(self, row: int) -> Any:

@@ -111,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
             print("the desk was stopped from outside", flush=True)
     except OSError:  # the terminal or the pipe is gone
         silence()
+    degraded = watch.degraded()
     stopped = down.stop(config, paths) if ended is None else ended == ExitCode.OK
     watch.take()
     try:
@@ -125,6 +126,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     elif not stopped or owners(config, paths):
         say(f"oms: the desk did not end in order; see `oms status` and {paths.logs}")
+    elif degraded:
+        say(f"oms: a process ended again and again; see above and {paths.logs}")
+        return ExitCode.DEGRADED
     else:
         return ExitCode.OK
     return ExitCode.FAILED
@@ -139,7 +143,7 @@ def _show(watch: Watch, over: Callable[[], bool], *, plain: bool) -> None:
     said_s = -_LINE_S
     while not over():
         watch.take()
-        for trouble in watch.new_troubles():
+        for trouble in watch.new_deaths():
             print(f"! {trouble}", flush=True)
         if time.monotonic() - said_s >= _LINE_S:
             said_s = time.monotonic()

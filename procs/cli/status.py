@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         "feeds": look.feeds(),
         "orders": look.orders(),
         "positions": look.positions(),
+        "latency": look.latency(),
     }
     troubles = _troubles(found)
     found["troubles"] = troubles
@@ -110,5 +111,12 @@ def _print_page(found: dict[str, Any]) -> None:
         pnl = "not marked" if row["pnl"] is None else f"{row['pnl']:+.2f}"
         print(f"position {row['strategy']} {row['instrument']} {row['qty']:f}  fills "
               f"{row['fills']}  P&L {pnl} {row['currency']}")  # fmt: skip
+    if found["latency"]:
+        print(f"\n{'latency (us)':38} {'count':>9} {'p50':>9} {'p99':>9} {'p99.9':>9} {'max':>9}")
+    for row in found["latency"]:
+        figures = " ".join(
+            f"{row[name] / 1000:>9.1f}" for name in ("p50_ns", "p99_ns", "p99.9_ns", "max_ns")
+        )
+        print(f"{row['owner'] + ' ' + row['hop']:38} {row['count']:>9} {figures}")
     for trouble in found["troubles"]:
         print(f"! {here(trouble)}")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from oms.errors import ExitCode, MexomsError
 from procs.cli.common import add_config, chosen_desk
+from procs.cli.heard import Heard
 from procs.config_files import effective, find_config
 from procs.here import here, say
 from procs.paths import DeskPaths
 from procs.start import desk_lock, keep_apart, keep_here, preload
-from procs.supervisor_name import STARTED_AGAIN, SUPERVISOR
+from procs.supervisor_name import SUPERVISOR
 
 if TYPE_CHECKING:
     from procs.cli.look import Look
@@ -96,7 +97,8 @@ def wait_ready(keeper: int, paths: DeskPaths) -> None:
         elif look.ready():
             _warn_unpinned(look)
             return
-        heard.pass_on()
+        for line in heard.deaths():
+            say(line)
         if time.monotonic() - said > 1:
             said = time.monotonic()
             say(f"starting the processes: {_waiting_for(look)} …")
@@ -126,27 +128,6 @@ def _waiting_for(look: Look | None) -> str:
     rows = look.processes()
     late = [row["name"] for row in rows if row["state"] != "ready"]
     return f"{', '.join(late) or 'the supervisor'} ({len(rows) - len(late)}/{len(rows)} ready)"
-
-
-class Heard:
-    """Which lines of logs/keeper.out about deaths were passed on already."""
-
-    def __init__(self, paths: DeskPaths) -> None:
-        self._path = paths.logs / "keeper.out"
-        self._at = self._path.stat().st_size if self._path.exists() else 0
-
-    def pass_on(self) -> None:
-        """Say what has come since."""
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._at)
-                whole = file.read().rpartition(b"\n")[0]
-        except OSError:
-            return
-        self._at += len(whole) + 1 if whole else 0
-        for line in whole.decode(errors="replace").splitlines():
-            if line.endswith(STARTED_AGAIN):
-                say(line)
 
 
 def _failed(paths: DeskPaths, code: int) -> StartFailedError:

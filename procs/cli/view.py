@@ -28,6 +28,7 @@ _CLEAR = "\x1b[2J\x1b[H"
 _WIDE = 100
 """Columns from which market names are written in full."""
 _ROWS_FILLS_MIN = 3
+_TROUBLES_MAX = 4
 _FIXED_ROWS = 8
 """Title, five headers, the line of health and the last line."""
 _STATE_STYLE = {"LIVE": "green", "SYNCING": "yellow", "UNKNOWN": "yellow", "OPEN": "green",
@@ -44,7 +45,7 @@ def show(watch: Watch, over: Callable[[], bool]) -> None:
     ):
         while not over():
             watch.take()
-            watch.new_troubles()
+            watch.new_deaths()
             live.update(picture(watch, console.size.height, console.size.width), refresh=True)
             time.sleep(_REFRESH_S)
         sys.stdout.write(_CLEAR)
@@ -66,7 +67,7 @@ def picture(watch: Watch, height: int, width: int) -> Group:
     """All of it, at most `height` lines."""
     look, money = watch.look, watch.money()
     markets, orders, processes = look.markets(), look.orders(), look.processes()
-    troubles = watch.troubles()
+    troubles = watch.troubles()[-_TROUBLES_MAX:]
     wide = width >= _WIDE
     left = height - _FIXED_ROWS - len(markets) - len(money) - len(troubles)
     quotes = min(len(orders), max(left - _ROWS_FILLS_MIN, 1))

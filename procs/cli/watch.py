@@ -8,10 +8,12 @@ is `view.py`.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from procs.cli.heard import Heard
 
 if TYPE_CHECKING:
     from procs.cli.look import Fill, Look
@@ -69,8 +71,9 @@ class Watch:
         self.first_fill_s: float | None = None
         self.ready_s = time.monotonic() - began_s
         self._began_s = began_s
-        self.told: list[str] = []
-        """Deaths that were seen, in the order in which they came."""
+        self.deaths: Counter[str] = Counter()
+        """Sentences about processes that ended, and how often each came."""
+        self._heard = Heard(look.paths)
         self._before: dict[tuple[str, str], Money] = {}
         self.take()
 
@@ -108,42 +111,48 @@ class Watch:
         """Orders that were UNKNOWN and are not any more."""
         return len(self.look.counts.unknown_seen) - len(self.look.counts.unknown_open)
 
-    def new_troubles(self) -> list[str]:
-        """Deaths that were not told yet."""
-        new = [text for text in self.deaths() if text not in self.told]
-        self.told += new
+    def new_deaths(self) -> list[str]:
+        """What the supervisor said of processes that ended, each sentence once."""
+        new = []
+        for line in self._heard.deaths():
+            if line not in self.deaths:
+                new.append(line)
+            self.deaths[line] += 1
         return new
 
-    def deaths(self) -> list[str]:
-        """Processes that are dead or were started again, with their last words."""
-        made = []
-        for row in self.look.processes():
-            words = self._why(row["name"])
-            if row["pid"] == 0 and not self.look.drain_phase():
-                made.append(f"{row['name']} is dead and is started again{words}")
-            elif row["restarts"]:
-                made.append(f"{row['name']} was started {row['restarts'] + 1} times{words}")
-        return made
-
     def troubles(self) -> list[str]:
-        """What is wrong with processes now, one short sentence each."""
+        """What is wrong, one short sentence each, the latest last."""
         now = time.monotonic_ns()
-        return self.deaths() + [
-            f"{row['name']}: no turn for {(now - row['heartbeat_ns']) // 10**6} ms"
-            for row in self.look.processes()
-            if row["pid"] and row["heartbeat_ns"] and now - row["heartbeat_ns"] > LATE_NS
+        rows = self.look.processes()
+        return [
+            *self.told(),
+            *(f"{row['name']} does not run" for row in rows if row["pid"] == 0),
+            *(
+                f"{row['name']}: no turn for {(now - row['heartbeat_ns']) // 10**6} ms"
+                for row in rows
+                if row["pid"] and row["heartbeat_ns"] and now - row["heartbeat_ns"] > LATE_NS
+            ),
         ]
 
-    def _why(self, process: str) -> str:
-        try:
-            return f": {self.look.paths.failure(process).read_text(encoding='utf-8')}"
-        except OSError:
-            return ""
+    def told(self) -> list[str]:
+        """Every death so far."""
+        return [
+            line if count == 1 else f"{line} ({count} times)" for line, count in self.deaths.items()
+        ]
+
+    def degraded(self) -> bool:
+        """Was a process started too often of late?"""
+        return any(row["degraded"] for row in self.look.processes())
 
 
 def short(instrument: str) -> str:
     """`BTC/USDT` of `binance.spot:BTC/USDT`."""
     return instrument.partition(":")[2]
+
+
+def prices(row: dict[str, Any]) -> str:
+    """`64989.28/64989.29 `; nothing while a side is not known."""
+    return "" if row["mid"] is None else f"{row['bid']}/{row['ask']} "
 
 
 def pnl_text(money: list[Money]) -> str:
@@ -168,8 +177,7 @@ def plain_line(watch: Watch) -> str:
     """One line: markets, orders, fills, P&L, health."""
     look = watch.look
     markets = "  ".join(
-        f"{short(row['instrument'])} {row['bid']}/{row['ask']} {row['state']}"
-        for row in look.markets()
+        f"{short(row['instrument'])} {prices(row)}{row['state']}" for row in look.markets()
     )
     rows = look.processes()
     alive = sum(row["pid"] != 0 for row in rows)
@@ -211,7 +219,7 @@ def summary(watch: Watch) -> str:
     feeds = look.feeds()
     lines.append(f"  refused: {refused_text(watch)}; gaps {feeds['gaps']}")
     lines.append(f"  orders left open: {len(look.orders())}")
-    lines += [f"  ! {text}" for text in watch.told]
+    lines += [f"  ! {text}" for text in watch.told()]
     if counts.lost:
         lines.append(f"  (this view was lapped by {counts.lost} updates; the journal has them all)")
     data = look.paths.data_dir

@@ -114,7 +114,7 @@ def test_second_start_names_pid_desk_and_way_out(desk):
     second = ToyDesk(desk.folder).start()
     said = second.keeper.communicate(timeout=WATCHDOG_S)[1]
     assert second.keeper.returncode == ExitCode.ALREADY_RUNNING
-    for words in (str(desk.keeper.pid), "'demo'", "oms down"):
+    for words in (str(desk.keeper.pid), "'demo'", " down"):
         assert words in said
 
 
@@ -166,7 +166,7 @@ def test_status_sees_processes_rings_and_readers(desk):
     desk.keeper.communicate(timeout=WATCHDOG_S)
     gone = oms("status", "--data-dir", str(desk.folder))
     assert gone.returncode == ExitCode.NOT_RUNNING
-    assert "oms up" in gone.stderr
+    assert f" up --data-dir {desk.folder}`" in gone.stderr
 
 
 def test_hung_process_is_killed_reaped_and_replaced(desk):

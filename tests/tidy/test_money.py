@@ -18,7 +18,9 @@ MONEY_PATHS = (
     "oms/exchange/fills_hot.py", "oms/exchange/market.py", "oms/exchange/live.py",
     "shm_layout/money",
 )  # fmt: skip
-STAMPS = {  # (path, function) → the one place that may read the cycle counter, by the host's flag
+STAMPS = {  # (path, function) → why it may read the cycle counter
+    ("shm_layout/latency_hot.py", "stamp_if"): "0 where the host does not stamp",
+    ("shm_layout/latency_hot.py", "note_latency"): "nothing where there is no stamp",
     ("oms/book/sync_hot.py", "_stamp"): "only where the host stamps (P_STAMPING)",
     ("oms/agents/executor_hot.py", "stamp"): "called only where `ports.stamping`",
     ("oms/risk/intents_hot.py", "take_intents"): "only where the host stamps (`if stamping`)",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.market import Order, OrderRequest, format_decimal, parse_decimal
+from oms.exchange.market import Fill, Order, OrderRequest, format_decimal, parse_decimal
+from oms.exchange.remembered import RememberedLog
 from shm_layout.enums import ExecKind, OrderState
 from tests.oms.exchange.test_flow import SECOND_NS, START_NS, make_market
 
@@ -122,3 +123,36 @@ def test_decimals_round_trip_and_refuse_what_is_none():
         except ValueError:
             continue
         raise AssertionError(f"{text!r} was taken")
+
+
+def test_remembered_log_tells_the_next_life_how_each_order_ended():
+    def request(client_id):
+        return OrderRequest(0, 0, 0, 0, 0, 100, 10, 0, client_id)
+
+    def fill(order_id, qty):
+        return Fill(7, order_id, 0, 0, 0, 100, qty, qty * 100, 1, 0, True, 3)
+
+    first = RememberedLog(1, ["BTCUSDT"])
+    orders = {name: Order(k, request(name), 1, 1, qty=10) for k, name in enumerate("abcd", 1)}
+    for order in orders.values():
+        first.add(order)
+    first.fill(orders["a"], fill(1, 10))
+    first.fill(orders["b"], fill(2, 4))
+    first.end(orders["b"], OrderState.CANCELED, 4, "x")
+    first.fill(orders["c"], fill(3, 4))
+    lines = first.take_lines()
+    assert first.take_lines() == []
+
+    second = RememberedLog(1, ["ETHUSDT", "BTCUSDT"])
+    assert second.recall(lines, 9) == 2
+    found = [second.by_client(0, 1, name) for name in "abcd"]
+    assert [(o.order_id, o.state, o.cum_qty) for o in found] == [
+        (1, OrderState.FILLED, 10),
+        (2, OrderState.CANCELED, 4),
+        (3, OrderState.EXPIRED, 4),
+        (4, OrderState.EXPIRED, 0),
+    ]
+    assert second.take_reports() == []
+    third = RememberedLog(1, ["BTCUSDT"])
+    assert third.recall(lines + second.take_lines(), 9) == 0, "what expired is not open again"
+    assert RememberedLog(1, ["ETHUSDT"]).recall(lines, 9) == 0, "a symbol that is gone"

@@ -37,7 +37,7 @@ def test_recording_bad_line_is_named() -> None:
 
 
 def test_recording_without_messages_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no line"):
+    with pytest.raises(ConfigError, match="none of its lines"):
         Recording.of([RecordedFile("x", b"hello\n")])
 
 
