@@ -36,6 +36,7 @@ class Written:
         writer = BlockWriter(self.port, 1, 0, fmt.NO_HASH, 0, 0)
         for file in range(files):
             if file:
+                writer.chain()
                 writer._roll()
             self.ends = [len(self.port.files[-1])]
             for _ in range(blocks):
@@ -173,7 +174,7 @@ def test_zeroed_pages_are_cut_off_at_the_end_and_refused_before(journal):
 
 def test_random_damage_never_gives_a_record_that_was_not_written(journal, sized):
     chance = random.Random(7)
-    for _ in range(sized(1000, 60)):
+    for _ in range(sized(500, 60)):
         damaged = bytearray(journal.last)
         for _ in range(chance.randint(1, 6)):
             damaged[chance.randrange(journal.ends[0], len(damaged))] = chance.randrange(256)

@@ -43,7 +43,7 @@ def logged(desk, event):
 
 
 def test_desk_of_tiny_rings_stays_right(sized):
-    for seed in range(sized(2, 1)):
+    for seed in range(1):
         desk = tiny(seed)
         desk.run(sized(10, 3) * S)
         desk.check_running()
@@ -104,7 +104,7 @@ def test_executor_that_is_dead_leaves_risk_quiet():
 def test_reader_that_stands_still_is_lapped_told_and_right_again(role, event):
     desk = tiny(4, flow_events_per_s=400)
     desk.run(2 * S)
-    for _ in range(4):
+    for _ in range(3):
         stopped(desk, role, 3 * S)
         desk.check_running()
     assert logged(desk, event)
@@ -120,7 +120,7 @@ def test_risk_that_stands_still_finds_full_rings_and_loses_nothing(monkeypatch):
     monkeypatch.setattr(executor, "EXECUTION_BACKLOG_MAX", 6)
     desk = tiny(5)
     desk.run(2 * S)
-    for _ in range(6):
+    for _ in range(4):
         stopped(desk, "risk", 3 * S)
         desk.run(3 * S)
         desk.check_running()

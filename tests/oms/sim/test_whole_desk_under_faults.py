@@ -9,9 +9,16 @@ import random
 import sys
 from collections import Counter
 
+import pytest
+
+from oms.agents.base import NEVER
+from oms.agents.executor_former import FormerWork
+from oms.agents.strategy import StrategyAgent
+from oms.risk import recovery
 from oms.risk import world_hot as w_
+from tests.desks import START_NS
 from tests.oms.sim.crashing import Crash, CrashedError, crash_in_commits
-from tests.oms.sim.whole_desk import EXECUTOR, FEED, MS, OURS, STRATEGY, WholeDesk
+from tests.oms.sim.whole_desk import EXECUTOR, FEED, MS, OURS, STRATEGY, WholeDesk, whole_config
 
 FAULTS = ("kill", "kill at a call", "crash", "crash", "crash", "cut", "silence", "stop",
           "two at once")  # fmt: skip
@@ -21,14 +28,14 @@ LINKED = (FEED, EXECUTOR)
 class FaultyDesk(WholeDesk):
     """A desk to which things happen."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, config=None):
         self.chance = random.Random(seed)
         self.crash = Crash()
         self.fired = Counter()
         self.kill_at = 0
         self.victim = ""
         self.calls = 0
-        super().__init__(seed, ports=self.crash.ports)
+        super().__init__(seed, config=config, ports=self.crash.ports)
         self.harness.before_call = self._before
 
     def _before(self, role):
@@ -62,7 +69,7 @@ class FaultyDesk(WholeDesk):
 
     def revive(self):
         """Start whoever is dead; one who is armed may die again at once, and is started again."""
-        for role in self.chance.sample(OURS, len(OURS)):
+        for role in self.chance.sample(self.ours, len(self.ours)):
             while role not in self.harness.agents:
                 try:
                     self.start(role)
@@ -126,10 +133,59 @@ def live_through(seed, faults=8):
 
 
 def test_whole_desk_agrees_with_its_venue_after_any_faults(sized):
-    desks = [live_through(seed) for seed in range(sized(12, 1))]
+    desks = [live_through(seed) for seed in range(sized(3, 1))]
     assert sum((desk.fired for desk in desks), Counter())
     assert all(desk.state(w_.ST_FILLS) for desk in desks)
     assert any(desk.state(w_.ST_UNKNOWN_SEEN) for desk in desks), "nothing unknown proves nothing"
+
+
+def crashed_at(role, point):
+    """A desk one of whose agents died at that point of its turns, and then went on."""
+    desk = FaultyDesk(point, whole_config(point, names=("mm", "second", "third")))
+    with crash_in_commits(desk.crash):
+        desk.run(45 * MS)
+        desk.crash.arm(role, point)
+        while not desk.crash.died_at:
+            desk.run(20 * MS)
+            assert desk.harness.now_ns < START_NS + 60_000 * MS, f"{role} never came to {point}"
+        desk.revive()
+        desk.run(700 * MS)
+        desk.check_running()
+        desk.finish()
+    desk.check_all()
+    return desk
+
+
+@pytest.mark.compiled  # the same kernels, at every point
+@pytest.mark.parametrize(("role", "points"), [("risk", 6), (EXECUTOR, 3), (STRATEGY, 2)])
+def test_desk_agrees_with_its_venue_wherever_in_its_turn_an_agent_dies(role, points):
+    died = {desk.crash.died_at for desk in crashed_at_each(role, points)}
+    assert len(died) > 1, f"it died at one point alone: {died}"
+
+
+def crashed_at_each(role, points):
+    return [crashed_at(role, point) for point in range(1, points + 1)]
+
+
+def says_nothing(former):
+    former.due_ns = NEVER
+    return []
+
+
+PLANTED = [
+    (recovery, "_resume", lambda reader, behind: None, "risk"),
+    (recovery.Found, "finish", lambda found, agent, now_ns: None, "risk"),
+    (StrategyAgent, "_read_tables", lambda agent, now_ns: None, "risk"),
+    (FormerWork, "settle", says_nothing, EXECUTOR),
+]
+
+
+@pytest.mark.compiled  # the same kernels, at every point
+@pytest.mark.parametrize(("place", "name", "bug", "role"), PLANTED, ids=[b[1] for b in PLANTED])
+def test_planted_bug_is_caught_within_three_deaths(monkeypatch, place, name, bug, role):
+    monkeypatch.setattr(place, name, bug)
+    with pytest.raises(AssertionError, match="seed"):
+        crashed_at_each(role, 3)
 
 
 def main(first, count):

@@ -101,7 +101,7 @@ class WholeDesk:
             if role.startswith("strategy."):
                 self.harness.drain(role)
         self.harness.drain("risk")
-        until = self.harness.now_ns + 120 * S
+        until = self.harness.now_ns + 70 * S
         ended = self.harness.run_while(lambda: not self.risk.drained(), until)
         assert ended, f"seed {self.seed}: something is open after the drain: {self.open_orders()}"
         self.run(2 * S)
