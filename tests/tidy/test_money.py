@@ -24,7 +24,6 @@ STAMPS = {  # (path, function) → why it may read the cycle counter
     ("oms/book/sync_hot.py", "_stamp"): "only where the host stamps (P_STAMPING)",
     ("oms/agents/executor_hot.py", "stamp"): "called only where `ports.stamping`",
     ("oms/risk/intents_hot.py", "take_intents"): "only where the host stamps (`if stamping`)",
-    ("shm_layout/latency_hot.py", "note_latency"): "a histogram; called only where one stamps",
 }
 CLOCKS = {"cycles", "time", "time_ns", "perf_counter", "monotonic", "monotonic_ns", "clock"}
 
