@@ -84,3 +84,18 @@ def _work(todo: int, done: int) -> None:
         traceback.print_exc(file=sys.stderr)
         os._exit(1)
     os._exit(0)
+
+
+def main() -> int:
+    """`python -m procs.compile`: fill the cache for the demonstration desk, ahead of whoever would
+    otherwise wait for it in the middle of something."""
+    from procs.config_files import find_config, load_desk
+    from procs.start import preload
+
+    path = find_config(None)
+    preload(load_desk(path), path.resolve().parent)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -23,7 +23,6 @@ STAMPS = {  # (path, function) → why it may read the cycle counter
     ("shm_layout/latency_hot.py", "note_latency"): "nothing where there is no stamp",
     ("oms/book/sync_hot.py", "_stamp"): "only where the host stamps (P_STAMPING)",
     ("oms/agents/executor_hot.py", "stamp"): "called only where `ports.stamping`",
-    ("oms/risk/intents_hot.py", "take_intents"): "only where the host stamps (`if stamping`)",
 }
 CLOCKS = {"cycles", "time", "time_ns", "perf_counter", "monotonic", "monotonic_ns", "clock"}
 
