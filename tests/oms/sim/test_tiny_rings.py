@@ -52,6 +52,7 @@ def test_desk_of_tiny_rings_stays_right(sized):
         assert desk.state(w_.ST_ORDER_COUNT) > len(desk.risk.arrays.orders), "no row used twice"
 
 
+@pytest.mark.compiled  # the same kernels
 def test_executor_that_stands_still_is_pushed_back_on_and_cancels_keep_their_share():
     desk = tiny(3)
     desk.run(45 * MS)
@@ -72,6 +73,7 @@ def test_executor_that_stands_still_is_pushed_back_on_and_cancels_keep_their_sha
     desk.check_all()
 
 
+@pytest.mark.compiled  # a minute of virtual time
 def test_executor_that_is_dead_leaves_risk_quiet():
     """A query that is due and finds no room waits for a timer; it does not spin."""
     desk = tiny(3)
