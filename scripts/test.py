@@ -54,6 +54,9 @@ class Suite:
     watchdog_s: int
     env: dict[str, str] = field(default_factory=dict)
     together: bool = False
+    """Its steps run side by side; what they print is shown when they fail."""
+    aside: bool = False
+    """It runs on the second core beside the other suites, from the beginning."""
 
 
 TESTS_ONLY = ("tests", "--ignore=tests/tidy", "--ignore=tests/bench")
@@ -86,6 +89,8 @@ SUITES = (
         (Step("tests", (*PYTEST, *TESTS_ONLY, "--ignore=tests/scripts", "-m", "not compiled")),),
         watchdog_s=1200,
         env={"NUMBA_DISABLE_JIT": "1", "MEXOMS_SMOKE": "1"},
+        together=True,
+        aside=True,
     ),
     Suite(
         "benches",
@@ -95,6 +100,9 @@ SUITES = (
         env={"NUMBA_DISABLE_JIT": "0", "MEXOMS_SMOKE": "1"},
     ),
 )
+
+
+BEGAN_S = time.monotonic()
 
 
 @dataclass
@@ -232,8 +240,7 @@ def summary(outcomes: dict[str, Outcome], never: list[str]) -> str:
             f"{name:<18}{result:<9}{ran:>7}{len(outcome.not_run):>9}{outcome.seconds:>9.1f}"
         )
         lines += [f"    {trouble}" for trouble in outcome.trouble]
-    seconds = sum(outcome.seconds for outcome in outcomes.values())
-    lines.append(f"{'in all':<18}{'':<25}{seconds:>9.1f}")
+    lines.append(f"{'in all':<18}{'':<25}{time.monotonic() - BEGAN_S:>9.1f}")
     not_run = [f"  {n}: {text}" for n, outcome in outcomes.items() for text in outcome.not_run]
     not_run += [f"  {name}: the whole suite, interrupted before it" for name in never]
     lines += ["", f"NOT RUN ({len(not_run)})", *(not_run or ["  nothing: every test ran"])]
@@ -252,10 +259,15 @@ def main(names: list[str]) -> int:
     interrupted = False
     with tempfile.TemporaryDirectory() as folder:
         try:
-            for suite in chosen:
-                outcomes[suite.name] = run_suite(suite, folder)
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                begun = {s.name: pool.submit(run_suite, s, folder) for s in chosen if s.aside}
+                for suite in chosen:
+                    job = begun.get(suite.name)
+                    outcomes[suite.name] = job.result() if job else run_suite(suite, folder)
         except KeyboardInterrupt:
             interrupted = True
+            for process in list(LIVE):
+                end(process, signal.SIGINT)
             print("\ntest: interrupted", file=sys.stderr, flush=True)
     never = [suite.name for suite in chosen if suite.name not in outcomes]
     print(summary(outcomes, never), flush=True)
