@@ -134,7 +134,7 @@ class LiveMarket:
     def settle(self, now_ns: int) -> None:
         """Run what is queued at the engine, and tell everybody."""
         touched: set[int] = set()
-        for event in self.engine.run():
+        for event in self.engine.run(now_ns):
             kind = event[0]
             if kind == lay.EV_LEVEL:
                 touched.add(event[1])
