@@ -121,9 +121,32 @@ def hot(
     # _nrt=False: no reference counts; kernels allocate nothing that would need them.
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
     compiled = numba.njit(forceinline=inline, **options)(fn)
+    if JIT_ON:
+        _widen(compiled)
     if entry is not None:
         _entries.append((compiled, entry))
     return compiled
+
+
+def _widen(compiled: Any) -> None:
+    """Have kernels that call this one pass int64 for every narrower signed integer and constant.
+
+    A field may be int16, int32 or int64, and each combination of them and of constants would be
+    compiled anew: the matching kernel took several times as long.
+    """
+    templates = compiled.get_call_template
+
+    def widened(args: Any, kws: Any) -> Any:
+        return templates(tuple(_wide(kind) for kind in args), kws)
+
+    compiled.get_call_template = widened
+
+
+def _wide(kind: Any) -> Any:
+    """The type that an argument of this type is passed as."""
+    plain = types.unliteral(kind)
+    narrow = isinstance(plain, types.Integer) and plain.signed and plain.bitwidth < I64.bitwidth
+    return I64 if narrow else plain
 
 
 def compile_entry(index: int) -> None:
