@@ -22,6 +22,10 @@ _ORDER = (
     r"(?:an|a) (BID|ASK) order (\d+) at (\d+)@(\d+) "
     r"\(type: (\w+), symbol: (\w+)(?:, reservePrice: (\d+))?\)"
 )
+_MATCHED = (
+    r"The order (\d+) is (partially|fully) matched\. LastPx: (\d+), LastQty: (\d+)"
+    r"(?:, bidderHoldPrice: (\d+))?"
+)
 
 
 class UnreadError(Exception):
@@ -138,11 +142,7 @@ STEPS: tuple[tuple[str, Callable[..., str]], ...] = (
     (rf"{_CLIENT} moves a price to (\d+) of the order (\d+)", _move),
     (rf"{_CLIENT} could not move a price to (\d+) of the order (\d+) due to (\w+)", _move),
     (rf"{_CLIENT} cancels the remaining size (\d+) of the order (\d+)", _cancel),
-    (
-        r"The order (\d+) is (partially|fully) matched\. LastPx: (\d+), LastQty: (\d+)"
-        r"(?:, bidderHoldPrice: (\d+))?",
-        _matched,
-    ),
+    (_MATCHED, _matched),
     (r"No trade events", _no_trades),
     (r"An? (\w+) order book is:", _book),
     (rf"{_CLIENT} orders:", _orders),
