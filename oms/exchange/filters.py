@@ -1,4 +1,4 @@
-"""Symbol filters of a simulated exchange: the defaults of a symbol, and their check without a trade.
+"""Symbol filters of a simulated exchange: a symbol's defaults, and their check without a trade.
 
 The engine judges every order that it takes by the same filters (`filters_hot.py`); `failed` is the
 same judgement for a request that must not reach the book: a test order, or a market without an
@@ -139,12 +139,12 @@ def _notional(filters: Filters, spec: SymbolSpec, request: OrderRequest, average
             return lay.REASON_NONE
         unit = 10 ** (spec.px_digits + spec.qty_digits)
         money = px * request.qty * 10**MONEY_DIGITS // unit
-    if filters.notional_min and money < filters.notional_min:
-        if not market or filters.market_minimum_on:
-            return lay.REASON_NOTIONAL_MIN
-    if filters.notional_max and money > filters.notional_max:
-        if not market or filters.market_maximum_on:
-            return lay.REASON_NOTIONAL_MAX
+    low = filters.notional_min if not market or filters.market_minimum_on else 0
+    high = filters.notional_max if not market or filters.market_maximum_on else 0
+    if low and money < low:
+        return lay.REASON_NOTIONAL_MIN
+    if high and money > high:
+        return lay.REASON_NOTIONAL_MAX
     return lay.REASON_NONE
 
 
@@ -169,15 +169,15 @@ def failed(filters: Filters, spec: SymbolSpec, request: OrderRequest, average_px
     found = found or _percent(filters, request, average_px)
     if not found and (request.qty or request.quote_qty):
         found = _notional(filters, spec, request, average_px)
-    parts = filters.iceberg_parts
-    if not found and request.iceberg_qty and parts:
-        if -(-request.qty // request.iceberg_qty) > parts:
+    if not found and request.iceberg_qty and filters.iceberg_parts:
+        parts = -(-request.qty // request.iceberg_qty)
+        if parts > filters.iceberg_parts:
             return lay.REASON_ICEBERG_PARTS
     return found or _trailing(filters, request)
 
 
 def too_many(counts: OpenCounts, requests: tuple[OrderRequest, ...], lists: int) -> int:
-    """REASON_MAX_* when these orders (and `lists` order lists) are too many beside the open ones."""
+    """REASON_MAX_* when these orders and `lists` order lists are too many beside the open."""
     algo = sum(r.kind in CONTINGENT for r in requests)
     iceberg = sum(r.iceberg_qty > 0 for r in requests)
     if counts.orders + len(requests) > ORDERS_MAX:

@@ -1,16 +1,15 @@
 """The market of a simulated exchange: the matching engine, the desk's accounts, background flow.
 
 Owns the translation of requests into engine commands and of engine events into order reports,
-public trades, level changes and tickers. Accounts 0..n-1 are the desk's; the rows after them are the
-house's (synthetic liquidity), whose orders are known to `flow` alone. Deterministic for a seed and a
-sequence of calls.
+public trades, level changes and tickers. Accounts 0..n-1 are the desk's; the rows after them are
+the house's (synthetic liquidity), whose orders are known to `flow` alone. Deterministic for a seed
+and a sequence of calls.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from oms.exchange import layout_hot as lay
 from oms.exchange.engine import Capacity, Engine, EngineSymbol, Terms

@@ -37,9 +37,7 @@ _MODE_TAKES = {
 class Teller:
     """See the module's text."""
 
-    def __init__(
-        self, engine: Engine, log: OrderLog, accounts: int, flows: Sequence[Flow]
-    ) -> None:
+    def __init__(self, engine: Engine, log: OrderLog, accounts: int, flows: Sequence[Flow]) -> None:
         self._engine = engine
         self._log = log
         self._accounts = accounts
@@ -149,9 +147,11 @@ class Teller:
 
     def _prevented(self, event: Event) -> None:
         mode = event[REASON]
+        meant = [self._log.any_by_id(event[k]) for k in (ORDER_ID, MAKER_ORDER_ID)]
         match = PreventedMatch(
             event[TRADE_ID], event[SYMBOL], event[ORDER_ID], event[MAKER_ORDER_ID],
-            event[ACCOUNT], event[MAKER_ACCOUNT], mode, event[PX], event[QTY], event[FEE],
+            event[ACCOUNT], event[MAKER_ACCOUNT], mode, event[PX],
+            min((order.leaves for order in meant if order), default=0), event[QTY], event[FEE],
             int(self._engine.accounts["group"][event[ACCOUNT]]), self.now_ns,
         )  # fmt: skip
         takes_taker, takes_maker = _MODE_TAKES.get(mode, (True, True))
@@ -187,7 +187,7 @@ class Teller:
             event[ORDER_ID], request, now_ns, now_ns, qty=event[QTY],
             state=OrderState.PENDING_NEW if waits == lay.WAIT_WORKING else OrderState.OPEN,
             working_ns=now_ns if waits == lay.WAIT_NOTHING else -1,
-            list_id=list_id if list_id else -1,
+            list_id=list_id or -1,
         )  # fmt: skip
         self._slots[order.order_id] = event[SLOT]
         if request.trailing_bips:

@@ -1,8 +1,8 @@
 """The words for orders, order lists and what an account is told of them.
 
-Shared by the markets (`live.py`, `recorded.py`), the order log and the protocol server. Units: prices
-at the symbol's px_digits, quantities at its qty_digits, money with MONEY_DIGITS decimals; times in
-nanoseconds since 1970, UTC. Names of kinds, modes and reasons are those of `layout_hot`.
+Shared by the markets (`live.py`, `recorded.py`), the order log and the protocol server. Units:
+prices at the symbol's px_digits, quantities at its qty_digits, money with MONEY_DIGITS decimals;
+times in nanoseconds since 1970, UTC. Names of kinds, modes and reasons are those of `layout_hot`.
 """
 
 from __future__ import annotations
@@ -66,8 +66,6 @@ class Order:
     """PENDING_NEW: it waits for the working order of its list."""
     cum_qty: int = 0
     cum_quote: int = 0
-    muted: bool = False
-    """Fault: its NEW report was swallowed."""
     qty: int = 0
     """Base quantity as amended; of an order by quote amount what that bought."""
     client_id: str = ""
@@ -126,6 +124,8 @@ class PreventedMatch:
     mode: int
     """STP_* that decided."""
     px: int
+    qty: int
+    """What would have traded."""
     taker_qty: int
     """What it took from the taker; 0 = nothing."""
     maker_qty: int

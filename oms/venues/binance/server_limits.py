@@ -79,15 +79,15 @@ class Limits:
         if used > self.rules.weight_per_minute:
             raise err.too_much_weight(self.rules.weight_per_minute, self._weight.wait_s(now_ns))
 
-    def charge_order(self, account: int, now_ns: int) -> None:
-        """One new order; counted when it is let through."""
-        if self._orders.get(account, now_ns) >= self.rules.orders_per_10s:
+    def charge_order(self, account: int, now_ns: int, count: int = 1) -> None:
+        """New orders of one request; counted when they are let through."""
+        if self._orders.get(account, now_ns) + count > self.rules.orders_per_10s:
             wait_s = self._orders.wait_s(now_ns)
             raise err.too_many_orders(self.rules.orders_per_10s, "10 SECOND", wait_s)
-        if self._day.get(account, now_ns) >= self.rules.orders_per_day:
+        if self._day.get(account, now_ns) + count > self.rules.orders_per_day:
             raise err.too_many_orders(self.rules.orders_per_day, "1 DAY", self._day.wait_s(now_ns))
-        self._orders.add(account, 1, now_ns)
-        self._day.add(account, 1, now_ns)
+        self._orders.add(account, count, now_ns)
+        self._day.add(account, count, now_ns)
 
     def headers(self, address: str, account: int | None, now_ns: int) -> dict[str, str]:
         """Of a REST reply; order counts for an account only."""

@@ -15,45 +15,18 @@ from oms.exchange import layout_hot as lay
 from oms.exchange.orders import OrderRequest
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_calls import Call, Desk
+from oms.venues.binance.server_order_words import (
+    CONTINGENT,
+    MODES,
+    PRICED,
+    SIDES,
+    TIMED,
+    TIMES,
+    TYPES,
+)
 from oms.venues.binance.server_params import DECIMALS_MAX, Params
 
-SIDES = {"BUY": lay.SIDE_BUY, "SELL": lay.SIDE_SELL}
-TIMES = {"GTC": lay.TIF_GTC, "IOC": lay.TIF_IOC, "FOK": lay.TIF_FOK}
-TYPES = {
-    "LIMIT": lay.TYPE_LIMIT,
-    "MARKET": lay.TYPE_MARKET,
-    "LIMIT_MAKER": lay.TYPE_POST_ONLY,
-    "STOP_LOSS": lay.TYPE_STOP_LOSS,
-    "STOP_LOSS_LIMIT": lay.TYPE_STOP_LOSS_LIMIT,
-    "TAKE_PROFIT": lay.TYPE_TAKE_PROFIT,
-    "TAKE_PROFIT_LIMIT": lay.TYPE_TAKE_PROFIT_LIMIT,
-}
-MODES = {
-    "NONE": lay.STP_NONE,
-    "EXPIRE_TAKER": lay.STP_EXPIRE_TAKER,
-    "EXPIRE_MAKER": lay.STP_EXPIRE_MAKER,
-    "EXPIRE_BOTH": lay.STP_EXPIRE_BOTH,
-    "DECREMENT": lay.STP_DECREMENT,
-    "TRANSFER": lay.STP_TRANSFER,
-}
 RESPONSES = ("ACK", "RESULT", "FULL")
-CONTINGENT = frozenset(
-    {
-        lay.TYPE_STOP_LOSS,
-        lay.TYPE_STOP_LOSS_LIMIT,
-        lay.TYPE_TAKE_PROFIT,
-        lay.TYPE_TAKE_PROFIT_LIMIT,
-    }
-)
-PRICED = frozenset(
-    {
-        lay.TYPE_LIMIT,
-        lay.TYPE_POST_ONLY,
-        lay.TYPE_STOP_LOSS_LIMIT,
-        lay.TYPE_TAKE_PROFIT_LIMIT,
-    }
-)
-TIMED = PRICED - {lay.TYPE_POST_ONLY}
 STRATEGY_TYPE_MIN = 1_000_000
 _NOT_OFFERED = {
     lay.TYPE_STOP_LOSS: "Stop loss orders are not supported for this symbol.",
@@ -131,6 +104,7 @@ def kind_of(params: Params, name: str) -> int:
 
 
 def response_type(params: Params, default: str) -> str:
+    """ACK, RESULT or FULL."""
     found = params.given.get("newOrderRespType", default)
     if found not in RESPONSES:
         raise err.invalid("newOrderRespType")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from oms.venues.binance import server_errors as err
+from oms.venues.binance.server_account import ACCOUNT
 from oms.venues.binance.server_auth import Keyring, rest_account
 from oms.venues.binance.server_calls import (
     QUERIES,
@@ -21,6 +22,7 @@ from oms.venues.binance.server_calls import (
     LostReplyError,
     weight_of,
 )
+from oms.venues.binance.server_lists import LISTS
 from oms.venues.binance.server_orders import ORDERS
 from oms.venues.binance.server_params import Params, form_params
 
@@ -38,8 +40,26 @@ _PATHS: dict[str, dict[str, str]] = {
     "/api/v3/myTrades": {"GET": "myTrades"},
     "/api/v3/account": {"GET": "account.status"},
     "/api/v3/rateLimit/order": {"GET": "account.rateLimits.orders"},
+    "/api/v3/order/cancelReplace": {"POST": "order.cancelReplace"},
+    "/api/v3/order/amend/keepPriority": {"PUT": "order.amend.keepPriority"},
+    "/api/v3/order/amendments": {"GET": "order.amendments"},
+    "/api/v3/order/oco": {"POST": "orderList.place"},
+    "/api/v3/orderList/oco": {"POST": "orderList.place.oco"},
+    "/api/v3/orderList/oto": {"POST": "orderList.place.oto"},
+    "/api/v3/orderList/otoco": {"POST": "orderList.place.otoco"},
+    "/api/v3/orderList/opo": {"POST": "orderList.place.opo"},
+    "/api/v3/orderList/opoco": {"POST": "orderList.place.opoco"},
+    "/api/v3/orderList": {"GET": "orderList.status", "DELETE": "orderList.cancel"},
+    "/api/v3/allOrderList": {"GET": "allOrderLists"},
+    "/api/v3/openOrderList": {"GET": "openOrderLists.status"},
+    "/api/v3/sor/order": {"POST": "sor.order.place"},
+    "/api/v3/sor/order/test": {"POST": "sor.order.test"},
+    "/api/v3/myPreventedMatches": {"GET": "myPreventedMatches"},
+    "/api/v3/myAllocations": {"GET": "myAllocations"},
+    "/api/v3/myFilters": {"GET": "myFilters"},
+    "/api/v3/account/commission": {"GET": "account.commission"},
 }
-ENDPOINTS: dict[str, Endpoint] = {**QUERIES, **ORDERS}
+ENDPOINTS: dict[str, Endpoint] = {**QUERIES, **ORDERS, **LISTS, **ACCOUNT}
 METHOD_NOT_ALLOWED = 405
 
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from oms.exchange.market import Report
+from oms.exchange.orders import Report, ReportKind, UserReport
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_auth import Keyring, ws_account
 from oms.venues.binance.server_calls import (
@@ -28,7 +28,7 @@ from oms.venues.binance.server_calls import (
 from oms.venues.binance.server_params import Params, json_text
 from oms.venues.binance.server_rest import ENDPOINTS
 from oms.venues.binance.server_shapes import ms
-from shm_layout.enums import ExecKind
+from oms.venues.binance.server_user_events import UserEvents
 
 PATH = "/ws-api/v3"
 CONNECT_WEIGHT = 2
@@ -68,6 +68,7 @@ class WsApiServer:
         self._desk = desk
         self._keyring = keyring
         self._sessions: dict[int, _Session] = {}
+        self._events = UserEvents(desk.market, desk.orders)
 
     def __contains__(self, conn: int) -> bool:
         return conn in self._sessions
@@ -196,38 +197,27 @@ class WsApiServer:
             raise err.ApiError(*err.NOT_SUPPORTED)
         raise err.ApiError(-1000, f"Unknown method '{request.method}'.", err.NOT_FOUND)
 
-    def events(self, reports: list[Report], now_ns: int) -> list[tuple[int, bytes]]:
-        """Execution reports; after the last of an account and symbol, the balances it left."""
-        out: list[tuple[int, bytes]] = []
+    def events(self, reports: list[UserReport], now_ns: int) -> list[tuple[int, bytes]]:
+        """What accounts are told, for each subscription of theirs."""
         told = [report for report in reports if not self._swallowed(report)]
-        last = {(r.order.request.account, r.order.request.symbol): k for k, r in enumerate(told)}
-        for k, report in enumerate(told):
-            request = report.order.request
-            listeners = self._listeners(request.account)
-            if not listeners:
-                continue
-            events = [self._desk.shapes.execution_report(report)]
-            if last[request.account, request.symbol] == k:
-                events.append(self._position(report, now_ns))
-            for data in map(orjson.dumps, events):
+        out: list[tuple[int, bytes]] = []
+        for account, event in self._events.of(told, now_ns):
+            listeners = self._listeners(account)
+            if listeners:
+                data = orjson.dumps(event)
                 for conn, number in listeners:
                     out.append((conn, b'{"subscriptionId":%d,"event":%s}' % (number, data)))
         return out
 
-    def _swallowed(self, report: Report) -> bool:
+    def _swallowed(self, report: UserReport) -> bool:
         """Fault: the NEW event of an order whose reply was lost is lost, too."""
         muted = self._desk.muted
-        if report.kind != ExecKind.ACK or report.order.order_id not in muted:
+        if not isinstance(report, Report) or report.kind != ReportKind.NEW:
+            return False
+        if report.order.order_id not in muted:
             return False
         muted.discard(report.order.order_id)
         return True
-
-    def _position(self, report: Report, now_ns: int) -> dict[str, Any]:
-        request = report.order.request
-        spec = self._desk.market.specs[request.symbol]
-        rows = [self._desk.market.assets.index(code) for code in (spec.base, spec.quote)]
-        balances = self._desk.market.balances(request.account)
-        return self._desk.shapes.account_position(balances, rows, now_ns)
 
     def _listeners(self, account: int) -> list[tuple[int, int]]:
         return [

@@ -8,7 +8,7 @@ import pytest
 from oms.exchange import layout_hot as lay
 from oms.exchange.market import Order, OrderRequest, PublicTrade, Ticker, spec_from_config
 from oms.exchange.recorded import RecordedMarket
-from shm_layout.enums import ExecKind, OrderState
+from shm_layout.enums import OrderState
 from tests.oms.venues.binance.exchange_client import BALANCES, BTC, ETH
 
 NOW = 1_700_000_000_000_000_000
@@ -101,7 +101,7 @@ def test_recorded_maker_is_filled_when_a_trade_goes_through_its_price():
     market.on_trade(trade(6000500, 70000, False), NOW)
     assert (best.cum_qty, worse.cum_qty) == (50000, 20000)
     assert market.log.fills(0, 0)[0].px == 6000300
-    assert kinds(market) == [ExecKind.ACK, ExecKind.ACK, ExecKind.FILL, ExecKind.FILL]
+    assert kinds(market) == [ReportKind.NEW, ReportKind.NEW, ReportKind.TRADE, ReportKind.TRADE]
 
 
 def test_recorded_maker_is_not_filled_by_a_book_that_moves_through():
