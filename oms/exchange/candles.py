@@ -11,7 +11,7 @@ sums at both together. A ring whose figures outgrow 64 bits goes on with big int
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Candle(NamedTuple):
     taker_buy_quote: int
     first_id: int
     last_id: int
-    count: int
+    trade_count: int
 
 
 assert len(Candle._fields) == _COLUMNS
@@ -52,8 +52,7 @@ class _Ring:
     """Closed candles in order of time; the oldest go first."""
 
     def __init__(self, keep: int) -> None:
-        self._rows: NDArray[np.int64] | NDArray[np.object_]
-        self._rows = np.empty((_ROWS_FIRST, _COLUMNS), np.int64)
+        self._rows: NDArray[Any] = np.empty((_ROWS_FIRST, _COLUMNS), np.int64)
         self._begin = 0
         self._end = 0
         self._keep = keep
@@ -114,7 +113,7 @@ def joined(candles: Iterable[Candle], open_ms: int) -> Candle | None:
         out[7] += candle.taker_buy_base
         out[8] += candle.taker_buy_quote
         out[10] = candle.last_id
-        out[11] += candle.count
+        out[11] += candle.trade_count
     return None if out is None else Candle(*out)
 
 

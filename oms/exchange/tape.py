@@ -134,7 +134,9 @@ class Tape:
         return from_id(self.aggs, first_id, lambda agg: agg.agg_id, limit)
 
 
-def from_id(rows: deque[_Row], first_id: int, id_of: Callable[[_Row], int], limit: int) -> list[_Row]:
+def from_id(
+    rows: deque[_Row], first_id: int, id_of: Callable[[_Row], int], limit: int
+) -> list[_Row]:
     """Up to `limit` rows from an id on; rows are in order of their ids."""
     begin = bisect_left(rows, first_id, key=id_of)
     return list(islice(rows, begin, begin + limit))

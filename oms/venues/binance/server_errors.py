@@ -139,9 +139,12 @@ def too_many_orders(limit: int, interval: str, retry_after_s: int) -> ApiError:
     )
 
 
-def session_error(code: int, text: str) -> ApiError:
-    """A refusal about the session, with the status of one who is not known."""
-    return ApiError(code, text, UNAUTHORIZED)
+def too_many_subscriptions(most: int) -> ApiError:
+    """-1191 with the most of one connection."""
+    return ApiError(
+        -1191,
+        f"Too many subscriptions. Connection may create up to '{most}' subscriptions at a time.",
+    )
 
 
 # Arguments of ApiError: an exception object raised twice would keep growing its traceback.

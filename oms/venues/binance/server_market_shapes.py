@@ -15,6 +15,7 @@ from oms.exchange.intervals import Interval
 from oms.exchange.market import MONEY_DIGITS, PublicTrade, SymbolSpec, Ticker, format_decimal
 from oms.exchange.tape import AVERAGE_MINUTES, AggTrade, Tape, Window
 from oms.venues.binance.server_shapes import Shapes
+from oms.venues.binance.server_time import stamp, stamp_of_ms
 
 PERCENT_PLACES = 3
 PRICE_UNIT = 10**MONEY_DIGITS
@@ -25,7 +26,7 @@ MINI_NAMES = (
 
 
 class MarketShapes:
-    """The shapes of one exchange; times in the unit that `shapes` has at the moment."""
+    """The shapes of one exchange; times in the unit in force (`server_time`)."""
 
     def __init__(self, shapes: Shapes, specs: tuple[SymbolSpec, ...]) -> None:
         self._shapes = shapes
@@ -47,7 +48,7 @@ class MarketShapes:
 
     def _change(self, symbol: int, traded: Candle) -> tuple[str, str]:
         """(price change, in percent)"""
-        change = traded.close - traded.open if traded.count else 0
+        change = traded.close - traded.open if traded.trade_count else 0
         percent = change * 100 * 10**PERCENT_PLACES // traded.open if traded.open else 0
         text = format_decimal(percent, PERCENT_PLACES, PERCENT_PLACES)
         return self._shapes.px(symbol, change), text
@@ -61,27 +62,27 @@ class MarketShapes:
             "q": self._shapes.qty(symbol, agg.qty),
             "f": agg.first_id,
             "l": agg.last_id,
-            "T": self._shapes.time(agg.time_ns),
+            "T": stamp(agg.time_ns),
             "m": agg.buyer_is_maker,
             "M": True,
         }
 
     def agg_trade_event(self, symbol: int, agg: AggTrade, now_ns: int) -> dict[str, Any]:
-        head = {"e": "aggTrade", "E": self._shapes.time(now_ns), "s": self._specs[symbol].symbol}
+        head = {"e": "aggTrade", "E": stamp(now_ns), "s": self._specs[symbol].symbol}
         return head | self.agg_trade(symbol, agg)
 
     def kline(self, symbol: int, candle: Candle, next_open_ms: int) -> list[Any]:
         shapes = self._shapes
         return [
-            shapes.time_of_ms(candle.open_ms),
+            stamp_of_ms(candle.open_ms),
             shapes.px(symbol, candle.open),
             shapes.px(symbol, candle.high),
             shapes.px(symbol, candle.low),
             shapes.px(symbol, candle.close),
             shapes.qty(symbol, candle.base),
-            shapes.time_of_ms(next_open_ms) - 1,
+            stamp_of_ms(next_open_ms) - 1,
             self._quote(symbol, candle.quote),
-            candle.count,
+            candle.trade_count,
             shapes.qty(symbol, candle.taker_buy_base),
             self._quote(symbol, candle.taker_buy_quote),
             "0",
@@ -99,11 +100,11 @@ class MarketShapes:
         shapes, name = self._shapes, self._specs[symbol].symbol
         return {
             "e": "kline",
-            "E": shapes.time(now_ns),
+            "E": stamp(now_ns),
             "s": name,
             "k": {
-                "t": shapes.time_of_ms(candle.open_ms),
-                "T": shapes.time_of_ms(next_open_ms) - 1,
+                "t": stamp_of_ms(candle.open_ms),
+                "T": stamp_of_ms(next_open_ms) - 1,
                 "s": name,
                 "i": interval.name,
                 "f": candle.first_id,
@@ -113,7 +114,7 @@ class MarketShapes:
                 "h": shapes.px(symbol, candle.high),
                 "l": shapes.px(symbol, candle.low),
                 "v": shapes.qty(symbol, candle.base),
-                "n": candle.count,
+                "n": candle.trade_count,
                 "x": closed,
                 "q": self._quote(symbol, candle.quote),
                 "V": shapes.qty(symbol, candle.taker_buy_base),
@@ -140,11 +141,11 @@ class MarketShapes:
             "lastPrice": shapes.px(symbol, traded.close),
             "volume": shapes.qty(symbol, traded.base),
             "quoteVolume": self._quote(symbol, traded.quote),
-            "openTime": shapes.time_of_ms(window.start_ms),
-            "closeTime": shapes.time_of_ms(closes_ms),
+            "openTime": stamp_of_ms(window.start_ms),
+            "closeTime": stamp_of_ms(closes_ms),
             "firstId": traded.first_id,
             "lastId": traded.last_id,
-            "count": traded.count,
+            "count": traded.trade_count,
         }
         return {name: full[name] for name in MINI_NAMES} if mini else full
 
@@ -182,14 +183,14 @@ class MarketShapes:
             "C": "closeTime", "F": "firstId", "L": "lastId", "n": "count",
         }  # fmt: skip
         order = "pPwxcQbBaAohlvqOCFLn" if name == "24hrTicker" else "pPohlcwvqOCFLn"
-        head = {"e": name, "E": self._shapes.time(now_ns), "s": full["symbol"]}
+        head = {"e": name, "E": stamp(now_ns), "s": full["symbol"]}
         return head | {letter: full[letters[letter]] for letter in order}
 
     def mini_ticker_event(self, symbol: int, window: Window, now_ns: int) -> dict[str, Any]:
         out = self.ticker(symbol, window, window.end_ms, mini=True)
         return {
             "e": "24hrMiniTicker",
-            "E": self._shapes.time(now_ns),
+            "E": stamp(now_ns),
             "s": out["symbol"],
             "c": out["lastPrice"],
             "o": out["openPrice"],
@@ -209,17 +210,17 @@ class MarketShapes:
         return {
             "mins": AVERAGE_MINUTES,
             "price": self._average_px(symbol, tape, now_ms),
-            "closeTime": self._shapes.time(tape.last.time_ns if tape.last else 0),
+            "closeTime": stamp(tape.last.time_ns if tape.last else 0),
         }
 
     def average_price_event(self, symbol: int, tape: Tape, now_ns: int) -> dict[str, Any]:
         return {
             "e": "avgPrice",
-            "E": self._shapes.time(now_ns),
+            "E": stamp(now_ns),
             "s": self._specs[symbol].symbol,
             "i": f"{AVERAGE_MINUTES}m",
             "w": self._average_px(symbol, tape, now_ns // 1_000_000),
-            "T": self._shapes.time(tape.last.time_ns if tape.last else 0),
+            "T": stamp(tape.last.time_ns if tape.last else 0),
         }
 
 

@@ -200,4 +200,3 @@ TICKERS: dict[str, Endpoint] = {
     "ticker.price": Endpoint(price, by_symbols(2, 4, 4), _LIST),
 }
 """By the WebSocket API's method names."""
-
