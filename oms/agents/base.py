@@ -58,6 +58,9 @@ class HttpMeta:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+KeyKind = Literal["hmac", "ed25519", "rsa"]
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """An API key from the KeySource; its repr shows no secret."""
@@ -66,7 +69,7 @@ class Key:
     api_key: str
     secret: bytes = field(repr=False)
     """Of an hmac key; else the private key in PEM, where the source has it."""
-    kind: Literal["hmac", "ed25519", "rsa"] = "hmac"
+    kind: KeyKind = "hmac"
     public_key: bytes = field(default=b"", repr=False)
     """PEM; empty for an hmac key."""
 

@@ -15,12 +15,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from oms.agents.base import KeyKind
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_params import MICROSECONDS_FROM, Params
-
-KeyKind = Literal["hmac", "ed25519", "rsa"]
 
 RECV_WINDOW_DEFAULT_US = 5_000_000
 RECV_WINDOW_MAX_US = 60_000_000
