@@ -23,7 +23,8 @@ from oms.venues.binance.server_order_words import (
     TIME_TEXTS,
     TYPE_TEXTS,
 )
-from oms.venues.binance.server_shapes import money, ms
+from oms.venues.binance.server_shapes import money
+from oms.venues.binance.server_time import stamp
 from shm_layout.enums import OrderState
 
 _MARKETS = (lay.TYPE_MARKET, lay.TYPE_STOP_LOSS, lay.TYPE_TAKE_PROFIT)
@@ -45,9 +46,9 @@ def time_in_force_text(order: Order) -> str:
     return TIME_TEXTS[order.request.tif]
 
 
-def ms_or_none(time_ns: int) -> int:
-    """Milliseconds; -1 for what has not happened."""
-    return ms(time_ns) if time_ns >= 0 else -1
+def stamp_or_none(time_ns: int) -> int:
+    """A time in the unit in force; -1 for what has not happened."""
+    return stamp(time_ns) if time_ns >= 0 else -1
 
 
 class OrderShapes:
@@ -93,7 +94,7 @@ class OrderShapes:
             out["stopPrice"] = self.px(request.symbol, request.stop_px)
         if request.trailing_bips:
             out["trailingDelta"] = request.trailing_bips
-            out["trailingTime"] = ms_or_none(order.trailing_ns)
+            out["trailingTime"] = stamp_or_none(order.trailing_ns)
         if request.iceberg_qty:
             out["icebergQty"] = self.qty(request.symbol, request.iceberg_qty)
         if request.strategy_id is not None:
@@ -119,12 +120,12 @@ class OrderShapes:
             "orderId": order.order_id,
             "orderListId": order.list_id,
             "clientOrderId": order.client_id,
-            "transactTime": ms(order.created_ns),
+            "transactTime": stamp(order.created_ns),
         }
         if response_type == "ACK":
             return out
         out |= self._numbers(order) | self._conditional(order)
-        out["workingTime"] = ms_or_none(order.working_ns)
+        out["workingTime"] = stamp_or_none(order.working_ns)
         out["selfTradePreventionMode"] = MODE_TEXTS[order.request.stp]
         if response_type == "FULL":
             out["fills"] = [self._fill(fill) for fill in fills]
@@ -167,7 +168,7 @@ class OrderShapes:
             "orderId": order.order_id,
             "orderListId": order.list_id,
             "clientOrderId": cancel_id,
-            "transactTime": ms(order.updated_ns),
+            "transactTime": stamp(order.updated_ns),
             **self._numbers(order),
             **self._conditional(order),
             "selfTradePreventionMode": MODE_TEXTS[order.request.stp],
@@ -184,10 +185,10 @@ class OrderShapes:
             **self._numbers(order),
             "stopPrice": self.px(request.symbol, request.stop_px),
             "icebergQty": self.qty(request.symbol, request.iceberg_qty),
-            "time": ms(order.created_ns),
-            "updateTime": ms(order.updated_ns),
+            "time": stamp(order.created_ns),
+            "updateTime": stamp(order.updated_ns),
             "isWorking": order.working_ns >= 0,
-            "workingTime": ms_or_none(order.working_ns),
+            "workingTime": stamp_or_none(order.working_ns),
             "selfTradePreventionMode": MODE_TEXTS[request.stp],
         }
         return out | self._conditional(order)
@@ -217,10 +218,10 @@ class OrderShapes:
             **self._conditional(order),
         }
         if order.working_ns >= 0:
-            shown["workingTime"] = ms(order.working_ns)
+            shown["workingTime"] = stamp(order.working_ns)
         shown["selfTradePreventionMode"] = MODE_TEXTS[order.request.stp]
         out: dict[str, Any] = {
-            "transactTime": ms(amendment.time_ns),
+            "transactTime": stamp(amendment.time_ns),
             "executionId": amendment.execution_id,
             "amendedOrder": shown,
         }
@@ -238,7 +239,7 @@ class OrderShapes:
             "listStatusType": "EXEC_STARTED" if found.open else "ALL_DONE",
             "listOrderStatus": "EXECUTING" if found.open else "ALL_DONE",
             "listClientOrderId": found.client_id,
-            "transactionTime": ms(found.updated_ns),
+            "transactionTime": stamp(found.updated_ns),
             "symbol": self.symbol(found.symbol),
             "orders": [
                 {
@@ -269,7 +270,7 @@ class OrderShapes:
             "quoteQty": money(fill.quote),
             "commission": money(fill.fee),
             "commissionAsset": self.asset(fill.fee_asset),
-            "time": ms(fill.time_ns),
+            "time": stamp(fill.time_ns),
             "isBuyer": fill.side == lay.SIDE_BUY,
             "isMaker": fill.maker,
             "isBestMatch": True,
@@ -286,7 +287,7 @@ class OrderShapes:
             "selfTradePreventionMode": MODE_TEXTS[match.mode],
             "price": self.px(match.symbol, match.px),
             **self._prevented_quantities(match),
-            "transactTime": ms(match.time_ns),
+            "transactTime": stamp(match.time_ns),
         }
 
     def amendment(self, found: Amendment) -> dict[str, Any]:
@@ -298,5 +299,5 @@ class OrderShapes:
             "newClientOrderId": found.new_client_id,
             "origQty": self.qty(found.symbol, found.old_qty),
             "newQty": self.qty(found.symbol, found.new_qty),
-            "time": ms(found.time_ns),
+            "time": stamp(found.time_ns),
         }

@@ -18,6 +18,7 @@ from oms.exchange.market import (
     Ticker,
     format_decimal,
 )
+from oms.venues.binance.server_time import stamp
 
 ZERO = "0.00000000"
 
@@ -69,7 +70,7 @@ class Shapes:
             "price": self.px(trade.symbol, trade.px),
             "qty": self.qty(trade.symbol, trade.qty),
             "quoteQty": money(quote),
-            "time": ms(trade.time_ns),
+            "time": stamp(trade.time_ns),
             "isBuyerMaker": trade.buyer_is_maker,
             "isBestMatch": True,
         }
@@ -98,12 +99,12 @@ class Shapes:
     def trade_event(self, trade: PublicTrade) -> dict[str, Any]:
         return {
             "e": "trade",
-            "E": ms(trade.time_ns),
+            "E": stamp(trade.time_ns),
             "s": self._specs[trade.symbol].symbol,
             "t": trade.trade_id,
             "p": self.px(trade.symbol, trade.px),
             "q": self.qty(trade.symbol, trade.qty),
-            "T": ms(trade.time_ns),
+            "T": stamp(trade.time_ns),
             "m": trade.buyer_is_maker,
             "M": True,
         }

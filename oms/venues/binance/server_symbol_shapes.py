@@ -14,7 +14,8 @@ from oms.exchange.market import MONEY_DIGITS, Features, Market, SymbolSpec, form
 from oms.exchange.terms import Filters
 from oms.venues.binance.server_limits import LimitRules
 from oms.venues.binance.server_order_words import MODE_TEXTS
-from oms.venues.binance.server_shapes import money, ms
+from oms.venues.binance.server_shapes import money
+from oms.venues.binance.server_time import stamp
 
 STATUSES = {
     lay.STATE_TRADING: "TRADING",
@@ -33,7 +34,7 @@ def exchange_info(
     """The reply to exchangeInfo for the symbols in `rows`."""
     return {
         "timezone": "UTC",
-        "serverTime": ms(now_ns),
+        "serverTime": stamp(now_ns),
         "rateLimits": rules.described(),
         "exchangeFilters": [],
         "symbols": [symbol_info(market, row, show_sets=show_sets) for row in rows],

@@ -31,7 +31,8 @@ from oms.venues.binance.server_order_words import (
     SIDE_TEXTS,
     TYPE_TEXTS,
 )
-from oms.venues.binance.server_shapes import ZERO, money, ms
+from oms.venues.binance.server_shapes import ZERO, money
+from oms.venues.binance.server_time import stamp
 from shm_layout.enums import OrderState
 
 _REASONS = {
@@ -92,7 +93,7 @@ class UserEvents:
             original_id = report.cancel_id
         out = {
             "e": "executionReport",
-            "E": ms(report.time_ns),
+            "E": stamp(report.time_ns),
             "s": shapes.symbol(symbol),
             "c": shown_id,
             "S": SIDE_TEXTS[request.side],
@@ -113,7 +114,7 @@ class UserEvents:
             "L": shapes.px(symbol, fill.px) if fill else ZERO,
             "n": money(fill.fee) if fill else "0",
             "N": shapes.asset(fill.fee_asset) if fill else None,
-            "T": ms(report.time_ns),
+            "T": stamp(report.time_ns),
             "t": fill.trade_id if fill else -1,
         }
         if order.prevented_id >= 0:
@@ -123,13 +124,13 @@ class UserEvents:
             "w": _on_book(order, report.kind),
             "m": bool(fill and fill.maker),
             "M": bool(fill),
-            "O": ms(order.created_ns),
+            "O": stamp(order.created_ns),
             "Z": money(order.cum_quote),
             "Y": money(fill.quote) if fill else ZERO,
             "Q": money(request.quote_qty),
         }
         if order.working_ns >= 0 and request.kind != lay.TYPE_MARKET:
-            out["W"] = ms(order.working_ns)
+            out["W"] = stamp(order.working_ns)
         out["V"] = MODE_TEXTS[request.stp]
         return out | self._conditional(report)
 
@@ -141,7 +142,7 @@ class UserEvents:
         if request.trailing_bips:
             out["d"] = request.trailing_bips
             if order.trailing_ns >= 0:
-                out["D"] = ms(order.trailing_ns)
+                out["D"] = stamp(order.trailing_ns)
         if request.strategy_id is not None:
             out["j"] = request.strategy_id
         if request.strategy_type is not None:
@@ -168,7 +169,7 @@ class UserEvents:
         found = report.list
         return {
             "e": "listStatus",
-            "E": ms(report.time_ns),
+            "E": stamp(report.time_ns),
             "s": self._shapes.symbol(found.symbol),
             "g": found.list_id,
             "c": CONTINGENCIES[found.kind],
@@ -176,7 +177,7 @@ class UserEvents:
             "L": "ALL_DONE" if report.status == "ALL_DONE" else "EXECUTING",
             "r": "NONE",
             "C": found.client_id,
-            "T": ms(report.time_ns),
+            "T": stamp(report.time_ns),
             "O": [
                 {"s": self._shapes.symbol(found.symbol), "i": number, "c": name}
                 for number, name in zip(found.order_ids, report.client_ids, strict=True)
@@ -187,8 +188,8 @@ class UserEvents:
         balances = self._market.balances(account)
         return {
             "e": "outboundAccountPosition",
-            "E": ms(now_ns),
-            "u": ms(now_ns),
+            "E": stamp(now_ns),
+            "u": stamp(now_ns),
             "B": [
                 {
                     "a": self._shapes.asset(row),
@@ -202,10 +203,10 @@ class UserEvents:
     def balance_update(self, report: BalanceReport) -> dict[str, Any]:
         return {
             "e": "balanceUpdate",
-            "E": ms(report.time_ns),
+            "E": stamp(report.time_ns),
             "a": self._shapes.asset(report.asset),
             "d": money(report.delta),
-            "T": ms(report.time_ns),
+            "T": stamp(report.time_ns),
         }
 
 
