@@ -147,6 +147,7 @@ class OrderLog:
 
     def reject(self, order: Order, reason: int, now_ns: int) -> None:
         """An order that never was, told where the venue tells it (a cancel-replace's new half)."""
+        order.client_id = order.client_id or order.request.client_id
         self._report(ReportKind.REJECTED, order, now_ns, reason=reason)
 
     def tell_balance(self, account: int, asset: int, delta: int, now_ns: int) -> None:
