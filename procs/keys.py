@@ -115,7 +115,5 @@ def _material(kind: KeyKind) -> dict[str, str]:
     secret = private.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    public = private.public_key().public_bytes(
-        pem, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
     return {"kind": kind, "public_key": public.decode(), "private_key": secret.decode()}

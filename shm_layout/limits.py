@@ -56,7 +56,17 @@ MONEY_MAX = (1 << 63) - 1
 
 WS_MESSAGE_BYTES_MAX = 8 << 20
 HTTP_BODY_BYTES_MAX = 32 << 20
+HTTP_HEAD_BYTES_MAX = 1 << 15
+"""Request or status line and headers together; trailers, too."""
+HTTP_REQUEST_BODY_BYTES_MAX = 1 << 20
+"""Of a request to a server of ours; HTTP_BODY_BYTES_MAX is for what venues answer."""
 HTTP_IN_FLIGHT_MAX = 64
+ORIGINS_MAX = 64
+"""Addresses (scheme, host, port) that one process sends requests to."""
+HTTP_PIPELINE_MAX = 32
+"""Requests of one connection that wait for their answers; then it is read no further."""
+HTTP_WRITE_BYTES_MAX = 32 << 20
+"""Unsent answers of one connection; a client that reads slower than that is cut off."""
 WS_WRITE_BYTES_MAX = 32 << 20
 """Unsent bytes of one WebSocket; a peer that reads slower than that is cut off."""
 SERVER_CONNECTIONS_MAX = 1024

@@ -20,7 +20,8 @@ from websockets.uri import parse_uri
 
 from oms.agents.base import ConnEvent
 from oms.errors import ResourceError
-from procs.net.http import HttpClient, HttpServer
+from procs.net.http_client import HttpClient
+from procs.net.http_server import HttpServer
 from procs.net.sink import Sink
 from procs.net.ws import HANDSHAKE_S, WsConnection, client_protocol, server_protocol
 from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, SERVER_CONNECTIONS_MAX
@@ -106,12 +107,14 @@ class Network:
             connection.ping(payload)
 
     def close(self, conn: int) -> None:
-        """See `Ports.close`; a listener id closes the listener."""
+        """See `Ports.close`; a listener id closes the listener, a request's its connection."""
         self._opening.pop(conn, None)
         if conn in self._connections:
             self._connections[conn].close()
         elif conn in self._servers:
             self._servers.pop(conn).close()
+        else:
+            any(http.drop(conn) for http in self._https)
 
     def conn_info(self, conn: int) -> Mapping[str, str]:
         """See `Ports.conn_info`; of a listener: its `port`."""
@@ -190,6 +193,9 @@ class Network:
         now_s = self._loop.time()
         for connection in tuple(self._connections.values()):
             connection.tick(now_s)
+        for http in self._https:
+            http.tick(now_s)
+        self._client.tick(now_s)
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(coroutine)
@@ -207,7 +213,7 @@ class Network:
                 while self._connections:
                     await asyncio.sleep(0.005)
         for http in self._https:
-            await http.close()
+            http.close()
         await self._client.close()
         for task in tuple(self._tasks):
             task.cancel()

@@ -258,7 +258,7 @@ def test_http_that_never_comes_is_status_0():
 
 
 def test_http_requests_in_flight_are_bounded(monkeypatch):
-    monkeypatch.setattr("procs.net.http.HTTP_IN_FLIGHT_MAX", 2)
+    monkeypatch.setattr("procs.net.http_client.HTTP_IN_FLIGHT_MAX", 2)
 
     async def test(both):
         await both.serve("http")

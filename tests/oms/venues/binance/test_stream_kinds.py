@@ -57,7 +57,12 @@ def test_kline_seconds_close_each_once_and_agree_with_rest():
     assert 7 <= len(closed) <= 8
     assert all(b["t"] == a["T"] + 1 for a, b in itertools.pairwise(closed))
     assert all(m["E"] % 1000 == 0 for m in found)
-    query = {"symbol": "BTCUSDT", "interval": "1s", "startTime": closed[0]["t"], "limit": len(closed)}
+    query = {
+        "symbol": "BTCUSDT",
+        "interval": "1s",
+        "startTime": closed[0]["t"],
+        "limit": len(closed),
+    }
     rows = client.get("/api/v3/klines", **query)[1]
     for row, k in zip(rows, closed, strict=True):
         assert row == [k[n] for n in "tohlcvTqnVQ"] + ["0"]
@@ -250,8 +255,10 @@ def test_properties_are_set_and_told():
         (
             {"method": "SHOUT", "id": 1},
             2,
-            "Invalid request: unknown variant `SHOUT`, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, "
-            "`LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY` at line 1 column 28",
+            (
+                "Invalid request: unknown variant `SHOUT`, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, "
+                "`LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY` at line 1 column 28"
+            ),
         ),
         (b"nonsense", 3, "Invalid JSON: expected value at line 1 column 1"),
     ],
