@@ -20,6 +20,7 @@ from oms.venues.binance.server_order_words import SIDES
 from oms.venues.binance.server_orders import canceled_reply, placed_reply, refuse_namesake
 from oms.venues.binance.server_params import Params
 from oms.venues.binance.server_refusals import refusal
+from oms.venues.binance.server_time import stamp
 
 _STOPS = (lay.TYPE_STOP_LOSS, lay.TYPE_STOP_LOSS_LIMIT)
 _PROFITS = (lay.TYPE_TAKE_PROFIT, lay.TYPE_TAKE_PROFIT_LIMIT)
@@ -130,7 +131,7 @@ def _place(
     reply = desk.orders.order_list(placed, orders)
     # What it was when it was placed, though a leg may have ended it at once.
     reply |= {"listStatusType": "EXEC_STARTED", "listOrderStatus": "EXECUTING"}
-    reply["transactionTime"] = call.now_ns // 1_000_000
+    reply["transactionTime"] = stamp(call.now_ns)
     reply["orderReports"] = [placed_reply(desk, order, response_type) for order in orders]
     return reply
 
