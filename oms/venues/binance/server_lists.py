@@ -17,7 +17,12 @@ from oms.venues.binance import server_order_params as reading
 from oms.venues.binance.server_calls import SIGNED_NAMES, Call, Desk, Endpoint, LostReplyError
 from oms.venues.binance.server_order_params import Names, prefixed
 from oms.venues.binance.server_order_words import SIDES
-from oms.venues.binance.server_orders import canceled_reply, placed_reply, refuse_namesake
+from oms.venues.binance.server_orders import (
+    canceled_reply,
+    not_canceled,
+    placed_reply,
+    refuse_namesake,
+)
 from oms.venues.binance.server_params import Params
 from oms.venues.binance.server_refusals import refusal
 from oms.venues.binance.server_time import stamp
@@ -220,7 +225,7 @@ def cancel_list(desk: Desk, call: Call) -> Any:
         raise err.ApiError(*err.UNKNOWN_ORDER)
     cancel_id = cancel_id or desk.new_id()
     if not desk.market.cancel(orders[0].order_id, cancel_id, call.now_ns):
-        raise err.ApiError(*err.UNKNOWN_ORDER)
+        raise not_canceled(desk, symbol)
     return canceled_reply(desk, orders[0], cancel_id)
 
 
