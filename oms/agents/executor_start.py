@@ -135,8 +135,8 @@ class Start:
         key = self._ports.key(key_name)
         if key.kind != "hmac":
             raise ConfigError(
-                f"key '{key_name}' of account '{name}': found a key of kind {key.kind}, required is "
-                "hmac: the executor signs with that alone; put another key into the key file"
+                f"key '{key_name}' of account '{name}': found kind {key.kind}, required is hmac: "
+                "the executor signs with that alone; put another key into the key file"
             )
         link = self._session.links[len(self.accounts) % len(self._session.links)]
         frames = trade.AccountFrames(key, system_id, self._group.recv_window_ms)
