@@ -21,6 +21,8 @@ from oms.venues.binance.server_params import Params, form_params
 from oms.venues.binance.server_time import unit, unit_named
 
 METHOD_NOT_ALLOWED = 405
+SHOWN_CHARS = 64
+"""Of a path that is not known."""
 _SBE_HEADER = re.compile(r"[0-9]{1,9}:[0-9]{1,9}").fullmatch
 
 
@@ -80,7 +82,8 @@ class RestServer:
         found = PATHS.get(path)
         if found is None:
             self._desk.limits.charge_weight(address, 1, now_ns)
-            raise err.ApiError(-1000, f"Path {path} is not served here.", err.NOT_FOUND)
+            shown = ascii(path[:SHOWN_CHARS])
+            raise err.ApiError(-1000, f"Path {shown} is not served here.", err.NOT_FOUND)
         if method not in found:
             self._desk.limits.charge_weight(address, 1, now_ns)
             text = f"Request method '{method}' is not supported."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import urlencode
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,3 +152,20 @@ def test_websocket_any_signed_parameters_get_a_reply(method, params):
     reply = client.call(3, method, "kalice", **params)
     assert reply["status"] in (200, 400, 409, 429)
     assert ("result" in reply) != ("error" in reply)
+
+
+@pytest.mark.parametrize("conn", [3, 4])
+@pytest.mark.parametrize("depth", [100, 300, 1000, 5000])
+@pytest.mark.parametrize("piece", [(b"[", b"]"), (b'{"a":', b"}"), (b'{"a" :', b"}")])
+def test_websocket_deep_messages_get_a_reply(conn, depth, piece):
+    client.now_ns += 10_000_000_000
+    deep = piece[0] * depth + b"1" + piece[1] * depth
+    for data in (deep, b'{"id":1,"method":"depth","params":{"symbol":' + deep + b"}}"):
+        before = len(client.inbox[conn])
+        client.say(conn, data)
+        assert "error" in client.inbox[conn][before]
+
+
+def test_rest_path_of_any_characters_is_not_served():
+    reply = client.raw("GET", "/api/v3/\udcff\u2028")
+    assert (reply.status, json.loads(reply.body)["code"]) == (404, -1000)
