@@ -176,7 +176,7 @@ def _trigger(params: Params, names: Names, kind: int) -> tuple[int, int]:
         stop8 = _positive(params, names.stop_px, err.INVALID_STOP_PRICE)
     if params.has(names.trailing):
         trailing = params.integer(names.trailing)
-        if not 0 < trailing <= lay.BIPS_UNIT:
+        if not 0 < trailing < lay.BIPS_UNIT:
             raise err.filter_failure("TRAILING_DELTA")
     if not stop8 and not trailing:
         raise err.one_of(names.stop_px, names.trailing)

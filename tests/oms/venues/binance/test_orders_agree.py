@@ -105,12 +105,20 @@ class Traffic:
             return send(self.client, "/api/v3/orderList/oco", key, side="SELL", quantity=qty, **own)
         working = {
             "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": self.px(),
-            "workingQuantity": qty, "workingTimeInForce": "GTC", "pendingSide": "SELL",
-            "pendingQuantity": qty,
+            "workingQuantity": qty, "pendingSide": "SELL", "pendingQuantity": qty,
         }  # fmt: skip
+        if self.rng.random() < 0.2:
+            working["workingType"] = "LIMIT_MAKER"
+        else:
+            working["workingTimeInForce"] = self.pick("GTC", "GTC", "IOC", "FOK")
         more = {"pending" + name: value for name, value in pair.items()}
         if kind == "oto":
-            more = {"pendingType": "LIMIT", "pendingPrice": self.px(), "pendingTimeInForce": "GTC"}
+            more = self.pick(
+                {"pendingType": "LIMIT", "pendingPrice": self.px(), "pendingTimeInForce": "GTC"},
+                {"pendingType": "MARKET"},
+                {"pendingType": "STOP_LOSS", "pendingStopPrice": self.px()},
+                {"pendingType": "TAKE_PROFIT", "pendingTrailingDelta": "50"},
+            )
         return send(self.client, f"/api/v3/orderList/{kind}", key, **working, **more)
 
 
