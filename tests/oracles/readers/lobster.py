@@ -29,7 +29,7 @@ _ANONYMOUS = 0
 def rows(path: Path) -> Iterator[list[str]]:
     """Lines of a CSV file, compressed or not."""
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="ascii", newline="") as text:  # type: ignore[operator]
+    with opener(path, "rt", encoding="ascii", newline="") as text:
         yield from csv.reader(text)
 
 
@@ -168,7 +168,7 @@ def _judge(messages: Path, books: Path, outcome: Outcome) -> None:
 
 def _take_over(book: Book, side: int, best: tuple[int, int], outcome: Outcome) -> None:
     """A side as the row has it, of one anonymous order."""
-    outcome.notes["sides not predictable"] += 1  # type: ignore[operator]
+    outcome.notes["sides not predictable"] += 1
     book.clear(side)
     if best[1]:
         book.add(side, *best, _ANONYMOUS)
@@ -198,6 +198,6 @@ def _apply(
         known = book.all_known(side, px)
         book.execute(side, px, qty)
         if known:
-            outcome.notes["priority compared"] += 1  # type: ignore[operator]
-            outcome.notes["priority differs"] += book.hit[0] != name  # type: ignore[operator]
+            outcome.notes["priority compared"] += 1
+            outcome.notes["priority differs"] += book.hit[0] != name
     return set()
