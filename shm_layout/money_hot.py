@@ -84,7 +84,11 @@ if JIT_ON:
         divisor = np.uint64(d)
         if high >= divisor:
             return np.int64(0), OVERFLOW
-        if high == _U0:
+        if high == _U0 and divisor == _U1:
+            # Scales that fit need no division, which takes longer than all the rest.
+            quotient = low
+            remainder = _U0
+        elif high == _U0:
             quotient = low // divisor
             remainder = low - quotient * divisor
         else:

@@ -122,6 +122,8 @@ class Rules:
 
     def misshapen(self, t):
         algo, priced = t.kind >= 4, t.kind in PRICED
+        if t.qty < 0:
+            return True
         if t.kind == lay.TYPE_MARKET:
             if (t.qty > 0) == (t.quote_qty > 0):
                 return True
