@@ -78,6 +78,10 @@ class LivePorts:
         """One text message."""
         self._net()[0].send(conn, data)
 
+    def ping(self, conn: int, payload: bytes) -> None:
+        """One ping frame to a client."""
+        self._net()[0].ping(conn, payload)
+
     def request(
         self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> int:

@@ -20,7 +20,8 @@ from oms.exchange.layout_hot import FEE_UNIT
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, Market, parse_decimal, spec_from_config
 from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog
-from oms.venues.binance.server import BinanceServer, Close, Respond
+from oms.venues.binance.server import BinanceServer, Close, Ping, Respond
+from oms.venues.binance.server_auth import ApiKey
 from oms.venues.binance.server_limits import LimitRules
 
 BALANCE_MAX = 10**17
@@ -99,6 +100,7 @@ def live_market(config: DeskConfig, sim: SimConfig, accounts: int) -> LiveMarket
         fees,
         FlowSettings(sim.seed, sim.flow_events_per_s),
         Capacity(size.orders, size.levels_per_side, accounts + HOUSE_ACCOUNTS, size.commands),
+        funded=False,
     )
 
 
@@ -128,6 +130,7 @@ class VenueSimAgent(BaseAgent):
         self._accounts = [account for group in self._groups for account in group.accounts]
         if not self._accounts:
             raise ConfigError(f"groups: no account trades on '{exchange}', which `sims` simulates")
+        self._own_market = market is None
         self.market: Market = market or live_market(config, self._sim, len(self._accounts))
         self.chance = SimChance(self._sim)
         self._publishes = publishes
@@ -139,11 +142,13 @@ class VenueSimAgent(BaseAgent):
         self._ports = ports
         if isinstance(self.market, LiveMarket):
             self.market.begin_ids(now_ns // NS_PER_ID)
+            if self._own_market:
+                self.market.fund()
             self._remember(self.market.remembered, now_ns)
-        keys: dict[str, tuple[int, bytes]] = {}
+        keys: dict[str, ApiKey] = {}
         for row, account in enumerate(self._accounts):
             key = ports.key(account.key_name)
-            keys[key.api_key] = (row, key.secret)
+            keys[key.api_key] = ApiKey(row, key.public_key or key.secret, key.kind)
         rules = LimitRules(orders_per_10s=max(g.orders_per_10s for g in self._groups))
         self.server = BinanceServer(
             self.market,
@@ -205,6 +210,8 @@ class VenueSimAgent(BaseAgent):
                 )
             elif isinstance(item, Close):
                 self._ports.close(item.conn)
+            elif isinstance(item, Ping):
+                self._ports.ping(item.conn, item.data)
             else:
                 self._ports.send(item.conn, item.data)
         return len(out)
@@ -222,6 +229,10 @@ class VenueSimAgent(BaseAgent):
             info = self._ports.conn_info(conn)
             address = address_of(info.get("peer", ""))
             self.server.opened(conn, info.get("target", "/"), address, now_ns)
+        elif event == ConnEvent.PONG:
+            self.server.on_pong(conn, now_ns)
+        elif event == ConnEvent.CONTROL:
+            self.server.on_control(conn, now_ns)
         else:
             self.server.closed(conn)
         self._flush()

@@ -94,6 +94,9 @@ class HarnessPorts:
     def send(self, conn: int, data: bytes) -> None:
         self._harness.network.send(conn, bytes(data))
 
+    def ping(self, conn: int, payload: bytes) -> None:
+        self._harness.network.ping(conn)
+
     def request(
         self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.market import Fill, Order, OrderRequest, format_decimal, parse_decimal
+from oms.exchange.market import format_decimal, parse_decimal
+from oms.exchange.orders import Fill, Order, OrderRequest, ReportKind
 from oms.exchange.remembered import RememberedLog
-from shm_layout.enums import ExecKind, OrderState
+from shm_layout.enums import OrderState
 from tests.oms.exchange.test_flow import SECOND_NS, START_NS, make_market
 
 
@@ -62,7 +63,7 @@ def test_live_desk_and_flow_keep_the_sum_and_the_reserves():
             locked[0] += order.leaves * 10 ** (8 - spec.qty_digits)
     assert [held for _, held in market.balances(0)] == locked
     assert all(free >= 0 for free, _ in market.balances(0))
-    for kind in (ExecKind.ACK, ExecKind.FILL, ExecKind.CANCELED, ExecKind.EXPIRED):
+    for kind in (ReportKind.NEW, ReportKind.TRADE, ReportKind.CANCELED, ReportKind.EXPIRED):
         assert sum(report.kind == kind for report in reports) >= 5, kind
 
 
@@ -73,8 +74,8 @@ def test_live_every_order_has_one_ack_first_and_at_most_one_end():
         seen.setdefault(report.order.order_id, []).append(report)
     for reports in seen.values():
         kinds = [report.kind for report in reports]
-        assert kinds[0] == ExecKind.ACK
-        assert ExecKind.ACK not in kinds[1:]
+        assert kinds[0] == ReportKind.NEW
+        assert ReportKind.NEW not in kinds[1:]
         states = [report.order.state for report in reports]
         assert all(state == OrderState.OPEN for state in states[:-1])
         filled = sum(report.fill.qty for report in reports if report.fill)
@@ -99,7 +100,7 @@ def test_live_reasons_of_refusals():
     market = make_market(24)
     market.advance(START_NS, 1)
     ticker = market.ticker(0)
-    rich = OrderRequest(0, 0, 0, lay.TYPE_LIMIT, 1, ticker.bid_px, 10**9, 0, "a")
+    rich = OrderRequest(0, 0, 0, lay.TYPE_LIMIT, 1, ticker.bid_px, 10**8, 0, "a")
     assert market.submit(rich, START_NS) == lay.REASON_NO_FUNDS
     taking = OrderRequest(0, 0, 0, lay.TYPE_POST_ONLY, 1, ticker.ask_px, 100, 0, "b")
     assert market.submit(taking, START_NS) == lay.REASON_WOULD_TAKE
