@@ -78,6 +78,10 @@ class LivePorts:
         """One text message."""
         self._net()[0].send(conn, data)
 
+    def ping(self, conn: int, payload: bytes) -> None:
+        """One ping frame to a client."""
+        self._net()[0].ping(conn, payload)
+
     def request(
         self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> int:
@@ -100,6 +104,10 @@ class LivePorts:
     def close(self, conn: int) -> None:
         """Close a connection or a listener."""
         self._net()[0].close(conn)
+
+    def mute(self, conn: int) -> None:
+        """Hear and say nothing on a WebSocket any more."""
+        self._net()[0].mute(conn)
 
     def conn_info(self, conn: int) -> Mapping[str, str]:
         """What is known of a connection."""

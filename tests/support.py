@@ -101,6 +101,9 @@ class FakePorts:
         assert conn not in self.closed, "a send on a closed connection"
         self.sent.append((conn, data))
 
+    def ping(self, conn: int, payload: bytes) -> None:
+        self.sent.append((conn, payload))
+
     def request(self, base_url: str, method: str, target: str, headers, body: bytes) -> int:
         request_id = next(self._requests)
         self.requested.append(

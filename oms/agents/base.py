@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from shm_layout.ring import RingReader, RingWriter
 from shm_layout.table import TableReader, TableWriter
@@ -36,6 +36,10 @@ class ConnEvent(IntEnum):
     CLOSED = 2
     FAILED = 3
     """Could not be opened; there is no CLOSED after it."""
+    PONG = 4
+    """The client answered our `Ports.ping` with its payload. Servers alone hear of it."""
+    CONTROL = 5
+    """The client sent a ping, or a pong that answers none of ours. Servers alone hear of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class HttpMeta:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+KeyKind = Literal["hmac", "ed25519", "rsa"]
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """An API key from the KeySource; its repr shows no secret."""
@@ -61,6 +68,10 @@ class Key:
     name: str
     api_key: str
     secret: bytes = field(repr=False)
+    """Of an hmac key; else the private key in PEM, where the source has it."""
+    kind: KeyKind = "hmac"
+    public_key: bytes = field(default=b"", repr=False)
+    """PEM; empty for an hmac key."""
 
 
 class Journal(Protocol):
@@ -114,6 +125,10 @@ class Ports(Protocol):
         """Send one text message on a WebSocket."""
         ...
 
+    def ping(self, conn: int, payload: bytes) -> None:
+        """Send one ping frame to a client of ours; PONG follows when it answers."""
+        ...
+
     def request(
         self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> int:
@@ -133,6 +148,11 @@ class Ports(Protocol):
         ...
 
     def close(self, conn: int) -> None: ...
+
+    def mute(self, conn: int) -> None:
+        """From now on hear and say nothing on a WebSocket, pings among it, yet keep it open: a
+        peer whose machine is gone. Only `close` follows."""
+        ...
 
     def conn_info(self, conn: int) -> Mapping[str, str]:
         """`target` (path and query of the handshake), `peer`, `listener`."""

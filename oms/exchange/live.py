@@ -151,7 +151,7 @@ class LiveMarket:
     def _trade(self, event: tuple[Any, ...], now_ns: int) -> None:
         symbol, side, taker, maker = event[1], event[2], event[3], event[18]
         px, qty, quote, trade_id = event[5], event[6], event[8], event[13]
-        trade = PublicTrade(symbol, trade_id, px, qty, now_ns, side == lay.SIDE_SELL)
+        trade = PublicTrade(symbol, trade_id, px, qty, now_ns, side == lay.SIDE_SELL, event[4])
         self._public.append(trade)
         self._trades[symbol].append(trade)
         entry = self.engine.symbols[symbol]

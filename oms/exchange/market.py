@@ -220,6 +220,8 @@ class PublicTrade:
     qty: int
     time_ns: int
     buyer_is_maker: bool
+    taker_order_id: int = 0
+    """Trades of one taker order at one price make one aggregate trade; 0 = not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,7 @@ class RecordedMarket:
         self.fees = [0] * len(self.assets)
         self.outside = [0] * len(self.assets)
         self._next_order_id = 1
+        self._public: list[PublicEvent] = []
 
     # The recording
 
@@ -184,6 +185,7 @@ class RecordedMarket:
         """One recorded trade: fills our makers by QUEUE_BACK_NO_CANCEL_CREDIT."""
         book = self._books[trade.symbol]
         book.trades.append(trade)
+        self._public.append(trade)
         for side in (lay.SIDE_BUY, lay.SIDE_SELL):
             sign = 1 if side == lay.SIDE_BUY else -1
             at_price = trade.buyer_is_maker == (side == lay.SIDE_BUY)
@@ -387,8 +389,9 @@ class RecordedMarket:
         return self._books[symbol].trades
 
     def take_public(self) -> list[PublicEvent]:
-        """Nothing: a recording's public messages are sent as they were recorded."""
-        return []
+        """The trades, for candles and statistics; what is sent was recorded word by word."""
+        taken, self._public = self._public, []
+        return taken
 
     def take_reports(self) -> list[Report]:
         return self.log.take_reports()

@@ -94,6 +94,9 @@ class HarnessPorts:
     def send(self, conn: int, data: bytes) -> None:
         self._harness.network.send(conn, bytes(data))
 
+    def ping(self, conn: int, payload: bytes) -> None:
+        self._harness.network.ping(conn)
+
     def request(
         self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> int:
@@ -111,6 +114,9 @@ class HarnessPorts:
 
     def close(self, conn: int) -> None:
         self._harness.network.close(conn)
+
+    def mute(self, conn: int) -> None:
+        """The agent passes nothing on; there are no frames beneath it here."""
 
     def conn_info(self, conn: int) -> Mapping[str, str]:
         return self._harness.network.conn_info(conn)

@@ -143,6 +143,21 @@ class VirtualNetwork:
         if end.open and end.role not in self.silenced:
             self._receiver.deliver_bytes(end.role, end.conn, data, None)
 
+    def ping(self, conn: int) -> None:
+        """A server's ping: its client answers at once, as every WebSocket library does."""
+        sender = self._ends.get(conn)
+        peer = self._ends.get(sender.peer) if sender is not None and sender.open else None
+        if sender is not None and peer is not None:
+            self._arrive(sender, lambda: self._pong(peer, sender))
+
+    def _pong(self, client: _End, server: _End) -> None:
+        if client.open and client.role not in self.silenced:
+            self._arrive(client, lambda: self._ponged(server))
+
+    def _ponged(self, server: _End) -> None:
+        if server.open and server.role not in self.silenced:
+            self._receiver.deliver_event(server.role, server.conn, ConnEvent.PONG)
+
     def close(self, conn: int) -> None:
         """Close one end; it hears nothing more, its peer hears CLOSED after the latency."""
         end = self._ends.get(conn)

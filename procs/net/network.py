@@ -100,6 +100,12 @@ class Network:
         if connection is not None:
             connection.send(data)
 
+    def ping(self, conn: int, payload: bytes) -> None:
+        """See `Ports.ping`."""
+        connection = self._connections.get(conn)
+        if connection is not None:
+            connection.ping(payload)
+
     def close(self, conn: int) -> None:
         """See `Ports.close`; a listener id closes the listener, a request's its connection."""
         self._opening.pop(conn, None)
@@ -109,6 +115,12 @@ class Network:
             self._servers.pop(conn).close()
         else:
             any(http.drop(conn) for http in self._https)
+
+    def mute(self, conn: int) -> None:
+        """See `Ports.mute`."""
+        connection = self._connections.get(conn)
+        if connection is not None:
+            connection.mute()
 
     def conn_info(self, conn: int) -> Mapping[str, str]:
         """See `Ports.conn_info`; of a listener: its `port`."""

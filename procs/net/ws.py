@@ -3,13 +3,15 @@
 Each whole message goes to the agent from inside `data_received`: no task, no queue and no switch
 lies between the socket and the agent. Compression is off. Every byte from outside is hostile: a
 bad handshake, a broken frame or an oversized message ends that connection and nothing else.
-Pings are answered by the library; a silent peer is pinged and, if it stays silent, cut off.
+Pings are answered by the library. A client pings a silent server and, if it stays silent, cuts it
+off; the ping rule of a server is its agent's (`Ports.ping`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -29,6 +31,8 @@ HANDSHAKE_S = 5.0
 PING_AFTER_S = 5.0
 SILENT_S = 15.0
 CLOSE_S = 2.0
+PINGS_REMEMBERED_MAX = 8
+"""Payloads of pings that a client may still answer."""
 
 
 class WsConnection(asyncio.Protocol):
@@ -51,7 +55,8 @@ class WsConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parts: list[bytes] = []
         self._began_s = self._heard_s = asyncio.get_running_loop().time()
-        self._pinged = False
+        self._pinged = self._muted = False
+        self._payloads: deque[bytes] = deque(maxlen=PINGS_REMEMBERED_MAX)
         self._closing_s = 0.0
         self._headers: Mapping[str, str] = {}
 
@@ -80,6 +85,8 @@ class WsConnection(asyncio.Protocol):
             self._flush()
 
     def data_received(self, data: bytes) -> None:
+        if self._muted:
+            return
         self._heard_s = asyncio.get_running_loop().time()
         self._pinged = False
         try:
@@ -127,27 +134,41 @@ class WsConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """One text message; silently nothing on a connection that is no longer open."""
-        if self._transport is None or self._protocol.state is not State.OPEN:
+        if self._transport is None or self._muted or self._protocol.state is not State.OPEN:
             return
         self._protocol.send_text(data)
         self._flush()
         if self._transport.get_write_buffer_size() > WS_WRITE_BYTES_MAX:
             self._cut("ws_slow_reader", f"{WS_WRITE_BYTES_MAX} bytes unsent")
 
+    def ping(self, payload: bytes) -> None:
+        """One ping of a server to its client."""
+        if self._transport is None or self._muted or self._protocol.state is not State.OPEN:
+            return
+        self._payloads.append(payload)
+        self._protocol.send_ping(payload)
+        self._flush()
+
     def close(self) -> None:
         """Begin the closing handshake; the connection is cut if the peer does not follow."""
         if self._transport is None:
             return
-        if self._protocol.state is State.OPEN:
+        if self._muted:
+            self._transport.abort()
+        elif self._protocol.state is State.OPEN:
             self._protocol.send_close(1000)
             self._flush()
             self._closing_s = asyncio.get_running_loop().time()
         elif self._protocol.state is State.CONNECTING:
             self._transport.abort()
 
+    def mute(self) -> None:
+        """Hear and say nothing any more; `close` then cuts without a word."""
+        self._muted = True
+
     def tick(self, now_s: float) -> None:
         """A few times a second: hand-shakes, closes and peers that hang."""
-        if self._transport is None:
+        if self._transport is None or self._muted:
             return
         if self._closing_s or self._protocol.close_expected():
             self._closing_s = self._closing_s or now_s
@@ -156,6 +177,8 @@ class WsConnection(asyncio.Protocol):
         elif not self.opened:
             if now_s - self._began_s > HANDSHAKE_S:
                 self._cut("ws_handshake_timeout", f"{HANDSHAKE_S} s")
+        elif isinstance(self._protocol, ServerProtocol):
+            return
         elif now_s - self._heard_s > SILENT_S:
             self._cut("ws_silent_peer", f"{SILENT_S} s")
         elif now_s - self._heard_s > PING_AFTER_S and not self._pinged:
@@ -188,6 +211,18 @@ class WsConnection(asyncio.Protocol):
                 whole = b"".join(self._parts)
                 self._parts.clear()
                 self._sink.on_bytes(self._conn, whole)
+        elif isinstance(self._protocol, ServerProtocol) and frame.opcode is not Opcode.CLOSE:
+            self._on_control(frame)
+
+    def _on_control(self, frame: Frame) -> None:
+        """A client's ping, or its pong: the agent counts them."""
+        payload = bytes(frame.data)
+        if frame.opcode is Opcode.PONG and payload in self._payloads:
+            while self._payloads.popleft() != payload:
+                continue
+            self._sink.on_conn(self._conn, ConnEvent.PONG)
+        else:
+            self._sink.on_conn(self._conn, ConnEvent.CONTROL)
 
     def _flush(self) -> None:
         transport = self._transport

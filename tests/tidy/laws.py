@@ -18,7 +18,7 @@ FLOORS = ("shm_layout", "oms", "procs")
 
 THIRD_PARTY = {
     "shm_layout": {"numpy", "numba", "llvmlite", "posix_ipc"},
-    "oms": {"numpy", "numba", "orjson"},
+    "oms": {"numpy", "numba", "orjson", "cryptography"},
     "procs": {
         requirement.partition(">")[0]
         for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][

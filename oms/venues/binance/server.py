@@ -1,25 +1,28 @@
 """The simulated Binance spot, sans-I/O: bytes of clients in, bytes for clients out.
 
-`BinanceServer` joins REST, streams and WebSocket API over one `Market`. `venue_sim` moves the
-bytes; after each call it takes `take_out()`. What a request changes is told in this order: its
-reply, the user events, the market events.
+`BinanceServer` joins REST, streams and WebSocket API over one `Market`, and feeds each symbol's
+tape. `venue_sim` moves the bytes; after each call it takes `take_out()`. What a request changes is
+told in this order: its reply, the user events, the market events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from oms.agents.base import HttpMeta
-from oms.exchange.market import Market
+from oms.exchange.market import Market, PublicEvent, PublicTrade, Report
+from oms.exchange.tape import AggTrade
 from oms.venues.binance import server_errors as err
 from oms.venues.binance import server_ws_api as ws_api
-from oms.venues.binance.server_auth import Keyring
+from oms.venues.binance.server_auth import ApiKey, Keyring
 from oms.venues.binance.server_calls import Desk
 from oms.venues.binance.server_limits import LimitRules, Limits
+from oms.venues.binance.server_links import Links
 from oms.venues.binance.server_rest import RestServer
 from oms.venues.binance.server_shapes import Shapes
 from oms.venues.binance.server_streams import StreamServer
+from oms.venues.binance.server_streams_sources import Material
 
 WAITING_MAX = 64
 """Depth requests kept until a recorded book is known."""
@@ -45,11 +48,19 @@ class Respond:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """One ping frame; its pong is told by `on_pong`."""
+
+    conn: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     conn: int
 
 
-Out = Send | Respond | Close
+Out = Send | Respond | Ping | Close
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +74,12 @@ class _Waiting:
 
 
 class BinanceServer:
-    """See the module's text. `keys`: API key -> (account, secret)."""
+    """See the module's text. `keys`: API key -> (account, secret) of HMAC keys, or ApiKey."""
 
     def __init__(
         self,
         market: Market,
-        keys: Mapping[str, tuple[int, bytes]],
+        keys: Mapping[str, ApiKey | tuple[int, bytes]],
         rules: LimitRules,
         new_id: Callable[[], str],
         lose_reply: Callable[[], bool],
@@ -80,12 +91,20 @@ class BinanceServer:
         shapes = Shapes(market.specs, market.assets)
         rows = {spec.symbol: row for row, spec in enumerate(market.specs)}
         desk = Desk(market, Limits(rules), shapes, rows, new_id, lose_reply)
-        keyring = Keyring(keys)
-        self._rest = RestServer(desk, keyring)
-        self._api = ws_api.WsApiServer(desk, keyring)
-        self.streams = StreamServer(market.specs, shapes)
+        self._desk = desk
+        self.keyring = Keyring(keys)
+        self._rest = RestServer(desk, self.keyring)
+        self._api = ws_api.WsApiServer(desk, self.keyring)
+        material = Material(market, shapes, desk.market_shapes, desk.tapes)
+        self.streams = StreamServer(material, publishes=publishes)
+        self._links = Links()
         self._waiting: list[_Waiting] = []
         self._out: list[Out] = []
+
+    @property
+    def limits(self) -> Limits:
+        """The counters, to be read."""
+        return self._desk.limits
 
     def take_out(self) -> list[Out]:
         taken, self._out = self._out, []
@@ -99,29 +118,59 @@ class BinanceServer:
     def opened(self, conn: int, target: str, address: str, now_ns: int) -> None:
         """A WebSocket handshake for `target`; what is not served is closed."""
         path, _, query = target.partition("?")
-        if path == ws_api.PATH:
+        is_api = path == ws_api.PATH
+        served = self._desk.limits.charge_connection(address, now_ns)
+        if served and is_api:
             served = self._api.opened(conn, query, address, now_ns)
+        elif served:
+            served = self.streams.opened(conn, path, query, now_ns)
+        if served:
+            self._links.opened(conn, address, now_ns, limited=not is_api)
         else:
-            served = self.streams.opened(conn, path, query)
-        if not served:
             self._out.append(Close(conn))
+        self._end_banned()
 
     def closed(self, conn: int) -> None:
+        self._links.closed(conn)
         self._api.closed(conn)
         self.streams.closed(conn)
+
+    def _end(self, conn: int) -> None:
+        self._out.append(Close(conn))
+        self.closed(conn)
+
+    def _end_banned(self) -> None:
+        """An address that has just been banned loses its WebSocket API connections."""
+        for address in self._desk.limits.take_banned():
+            for conn in self._links.of_address(address):
+                if conn in self._api:
+                    self._end(conn)
+
+    def ends_at(self, when_ns: int) -> None:
+        """The exchange goes away then: connections are told before, and ended."""
+        self._links.ends_at(when_ns)
+
+    def on_pong(self, conn: int, now_ns: int) -> None:
+        """The pong to our last ping came."""
+        self._links.ponged(conn)
+        self.on_control(conn, now_ns)
+
+    def on_control(self, conn: int, now_ns: int) -> None:
+        """A ping, or a pong: it counts as a message."""
+        if not self._links.heard(conn, now_ns):
+            self._end(conn)
 
     # Messages
 
     def on_message(self, conn: int, data: bytes, now_ns: int) -> None:
         """One WebSocket message of a client."""
-        if conn in self._api:
-            reply = self._api.answer(conn, data, now_ns)
+        if not self._links.heard(conn, now_ns):
+            self._end(conn)
+        elif conn in self._api:
+            self.send(self._api.answer(conn, data, now_ns))
+            self._end_banned()
         elif conn in self.streams:
-            reply = self.streams.answer(conn, data)
-        else:
-            return
-        if reply is not None:
-            self._out.append(Send(conn, reply))
+            self._out.append(Send(conn, self.streams.answer(conn, data, now_ns)))
         self.tell(now_ns)
 
     def on_request(self, conn: int, meta: HttpMeta, data: bytes, address: str, now_ns: int) -> None:
@@ -139,6 +188,7 @@ class BinanceServer:
             if len(self._waiting) < WAITING_MAX:
                 self._waiting.append(asked)
             return
+        self._end_banned()
         if reply is not None:
             self._out.append(
                 Respond(asked.conn, meta.request_id, reply.status, reply.headers, reply.body)
@@ -147,14 +197,53 @@ class BinanceServer:
     # Time
 
     def tell(self, now_ns: int) -> None:
-        """Tell everybody what has happened at the market since the last call."""
+        """Tell everybody what has happened at the market since the last call, and what is due."""
         reports = self._market.take_reports()
         if reports:
+            self._count_fills(reports, now_ns)
             self.send(self._api.events(reports, now_ns))
         public = self._market.take_public()
-        if public and self._publishes:
-            self.send(self.streams.publish(public, now_ns))
-        self.send(self.streams.diffs(now_ns))
+        if public:
+            aggs = self._feed_tapes(public)
+            if self._publishes:
+                self.send(self.streams.publish(public, now_ns))
+                self.send(self.streams.aggregated(aggs, now_ns))
+        self.send(self.streams.due(now_ns))
+        if now_ns >= self._links.next_ns():
+            self._tend_links(now_ns)
+
+    def _count_fills(self, reports: Sequence[Report], now_ns: int) -> None:
+        """An order's first fill takes it off the count of unfilled orders."""
+        for report in reports:
+            fill = report.fill
+            if fill is not None and report.order.cum_qty == fill.qty:
+                self._desk.limits.first_fill(fill.account, fill.maker, now_ns)
+
+    def _feed_tapes(self, public: Sequence[PublicEvent]) -> list[tuple[int, AggTrade]]:
+        """Trades onto the tapes; the aggregate trades that are complete with them."""
+        out: list[tuple[int, AggTrade]] = []
+        tapes = self._desk.tapes
+        touched: dict[int, None] = {}
+        for event in public:
+            if isinstance(event, PublicTrade):
+                touched[event.symbol] = None
+                agg = tapes[event.symbol].add(event)
+                if agg is not None:
+                    out.append((event.symbol, agg))
+        for row in touched:
+            agg = tapes[row].complete()
+            if agg is not None:
+                out.append((row, agg))
+        return out
+
+    def _tend_links(self, now_ns: int) -> None:
+        due = self._links.tick(now_ns)
+        self._out += [Ping(conn, payload) for conn, payload in due.pings]
+        for conn in due.warnings:
+            told = self._api if conn in self._api else self.streams
+            self._out.append(Send(conn, told.shutdown(conn, now_ns)))
+        for conn in due.ended:
+            self._end(conn)
 
     def retry_waiting(self, now_ns: int) -> None:
         """The book has become known: answer who waits for it."""
@@ -163,4 +252,4 @@ class BinanceServer:
             self._answer(asked, now_ns)
 
     def next_timer_ns(self) -> int:
-        return self.streams.next_diff_ns
+        return min(self.streams.next_ns, self._links.next_ns())

@@ -1,9 +1,9 @@
 """Endpoints of the simulated Binance spot, shared by REST and the WebSocket API.
 
 Each endpoint is one row of data (parameters, weight, whether signed) and one handler
-`(desk, call) -> JSON value`, which raises ApiError to refuse. Market data and account queries are
-here, orders in `server_orders.py`. Sources: rest-api.md and web-socket-api.md, "Weight" and
-"Parameters" of each endpoint.
+`(desk, call) -> JSON value`, which raises ApiError to refuse. Account queries are here, market
+data in `server_market.py` and `server_tickers.py`, orders in `server_orders.py`. Sources:
+rest-api.md and web-socket-api.md, "Weight" and "Parameters" of each endpoint.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oms.exchange.market import Fill, Market, Order
+from oms.exchange.tape import Tape
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_limits import Limits
+from oms.venues.binance.server_market_shapes import MarketShapes
 from oms.venues.binance.server_params import SYMBOL_RANGE, Params
 from oms.venues.binance.server_shapes import Shapes, ms
 
 SIGNED_NAMES = frozenset({"timestamp", "recvWindow", "signature", "apiKey"})
-DEPTH_DEFAULT = 100
-DEPTH_MAX = 5000
 TRADES_DEFAULT = 500
 TRADES_MAX = 1000
 DAY_MS = 86_400_000
@@ -42,6 +42,18 @@ class Desk:
     """Fault: is the reply to the order just accepted lost?"""
     muted: set[int] = field(default_factory=set)
     """Orders whose reply was lost and whose NEW event is still to be swallowed."""
+    tapes: list[Tape] = field(init=False)
+    """Public trades of each row."""
+    market_shapes: MarketShapes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tapes = [Tape() for _ in self.market.specs]
+        self.market_shapes = MarketShapes(self.shapes, tuple(self.market.specs))
+
+    def status(self, row: int) -> str:
+        """The trading status of a symbol."""
+        del row
+        return "TRADING"
 
     def symbol(self, params: Params, name: str = "symbol") -> int:
         row = self.rows.get(params.legal(name, SYMBOL_RANGE))
@@ -83,88 +95,12 @@ def weight_of(endpoint: Endpoint, params: Params) -> int:
         return 1
 
 
-def _depth_weight(params: Params) -> int:
-    limit = params.limited("limit", DEPTH_DEFAULT, DEPTH_MAX)
-    for most, weight in ((100, 5), (500, 25), (1000, 50)):
-        if limit <= most:
-            return weight
-    return 250
-
-
 def _one_symbol(one: int, all_of_them: int) -> Callable[[Params], int]:
     return lambda params: one if params.has("symbol") else all_of_them
 
 
 def _my_trades_weight(params: Params) -> int:
     return 5 if params.has("orderId") else 20
-
-
-# Market data
-
-
-def ping(desk: Desk, call: Call) -> Any:
-    """GET ping."""
-    del desk, call
-    return {}
-
-
-def server_time(desk: Desk, call: Call) -> Any:
-    """GET time."""
-    del desk
-    return {"serverTime": ms(call.now_ns)}
-
-
-def exchange_info(desk: Desk, call: Call) -> Any:
-    """Symbols, filters and limits."""
-    params = call.params
-    if params.has("symbol") and params.has("symbols"):
-        raise err.ApiError(*err.BAD_COMBINATION)
-    rows = list(range(len(desk.market.specs)))
-    if params.has("symbol"):
-        rows = [desk.symbol(params)]
-    elif params.has("symbols"):
-        rows = _rows_of(desk, params.text_list("symbols"))
-    show_sets = params.boolean("showPermissionSets", True)
-    return desk.shapes.exchange_info(rows, desk.limits.rules, call.now_ns, show_sets)
-
-
-def _rows_of(desk: Desk, names: list[str]) -> list[int]:
-    if len(set(names)) != len(names):
-        raise err.ApiError(*err.DUPLICATE_SYMBOLS)
-    if not names or any(name not in desk.rows for name in names):
-        raise err.ApiError(*err.BAD_SYMBOL)
-    return [desk.rows[name] for name in names]
-
-
-def depth(desk: Desk, call: Call) -> Any:
-    """A snapshot of the book."""
-    symbol = desk.symbol(call.params)
-    limit = call.params.limited("limit", DEPTH_DEFAULT, DEPTH_MAX)
-    book = desk.market.book(symbol, limit)
-    if book is None:
-        raise err.NotYetError
-    return desk.shapes.depth(symbol, book)
-
-
-def trades(desk: Desk, call: Call) -> Any:
-    """Recent public trades, oldest first."""
-    symbol = desk.symbol(call.params)
-    limit = call.params.limited("limit", TRADES_DEFAULT, TRADES_MAX)
-    recent = list(desk.market.trades(symbol))[-limit:]
-    return [desk.shapes.public_trade(trade) for trade in recent]
-
-
-def book_ticker(desk: Desk, call: Call) -> Any:
-    """Best prices of one symbol, or of several."""
-    params = call.params
-    if params.has("symbol") and params.has("symbols"):
-        raise err.ApiError(*err.BAD_COMBINATION)
-    if params.has("symbol"):
-        return desk.shapes.book_ticker(desk.market.ticker(desk.symbol(params)))
-    rows = list(range(len(desk.market.specs)))
-    if params.has("symbols"):
-        rows = _rows_of(desk, params.text_list("symbols"))
-    return [desk.shapes.book_ticker(desk.market.ticker(row)) for row in rows]
 
 
 # Accounts
@@ -275,17 +211,10 @@ def my_trades(desk: Desk, call: Call) -> Any:
 
 
 _SYMBOL = frozenset({"symbol"})
-_LIST = _SYMBOL | {"symbols"}
 _FIND = _SYMBOL | {"orderId", "origClientOrderId"}
 _HISTORY = _SYMBOL | {"orderId", "startTime", "endTime", "limit"}
 
 QUERIES: dict[str, Endpoint] = {
-    "ping": Endpoint(ping, 1),
-    "time": Endpoint(server_time, 1),
-    "exchangeInfo": Endpoint(exchange_info, 20, _LIST | {"showPermissionSets"}),
-    "depth": Endpoint(depth, _depth_weight, _SYMBOL | {"limit"}),
-    "trades.recent": Endpoint(trades, 25, _SYMBOL | {"limit"}),
-    "ticker.book": Endpoint(book_ticker, _one_symbol(2, 4), _LIST),
     "account.status": Endpoint(account_info, 20, SIGNED_NAMES | {"omitZeroBalances"}, signed=True),
     "account.rateLimits.orders": Endpoint(order_counts, 40, SIGNED_NAMES, signed=True),
     "order.status": Endpoint(order_status, 4, SIGNED_NAMES | _FIND, signed=True),

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 BAD_REQUEST = 400
 UNAUTHORIZED = 401
+FORBIDDEN = 403
 NOT_FOUND = 404
+BANNED = 418
 TOO_MANY = 429
+INTERNAL = 500
 BUSY = 503
 
 
@@ -84,6 +87,37 @@ def filter_failure(name: str) -> ApiError:
     return ApiError(-1013, f"Filter failure: {name}")
 
 
+def invalid(name: str) -> ApiError:
+    """-1130 for one parameter."""
+    return ApiError(-1130, f"Data sent for parameter '{name}' is not valid.")
+
+
+def bad_json(name: str) -> ApiError:
+    """-1135 for one parameter."""
+    return ApiError(-1135, f"JSON sent for parameter '{name}' is not valid")
+
+
+def banned(until_ms: int, retry_after_s: int) -> ApiError:
+    """-1003 of an address that went on after being told to wait."""
+    return ApiError(
+        -1003,
+        f"Way too much request weight used; IP banned until {until_ms}. "
+        "Please use WebSocket Streams for live updates to avoid bans.",
+        BANNED,
+        retry_after_s,
+    )
+
+
+def too_many_requests(limit: int, minutes: int, retry_after_s: int) -> ApiError:
+    """-1003 of the raw request count."""
+    return ApiError(
+        -1003,
+        f"Too many requests; current limit is {limit} requests per {minutes} MINUTE.",
+        TOO_MANY,
+        retry_after_s,
+    )
+
+
 def too_much_weight(limit: int, retry_after_s: int) -> ApiError:
     """-1003 with the seconds until the next minute."""
     return ApiError(
@@ -105,12 +139,40 @@ def too_many_orders(limit: int, interval: str, retry_after_s: int) -> ApiError:
     )
 
 
+def too_many_subscriptions(most: int) -> ApiError:
+    """-1191 with the most of one connection."""
+    return ApiError(
+        -1191,
+        f"Too many subscriptions. Connection may create up to '{most}' subscriptions at a time.",
+    )
+
+
 # Arguments of ApiError: an exception object raised twice would keep growing its traceback.
 DUPLICATE_PARAMETER = (-1101, "Duplicate values for a parameter detected.")
 TIMESTAMP_OUTSIDE = (-1021, "Timestamp for this request is outside of the recvWindow.")
 TIMESTAMP_AHEAD = (-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
 RECV_WINDOW_TOO_LONG = (-1131, "recvWindow must be less than 60000.")
 BAD_SIGNATURE = (-1022, "Signature for this request is not valid.")
+BAD_INTERVAL = (-1120, "Invalid interval.")
+BAD_SYMBOL_STATUS = (-1122, "Invalid symbolStatus.")
+STATUS_MISMATCH = (-1220, "The symbol's status does not match the requested symbolStatus.")
+BAD_TICKER_TYPE = (-1139, "Invalid ticker type.")
+NO_TRADING_WINDOW = (
+    -2016,
+    "No trading window could be found for the symbol. Try ticker/24hrs instead.",
+)
+NO_REFERENCE_PRICE = (-2043, "This symbol doesn't have a reference price.")
+BAD_TIME_UNIT = (
+    -1194,
+    "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
+)
+BAD_SBE_HEADER = (-1152, "Invalid `X-MBX-SBE` header; expected `<SCHEMA_ID>:<VERSION>`.")
+SBE_DISABLED = (-1155, "SBE is not enabled.")
+TOO_MANY_PARAMETERS = (-1101, "Too many parameters sent for this endpoint.")
+ILLEGAL_CHARACTERS = (-1100, "Illegal characters found in a parameter.")
+NOT_AUTHORIZED = (-1002, "You are not authorized to execute this request.", UNAUTHORIZED)
+UNEXPECTED = (-1000, "An unknown error occurred while processing the request.", INTERNAL)
+SUBSCRIPTIONS_SPENT = (-2042, "Maximum subscription ID reached for this connection.")
 BAD_SYMBOL = (-1121, "Invalid symbol.")
 BAD_SIDE = (-1117, "Invalid side.")
 BAD_TYPE = (-1116, "Invalid orderType.")

@@ -8,7 +8,7 @@ ignored (DESIGN.md law 13).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -23,6 +23,8 @@ INTEGER_RANGE = "^[0-9]{1,20}$"
 DECIMAL_RANGE = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 DECIMALS_MAX = 8
 INT64_MAX = (1 << 63) - 1
+MICROSECONDS_FROM = 10**15
+"""A time parameter beyond this is in microseconds."""
 
 _legal: dict[str, Callable[[str], object]] = {
     text: re.compile(text.replace("-_", r"\-_")).fullmatch
@@ -34,7 +36,7 @@ def _decode(text: str) -> str:
     try:
         return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
     except UnicodeDecodeError:
-        raise err.ApiError(-1100, "Illegal characters found in a parameter.") from None
+        raise err.ApiError(*err.ILLEGAL_CHARACTERS) from None
 
 
 def split_form(raw: str) -> list[tuple[str, str]]:
@@ -107,11 +109,30 @@ class Params:
             raise err.ApiError(-1108, f"Parameter '{name}' overflowed.")
         return value
 
+    def time_ms(self, name: str, default: int) -> int:
+        """A time in milli- or microseconds, as milliseconds."""
+        value = self.integer(name, default)
+        return value // 1000 if value > MICROSECONDS_FROM else value
+
+    def capped(self, name: str, default: int, most: int) -> int:
+        """A `limit` parameter: at least 1; more than `most` counts as `most`."""
+        value = self.integer(name, default)
+        if value < 1:
+            raise err.invalid(name)
+        return min(value, most)
+
+    def choice(self, name: str, default: str, known: Collection[str], refusal: err.Refused) -> str:
+        """One of `known`, or that refusal."""
+        value = self.given.get(name, default)
+        if value not in known:
+            raise err.ApiError(*refusal)
+        return value
+
     def limited(self, name: str, default: int, most: int) -> int:
         """A `limit` parameter: 1 to `most`."""
         value = self.integer(name, default)
         if value < 1 or value > most:
-            raise err.ApiError(-1130, f"Data sent for parameter '{name}' is not valid.")
+            raise err.invalid(name)
         return value
 
     def boolean(self, name: str, default: bool) -> bool:

@@ -1,11 +1,13 @@
 """REST face of the simulated Binance spot: one HTTP request to one HTTP reply.
 
 Sans-I/O: `RestServer.answer` takes what `HttpMeta` holds and gives status, headers and body, None
-for a reply that a fault lost. Source: rest-api.md.
+for a reply that a fault lost. Source: rest-api.md; faqs/sbe_faq.md for the headers of SBE, which
+is not served.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,34 +15,13 @@ import orjson
 
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_auth import Keyring, rest_account
-from oms.venues.binance.server_calls import (
-    QUERIES,
-    Call,
-    Desk,
-    Endpoint,
-    LostReplyError,
-    weight_of,
-)
-from oms.venues.binance.server_orders import ORDERS
+from oms.venues.binance.server_calls import Call, Desk, Endpoint, LostReplyError, weight_of
+from oms.venues.binance.server_endpoints import ENDPOINTS, PATHS
 from oms.venues.binance.server_params import Params, form_params
+from oms.venues.binance.server_time import unit, unit_named
 
-_PATHS: dict[str, dict[str, str]] = {
-    "/api/v3/ping": {"GET": "ping"},
-    "/api/v3/time": {"GET": "time"},
-    "/api/v3/exchangeInfo": {"GET": "exchangeInfo"},
-    "/api/v3/depth": {"GET": "depth"},
-    "/api/v3/trades": {"GET": "trades.recent"},
-    "/api/v3/ticker/bookTicker": {"GET": "ticker.book"},
-    "/api/v3/order": {"POST": "order.place", "DELETE": "order.cancel", "GET": "order.status"},
-    "/api/v3/order/test": {"POST": "order.test"},
-    "/api/v3/openOrders": {"GET": "openOrders.status", "DELETE": "openOrders.cancelAll"},
-    "/api/v3/allOrders": {"GET": "allOrders"},
-    "/api/v3/myTrades": {"GET": "myTrades"},
-    "/api/v3/account": {"GET": "account.status"},
-    "/api/v3/rateLimit/order": {"GET": "account.rateLimits.orders"},
-}
-ENDPOINTS: dict[str, Endpoint] = {**QUERIES, **ORDERS}
 METHOD_NOT_ALLOWED = 405
+_SBE_HEADER = re.compile(r"[0-9]{1,9}:[0-9]{1,9}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +51,38 @@ class RestServer:
         path, _, query = target.partition("?")
         account: int | None = None
         try:
-            endpoint = self._route(method, path)
+            endpoint = self._route(method, path, address, now_ns)
             try:
                 text = body.decode("utf-8")
             except UnicodeDecodeError:
-                raise err.ApiError(-1100, "Illegal characters found in a parameter.") from None
+                raise err.ApiError(*err.ILLEGAL_CHARACTERS) from None
             if method == "GET" and text:
-                raise err.ApiError(-1101, "Too many parameters sent for this endpoint.")
+                raise err.ApiError(*err.TOO_MANY_PARAMETERS)
             params = Params(form_params(query, text))
             names = endpoint.names - {"apiKey"}
             self._desk.limits.charge_weight(address, weight_of(endpoint, params), now_ns)
+            unit_ns = _time_unit(headers)
             signer = -1
             if endpoint.signed:
                 key = headers.get("x-mbx-apikey")
                 signer = rest_account(self._keyring, key, query, text, params, now_ns)
                 account = signer if endpoint.counts_orders else None
             params.allow(names)
-            value = endpoint.handler(self._desk, Call(params, signer, now_ns))
+            with unit(unit_ns):
+                value = endpoint.handler(self._desk, Call(params, signer, now_ns))
         except err.ApiError as error:
             return self._refusal(error, address, account, now_ns)
         except LostReplyError:
             return None
         return RestReply(200, self._headers(address, account, now_ns), orjson.dumps(value))
 
-    def _route(self, method: str, path: str) -> Endpoint:
-        found = _PATHS.get(path)
+    def _route(self, method: str, path: str, address: str, now_ns: int) -> Endpoint:
+        found = PATHS.get(path)
         if found is None:
+            self._desk.limits.charge_weight(address, 1, now_ns)
             raise err.ApiError(-1000, f"Path {path} is not served here.", err.NOT_FOUND)
         if method not in found:
+            self._desk.limits.charge_weight(address, 1, now_ns)
             text = f"Request method '{method}' is not supported."
             raise err.ApiError(-1000, text, METHOD_NOT_ALLOWED)
         return ENDPOINTS[found[method]]
@@ -113,3 +98,11 @@ class RestServer:
         if error.retry_after_s is not None:
             headers["Retry-After"] = str(error.retry_after_s)
         return RestReply(error.status, headers, orjson.dumps(error.body()))
+
+
+def _time_unit(headers: Mapping[str, str]) -> int:
+    """The unit of the reply's times; ApiError for an unknown one, and for SBE."""
+    sbe = headers.get("x-mbx-sbe")
+    if sbe is not None:
+        raise err.ApiError(*(err.SBE_DISABLED if _SBE_HEADER(sbe) else err.BAD_SBE_HEADER))
+    return unit_named(headers.get("x-mbx-time-unit", "MILLISECOND"))

@@ -23,6 +23,7 @@ from oms.exchange.market import (
     format_decimal,
 )
 from oms.venues.binance.server_limits import LimitRules
+from oms.venues.binance.server_time import stamp
 from shm_layout.enums import ExecKind, OrderState
 
 ZERO = "0.00000000"
@@ -101,11 +102,11 @@ class Shapes:
             "orderId": order.order_id,
             "orderListId": -1,
             "clientOrderId": request.client_id,
-            "transactTime": ms(order.created_ns),
+            "transactTime": stamp(order.created_ns),
         }
         if response_type != "ACK":
             out |= self._numbers(order)
-            out["workingTime"] = ms(order.created_ns)
+            out["workingTime"] = stamp(order.created_ns)
             out["selfTradePreventionMode"] = STP_MODE
         if response_type == "FULL":
             out["fills"] = [
@@ -128,7 +129,7 @@ class Shapes:
             "orderId": order.order_id,
             "orderListId": -1,
             "clientOrderId": cancel_id,
-            "transactTime": ms(now_ns),
+            "transactTime": stamp(now_ns),
             **self._numbers(order),
             "selfTradePreventionMode": STP_MODE,
         }
@@ -144,10 +145,10 @@ class Shapes:
             **self._numbers(order),
             "stopPrice": ZERO,
             "icebergQty": ZERO,
-            "time": ms(order.created_ns),
-            "updateTime": ms(order.updated_ns),
+            "time": stamp(order.created_ns),
+            "updateTime": stamp(order.updated_ns),
             "isWorking": True,
-            "workingTime": ms(order.created_ns),
+            "workingTime": stamp(order.created_ns),
             "selfTradePreventionMode": STP_MODE,
         }
 
@@ -162,7 +163,7 @@ class Shapes:
             "quoteQty": money(fill.quote),
             "commission": money(fill.fee),
             "commissionAsset": self._assets[fill.fee_asset],
-            "time": ms(fill.time_ns),
+            "time": stamp(fill.time_ns),
             "isBuyer": fill.side == lay.SIDE_BUY,
             "isMaker": fill.maker,
             "isBestMatch": True,
@@ -197,7 +198,7 @@ class Shapes:
             "brokered": False,
             "requireSelfTradePrevention": False,
             "preventSor": False,
-            "updateTime": ms(updated_ns),
+            "updateTime": stamp(updated_ns),
             "accountType": "SPOT",
             "balances": [
                 {"asset": asset, "free": money(free), "locked": money(locked)}
@@ -217,7 +218,7 @@ class Shapes:
         on_book = order.state == OrderState.OPEN and request.kind != lay.TYPE_MARKET
         out = {
             "e": "executionReport",
-            "E": ms(report.time_ns),
+            "E": stamp(report.time_ns),
             "s": self._specs[symbol].symbol,
             "c": report.cancel_id if canceled else request.client_id,
             "S": SIDES[request.side],
@@ -238,19 +239,19 @@ class Shapes:
             "L": self.px(symbol, fill.px) if fill else ZERO,
             "n": money(fill.fee) if fill else "0",
             "N": self._assets[fill.fee_asset] if fill else None,
-            "T": ms(report.time_ns),
+            "T": stamp(report.time_ns),
             "t": fill.trade_id if fill else -1,
             "I": report.execution_id,
             "w": on_book,
             "m": bool(fill and fill.maker),
             "M": bool(fill),
-            "O": ms(order.created_ns),
+            "O": stamp(order.created_ns),
             "Z": money(order.cum_quote),
             "Y": money(fill.quote) if fill else ZERO,
             "Q": money(request.quote_qty),
         }
         if request.kind != lay.TYPE_MARKET:
-            out["W"] = ms(order.created_ns)
+            out["W"] = stamp(order.created_ns)
         out["V"] = STP_MODE
         return out
 
@@ -259,8 +260,8 @@ class Shapes:
     ) -> dict[str, Any]:
         return {
             "e": "outboundAccountPosition",
-            "E": ms(now_ns),
-            "u": ms(now_ns),
+            "E": stamp(now_ns),
+            "u": stamp(now_ns),
             "B": [
                 {"a": self._assets[row], "f": money(balances[row][0]), "l": money(balances[row][1])}
                 for row in rows
@@ -291,7 +292,7 @@ class Shapes:
             "price": self.px(trade.symbol, trade.px),
             "qty": self.qty(trade.symbol, trade.qty),
             "quoteQty": money(quote),
-            "time": ms(trade.time_ns),
+            "time": stamp(trade.time_ns),
             "isBuyerMaker": trade.buyer_is_maker,
             "isBestMatch": True,
         }
@@ -320,12 +321,12 @@ class Shapes:
     def trade_event(self, trade: PublicTrade) -> dict[str, Any]:
         return {
             "e": "trade",
-            "E": ms(trade.time_ns),
+            "E": stamp(trade.time_ns),
             "s": self._specs[trade.symbol].symbol,
             "t": trade.trade_id,
             "p": self.px(trade.symbol, trade.px),
             "q": self.qty(trade.symbol, trade.qty),
-            "T": ms(trade.time_ns),
+            "T": stamp(trade.time_ns),
             "m": trade.buyer_is_maker,
             "M": True,
         }
@@ -335,7 +336,7 @@ class Shapes:
     ) -> dict[str, Any]:
         return {
             "timezone": "UTC",
-            "serverTime": ms(now_ns),
+            "serverTime": stamp(now_ns),
             "rateLimits": rules.described(),
             "exchangeFilters": [],
             "symbols": [self._symbol(self._specs[row], show_sets) for row in symbols],

@@ -1,9 +1,9 @@
-"""Market streams of the simulated Binance spot: diffs, bookTicker and trades.
+"""Market streams of the simulated Binance spot: who listens to what, and what they are sent.
 
 Sans-I/O: one `StreamServer` for all connections of the paths /stream?streams=a/b and /ws[/a/b].
-Trades and tickers go out as they happen; level changes are gathered per symbol and cadence (100
-ms and 1000 ms) and sent as one diff [U, u], where U is always the last diff's u + 1, whether or
-not anybody listened: so the venue's book rule holds for whoever joins. Source:
+Trades and best prices go out as they happen, the rest by `server_streams_sources`. A diff's U is
+the last diff's u + 1 from a stream's first listener on, so the venue's book rule holds for whoever
+joins and asks for a snapshot after that. A stream that does not exist is refused. Source:
 web-socket-streams.md.
 """
 
@@ -17,54 +17,50 @@ from urllib.parse import unquote
 import orjson
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.market import LevelChange, PublicEvent, PublicTrade, SymbolSpec, Ticker
-from oms.venues.binance.server_shapes import Shapes, ms
+from oms.exchange.market import LevelChange, PublicEvent, PublicTrade, Ticker
+from oms.exchange.tape import AggTrade
+from oms.venues.binance.server_streams_commands import Command, StreamError, read_command
+from oms.venues.binance.server_streams_names import Stream, parse
+from oms.venues.binance.server_streams_sources import (
+    NEVER,
+    ChangeSource,
+    Make,
+    Material,
+    Source,
+    of_book,
+    timed,
+)
+from oms.venues.binance.server_time import TIME_UNITS, unit
 
-MS = 1_000_000
-CADENCES_MS = {"depth@100ms": 100, "depth": 1000, "depth@1000ms": 1000}
-KINDS = ("trade", "bookTicker", *CADENCES_MS)
 STREAMS_MAX = 1024
 """Per connection."""
-NEVER = (1 << 63) - 1
+SHUTDOWN_STREAM = "!serverShutdown"
+Out = list[tuple[int, bytes]]
 
 
 @dataclass(slots=True)
 class _Client:
     combined: bool
+    unit_ns: int
     streams: dict[str, None] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """Level changes of one symbol since the last diff of one cadence."""
-
-    symbol: int
-    period_ms: int
-    names: tuple[str, ...]
-    last_sent: int = 0
-    """u of the last diff."""
-    newest: int = 0
-    due_ns: int = NEVER
-    levels: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
 
 
 class StreamServer:
     """All stream connections; outputs are (conn, bytes)."""
 
-    def __init__(self, specs: Sequence[SymbolSpec], shapes: Shapes) -> None:
-        self._shapes = shapes
+    def __init__(self, material: Material, *, publishes: bool = True) -> None:
+        self._material = material
+        self._shapes = material.shapes
+        self._publishes = publishes
         self._clients: dict[int, _Client] = {}
         self._listeners: dict[str, dict[int, None]] = {}
-        self._prefixes = [spec.symbol.lower() for spec in specs]
-        self._known = {f"{prefix}@{kind}" for prefix in self._prefixes for kind in KINDS}
-        self._gathered = [
-            [
-                _Gathered(row, 100, (f"{prefix}@depth@100ms",)),
-                _Gathered(row, 1000, (f"{prefix}@depth", f"{prefix}@depth@1000ms")),
-            ]
-            for row, prefix in enumerate(self._prefixes)
-        ]
-        self._next_diff_ns = NEVER
+        self._prefixes = [spec.symbol.lower() for spec in material.market.specs]
+        self._rows = {prefix: row for row, prefix in enumerate(self._prefixes)}
+        self._sources: dict[str, Source] = {}
+        self._of_book: list[dict[str, ChangeSource]] = [{} for _ in self._prefixes]
+        self._newest = [0] * len(self._prefixes)
+        """Update id of each book."""
+        self._next_ns = NEVER
 
     def __contains__(self, conn: int) -> bool:
         return conn in self._clients
@@ -72,22 +68,28 @@ class StreamServer:
     def has_listener(self, name: str) -> bool:
         return name in self._listeners
 
-    def opened(self, conn: int, path: str, query: str) -> bool:
+    # Connections
+
+    def opened(self, conn: int, path: str, query: str, now_ns: int) -> bool:
         """Begin a connection; False when its target is not served."""
-        names: list[str] = []
-        if path == "/stream":
-            name, _, value = query.partition("=")
-            if name not in ("", "streams"):
+        asked: dict[str, str] = {}
+        for part in query.split("&") if query else []:
+            name, _, value = part.partition("=")
+            if name in asked or name not in ("streams", "timeUnit"):
                 return False
-            names = [unquote(part) for part in value.split("/") if part]
-        elif path == "/ws" or path.startswith("/ws/"):
+            asked[name] = value
+        unit_ns = TIME_UNITS.get(asked.get("timeUnit", "MILLISECOND"))
+        if path == "/stream":
+            names = [unquote(part) for part in asked.get("streams", "").split("/") if part]
+        elif (path == "/ws" or path.startswith("/ws/")) and "streams" not in asked:
             names = [unquote(part) for part in path[len("/ws") :].split("/") if part]
         else:
             return False
-        if len(names) > STREAMS_MAX or not set(names) <= self._known:
+        streams = [parse(name, self._rows) for name in names]
+        if unit_ns is None or len(names) > STREAMS_MAX or None in streams:
             return False
-        self._clients[conn] = _Client(path == "/stream")
-        self._subscribe(conn, names)
+        self._clients[conn] = _Client(path == "/stream", unit_ns)
+        self._subscribe(conn, [stream for stream in streams if stream is not None], now_ns)
         return True
 
     def closed(self, conn: int) -> None:
@@ -101,128 +103,152 @@ class StreamServer:
         del listeners[conn]
         if not listeners:
             del self._listeners[name]
+            self._sources.pop(name, None)
+            for waiting in self._of_book:
+                waiting.pop(name, None)
 
-    def _subscribe(self, conn: int, names: Sequence[str]) -> None:
-        for name in names:
+    def _subscribe(self, conn: int, streams: Sequence[Stream], now_ns: int) -> None:
+        for stream in streams:
+            name = stream.name
             self._clients[conn].streams[name] = None
-            self._listeners.setdefault(name, {})[conn] = None
+            if name not in self._listeners:
+                self._listeners[name] = {}
+                self._begin(stream, now_ns)
+            self._listeners[name][conn] = None
 
-    def answer(self, conn: int, data: bytes) -> bytes:
-        """The reply to SUBSCRIBE, UNSUBSCRIBE or LIST_SUBSCRIPTIONS."""
+    def _begin(self, stream: Stream, now_ns: int) -> None:
+        """A stream has its first listener."""
+        source: Source | None = timed(self._material, stream, now_ns)
+        if source is None and self._publishes:
+            of_the_book = of_book(self._material, stream, self._newest[stream.row], now_ns)
+            if of_the_book is not None:
+                self._of_book[stream.row][stream.name] = source = of_the_book
+        if source is not None:
+            self._sources[stream.name] = source
+            self._next_ns = min(self._next_ns, source.due_ns)
+
+    # Commands
+
+    def answer(self, conn: int, data: bytes, now_ns: int) -> bytes:
+        """The reply to one message of a client."""
+        number: int | str | None = None
         try:
-            message = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return _refusal(3, "Invalid JSON: the message is not JSON", None)
-        if not isinstance(message, dict):
-            return _refusal(2, "Invalid request: the message must be an object", None)
-        number = message.get("id")
-        if isinstance(number, bool) or not isinstance(number, (int, str, type(None))):
-            return _refusal(2, "Invalid request: request ID must be an integer or a string", None)
-        unknown = message.keys() - {"method", "params", "id"}
-        if unknown:
-            text = f"Invalid request: unknown field `{min(unknown)}`"
-            return _refusal(2, text, number)
-        return self._command(conn, message.get("method"), message.get("params"), number)
+            command = read_command(data)
+            number = command.id
+            result = self._run(conn, command, now_ns)
+        except StreamError as error:
+            number = error.id if error.id is not None else number
+            return orjson.dumps({"error": {"code": error.code, "msg": error.text}, "id": number})
+        return orjson.dumps({"result": result, "id": number})
 
-    def _command(self, conn: int, method: Any, params: Any, number: Any) -> bytes:
+    def _run(self, conn: int, command: Command, now_ns: int) -> Any:
         client = self._clients[conn]
-        if method == "LIST_SUBSCRIPTIONS":
-            return orjson.dumps({"result": list(client.streams), "id": number})
-        if method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
-            return _refusal(2, "Invalid request: unknown variant of field `method`", number)
-        if not isinstance(params, list) or not all(isinstance(p, str) for p in params):
-            return _refusal(2, "Invalid request: params must be a list of stream names", number)
-        for name in params:
-            if name not in self._known:
-                return _refusal(2, f"Invalid request: unknown stream `{name}`", number)
-        if method == "UNSUBSCRIBE":
-            for name in params:
+        if command.method == "LIST_SUBSCRIPTIONS":
+            return list(client.streams)
+        if command.method == "GET_PROPERTY":
+            return client.combined
+        if command.method == "SET_PROPERTY":
+            client.combined = command.value
+            return None
+        if command.method == "UNSUBSCRIBE":
+            for name in command.streams:
                 if name in client.streams:
                     del client.streams[name]
                     self._drop(name, conn)
-        elif len(client.streams.keys() | set(params)) > STREAMS_MAX:
-            return _refusal(2, f"Invalid request: more than {STREAMS_MAX} streams", number)
-        else:
-            self._subscribe(conn, params)
-        return orjson.dumps({"result": None, "id": number})
+            return None
+        found = [parse(name, self._rows) for name in command.streams]
+        if None in found:
+            raise StreamError(2, "Invalid request: invalid stream")
+        if len(client.streams.keys() | set(command.streams)) > STREAMS_MAX:
+            raise StreamError(2, f"Invalid request: more than {STREAMS_MAX} streams")
+        self._subscribe(conn, [stream for stream in found if stream is not None], now_ns)
+        return None
 
-    def publish(self, events: Sequence[PublicEvent], now_ns: int) -> list[tuple[int, bytes]]:
-        """Trades and tickers at once; level changes are gathered."""
-        out: list[tuple[int, bytes]] = []
+    # Publishing
+
+    def publish(self, events: Sequence[PublicEvent], now_ns: int) -> Out:
+        """Trades and best prices at once; level changes go to the sources of their book."""
+        out: Out = []
         for event in events:
+            row = event.symbol
             if isinstance(event, LevelChange):
-                self._gather(event, now_ns)
+                self._newest[row] = event.update_id
+                for source in self._of_book[row].values():
+                    source.changed(event, now_ns)
+                    self._next_ns = min(self._next_ns, source.due_ns)
+            elif not self._listeners:
                 continue
-            kind = "trade" if isinstance(event, PublicTrade) else "bookTicker"
-            name = f"{self._prefixes[event.symbol]}@{kind}"
-            if name not in self._listeners:
-                continue
-            if isinstance(event, Ticker):
-                value = self._shapes.ticker_event(event)
+            elif isinstance(event, PublicTrade):
+                self._trade(event, out)
             else:
-                value = self._shapes.trade_event(event)
-            self._emit(name, value, out)
+                self._ticker(event, out)
         return out
 
-    def _gather(self, change: LevelChange, now_ns: int) -> None:
-        for gathered in self._gathered[change.symbol]:
-            gathered.levels[change.side][change.px] = change.qty
-            gathered.newest = change.update_id
-            if gathered.due_ns == NEVER:
-                period_ns = gathered.period_ms * MS
-                gathered.due_ns = (now_ns // period_ns + 1) * period_ns
-                self._next_diff_ns = min(self._next_diff_ns, gathered.due_ns)
+    def _trade(self, trade: PublicTrade, out: Out) -> None:
+        name = f"{self._prefixes[trade.symbol]}@trade"
+        if name in self._listeners:
+            self._emit(name, lambda: self._shapes.trade_event(trade), out)
 
-    def broadcast(self, stream: str, wrapped: bytes, data: bytes) -> list[tuple[int, bytes]]:
+    def _ticker(self, ticker: Ticker, out: Out) -> None:
+        name = f"{self._prefixes[ticker.symbol]}@bookTicker"
+        if name in self._listeners:
+            self._emit(name, lambda: self._shapes.ticker_event(ticker), out)
+
+    def aggregated(self, aggs: Sequence[tuple[int, AggTrade]], now_ns: int) -> Out:
+        """Aggregate trades that are complete, by rows."""
+        out: Out = []
+        for row, agg in aggs:
+            name = f"{self._prefixes[row]}@aggTrade"
+            if name in self._listeners:
+                self._emit(name, self._agg_event(row, agg, now_ns), out)
+        return out
+
+    def _agg_event(self, row: int, agg: AggTrade, now_ns: int) -> Make:
+        return lambda: self._material.market_shapes.agg_trade_event(row, agg, now_ns)
+
+    def due(self, now_ns: int) -> Out:
+        """What goes by the clock and is due; call at `next_ns`."""
+        out: Out = []
+        if now_ns < self._next_ns:
+            return out
+        for name, source in self._sources.items():
+            if source.due_ns <= now_ns:
+                for make in source.fire(now_ns):
+                    self._emit(name, make, out)
+        self._next_ns = min((source.due_ns for source in self._sources.values()), default=NEVER)
+        return out
+
+    @property
+    def next_ns(self) -> int:
+        """When `due` wants to be called; NEVER while nothing is awaited."""
+        return self._next_ns
+
+    def broadcast(self, stream: str, wrapped: bytes, data: bytes) -> Out:
         """One message for whoever listens to its stream: in its envelope, or its data alone."""
         listeners = self._listeners.get(stream, {})
         return [(c, wrapped if self._clients[c].combined else data) for c in listeners]
 
-    def _emit(self, name: str, value: dict[str, Any], out: list[tuple[int, bytes]]) -> None:
-        data = orjson.dumps(value)
-        out += self.broadcast(name, b'{"stream":"%s","data":%s}' % (name.encode(), data), data)
+    def _emit(self, name: str, make: Make, out: Out) -> None:
+        """Build a message once per unit of time in use, and send it to all who listen."""
+        made: dict[int, tuple[bytes, bytes]] = {}
+        for conn in self._listeners[name]:
+            client = self._clients[conn]
+            pair = made.get(client.unit_ns)
+            if pair is None:
+                with unit(client.unit_ns):
+                    data = orjson.dumps(make())
+                pair = made[client.unit_ns] = (data, _wrapped(name, data))
+            out.append((conn, pair[client.combined]))
 
-    def diffs(self, now_ns: int) -> list[tuple[int, bytes]]:
-        """The diffs that are due; call at `next_diff_ns`."""
-        out: list[tuple[int, bytes]] = []
-        if now_ns < self._next_diff_ns:
-            return out
-        for by_cadence in self._gathered:
-            for gathered in by_cadence:
-                if gathered.due_ns <= now_ns:
-                    gathered.due_ns = NEVER
-                    self._send_diff(gathered, now_ns, out)
-        self._next_diff_ns = min(g.due_ns for pair in self._gathered for g in pair)
-        return out
-
-    def _send_diff(self, gathered: _Gathered, now_ns: int, out: list[tuple[int, bytes]]) -> None:
-        bids, asks = gathered.levels
-        if any(name in self._listeners for name in gathered.names):
-            shapes, symbol = self._shapes, gathered.symbol
-            event = {
-                "e": "depthUpdate",
-                "E": ms(now_ns),
-                "s": self._prefixes[symbol].upper(),
-                "U": gathered.last_sent + 1,
-                "u": gathered.newest,
-                "b": shapes.levels(symbol, list(bids.items())),
-                "a": shapes.levels(symbol, list(asks.items())),
-            }
-            for name in gathered.names:
-                if name in self._listeners:
-                    self._emit(name, event, out)
-        gathered.last_sent = gathered.newest
-        bids.clear()
-        asks.clear()
-
-    @property
-    def next_diff_ns(self) -> int:
-        """When `diffs` wants to be called; NEVER while nothing has changed."""
-        return self._next_diff_ns
+    def shutdown(self, conn: int, now_ns: int) -> bytes:
+        """What a connection is told before its end."""
+        client = self._clients[conn]
+        data = orjson.dumps({"e": "serverShutdown", "E": now_ns // client.unit_ns})
+        return _wrapped(SHUTDOWN_STREAM, data) if client.combined else data
 
 
-def _refusal(code: int, text: str, number: Any) -> bytes:
-    return orjson.dumps({"error": {"code": code, "msg": text}, "id": number})
+def _wrapped(name: str, data: bytes) -> bytes:
+    return b'{"stream":"%s","data":%s}' % (name.encode(), data)
 
 
 assert (lay.SIDE_BUY, lay.SIDE_SELL) == (0, 1), "a diff lists bids, then asks"

@@ -13,7 +13,7 @@ from oms.exchange.engine import Capacity
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import Market, spec_from_config
-from oms.venues.binance.server import BinanceServer, Close, Respond, Send
+from oms.venues.binance.server import BinanceServer, Close, Ping, Respond, Send
 from oms.venues.binance.server_limits import LimitRules
 
 BTC = SimInstrumentConfig(
@@ -61,6 +61,8 @@ class Client:
         )
         self.inbox: dict[int, list[dict]] = {}
         self.closed: list[int] = []
+        self.pings: list[tuple[int, bytes]] = []
+        self.answers_pings = True
         self._requests = 0
 
     def _new_id(self) -> str:
@@ -74,6 +76,10 @@ class Client:
                 self.inbox.setdefault(item.conn, []).append(json.loads(item.data))
             elif isinstance(item, Close):
                 self.closed.append(item.conn)
+            elif isinstance(item, Ping):
+                self.pings.append((item.conn, item.data))
+                if self.answers_pings:
+                    self.server.on_pong(item.conn, self.now_ns)
             else:
                 answered = item
         return answered

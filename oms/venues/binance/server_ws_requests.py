@@ -1,0 +1,97 @@
+"""Requests of the WebSocket API as they come off the wire, read strictly.
+
+A request is {"id", "method", "params"}; a field given twice is refused like an unknown one.
+Source: web-socket-api.md "Request format".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from oms.venues.binance import server_errors as err
+from oms.venues.binance.server_params import Params, json_text
+
+ID_RANGE = "^[a-zA-Z0-9-_]{1,36}$"
+VERSION_PREFIX = "v3/"
+_FIELDS = {"id", "method", "params"}
+_ID_TEXT = re.compile(r"[a-zA-Z0-9\-_]{1,36}").fullmatch
+_INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    id: Any
+    method: str
+    params: Params
+    shows_limits: bool
+
+
+def is_id(value: Any) -> bool:
+    """A 64-bit integer, up to 36 letters, digits, dashes and underscores, or null."""
+    if isinstance(value, str):
+        return _ID_TEXT(value) is not None
+    if isinstance(value, bool):
+        return False
+    return value is None or (isinstance(value, int) and _INT64_MIN <= value <= _INT64_MAX)
+
+
+def _keys(value: Any) -> int:
+    """How many names stand in a JSON value."""
+    if isinstance(value, dict):
+        return len(value) + sum(_keys(item) for item in value.values())
+    return sum(_keys(item) for item in value) if isinstance(value, list) else 0
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise err.ApiError(*err.DUPLICATE_PARAMETER)
+    return made
+
+
+def _loads(data: bytes) -> Any:
+    try:
+        message = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise err.ApiError(*err.INVALID_JSON) from None
+    # Each name is followed by `":`. Only where the counts differ does the slow parser have to look
+    # for one that is given twice: blanks before a colon, or `":` within a text.
+    if data.count(b'":') != _keys(message):
+        try:
+            json.loads(data, object_pairs_hook=_refuse_twice)
+        except (ValueError, RecursionError):
+            raise err.ApiError(*err.INVALID_JSON) from None
+    return message
+
+
+def read_request(data: bytes, shows_limits: bool) -> Request:
+    """One message, or ApiError."""
+    message = _loads(data)
+    if not isinstance(message, dict) or not message.keys() <= _FIELDS:
+        raise err.ApiError(*err.INVALID_JSON)
+    if not is_id(message.get("id")):
+        raise err.illegal_characters("id", ID_RANGE)
+    method, params = message.get("method"), message.get("params", {})
+    if not isinstance(method, str) or not isinstance(params, dict):
+        raise err.ApiError(*err.INVALID_JSON)
+    texts = {name: json_text(value) for name, value in params.items()}
+    if "returnRateLimits" in texts:
+        shows_limits = Params(texts).boolean("returnRateLimits", shows_limits)
+    return Request(
+        message.get("id"), method.removeprefix(VERSION_PREFIX), Params(texts), shows_limits
+    )
+
+
+def id_of(data: bytes) -> Any:
+    """The id of a message that could not be understood, where there is one."""
+    try:
+        message = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    found = message.get("id") if isinstance(message, dict) else None
+    return found if is_id(found) else None
