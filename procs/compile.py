@@ -1,101 +1,155 @@
 """Compiles the kernels on all cores before anything else starts.
 
-Children forked from the process that has imported everything take entry points from one pipe,
-compile them into the shared cache and say so on another; the parent then loads all of them from
-the cache. Where all is cached already nothing is forked.
+A desk's processes only load machine code (`shm_layout/jit.py`); what the cache lacks is compiled by
+a process that imports numba, `python -m procs.compile MODULE…`. That one forks workers, which take
+entry points from one pipe and say on another that they are done; it tells its own parent line by
+line. Where all is cached nothing is started.
+
+    python -m procs.compile        the kernels of the demonstration desk
 """
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import os
 import select
+import signal
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
+from oms.errors import ExitCode, MexomsError
 from shm_layout import jit
 
-_TICK_S = 0.2
-"""Progress is told at least so often, so that a person sees the seconds go by."""
 ENTRIES_MAX = 250
 """An entry's index is one byte on the pipes."""
+_TICK_S = 0.2
+"""Progress is told at least so often, so that a person sees the seconds go by."""
+
+Tell = Callable[[int, int, str], None]
+"""(finished, of how many, the name of the last one)."""
 
 
-def compile_kernels(progress: Callable[[int, int, str], None] | None = None) -> int:
-    """Compile or load every entry point that has been imported; returns how many."""
-    count = jit.entry_count()
-    if count == 0:
-        return 0
-    workers = min(len(os.sched_getaffinity(0)), count)
-    whole = jit.cache_dir() / f"whole-{_names_digest()}"
-    if whole.exists():
-        return jit.warm()
-    if workers > 1:
-        _compile_in_children(workers, progress)
-    jit.warm(progress if workers <= 1 else None)
-    whole.touch()
-    return count
+class CompileError(MexomsError):
+    """A kernel could not be compiled."""
+
+    exit_code = ExitCode.FAILED
+    action = "the lines above say which and why; an incomplete .cache can be removed"
 
 
-def _names_digest() -> str:
-    """Which entry points these are: a desk of other agents has others to compile."""
-    names = sorted(jit.entry_name(index) for index in range(jit.entry_count()))
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+def compile_kernels(tell: Tell | None = None) -> int:
+    """Make every entry point that has been imported ready to call; returns how many."""
+    missing = jit.missing()
+    if missing and jit.COMPILING:
+        _compile_here(missing, tell)
+    elif missing:
+        _compile_apart(missing, tell)
+    return jit.warm()
 
 
-def _compile_in_children(workers: int, progress: Callable[[int, int, str], None] | None) -> None:
-    assert jit.entry_count() <= ENTRIES_MAX
+def provide() -> None:
+    """Load what has been imported; what is imported later is loaded at its first call. What the
+    cache lacks is compiled, without a word."""
+    if jit.MODE is jit.Mode.LOADED:
+        from shm_layout import jit_native
+
+        jit_native.make_missing = lambda missing: _compile_apart(missing, None)
+        jit.warm()
+
+
+def _compile_apart(missing: list[jit.Entry], tell: Tell | None) -> None:
+    """By a process with the compiler, which this one does without."""
+    modules = sorted({entry.function.__module__ for entry in missing})
+    environment = {**os.environ, "MEXOMS_JIT": jit.Mode.COMPILER.value}
+    command = [sys.executable, "-m", "procs.compile", *modules]
+    read, write = os.pipe()
+    count, finished, name = len(missing), 0, ""
+    # Its end of the pipe is its standard output; its errors are ours.
+    with subprocess.Popen(
+        command, env=environment, stdout=write, stdin=subprocess.DEVNULL
+    ) as child:
+        os.close(write)
+        try:
+            told = b""
+            while True:
+                if select.select([read], [], [], _TICK_S)[0]:
+                    got = os.read(read, 4096)
+                    if not got:
+                        break
+                    *lines, told = (told + got).split(b"\n")
+                    finished += len(lines)
+                    name = lines[-1].decode() if lines else name
+                if tell is not None:
+                    tell(min(finished, count), count, name)
+        except BaseException:
+            child.send_signal(signal.SIGTERM)
+            raise
+        finally:
+            os.close(read)
+    if child.returncode or jit.missing():
+        names = ", ".join(entry.name for entry in jit.missing())
+        raise CompileError(f"the compiler ended with {child.returncode}; not compiled: {names}")
+
+
+def _compile_here(missing: list[jit.Entry], tell: Tell | None) -> None:
+    """In forked workers, the longest source files first: a guess at what takes longest."""
+    assert len(missing) <= ENTRIES_MAX
+    sizes = [Path(entry.function.__code__.co_filename).stat().st_size for entry in missing]
+    order = sorted(range(len(missing)), key=lambda index: -sizes[index])
     todo_out, todo_in = os.pipe()
     done_out, done_in = os.pipe()
-    os.write(todo_in, bytes(jit.entries_by_weight()))
+    os.write(todo_in, bytes(order))
     os.close(todo_in)
     children = []
-    for _ in range(workers):
+    for _ in range(min(len(os.sched_getaffinity(0)), len(missing))):
         child = os.fork()
         if child == 0:
-            _work(todo_out, done_in)
+            _work(missing, todo_out, done_in)
         children.append(child)
     os.close(todo_out)
     os.close(done_in)
-    finished, name = 0, ""
-    while True:
-        if select.select([done_out], [], [], _TICK_S)[0]:
-            told = os.read(done_out, 1)
-            if not told:
-                break
-            finished += 1
-            name = jit.entry_name(told[0])
-        if progress is not None:
-            progress(finished, jit.entry_count(), name)
+    finished = 0
+    while index := os.read(done_out, 1):
+        finished += 1
+        if tell is not None:
+            tell(finished, len(missing), missing[index[0]].name)
     os.close(done_out)
     for child in children:
         os.waitpid(child, 0)
 
 
-def _work(todo: int, done: int) -> None:
-    """A child: compile until the pipe is empty. What fails here fails again, visibly, in the
-    parent."""
+def _work(missing: list[jit.Entry], todo: int, done: int) -> None:
+    """A child: compile until the pipe is empty, or until nobody listens."""
     try:
         while index := os.read(todo, 1):
-            jit.compile_entry(index[0])
+            jit.compile_entry(missing[index[0]])
             os.write(done, index)
+    except BrokenPipeError:
+        os._exit(1)
     except BaseException:  # noqa: BLE001 - the child must end here, whatever it was
         traceback.print_exc(file=sys.stderr)
         os._exit(1)
     os._exit(0)
 
 
-def main() -> int:
-    """`python -m procs.compile`: fill the cache for the demonstration desk, ahead of whoever would
-    otherwise wait for it in the middle of something."""
-    from procs.config_files import find_config, load_desk
-    from procs.start import preload
+def main(modules: list[str]) -> int:
+    """Compile what these modules name, a line for each; without any, the demonstration desk's."""
+    if not modules:
+        from procs.config_files import find_config, load_desk
+        from procs.start import preload
 
-    path = find_config(None)
-    preload(load_desk(path), path.resolve().parent)
-    return 0
+        path = find_config(None)
+        preload(load_desk(path), path.resolve().parent)
+        return ExitCode.OK
+    for module in modules:
+        importlib.import_module(module)
+    missing = [entry for entry in jit.missing() if entry.function.__module__ in modules]
+    if missing:
+        _compile_here(missing, lambda *told: print(told[-1], flush=True))
+    return ExitCode.FAILED if any(entry in missing for entry in jit.missing()) else ExitCode.OK
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -97,12 +97,10 @@ def warm_host(progress: Progress | None = None) -> None:
     """Import the host's own modules and compile every kernel imported by now."""
     from procs import supervisor
     from procs.compile import compile_kernels
-    from shm_layout import warm
 
     assert supervisor.NAME
     shown = progress or Progress()
     compile_kernels(shown)
-    warm.warm_handles()
     shown.done()
 
 

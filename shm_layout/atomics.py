@@ -15,18 +15,18 @@ import ctypes
 import time
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from shm_layout.jit import COMPILING
 
-from shm_layout.jit import JIT_ON
-
-_I64 = ir.IntType(64)
-_I128 = ir.IntType(128)
 _ALIGN_BYTES = 8
 
-if JIT_ON:
+if COMPILING:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    _I64 = ir.IntType(64)
+    _I128 = ir.IntType(128)
 
     @intrinsic
     def load_acquire(typingctx: Any, array: Any, index: Any) -> Any:

@@ -10,11 +10,8 @@ import platform
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from shm_layout.jit import JIT_ON, hot
+from shm_layout.jit import COMPILING, I64, WORDS_READ, hot
 
 _POLYNOMIAL = 0x82F63B78
 _ALL_ONES = 0xFFFFFFFF
@@ -32,7 +29,10 @@ def _make_table() -> np.ndarray[Any, Any]:
 
 TABLE = _make_table()
 
-if JIT_ON and platform.machine() in ("x86_64", "AMD64"):
+if COMPILING and platform.machine() in ("x86_64", "AMD64"):
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
 
     @intrinsic
     def _step(typingctx: Any, crc: Any, word: Any) -> Any:
@@ -46,7 +46,7 @@ if JIT_ON and platform.machine() in ("x86_64", "AMD64"):
 
         return types.int64(types.int64, types.int64), codegen
 
-    @hot
+    @hot(entry=(WORDS_READ, I64, I64), shared=True)
     def crc32c_words(words, first, count):
         """CRC32C of `count` int64 words of `words` from index `first`; 0..2**32 - 1."""
         crc = np.int64(_ALL_ONES)
@@ -56,7 +56,7 @@ if JIT_ON and platform.machine() in ("x86_64", "AMD64"):
 
 else:
 
-    @hot
+    @hot(entry=(WORDS_READ, I64, I64), shared=True)
     def crc32c_words(words, first, count):
         """CRC32C of `count` int64 words of `words` from index `first`; 0..2**32 - 1."""
         crc = np.int64(_ALL_ONES)

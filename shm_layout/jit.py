@@ -1,10 +1,16 @@
 """The only `@hot` decorator, and the world object that a kernel is called with.
 
-Owns: how compiled code is made. `@hot` compiles a function through numba with one set of
-options; `@hot(entry=...)` also fixes its signature, so that `warm()` can compile every entry
-point before the first socket opens and close it to further types. With NUMBA_DISABLE_JIT=1 the
-same functions run as plain Python, and the tests run them so.
+Owns: what a kernel is, where compiled ones are kept, and in which of three modes this process
+runs them (`MODE`):
 
+- LOADED, the desk's: entry points are machine code from the cache, called without numba, which
+  would take one and a half seconds to import in every start (`jit_native`). What is not in the
+  cache yet is compiled by a process of its own (`procs/compile.py`);
+- COMPILER (MEXOMS_JIT=compiler): numba is imported and its dispatchers are called, inner kernels
+  too. The tests and the compiling process run so; what they compile fills the cache;
+- PLAIN (NUMBA_DISABLE_JIT=1): the same functions as plain Python.
+
+`@hot(entry=...)` fixes the signature of what Python calls; without it a function is for kernels.
 The cache is keyed by a digest of all sources that a kernel may take constants from: numba itself
 looks only at the file of the kernel and would miss a constant changed elsewhere.
 
@@ -17,27 +23,65 @@ kernel is compiled, not by a signal when it runs.
 
 from __future__ import annotations
 
+import enum
+import functools
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
-from numba.np.numpy_support import from_dtype
 
-JIT_ON: bool = not numba.config.DISABLE_JIT
 
-I64 = types.int64
-WORLD_TYPE = types.Array(types.int64, 1, "C")
+class Mode(enum.Enum):
+    LOADED = "loaded"
+    COMPILER = "compiler"
+    PLAIN = "plain"
+
+
+def _mode() -> Mode:
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return Mode.PLAIN
+    named = os.environ.get("MEXOMS_JIT", Mode.LOADED.value)
+    assert named in (Mode.LOADED.value, Mode.COMPILER.value), f"MEXOMS_JIT={named}"
+    return Mode(named)
+
+
+MODE = _mode()
+JIT_ON: bool = MODE is not Mode.PLAIN
+"""Kernels are compiled, by whichever way."""
+COMPILING: bool = MODE is Mode.COMPILER
+"""numba is imported: intrinsics are made; elsewhere their plain twins stand in their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What an entry point takes: an int64, or a C-contiguous array."""
+
+    dtype: np.dtype[Any]
+    dims: int = 0
+    """0 = a number."""
+    readonly: bool = False
+    """The kernel only reads it: writable and read-only memory are both taken."""
+
+
+I64 = Argument(np.dtype(np.int64))
+WORLD_TYPE = Argument(np.dtype(np.int64), 1)
+"""A world, or any array of int64 that is written."""
+WORDS_READ = Argument(np.dtype(np.int64), 1, readonly=True)
+BYTES_READ = Argument(np.dtype(np.uint8), 1, readonly=True)
+TEXTS_READ = Argument(np.dtype(np.uint8), 2, readonly=True)
+
+
+def rows_type(dtype: npt.DTypeLike, *, readonly: bool = False) -> Argument:
+    """An array of records."""
+    return Argument(np.dtype(dtype), 1, readonly=readonly)
+
 
 _WORDS_PER_FIELD = 4
 _DIMS_MAX = 3
@@ -64,7 +108,8 @@ def _sources() -> list[Path]:
     """Kernel files, and whatever they import of the project, directly or not."""
     waiting = [path for floor in ("shm_layout", "oms", "procs") for path in
                (_ROOT / floor).rglob("*_hot.py")]  # fmt: skip
-    waiting += [_ROOT / "shm_layout" / "jit.py", _ROOT / "shm_layout" / "atomics.py"]
+    here = _ROOT / "shm_layout"
+    waiting += [here / name for name in ("jit.py", "jit_numba.py", "atomics.py")]
     found: set[Path] = set()
     while waiting:
         path = waiting.pop()
@@ -76,10 +121,14 @@ def _sources() -> list[Path]:
     return sorted(found)
 
 
+@functools.cache
 def sources_digest() -> str:
-    """Hex digest of every file that a kernel takes code or constants from: a changed cold file
-    compiles nothing anew."""
-    digest = hashlib.sha256()
+    """Hex digest of every file that a kernel takes code or constants from, and of the versions
+    that compiled it: a changed cold file compiles nothing anew."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
+    lock = _ROOT / "requirements.lock"
+    if lock.is_file():
+        digest.update(lock.read_bytes())
     for path in _sources():
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
@@ -95,109 +144,109 @@ def cache_dir() -> Path:
     return base / "numba" / sources_digest()
 
 
-if JIT_ON:
-    numba.config.CACHE_DIR = str(cache_dir())
-    # Kernels are scalar: vectorising passes find nothing in them and take a sixth of the time.
-    numba.config.LOOP_VECTORIZE = 0
-    numba.config.SLP_VECTORIZE = 0
+class Entry:
+    """One entry point: the function, what it takes, and what Python calls."""
 
-_entries: list[tuple[Any, tuple[Any, ...]]] = []
+    __slots__ = ("arguments", "called", "function", "shared")
+
+    def __init__(
+        self, function: Callable[..., Any], arguments: tuple[Argument, ...], *, shared: bool
+    ) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.shared = shared
+        self.called: Any = None
+
+    @property
+    def name(self) -> str:
+        """Module and name, unique among entry points; the name of its file in the cache."""
+        return f"{self.function.__module__}.{self.function.__name__}"
+
+
+_entries: list[Entry] = []
 
 
 def hot(
     fn: Callable[..., Any] | None = None,
     *,
-    entry: tuple[Any, ...] | None = None,
+    entry: tuple[Argument, ...] | None = None,
     inline: bool = False,
+    shared: bool = False,
 ) -> Callable[..., Any]:
-    """Compile `fn`; with `entry` (numba types of its arguments) make it an entry point; with
-    `inline` have LLVM put it into its callers always: for what runs once per byte or per level.
+    """Compile `fn`; with `entry` (its arguments) make it an entry point; with `inline` have LLVM
+    put it into its callers always: for what runs once per byte or per level. An entry point is
+    closed to other types, unless it is `shared` with kernels that call it with arrays of theirs.
 
     Options are the same everywhere: cached, GIL released, numpy's error model (a division by
     zero does not raise in the kernel: divide only by what a cold parent checked).
     """
     if fn is None:
-        return lambda actual: hot(actual, entry=entry, inline=inline)
-    # _nrt=False: no reference counts; kernels allocate nothing that would need them.
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-    compiled = numba.njit(forceinline=inline, **options)(fn)
-    if entry is not None:
-        _entries.append((compiled, entry))
-    return compiled
+        return lambda actual: hot(actual, entry=entry, inline=inline, shared=shared)
+    if MODE is Mode.PLAIN:
+        return fn
+    made = None if entry is None else Entry(fn, entry, shared=shared)
+    if COMPILING:
+        from shm_layout import jit_numba
+
+        called = jit_numba.compiled(fn, inline=inline)
+    elif made is None:
+        return _inner(fn)
+    else:
+        from shm_layout import jit_native
+
+        called = jit_native.callable_of(made)
+    if made is not None:
+        made.called = called
+        _entries.append(made)
+    return called
 
 
-def compile_entry(index: int) -> None:
-    """Compile one entry point, or load it from the cache, and close it to further types."""
-    compiled, argument_types = _entries[index]
-    if not compiled.signatures:
-        compiled.compile(argument_types)
-        compiled.disable_compile()
+def _inner(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """In the name of a kernel that is no entry point, where nothing is compiled."""
+
+    def refuse(*_: object) -> Any:
+        raise AssertionError(
+            f"{fn.__module__}.{fn.__name__} is for kernels; for Python it needs @hot(entry=...)"
+        )
+
+    refuse.__name__ = fn.__name__
+    refuse.__doc__ = fn.__doc__
+    return refuse
 
 
-def entry_count() -> int:
-    """How many entry points have been imported."""
-    return len(_entries) if JIT_ON else 0
+def entries() -> tuple[Entry, ...]:
+    """The entry points that have been imported."""
+    return tuple(_entries)
 
 
-def entry_name(index: int) -> str:
-    """Module and name of an entry point."""
-    function = _entries[index][0].py_func
-    return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+def missing() -> list[Entry]:
+    """Entry points whose machine code the cache does not hold yet."""
+    if MODE is Mode.PLAIN:
+        return []
+    from shm_layout import jit_native
+
+    return [entry for entry in _entries if not jit_native.file_of(entry).exists()]
 
 
-def entries_by_weight() -> list[int]:
-    """Indexes of the entry points, those of the longest source files first: a guess at what takes
-    longest, for whoever compiles several at once."""
-    sizes = {
-        index: len(Path(compiled.py_func.__code__.co_filename).read_bytes())
-        for index, (compiled, _) in enumerate(_entries)
-    }
-    return sorted(sizes, key=lambda index: -sizes[index])
+def compile_entry(entry: Entry) -> None:
+    """COMPILER: compile one entry point, close it to further types, fill the cache."""
+    from shm_layout import jit_numba
+
+    jit_numba.compile_entry(entry)
 
 
 def warm(progress: Callable[[int, int, str], None] | None = None) -> int:
-    """Compile every entry point that has been imported, and close it; returns how many."""
-    for index in range(entry_count()):
-        if progress is not None:
-            progress(index, entry_count(), entry_name(index))
-        compile_entry(index)
-    return entry_count()
+    """Compile (COMPILER) or load every entry point that has been imported; returns how many."""
+    if MODE is Mode.LOADED:
+        from shm_layout import jit_native
 
-
-def _accessor(index: int, numba_type: Any, ndim: int, readonly: bool) -> Any:
-    """An intrinsic `view(world) -> array` for one field."""
-    array_type = types.Array(numba_type, ndim, "C", readonly=readonly, aligned=True)
-    word = ir.IntType(64)
-
-    def view(typingctx: Any, world: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            words = context.make_array(signature.args[0])(context, builder, args[0])
-            load = lambda k: builder.load(  # noqa: E731 - three uses, one line
-                builder.gep(words.data, [ir.Constant(word, index * _WORDS_PER_FIELD + k)])
-            )
-            made = make_array(signature.return_type)(context, builder)
-            if isinstance(numba_type, types.Record):
-                item_size_bytes = numba_type.size
-            else:
-                item_size_bytes = context.get_abi_sizeof(context.get_data_type(numba_type))
-            item = ir.Constant(word, item_size_bytes)
-            shape = [load(1 + k) for k in range(ndim)]
-            strides = [item]
-            for k in range(ndim - 1, 0, -1):
-                strides.insert(0, builder.mul(strides[0], shape[k]))
-            populate_array(
-                made,
-                data=builder.inttoptr(load(0), made.data.type),
-                shape=cgutils.pack_array(builder, shape),
-                strides=cgutils.pack_array(builder, strides),
-                itemsize=item,
-                meminfo=None,
-            )
-            return made._getvalue()
-
-        return array_type(world), codegen
-
-    return intrinsic(view)
+        jit_native.load(_entries)
+    elif COMPILING:
+        for index, entry in enumerate(_entries):
+            if progress is not None:
+                progress(index, len(_entries), entry.name)
+            compile_entry(entry)
+    return len(_entries)
 
 
 class WorldSpec:
@@ -222,8 +271,10 @@ class WorldSpec:
         self.dtypes.append(resolved)
         self.dims.append(ndim)
         self.readonly.append(readonly)
-        if JIT_ON:
-            return _accessor(index, from_dtype(resolved), ndim, readonly)
+        if COMPILING:
+            from shm_layout import jit_numba
+
+            return jit_numba.accessor(index * _WORDS_PER_FIELD, resolved, ndim, readonly=readonly)
 
         def view(world: World) -> np.ndarray[Any, Any]:
             return world.arrays[index]

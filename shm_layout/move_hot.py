@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
-from shm_layout.jit import JIT_ON
+from shm_layout.jit import COMPILING
 from shm_layout.limits import WORD_BYTES
 
-if JIT_ON:
+if COMPILING:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
 
     @intrinsic
     def move_words(typingctx: Any, array: Any, to: Any, start: Any, count: Any) -> Any:

@@ -12,7 +12,7 @@ the copy was whole.
 from __future__ import annotations
 
 from shm_layout.atomics import acquire_fence, load_acquire, release_fence, store_release
-from shm_layout.jit import hot
+from shm_layout.jit import I64, WORDS_READ, WORLD_TYPE, hot
 
 # Words of a segment's head page; each on a cache line of its own (64 bytes = 8 words).
 WRITE_POS = 64
@@ -29,31 +29,31 @@ BROADCAST_MARGIN_DIVISOR = 4
 """A lapped reader goes on a quarter of the ring behind the writer, not at its heels."""
 
 
-@hot
+@hot(entry=(WORDS_READ, WORDS_READ, I64), shared=True)
 def lossless_free(words, gate, slots):
     """Slots that the writer may fill now; `gate` is the gating reader's cursor head."""
     return slots - (words[WRITE_POS] - load_acquire(gate, READ_POS))  # PAIR ring.read_pos
 
 
-@hot
+@hot(entry=(WORLD_TYPE, I64), shared=True)
 def publish(words, pos):
     """Make every record before `pos` visible; the slots must be filled."""
     store_release(words, WRITE_POS, pos)  # PAIR ring.write_pos
 
 
-@hot
+@hot(entry=(WORDS_READ,), shared=True)
 def written(words):
     """Position behind the last published record."""
     return load_acquire(words, WRITE_POS)  # PAIR ring.write_pos
 
 
-@hot
+@hot(entry=(WORLD_TYPE, I64), shared=True)
 def release(cursor, pos):
     """Give every slot before `pos` back to the writer (lossless), or just note it."""
     store_release(cursor, READ_POS, pos)  # PAIR ring.read_pos
 
 
-@hot
+@hot(entry=(WORLD_TYPE, I64), shared=True)
 def broadcast_claim(words, pos):
     """Announce that slots before `pos` are about to be overwritten; then fill, then publish."""
     if pos > words[CLAIM_POS]:
@@ -61,14 +61,14 @@ def broadcast_claim(words, pos):
     release_fence()
 
 
-@hot
+@hot(entry=(WORDS_READ, I64, I64), shared=True)
 def broadcast_intact(words, pos, slots):
     """After a copy of the slot at `pos`: was it whole? False = the writer had lapped it."""
     acquire_fence()
     return load_acquire(words, CLAIM_POS) - slots <= pos  # PAIR ring.claim_pos
 
 
-@hot
+@hot(entry=(WORDS_READ, I64), shared=True)
 def broadcast_resume(words, slots):
     """Where a lapped reader goes on; the caller reports how many it lost.
 

@@ -8,12 +8,12 @@ int64 array, `at` the word index of the row (`row * row_words`).
 from __future__ import annotations
 
 from shm_layout.atomics import acquire_fence, load_acquire, release_fence, store_release
-from shm_layout.jit import hot
+from shm_layout.jit import I64, WORDS_READ, WORLD_TYPE, hot
 
 READ_RETRIES_MAX = 1 << 16
 
 
-@hot
+@hot(entry=(WORLD_TYPE, I64), shared=True)
 def row_begin(words, at):
     """Open a row for writing. A word that is odd already was left by a writer that died inside
     the row: it stays odd, or every later reader would take the row for torn.
@@ -22,7 +22,7 @@ def row_begin(words, at):
     release_fence()  # the odd word is seen before any field; PAIR table.seq
 
 
-@hot
+@hot(entry=(WORLD_TYPE, I64), shared=True)
 def row_end(words, at):
     """Close it: even again, two more than before."""
     store_release(words, at, words[at] + 1)  # PAIR table.seq
@@ -41,7 +41,7 @@ def row_unchanged(words, at, version):
     return words[at] == version
 
 
-@hot
+@hot(entry=(WORDS_READ, I64, WORLD_TYPE, I64), shared=True)
 def copy_row(words, at, out, count):
     """Copy one row of `count` words to `out`; returns its version, 0 = never written, -1 = the
     writer died inside it.

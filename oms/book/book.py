@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from oms.book import book_hot
 from shm_layout.records import UNDEF
 
 BIDS = 0
@@ -34,17 +33,6 @@ class Books:
             np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros((books, 2), np.int64)
         )
 
-    def apply(self, book: int, side: int, px: int, qty: int) -> None:
-        """Set one level to an absolute quantity; 0 removes it."""
-        book_hot.apply_level(self.px, self.qty, self.count, book, side, px, qty)
-
-    def reset(self, book: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
-        """Begin anew from a snapshot's (px, qty) pairs."""
-        book_hot.clear_book(self.count, book)
-        for side, levels in ((BIDS, bids), (ASKS, asks)):
-            for px, qty in levels:
-                self.apply(book, side, px, qty)
-
     def top(self, book: int, side: int, levels: int) -> list[tuple[int, int]]:
         """Up to `levels` (px, qty) pairs, best first."""
         used = int(self.count[book, side])
@@ -54,16 +42,9 @@ class Books:
 
     def best(self, book: int) -> tuple[int, int, int, int]:
         """(bid_px, bid_qty, ask_px, ask_qty); UNDEF and 0 for an empty side."""
-        px, qty, count = self.px, self.qty, self.count
-        return (
-            int(book_hot.best_px(px, count, book, BIDS)),
-            int(book_hot.best_qty(qty, count, book, BIDS)),
-            int(book_hot.best_px(px, count, book, ASKS)),
-            int(book_hot.best_qty(qty, count, book, ASKS)),
-        )
-
-    def crossed(self, book: int) -> bool:
-        return bool(book_hot.is_crossed(self.px, self.count, book))
+        (bid,) = self.top(book, BIDS, 1) or [(UNDEF, 0)]
+        (ask,) = self.top(book, ASKS, 1) or [(UNDEF, 0)]
+        return (*bid, *ask)
 
 
 class ReferenceBook:

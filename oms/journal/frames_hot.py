@@ -7,7 +7,7 @@ the caller's state from `base`: words used, records, sequence of the last record
 from __future__ import annotations
 
 from shm_layout.crc_hot import crc32c_words
-from shm_layout.jit import hot
+from shm_layout.jit import I64, WORDS_READ, WORLD_TYPE, hot
 
 USED = 0
 COUNT = 1
@@ -23,7 +23,7 @@ _WORDS_PER_64_BYTES = 8
 _RECORD_WORDS_MAX = 512
 
 
-@hot
+@hot(entry=(WORLD_TYPE, WORLD_TYPE, I64, WORDS_READ, I64, I64), shared=True)
 def append_frame(frames, state, base, record_words, first, count):
     """Add one record (words `first`..`first + count`), giving it the next sequence.
 
@@ -46,7 +46,7 @@ def append_frame(frames, state, base, record_words, first, count):
     return seq
 
 
-@hot
+@hot(entry=(WORDS_READ, I64, I64, I64, I64, WORLD_TYPE), shared=True)
 def check_frames(words, first, end, count, first_seq, starts):
     """Check `count` frames in words `first`..`end`; fills `starts` with each record's word.
 

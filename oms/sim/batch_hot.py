@@ -6,14 +6,10 @@ to Python when a message needs its cold parent. Used by the bench and for fast r
 
 from __future__ import annotations
 
-from numba import types
-
 from oms.book.aggregate_hot import step
-from oms.venues.binance.market_hot import BYTES_TYPE, on_message
+from oms.venues.binance.market_hot import on_message
 from oms.venues.decode_status_hot import DROPPED, IGNORED
-from shm_layout.jit import I64, WORLD_TYPE, hot
-
-INDEX_TYPE = types.Array(types.int64, 1, "C", readonly=True)
+from shm_layout.jit import BYTES_READ, I64, WORDS_READ, WORLD_TYPE, hot
 
 RESULT_WORDS = 2
 RESULT_AT = 0
@@ -24,14 +20,14 @@ RESULT_STATUS = 1
     entry=(
         WORLD_TYPE,
         WORLD_TYPE,
-        BYTES_TYPE,
-        INDEX_TYPE,
-        INDEX_TYPE,
-        INDEX_TYPE,
+        BYTES_READ,
+        WORDS_READ,
+        WORDS_READ,
+        WORDS_READ,
         I64,
         I64,
         I64,
-        types.Array(types.int64, 1, "C"),
+        WORLD_TYPE,
     )
 )
 def run_messages(feed, aggregator, buf, starts, ends, recv_ns, first, stop, budget, result):

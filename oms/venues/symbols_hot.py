@@ -7,14 +7,14 @@ holds instrument ids (-1 = empty), `text` the symbols by instrument id (32 bytes
 from __future__ import annotations
 
 from oms.venues.decode_status_hot import NOT_OURS, SYMBOL_BYTES_MAX
-from shm_layout.jit import hot
+from shm_layout.jit import BYTES_READ, I64, TEXTS_READ, WORDS_READ, hot
 
 HASH_MASK = 0xFFFFFFFF
 HASH_SEED = 2166136261
 HASH_PRIME = 16777619
 
 
-@hot
+@hot(entry=(BYTES_READ, I64, I64), shared=True)
 def symbol_hash(buf, start, stop):
     """FNV-1a, 32 bits, over `buf[start:stop]`."""
     value = HASH_SEED
@@ -23,7 +23,7 @@ def symbol_hash(buf, start, stop):
     return value
 
 
-@hot
+@hot(entry=(BYTES_READ, I64, I64, WORDS_READ, TEXTS_READ), shared=True)
 def find_symbol(buf, start, stop, index, text):
     """Instrument id of the symbol `buf[start:stop]`, or NOT_OURS."""
     size = stop - start

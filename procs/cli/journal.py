@@ -16,6 +16,7 @@ from typing import Any
 from oms.agents.journaler import PLACE_BYTES, last_place, place_bytes
 from oms.errors import ConfigError, ExitCode, JournalError
 from oms.journal.reader import Recovery, read_journal
+from procs import compile as kernels
 from procs.cli.common import add_config, chosen_desk, owners, print_json
 from procs.here import here
 from procs.journal_file import SUFFIX
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; exit code 8 when a journal is damaged, 10 when one ends in an unfinished block."""
+    kernels.provide()
     journals = _named(arguments.files) if arguments.files else _journals_of(arguments)
     verdicts = {name: verify(name, files) for name, files in journals.items()}
     for name, files in journals.items():

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from oms.config import DeskConfig
+from procs import compile as kernels
 from procs.locks import living_owner
 from procs.memory import DeskMemory
 from procs.paths import DeskPaths
@@ -86,6 +87,7 @@ class Look:
     """One attached desk."""
 
     def __init__(self, config: DeskConfig, paths: DeskPaths) -> None:
+        kernels.provide()
         self.config = config
         self.paths = paths
         self.memory = DeskMemory(config, paths, "", 0)

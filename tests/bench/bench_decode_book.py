@@ -24,7 +24,7 @@ from oms.sim import batch_hot
 from oms.sim.market_chain import MarketChain
 from oms.sim.recording import RecordedFile, Recording, survey
 from oms.venues import decode_status_hot as words
-from shm_layout.jit import JIT_ON, read_only, warm
+from shm_layout.jit import read_only
 from tests.oracles.recorded import recorded_file
 
 NAME = "decode_book"
@@ -170,8 +170,6 @@ def run(smoke: bool, data: Path | None) -> dict[str, Any]:
     """The bench's figures; `smoke` runs it once on a few hundred messages."""
     source, recording = load(smoke, data)
     found = survey(recording)
-    if JIT_ON:
-        warm()
     runs = SMOKE_RUNS if smoke else RUNS
     seconds = []
     checksums = set()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from procs.compile import compile_kernels
 from tests.bench.result import BenchResult, from_figures
 
 FOLDER = Path(__file__).parent
@@ -29,6 +30,7 @@ def question(name: str) -> str:
 def run(name: str, smoke: bool, runs: int, data: Path | None) -> list[BenchResult]:
     """Run one bench."""
     module = importlib.import_module(f"tests.bench.bench_{name}")
+    compile_kernels()
     offered = {"smoke": smoke, "runs": runs, "data": data}
     asked = inspect.signature(module.run).parameters
     made: Any = module.run(**{key: offered[key] for key in asked})

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from shm_layout.atomics import cycles
-from shm_layout.jit import hot
+from shm_layout.jit import I64, WORDS_READ, WORLD_TYPE, hot, rows_type
 from shm_layout.ring_hot import READ_POS, WRITE_POS, lossless_free, publish, release, written
+from tests.stress.memory import STRESS_RECORD
 
 BATCH_MAX = 256
+
+SLOTS = rows_type(STRESS_RECORD)
+SLOTS_READ = rows_type(STRESS_RECORD, readonly=True)
 
 
 @hot
@@ -32,7 +36,7 @@ def take(slots, at):
     return head + slots["cause_pos"][at] + slots["lost"][at] + words
 
 
-@hot
+@hot(entry=(WORLD_TYPE, WORDS_READ, SLOTS, I64), shared=True)
 def send(words, gate, slots, value):
     """Publish one record; spins while the ring is full."""
     pos = words[WRITE_POS]
@@ -42,7 +46,7 @@ def send(words, gate, slots, value):
     publish(words, pos + 1)
 
 
-@hot
+@hot(entry=(WORDS_READ, WORLD_TYPE, SLOTS_READ), shared=True)
 def receive(words, cursor, slots):
     """Take one record; spins until there is one."""
     pos = cursor[READ_POS]
@@ -53,7 +57,10 @@ def receive(words, cursor, slots):
     return found
 
 
-@hot
+@hot(
+    entry=(WORLD_TYPE, WORDS_READ, SLOTS, WORDS_READ, WORLD_TYPE, SLOTS_READ, I64, WORLD_TYPE),
+    shared=True,
+)
 def ping(
     out_words, out_gate, out_slots, in_words, in_cursor, in_slots, count, trip_cycles
 ):  # fmt: skip
@@ -67,14 +74,14 @@ def ping(
     return checksum
 
 
-@hot
+@hot(entry=(WORDS_READ, WORLD_TYPE, SLOTS_READ, WORLD_TYPE, WORDS_READ, SLOTS, I64), shared=True)
 def pong(in_words, in_cursor, in_slots, out_words, out_gate, out_slots, count):
     """Send back what came."""
     for _ in range(count):
         send(out_words, out_gate, out_slots, receive(in_words, in_cursor, in_slots))
 
 
-@hot
+@hot(entry=(WORLD_TYPE, WORDS_READ, SLOTS, I64), shared=True)
 def stream_out(words, gate, slots, count):
     """Write so many records, published in batches of at most BATCH_MAX."""
     pos = words[WRITE_POS]
@@ -89,7 +96,7 @@ def stream_out(words, gate, slots, count):
             publish(words, pos)
 
 
-@hot
+@hot(entry=(WORDS_READ, WORLD_TYPE, SLOTS_READ, I64), shared=True)
 def stream_in(words, cursor, slots, count):
     """Read every word of so many records; returns their sum."""
     pos = cursor[READ_POS]
@@ -106,7 +113,7 @@ def stream_in(words, cursor, slots, count):
     return checksum
 
 
-@hot
+@hot(entry=())
 def count_cycles():
     """The cycle counter now."""
     return cycles()

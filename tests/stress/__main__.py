@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+
+os.environ.setdefault("MEXOMS_JIT", "compiler")  # its kernels are no entry points
 
 from procs.system import thread_count
 from shm_layout.jit import JIT_ON

@@ -74,9 +74,10 @@ IMPURE_ALLOWED = {
 
 # --------------------------------------------------------------------------------------- kernels
 DECORATORS = {"hot", "intrinsic"}  # a kernel, or a primitive of the machine that kernels call
-JIT_SWITCH = (
-    "JIT_ON"  # `if JIT_ON:` at the top of a kernel file chooses between a kernel and its twin
-)
+JIT_SWITCHES = {  # `if JIT_ON:` at the top of a kernel file chooses between a kernel and its twin
+    "JIT_ON",
+    "COMPILING",
+}
 
 COLD_IN_KERNEL_FILES = {  # path::function → reason
     "shm_layout/crc_hot.py::_make_table": "computes a constant once, at import",

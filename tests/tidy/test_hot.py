@@ -90,7 +90,7 @@ def is_switch(node: ast.stmt) -> bool:
         if isinstance(node, ast.If)
         else []
     )
-    return laws.JIT_SWITCH in names
+    return bool(laws.JIT_SWITCHES & set(names))
 
 
 def problems(module: ast.Module, path: str = "made_up_hot.py") -> list[str]:

@@ -66,7 +66,7 @@ from oms.venues.json_hot import (
     skip_ws,
 )
 from oms.venues.symbols_hot import find_symbol
-from shm_layout.jit import hot
+from shm_layout.jit import I64, WORLD_TYPE, hot
 
 # Keys: each has one bit of MSG_SEEN and one word behind MSG_DEFERRED.
 K_OTHER = 0
@@ -414,7 +414,7 @@ def _scan(buf, i, end, hint, index, text, scales, px, qty, msg):
     return OK if skip_ws(buf, i, end) >= end else MALFORMED
 
 
-@hot
+@hot(entry=(WORLD_TYPE,), shared=True)
 def finish(msg):
     """Status of a scanned message: sets MSG_KIND, checks that what its kind needs is there.
 
@@ -455,7 +455,7 @@ def finish(msg):
     return OK
 
 
-@hot
+@hot(entry=(WORLD_TYPE, I64), shared=True)
 def reset(msg, hint):
     """Empty scratch for the next message; `hint` >= 0 names its instrument beforehand."""
     for k in range(msg.shape[0]):

@@ -1,11 +1,9 @@
 """Binance: one message's bytes -> the md ring, in one crossing (`@hot` only).
 
-`BYTES_TYPE` is what `np.frombuffer(data, np.uint8)` gives: read-only, no copy.
+`BYTES_READ` is what `np.frombuffer(data, np.uint8)` gives: read-only, no copy.
 """
 
 from __future__ import annotations
-
-from numba import types
 
 from oms.book.sync_hot import (
     level_px,
@@ -26,12 +24,10 @@ from oms.venues.decode_status_hot import (
     MSG_KIND,
     OK,
 )
-from shm_layout.jit import I64, WORLD_TYPE, hot
-
-BYTES_TYPE = types.Array(types.uint8, 1, "C", readonly=True)
+from shm_layout.jit import BYTES_READ, I64, WORLD_TYPE, hot
 
 
-@hot(entry=(WORLD_TYPE, BYTES_TYPE, I64, I64, I64, I64))
+@hot(entry=(WORLD_TYPE, BYTES_READ, I64, I64, I64, I64))
 def on_message(world, buf, start, end, hint, now_ns):
     """Decode and use the message `buf[start:end]`; a status of decode_status_hot.
 

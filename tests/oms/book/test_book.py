@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import random
 
+from oms.book import book_hot
 from oms.book.book import ASKS, BIDS, Books, ReferenceBook
 from shm_layout.records import UNDEF
 
 LEVELS = 24
+
+
+def apply(books: Books, row: int, side: int, px: int, qty: int) -> None:
+    book_hot.apply_level(books.px, books.qty, books.count, row, side, px, qty)
+
+
+def crossed(books: Books) -> bool:
+    return bool(book_hot.is_crossed(books.px, books.count, 0))
 
 
 def _same(books: Books, row: int, reference: ReferenceBook) -> None:
@@ -26,7 +35,7 @@ def test_book_random_levels_equals_the_reference(sized) -> None:
             side = chance.choice((BIDS, ASKS))
             px = 1000 + (1 if side else -1) * int(1 + chance.expovariate(0.08))
             qty = chance.choice((0, 0, chance.randrange(1, 10**6)))
-            books.apply(row, side, px, qty)
+            apply(books, row, side, px, qty)
             references[row].apply(side, px, qty)
             _same(books, row, references[row])
 
@@ -40,7 +49,7 @@ def test_book_full_side_gives_up_its_worst_level(sized) -> None:
             side = chance.choice((BIDS, ASKS))
             px = chance.randrange(1, 60)
             qty = chance.choice((0, chance.randrange(1, 99)))
-            books.apply(0, side, px, qty)
+            apply(books, 0, side, px, qty)
             reference.apply(side, px, qty)
             _same(books, 0, reference)
 
@@ -48,18 +57,21 @@ def test_book_full_side_gives_up_its_worst_level(sized) -> None:
 def test_book_empty_side_has_no_best() -> None:
     books = Books.empty(1, 4)
     assert books.best(0) == (UNDEF, 0, UNDEF, 0)
-    assert not books.crossed(0)
+    assert not crossed(books)
 
 
-def test_book_reset_forgets_what_was_there() -> None:
+def test_book_clear_forgets_what_was_there() -> None:
     books = Books.empty(1, 4)
-    books.apply(0, BIDS, 10, 1)
-    books.reset(0, [(7, 2), (8, 3)], [(9, 4)])
+    apply(books, 0, BIDS, 10, 1)
+    book_hot.clear_book(books.count, 0)
+    for side, px, qty in ((BIDS, 7, 2), (BIDS, 8, 3), (ASKS, 9, 4)):
+        apply(books, 0, side, px, qty)
     assert books.top(0, BIDS, 9) == [(8, 3), (7, 2)]
     assert books.best(0) == (8, 3, 9, 4)
 
 
 def test_book_bid_at_the_ask_is_crossed() -> None:
     books = Books.empty(1, 4)
-    books.reset(0, [(9, 2)], [(9, 4)])
-    assert books.crossed(0)
+    apply(books, 0, BIDS, 9, 2)
+    apply(books, 0, ASKS, 9, 4)
+    assert crossed(books)
