@@ -36,6 +36,7 @@ class RecordType(IntEnum):
     CURRENCY_ROW = 20
     FEED_ROW = 21
     LATENCY_ROW = 22
+    MATCH_COMMAND = 23
 
 
 class Exchange(IntEnum):

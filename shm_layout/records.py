@@ -674,3 +674,26 @@ LATENCY_ROW = record(
     ("reserved", ("i8", (2,)), "0"),
     ("buckets", ("i8", (HISTOGRAM_BUCKETS,)), "counts; edges in `latency_hot.bucket_of`"),
 )  # fmt: skip
+
+MATCH_COMMAND = record(
+    "MatchCommand", RecordType.MATCH_COMMAND, 128,
+    ("kind", "i2", "CMD_* of `oms/exchange/layout_hot.py`"),
+    ("side", "i2", "SIDE_*"),
+    ("order_type", "i2", "TYPE_*"),
+    ("tif", "i2", "TIF_*"),
+    ("stp", "i2", "STP_*"),
+    ("mode", "i2", "of a cancel: RESTRICT_*; of a replace: REPLACE_*; of a list: LIST_*"),
+    ("trailing_bips", "i4", "1/10,000 of the extreme price; 0 = does not trail"),
+    ("symbol", "i4", "row; of a deposit and a coin price: the asset's row"),
+    ("account", "i4", "row"),
+    ("px", "i8", "px_scale; 0 for a market order"),
+    ("qty", "i8", "qty_scale; 0 when given by quote amount"),
+    ("quote_qty", "i8", "scale of the quote asset; 0 when given by quantity"),
+    ("stop_px", "i8", "px_scale; 0 = none"),
+    ("iceberg_qty", "i8", "visible part, qty_scale; 0 = all is visible"),
+    ("order_id", "i8", "of an order that is there: must be the slot's order"),
+    ("slot", "i8", "pool slot of that order"),
+    ("tag", "i8", "the caller's own number, given back in events"),
+    ("time_ns", "i8", "when the exchange took it, UTC; never goes backwards"),
+    ("reserved", ("i8", (2,)), "0"),
+)  # fmt: skip

@@ -16,6 +16,7 @@ from oms.agents.executor_out import Outbox
 from oms.agents.executor_reconcile import Reconciler
 from oms.agents.executor_session import Account, Session
 from oms.config import DeskConfig
+from oms.errors import ConfigError
 from oms.venues.binance import trade
 from oms.venues.binance.exchange_info import parse_exchange_info
 from oms.venues.binance.trade_parse import TradeReader
@@ -132,6 +133,11 @@ class Start:
     def _add_account(self, account_id: int, name: str, system_id: int) -> None:
         key_name = next(a.key_name for a in self._group.accounts if a.name == name)
         key = self._ports.key(key_name)
+        if key.kind != "hmac":
+            raise ConfigError(
+                f"key '{key_name}' of account '{name}': found kind {key.kind}, required is hmac: "
+                "the executor signs with that alone; put another key into the key file"
+            )
         link = self._session.links[len(self.accounts) % len(self._session.links)]
         frames = trade.AccountFrames(key, system_id, self._group.recv_window_ms)
         rate = RateWindow(self._group.orders_per_10s)

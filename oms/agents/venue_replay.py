@@ -30,7 +30,8 @@ from oms.exchange.market import (
     parse_decimal,
     with_digits,
 )
-from oms.exchange.recorded import NEVER, RecordedMarket
+from oms.exchange.recorded import RecordedMarket
+from oms.exchange.recorded_book import NEVER
 
 LINES_PER_TURN = 64
 LINE_SHOWN_BYTES = 200

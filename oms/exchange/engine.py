@@ -1,13 +1,16 @@
 """The matching engine's cold side: capacities, symbols, accounts, commands in, events out.
 
 Owns the arrays that `engine_hot` works on. One engine holds several symbols and all accounts of
-an exchange; it is deterministic: the same commands give the same events. Called by
-`oms/exchange/live.py` (the market behind a simulated exchange) and by the bench.
+an exchange; it is deterministic: the same commands, with their times, give the same events and the
+same `state_hash()`. Everything that changes its state is a command, administration included, so
+that the log of commands rebuilds it (`oms/exchange/wal.py`). Called by `oms/exchange/live.py` (the
+market behind a simulated exchange), the references and the benches.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,36 +18,12 @@ import numpy as np
 from oms.exchange import book_hot as books
 from oms.exchange import engine_hot as kernel
 from oms.exchange import layout_hot as lay
-from shm_layout.money import INT64_MAX
+from oms.exchange.terms import ASSETS_MAX, Capacity, EngineSymbol, Filters, Terms
+from shm_layout.money import INT64_MAX, ROUND_HALF_EVEN, mul_div
 
-ORDERS_DEFAULT = 1 << 14
-LEVELS_PER_SIDE_DEFAULT = 1 << 12
-COMMANDS_DEFAULT = 1 << 10
-ACCOUNTS_DEFAULT = 512
-ASSETS_MAX = 64
+__all__ = ["ASSETS_MAX", "Capacity", "Engine", "EngineSymbol", "Filters", "Terms"]
 
-
-@dataclass(frozen=True, slots=True)
-class EngineSymbol:
-    """What the engine needs of a symbol; digits are decimal places of the integers."""
-
-    base: int
-    """Asset row."""
-    quote: int
-    px_digits: int
-    qty_digits: int
-    base_digits: int
-    quote_digits: int
-    lot: int
-    """Smallest step of a quantity, qty_digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    orders: int = ORDERS_DEFAULT
-    levels_per_side: int = LEVELS_PER_SIDE_DEFAULT
-    accounts: int = ACCOUNTS_DEFAULT
-    commands: int = COMMANDS_DEFAULT
+_NS_PER_S = 1_000_000_000
 
 
 class Engine:
@@ -56,75 +35,48 @@ class Engine:
         capacity: Capacity | None = None,
         *,
         check_funds: bool = True,
+        tell_orders: bool = False,
+        fee_asset: int = lay.NONE,
+        fee_coin_e6: int = 750_000,
     ) -> None:
+        """`check_funds` False: no balances at all. `tell_orders`: EV_L3_* of resting orders.
+        `fee_asset`: row of the fee coin; `fee_coin_e6`: what is left of a fee paid in it."""
         size = capacity or Capacity()
         assert symbols, "an engine needs a symbol"
         self.capacity = size
-        sides = 2 * len(symbols)
-        levels = min(size.orders, sides * size.levels_per_side)
-        self.counters = np.zeros(lay.COUNTERS, np.int64)
-        self.symbols = np.zeros(len(symbols), lay.SYMBOL)
-        self.accounts = np.zeros(size.accounts, lay.ACCOUNT)
-        self.orders = np.zeros(size.orders, lay.ORDER)
-        self.levels = np.zeros(levels, lay.LEVEL)
-        self.keys = np.zeros((sides, size.levels_per_side), np.int64)
-        self.rows = np.zeros((sides, size.levels_per_side), np.int32)
-        self.depths = np.zeros(sides, np.int64)
-        self.free = np.zeros((size.accounts, ASSETS_MAX), np.int64)
-        self.locked = np.zeros((size.accounts, ASSETS_MAX), np.int64)
-        self.fees = np.zeros(ASSETS_MAX, np.int64)
-        self.commands = np.zeros(size.commands, lay.COMMAND)
-        room = size.orders + levels + lay.EVENTS_PER_COMMAND_MIN + size.commands
-        self.events = np.zeros(room, lay.EVENT)
-        self.orders["next"] = np.arange(1, size.orders + 1)
-        self.orders["next"][-1] = lay.NONE
-        self.levels["tail"] = np.arange(1, levels + 1)
-        self.levels["tail"][-1] = lay.NONE
-        self.counters[lay.C_NEXT_ORDER_ID] = 1
-        self.counters[lay.C_CHECK_FUNDS] = int(check_funds)
-        for row, symbol in enumerate(symbols):
-            self._add_symbol(row, symbol)
-        self.world = books.WORLD.make(
-            counters=self.counters,
-            symbols=self.symbols,
-            accounts=self.accounts,
-            orders=self.orders,
-            levels=self.levels,
-            keys=self.keys,
-            rows=self.rows,
-            depths=self.depths,
-            free=self.free,
-            locked=self.locked,
-            fees=self.fees,
-            commands=self.commands,
-            events=self.events,
-        )
+        self.arrays = _arrays(symbols, size)
+        for name, array in self.arrays.items():
+            setattr(self, name, array)
+        counters = self.counters
+        counters[lay.C_NEXT_ORDER_ID] = 1
+        counters[lay.C_NEXT_LIST_ID] = 1
+        counters[lay.C_QUEUE_HEAD] = counters[lay.C_QUEUE_TAIL] = lay.NONE
+        counters[lay.C_CHECK_FUNDS] = int(check_funds)
+        counters[lay.C_L3] = int(tell_orders)
+        counters[lay.C_FEE_ASSET] = fee_asset
+        counters[lay.C_FEE_COIN_E6] = fee_coin_e6
+        self.world = books.WORLD.make(**self.arrays)
 
-    def _add_symbol(self, row: int, symbol: EngineSymbol) -> None:
-        assert symbol.lot > 0
-        assert 0 <= symbol.base < ASSETS_MAX
-        assert 0 <= symbol.quote < ASSETS_MAX
-        assert symbol.base != symbol.quote
-        assert symbol.base_digits >= symbol.qty_digits, "a lot must be whole money of the base"
-        shift = symbol.quote_digits - symbol.px_digits - symbol.qty_digits
-        entry = self.symbols[row]
-        entry["base"] = symbol.base
-        entry["quote"] = symbol.quote
-        entry["lot"] = symbol.lot
-        entry["notional_mul"] = 10 ** max(shift, 0)
-        entry["notional_div"] = 10 ** max(-shift, 0)
-        entry["base_mul"] = 10 ** (symbol.base_digits - symbol.qty_digits)
+    counters: np.ndarray
+    symbols: np.ndarray
+    accounts: np.ndarray
+    orders: np.ndarray
+    levels: np.ndarray
+    lists: np.ndarray
+    keys: np.ndarray
+    rows: np.ndarray
+    depths: np.ndarray
+    free: np.ndarray
+    locked: np.ndarray
+    fees: np.ndarray
+    open_counts: np.ndarray
+    tier_fees: np.ndarray
+    coin_px: np.ndarray
+    sums: np.ndarray
+    commands: np.ndarray
+    events: np.ndarray
 
-    def deposit(self, account: int, asset: int, amount: int) -> None:
-        """Add to an account's free balance (scale of the asset); it comes from outside."""
-        assert amount >= 0
-        assert int(self.free[account, asset]) + amount <= INT64_MAX
-        self.free[account, asset] += amount
-
-    def set_fees(self, account: int, maker_fee_e6: int, taker_fee_e6: int) -> None:
-        assert 0 <= maker_fee_e6 < lay.FEE_UNIT
-        assert 0 <= taker_fee_e6 < lay.FEE_UNIT
-        self.accounts[account] = (maker_fee_e6, taker_fee_e6)
+    # Commands of accounts
 
     def push_new(
         self,
@@ -137,24 +89,183 @@ class Engine:
         qty: int,
         quote_qty: int,
         tag: int,
+        *,
+        stop_px: int = 0,
+        trailing_bips: int = 0,
+        iceberg_qty: int = 0,
+        stp: int = lay.STP_NONE,
     ) -> None:
         """Queue a new order; units as in `layout_hot.COMMAND`."""
-        assert 0 <= symbol < len(self.symbols)
-        assert 0 <= account < len(self.accounts)
-        self._push((lay.CMD_NEW, symbol, account, side, kind, tif, px, qty, quote_qty, 0, 0, tag))
+        self.push_order(
+            Terms(
+                symbol, account, side, kind, tif, px, qty, quote_qty, tag, stop_px, trailing_bips,
+                iceberg_qty, stp,
+            )
+        )  # fmt: skip
 
-    def push_cancel(self, symbol: int, account: int, slot: int, order_id: int, tag: int) -> None:
-        """Queue a cancel of the order that rests in `slot`."""
-        self._push((lay.CMD_CANCEL, symbol, account, 0, 0, 0, 0, 0, 0, slot, order_id, tag))
+    def push_order(self, terms: Terms) -> None:
+        """Queue a new order."""
+        assert 0 <= terms.symbol < len(self.symbols)
+        assert 0 <= terms.account < len(self.accounts)
+        row = self._next(lay.CMD_NEW, terms.symbol, terms.account, terms.tag)
+        row["side"] = terms.side
+        row["order_type"] = terms.kind
+        row["tif"] = terms.tif
+        row["px"] = terms.px
+        row["qty"] = terms.qty
+        row["quote_qty"] = terms.quote_qty
+        row["stop_px"] = terms.stop_px
+        row["trailing_bips"] = terms.trailing_bips
+        row["iceberg_qty"] = terms.iceberg_qty
+        row["stp"] = terms.stp
 
-    def _push(self, command: tuple[int, ...]) -> None:
+    def push_cancel(
+        self,
+        symbol: int,
+        account: int,
+        slot: int,
+        order_id: int,
+        tag: int,
+        *,
+        restriction: int = lay.RESTRICT_NONE,
+    ) -> None:
+        """Queue a cancel of the order in `slot`; of an order in a list: of the whole list."""
+        row = self._next(lay.CMD_CANCEL, symbol, account, tag)
+        row["slot"] = slot
+        row["order_id"] = order_id
+        row["mode"] = restriction
+
+    def push_amend(
+        self, symbol: int, account: int, slot: int, order_id: int, qty: int, tag: int
+    ) -> None:
+        """Queue an amend to the whole quantity `qty`: less than now, more than is filled."""
+        row = self._next(lay.CMD_AMEND, symbol, account, tag)
+        row["slot"] = slot
+        row["order_id"] = order_id
+        row["qty"] = qty
+
+    def push_replace(
+        self,
+        slot: int,
+        order_id: int,
+        terms: Terms,
+        *,
+        mode: int = lay.REPLACE_STOP_ON_FAILURE,
+        restriction: int = lay.RESTRICT_NONE,
+        tag: int = 0,
+    ) -> None:
+        """Queue the cancel of `slot` and the new order in its place; `tag` is the cancel's.
+
+        Filters are judged before anything happens: EV_REJECTED alone means that nothing did.
+        """
+        self._require(2)
+        row = self._next(lay.CMD_REPLACE, terms.symbol, terms.account, tag)
+        row["slot"] = slot
+        row["order_id"] = order_id
+        row["mode"] = mode | restriction
+        self.push_order(terms)
+
+    def push_list(self, kind: int, legs: Sequence[Terms], tag: int) -> None:
+        """Queue an order list: OCO (the two), OTO (working, pending), OTOCO (working, the two)."""
+        assert len(legs) == (3 if kind == lay.LIST_OTOCO else 2)
+        assert len({(leg.symbol, leg.account) for leg in legs}) == 1
+        self._require(1 + len(legs))
+        row = self._next(lay.CMD_LIST, legs[0].symbol, legs[0].account, tag)
+        row["mode"] = kind
+        row["qty"] = len(legs)
+        for leg in legs:
+            self.push_order(leg)
+
+    # Commands of the exchange itself; each runs at once, for the queue must be empty
+
+    def deposit(self, account: int, asset: int, amount: int) -> None:
+        """Add to an account's free balance (scale of the asset); it comes from outside."""
+        assert amount >= 0
+        assert int(self.free[account, asset]) + amount <= INT64_MAX
+        self._administer(lay.CMD_DEPOSIT, asset, account, qty=amount)
+
+    def withdraw(self, account: int, asset: int, amount: int) -> None:
+        """Take from an account's free balance what it has."""
+        assert 0 <= amount <= int(self.free[account, asset])
+        self._administer(lay.CMD_DEPOSIT, asset, account, qty=-amount)
+
+    def set_fees(self, account: int, maker_fee_e6: int, taker_fee_e6: int) -> None:
+        """The account's own rates, whatever the symbol."""
+        _check_rates(maker_fee_e6, taker_fee_e6)
+        self._administer(lay.CMD_SET_FEES, 0, account, px=maker_fee_e6, qty=taker_fee_e6)
+
+    def set_tier(self, account: int, tier: int) -> None:
+        """From now on the account pays what its tier pays for the symbol."""
+        assert 0 <= tier < lay.TIERS
+        self._administer(lay.CMD_SET_TIER, 0, account, order_id=tier)
+
+    def set_tier_fees(self, tier: int, symbol: int, maker_fee_e6: int, taker_fee_e6: int) -> None:
+        assert 0 <= tier < lay.TIERS
+        _check_rates(maker_fee_e6, taker_fee_e6)
+        self._administer(
+            lay.CMD_SET_TIER_FEES, symbol, 0, order_id=tier, px=maker_fee_e6, qty=taker_fee_e6
+        )
+
+    def set_fee_coin(self, account: int, on: bool) -> None:
+        """Fees in the fee coin as long as the account has enough of it."""
+        self._administer(lay.CMD_SET_FEE_COIN, 0, account, qty=int(on))
+
+    def set_coin_px(self, asset: int, coins: int, money: int) -> None:
+        """`money` of the asset is worth `coins` of the fee coin, both as integers at their scales.
+
+        An asset without a price pays in itself.
+        """
+        assert coins >= 0
+        assert money > 0
+        self._administer(lay.CMD_SET_COIN_PX, asset, 0, px=coins, qty=money)
+
+    def set_group(self, account: int, group: int) -> None:
+        """Trade group for self-trade prevention; NO_GROUP = the account stands alone."""
+        self._administer(lay.CMD_SET_GROUP, 0, account, order_id=group)
+
+    def set_state(self, symbol: int, state: int) -> list[tuple[Any, ...]]:
+        """STATE_* of the market; the events. Orders stay where they are."""
+        return self._administer(lay.CMD_SET_STATE, symbol, 0, mode=state)
+
+    # The queue
+
+    def _administer(self, kind: int, symbol: int, account: int, **terms: int) -> list[Any]:
+        assert self.counters[lay.C_COMMAND_HEAD] == self.counters[lay.C_COMMAND_TAIL], "queue"
+        row = self._next(kind, symbol, account, 0)
+        for name, value in terms.items():
+            row[name] = value
+        return self.run(self._now_ns)
+
+    def _require(self, count: int) -> None:
+        queued = int(self.counters[lay.C_COMMAND_TAIL] - self.counters[lay.C_COMMAND_HEAD])
+        assert queued + count <= len(self.commands), "queue is full"
+
+    def _next(self, kind: int, symbol: int, account: int, tag: int) -> np.ndarray:
+        self._require(1)
         tail = int(self.counters[lay.C_COMMAND_TAIL])
-        assert tail - int(self.counters[lay.C_COMMAND_HEAD]) < len(self.commands), "queue is full"
-        self.commands[tail % len(self.commands)] = command
+        at = tail % len(self.commands)
+        row: np.ndarray = self.commands[at : at + 1].reshape(())
+        row[()] = 0
+        row["kind"] = kind
+        row["symbol"] = symbol
+        row["account"] = account
+        row["tag"] = tag
         self.counters[lay.C_COMMAND_TAIL] = tail + 1
+        return row
 
-    def run(self) -> list[tuple[Any, ...]]:
-        """Take every queued command; the events, as tuples in the order of `EVENT`'s fields."""
+    _now_ns = 0
+
+    def run(self, now_ns: int = 0) -> list[tuple[Any, ...]]:
+        """Take every queued command as of `now_ns` (0 = as of the last time); the events, as
+        tuples in the order of `EVENT`'s fields."""
+        self._now_ns = max(self._now_ns, now_ns)
+        head, tail = (int(self.counters[k]) for k in (lay.C_COMMAND_HEAD, lay.C_COMMAND_TAIL))
+        for at in range(head, tail):
+            self.commands["time_ns"][at % len(self.commands)] = self._now_ns
+        return self.take()
+
+    def take(self) -> list[tuple[Any, ...]]:
+        """Take every queued command as it is, with its own time; the events."""
         out: list[tuple[Any, ...]] = []
         while True:
             status = kernel.step(self.world.handle, 0, 0, len(self.commands))
@@ -165,9 +276,11 @@ class Engine:
                 return out
             assert count > 0 or status == lay.STEP_BUDGET, "no room for one command's events"
 
+    # What is seen
+
     def side(self, symbol: int, side: int, limit: int) -> list[tuple[int, int]]:
-        """(price, quantity) of the best `limit` levels, best first."""
-        row = 2 * symbol + side
+        """(price, visible quantity) of the best `limit` levels, best first."""
+        row = lay.BOOKS * symbol + side
         count = int(self.depths[row])
         rows = self.rows[row, max(0, count - limit) : count][::-1]
         chosen = self.levels[rows]
@@ -177,7 +290,7 @@ class Engine:
         """(bid price, quantity, ask price, quantity); 0, 0 for an empty side."""
         out = [0, 0, 0, 0]
         for side in (lay.SIDE_BUY, lay.SIDE_SELL):
-            row = 2 * symbol + side
+            row = lay.BOOKS * symbol + side
             count = int(self.depths[row])
             if count:
                 level = self.rows[row, count - 1]
@@ -185,7 +298,88 @@ class Engine:
                 out[2 * side + 1] = int(self.levels["qty"][level])
         return out[0], out[1], out[2], out[3]
 
+    def last_px(self, symbol: int) -> int:
+        """Price of the last trade; 0 = there was none."""
+        return int(self.symbols["last_px"][symbol])
+
+    def average_px(self, symbol: int, now_ns: int) -> int:
+        """Weighted average price of the window's trades, else the last price; 0 = none."""
+        row = self.symbols[symbol]
+        first = now_ns // _NS_PER_S - lay.AVERAGE_SECONDS + 1
+        kept = self.sums[symbol, self.sums[symbol, :, 0] >= first]
+        quote, qty = int(kept[:, 1].sum()), int(kept[:, 2].sum())
+        if qty == 0:
+            return int(row["last_px"])
+        px, _ = mul_div(
+            quote, int(row["notional_div"]), qty * int(row["notional_mul"]), ROUND_HALF_EVEN
+        )
+        return px
+
     def totals(self) -> list[int]:
         """Per asset: all free and locked balances and collected fees; never changes by trading."""
         held = self.free.sum(axis=0, dtype=object) + self.locked.sum(axis=0, dtype=object)
         return [int(a) + int(b) for a, b in zip(held, self.fees.tolist(), strict=True)]
+
+    def state_hash(self) -> str:
+        """Hex SHA-256 over everything that later events depend on."""
+        digest = hashlib.sha256()
+        for name in STATE:
+            digest.update(self.arrays[name].tobytes())
+        counters = self.counters.copy()
+        counters[[lay.C_COMMAND_HEAD, lay.C_COMMAND_TAIL, lay.C_EVENTS]] = 0
+        digest.update(counters.tobytes())
+        return digest.hexdigest()
+
+
+STATE = (
+    "symbols", "accounts", "orders", "levels", "lists", "keys", "rows", "depths", "free", "locked",
+    "fees", "open_counts", "tier_fees", "coin_px", "sums",
+)  # fmt: skip
+"""The arrays that make up an engine's state, `counters` apart."""
+
+
+def _check_rates(maker_fee_e6: int, taker_fee_e6: int) -> None:
+    assert 0 <= maker_fee_e6 < lay.FEE_UNIT
+    assert 0 <= taker_fee_e6 < lay.FEE_UNIT
+
+
+def _chain(rows: int) -> np.ndarray:
+    """Each row's successor in a list of free rows."""
+    chain = np.arange(1, rows + 1)
+    chain[-1] = lay.NONE
+    return chain
+
+
+def _arrays(symbols: tuple[EngineSymbol, ...], size: Capacity) -> dict[str, np.ndarray]:
+    """The world's arrays, empty."""
+    sides = lay.BOOKS * len(symbols)
+    levels = min(size.orders, sides * size.levels_per_side)
+    room = lay.EVENTS_PER_ORDER * size.orders + levels + lay.EVENTS_PER_COMMAND_MIN + size.commands
+    made = {
+        "counters": np.zeros(lay.COUNTERS, np.int64),
+        "symbols": np.zeros(len(symbols), lay.SYMBOL),
+        "accounts": np.zeros(size.accounts, lay.ACCOUNT),
+        "orders": np.zeros(size.orders, lay.ORDER),
+        "levels": np.zeros(levels, lay.LEVEL),
+        "lists": np.zeros(size.lists, lay.LIST),
+        "keys": np.zeros((sides, size.levels_per_side), np.int64),
+        "rows": np.zeros((sides, size.levels_per_side), np.int32),
+        "depths": np.zeros(sides, np.int64),
+        "free": np.zeros((size.accounts, ASSETS_MAX), np.int64),
+        "locked": np.zeros((size.accounts, ASSETS_MAX), np.int64),
+        "fees": np.zeros(ASSETS_MAX, np.int64),
+        "open_counts": np.zeros((size.accounts, len(symbols), lay.OPEN_COUNTS), np.int64),
+        "tier_fees": np.zeros((lay.TIERS, len(symbols), 2), np.int64),
+        "coin_px": np.zeros((ASSETS_MAX, 2), np.int64),
+        "sums": np.zeros((len(symbols), lay.AVERAGE_SECONDS, 3), np.int64),
+        "commands": np.zeros(size.commands, lay.COMMAND),
+        "events": np.zeros(room, lay.EVENT),
+    }
+    for row, symbol in enumerate(symbols):
+        symbol.fill(made["symbols"][row : row + 1].reshape(()))
+    made["accounts"]["group"] = lay.NO_GROUP
+    made["accounts"]["tier"] = lay.NONE
+    made["orders"]["next"] = _chain(size.orders)
+    made["levels"]["tail"] = _chain(levels)
+    made["lists"]["second"] = _chain(size.lists)
+    return made

@@ -8,6 +8,7 @@ acceptance, used by fills and freed with what is not needed any more.
 from __future__ import annotations
 
 from oms.exchange import layout_hot as lay
+from oms.exchange.admin_hot import administer
 from oms.exchange.book_hot import (
     commands_of,
     counters_of,
@@ -99,13 +100,18 @@ def _need(world, command, limit_key):
     quote = commands["quote_qty"][command]
     dry = 0
     money = 0
-    if commands["type"][command] == lay.TYPE_MARKET or commands["tif"][command] == lay.TIF_FOK:
-        got, money, status, dry = plan(world, symbol, 2 * symbol + 1 - side, limit_key, qty, quote)
+    if (
+        commands["order_type"][command] == lay.TYPE_MARKET
+        or commands["tif"][command] == lay.TIF_FOK
+    ):
+        got, money, status, dry = plan(
+            world, symbol, lay.BOOKS * symbol + 1 - side, limit_key, qty, quote
+        )
         if status != OK:
             return 0, 0, 0, lay.REASON_OVERFLOW, 0
         if quote > 0:
             qty = got
-    if commands["type"][command] != lay.TYPE_MARKET:
+    if commands["order_type"][command] != lay.TYPE_MARKET:
         money, status = notional(symbols, symbol, commands["px"][command], qty, ROUND_UP)
         if status != OK:
             return 0, 0, 0, lay.REASON_OVERFLOW, 0
@@ -124,17 +130,19 @@ def _new(world, command):
     symbol = commands["symbol"][command]
     side = commands["side"][command]
     account = commands["account"][command]
-    kind = commands["type"][command]
+    kind = commands["order_type"][command]
     tif = commands["tif"][command]
     px = commands["px"][command]
     tag = commands["tag"][command]
-    if commands["qty"][command] <= 0 and commands["quote_qty"][command] <= 0:
+    if kind > lay.TYPE_POST_ONLY or commands["iceberg_qty"][command] != 0:
+        return _refuse(world, command, lay.REASON_BAD_SHAPE)
+    if max(commands["qty"][command], commands["quote_qty"][command]) <= 0:
         return _refuse(world, command, lay.REASON_BAD_SHAPE)
     if kind != lay.TYPE_MARKET and (px <= 0 or commands["quote_qty"][command] > 0):
         return _refuse(world, command, lay.REASON_BAD_SHAPE)
     key = px if side == lay.SIDE_BUY else -px
     limit_key = lay.PX_ANY_KEY if kind == lay.TYPE_MARKET else -key
-    opposite_row = 2 * symbol + 1 - side
+    opposite_row = lay.BOOKS * symbol + 1 - side
     best = depths_of(world)[opposite_row] - 1
     takes = best >= 0 and keys_of(world)[opposite_row, best] >= limit_key
     if kind == lay.TYPE_POST_ONLY and takes:
@@ -143,7 +151,7 @@ def _new(world, command):
     may_rest = kind != lay.TYPE_MARKET and tif == lay.TIF_GTC
     if may_rest and (slot == lay.NONE or counters[lay.C_FREE_LEVEL] == lay.NONE):
         return _refuse(world, command, lay.REASON_POOL_FULL)
-    if may_rest and depths_of(world)[2 * symbol + side] == keys_of(world).shape[1]:
+    if may_rest and depths_of(world)[lay.BOOKS * symbol + side] == keys_of(world).shape[1]:
         return _refuse(world, command, lay.REASON_POOL_FULL)
     qty, money, asset, reason, dry = _need(world, command, limit_key)
     if reason != lay.REASON_NONE:
@@ -157,18 +165,7 @@ def _new(world, command):
     order_id = counters[lay.C_NEXT_ORDER_ID]
     counters[lay.C_NEXT_ORDER_ID] = order_id + 1
     row = emit(
-        world,
-        lay.EV_ACCEPTED,
-        symbol,
-        side,
-        account,
-        order_id,
-        px,
-        qty,
-        qty,
-        tag,
-        lay.NONE,
-        lay.REASON_NONE,
+        world, lay.EV_ACCEPTED, symbol, side, account, order_id, px, qty, qty, tag, lay.NONE, 0
     )
     left = qty
     paid = 0
@@ -184,7 +181,7 @@ def _new(world, command):
         # Its own makers may have freed slots meanwhile: take the head of the free list now.
         slot = counters[lay.C_FREE_ORDER]
         events_of(world)["slot"][row] = slot
-        level = level_row(world, 2 * symbol + side, key, px)
+        level = level_row(world, lay.BOOKS * symbol + side, key, px)
         _rest(world, command, order_id, slot, level, left, keep)
     elif left > 0 or (commands["quote_qty"][command] > 0 and (dry != 0 or qty == 0)):
         emit(
@@ -241,7 +238,7 @@ def _cancel(world, command):
     levels["qty"][row] -= leaves
     total = levels["qty"][row]
     if levels["head"][row] == lay.NONE:
-        side_row = 2 * symbol + side
+        side_row = lay.BOOKS * symbol + side
         key = px if side == lay.SIDE_BUY else -px
         at = search(keys_of(world), side_row, depths_of(world)[side_row], key)
         remove_level(world, side_row, at)
@@ -280,10 +277,15 @@ def step(world, now_ns, until_ns, budget):
             status = lay.STEP_EVENTS_FULL
             break
         at = head % commands.shape[0]
-        if commands["kind"][at] == lay.CMD_CANCEL:
+        kind = commands["kind"][at]
+        if kind == lay.CMD_CANCEL:
             _cancel(world, at)
-        else:
+        elif kind == lay.CMD_NEW:
             _new(world, at)
+        elif kind >= lay.CMD_DEPOSIT:
+            administer(world, at)
+        else:
+            _refuse(world, at, lay.REASON_BAD_SHAPE)
         head += 1
         taken += 1
     counters[lay.C_COMMAND_HEAD] = head

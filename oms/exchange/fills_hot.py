@@ -156,7 +156,7 @@ def take(world, symbol, side, account, order_id, tag, limit_key, qty):
     orders = orders_of(world)
     events = events_of(world)
     opposite = 1 - side
-    side_row = 2 * symbol + opposite
+    side_row = lay.BOOKS * symbol + opposite
     base_mul = symbols["base_mul"][symbol]
     left = qty
     paid = 0

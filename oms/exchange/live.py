@@ -1,48 +1,69 @@
 """The market of a simulated exchange: the matching engine, the desk's accounts, background flow.
 
-Owns the translation of engine events into order reports, public trades, level changes and
-tickers. Accounts 0..n-1 are the desk's; the rows after them are the house's (synthetic
-liquidity), whose orders are known to `flow` alone. Deterministic for a seed and a sequence of
-calls.
+Owns the translation of requests into engine commands and of engine events into order reports,
+public trades, level changes and tickers. Accounts 0..n-1 are the desk's; the rows after them are
+the house's (synthetic liquidity), whose orders are known to `flow` alone. Deterministic for a seed
+and a sequence of calls.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine, EngineSymbol
+from oms.exchange.engine import Capacity, Engine, EngineSymbol, Terms
+from oms.exchange.filters import OpenCounts, default_filters, failed, too_many
 from oms.exchange.flow import HOUSE_ACCOUNTS, Flow, FlowSettings
+from oms.exchange.live_events import Teller
 from oms.exchange.market import (
     MONEY_DIGITS,
-    TRADES_KEPT_MAX,
     Book,
-    Fill,
-    LevelChange,
-    Order,
-    OrderLog,
-    OrderRequest,
+    Features,
     PublicEvent,
     PublicTrade,
-    Report,
     SymbolSpec,
     Ticker,
     assets_of,
     parse_decimal,
 )
+from oms.exchange.order_log import OrderLog
+from oms.exchange.orders import (
+    Amendment,
+    Commission,
+    ListRequest,
+    Order,
+    OrderList,
+    OrderRequest,
+    Replaced,
+    UserReport,
+)
 from oms.exchange.remembered import RememberedLog
-from shm_layout.enums import OrderState
+from oms.exchange.terms import Filters
 from shm_layout.limits import BOOK_LEVELS_MAX
 
 HOUSE_BALANCE = 10**17
 """What each house account begins with of each asset: 10^9 units."""
-
 NEVER = (1 << 63) - 1
+FEATURES = Features(
+    contingent=True,
+    trailing=True,
+    iceberg=True,
+    oco=True,
+    oto=True,
+    amend=True,
+    stp_modes=(
+        lay.STP_NONE,
+        lay.STP_EXPIRE_TAKER,
+        lay.STP_EXPIRE_MAKER,
+        lay.STP_EXPIRE_BOTH,
+        lay.STP_DECREMENT,
+        lay.STP_TRANSFER,
+    ),
+)
 
 
-def engine_symbol(spec: SymbolSpec, assets: tuple[str, ...]) -> EngineSymbol:
+def engine_symbol(spec: SymbolSpec, assets: tuple[str, ...], filters: Filters) -> EngineSymbol:
     """A symbol in the engine's terms."""
     return EngineSymbol(
         assets.index(spec.base),
@@ -52,11 +73,34 @@ def engine_symbol(spec: SymbolSpec, assets: tuple[str, ...]) -> EngineSymbol:
         MONEY_DIGITS,
         MONEY_DIGITS,
         spec.lot,
+        filters,
+        average=True,
+    )
+
+
+def terms_of(request: OrderRequest) -> Terms:
+    """A request in the engine's terms."""
+    return Terms(
+        request.symbol,
+        request.account,
+        request.side,
+        request.kind,
+        request.tif,
+        request.px,
+        request.qty,
+        request.quote_qty,
+        0,
+        request.stop_px,
+        request.trailing_bips,
+        request.iceberg_qty,
+        request.stp,
     )
 
 
 class LiveMarket:
     """A `Market` over the matching engine."""
+
+    features = FEATURES
 
     def __init__(
         self,
@@ -66,27 +110,33 @@ class LiveMarket:
         fees_e6: tuple[int, int],
         flow: FlowSettings | None,
         capacity: Capacity | None = None,
+        *,
+        filters: Sequence[Filters] | None = None,
+        fee_coin: str = "",
     ) -> None:
+        """`fee_coin`: the asset in which accounts may pay their fees at a discount."""
         assert accounts > 0
         self.specs = tuple(specs)
+        self.filters = tuple(filters or (default_filters(spec) for spec in self.specs))
         self.assets = assets_of(self.specs, tuple(balances))
         self.remembered = RememberedLog(accounts, [spec.symbol for spec in self.specs])
         self.log: OrderLog = self.remembered
         self._accounts = accounts
         size = capacity or Capacity(accounts=accounts + HOUSE_ACCOUNTS)
         assert size.accounts >= accounts + HOUSE_ACCOUNTS
-        self.engine = Engine(tuple(engine_symbol(s, self.assets) for s in self.specs), size)
+        self.engine = Engine(
+            tuple(
+                engine_symbol(spec, self.assets, rules)
+                for spec, rules in zip(self.specs, self.filters, strict=True)
+            ),
+            size,
+            fee_asset=self.assets.index(fee_coin) if fee_coin else lay.NONE,
+        )
         for account in range(accounts):
             self.engine.set_fees(account, *fees_e6)
             for code, text in balances.items():
                 amount = parse_decimal(text, MONEY_DIGITS)
                 self.engine.deposit(account, self.assets.index(code), amount)
-        self._public: list[PublicEvent] = []
-        self._trades: list[deque[PublicTrade]] = [deque(maxlen=TRADES_KEPT_MAX) for _ in self.specs]
-        self._tickers = [Ticker(k, 0, 0, 0, 0, 0) for k in range(len(self.specs))]
-        self._asked: OrderRequest | None = None
-        self._cancel_id = ""
-        self._outcome: Order | int = lay.REASON_NONE
         self._flows: list[Flow] = []
         if flow is not None:
             for account in range(accounts, accounts + HOUSE_ACCOUNTS):
@@ -95,117 +145,127 @@ class LiveMarket:
             self._flows = [
                 Flow(self.engine, row, spec, accounts, flow) for row, spec in enumerate(self.specs)
             ]
+        self._teller = Teller(self.engine, self.log, accounts, self._flows)
 
     def begin_ids(self, first: int) -> None:
-        """Order and trade ids count up from `first`; called before anything has happened."""
+        """Order, list and trade ids count up from `first`; called before anything has happened."""
         self.engine.counters[lay.C_NEXT_ORDER_ID] = first
+        self.engine.counters[lay.C_NEXT_LIST_ID] = first
         self.engine.symbols["trade_id"] = first
+        self.engine.symbols["prevented_id"] = first
 
     # Orders
 
+    def check(self, request: OrderRequest) -> int:
+        rules, spec = self.filters[request.symbol], self.specs[request.symbol]
+        average = self.engine.average_px(request.symbol, self._teller.now_ns)
+        return failed(rules, spec, request, average) or self._too_many((request,))
+
+    def _too_many(self, requests: tuple[OrderRequest, ...], lists: int = 0) -> int:
+        """The house has no such bound, so it is not the engine's."""
+        row = self.engine.open_counts[requests[0].account, requests[0].symbol]
+        counts = OpenCounts(
+            int(row[lay.N_ORDERS]), int(row[lay.N_ALGO]), int(row[lay.N_ICEBERG]),
+            int(row[lay.N_LISTS]),
+        )  # fmt: skip
+        return too_many(counts, requests, lists)
+
     def submit(self, request: OrderRequest, now_ns: int) -> Order | int:
-        self._asked = request
-        self._outcome = lay.REASON_NONE
-        self.engine.push_new(
-            request.symbol,
-            request.account,
-            request.side,
-            request.kind,
-            request.tif,
-            request.px,
-            request.qty,
-            request.quote_qty,
-            0,
-        )
+        if reason := self._too_many((request,)):
+            return reason
+        self._teller.expect((request,))
+        self.engine.push_order(terms_of(request))
         self.settle(now_ns)
-        self._asked = None
-        return self._outcome
+        return self._teller.placed[0] if self._teller.placed else self._teller.reason
+
+    def submit_list(self, request: ListRequest, now_ns: int) -> OrderList | int:
+        assert not request.opo, "the protocol server refuses these: no market offers them"
+        if reason := self._too_many(request.legs, 1):
+            return reason
+        self._teller.expect(request.legs)
+        self.engine.push_list(request.kind, [terms_of(leg) for leg in request.legs], 0)
+        self.settle(now_ns)
+        placed = self._teller.placed
+        if not placed:
+            return self._teller.reason
+        assert len(placed) == len(request.legs), "a list is placed whole"
+        first = request.legs[0]
+        made = OrderList(
+            placed[0].list_id, first.account, first.symbol, request.kind, request.client_id,
+            tuple(order.order_id for order in placed), now_ns, now_ns,
+        )  # fmt: skip
+        self.log.add_list(made, now_ns)
+        return made
 
     def cancel(self, order_id: int, cancel_id: str, now_ns: int) -> bool:
         order = self.log.any_by_id(order_id)
-        if order is None or order.state != OrderState.OPEN:
+        if order is None or not order.is_open:
             return False
         request = order.request
-        self._cancel_id = cancel_id
-        self.engine.push_cancel(request.symbol, request.account, order.slot, order_id, 0)
+        self._teller.expect((), cancel_id)
+        slot = self._teller.slot(order_id)
+        self.engine.push_cancel(request.symbol, request.account, slot, order_id, 0)
         self.settle(now_ns)
-        return True
+        return not order.is_open
+
+    def replace(
+        self,
+        order_id: int,
+        cancel_id: str,
+        restriction: int,
+        request: OrderRequest,
+        now_ns: int,
+        *,
+        stop_on_failure: bool,
+    ) -> Replaced:
+        order = self.log.any_by_id(order_id)
+        known = order is not None and order.is_open
+        self._teller.expect((request,), cancel_id)
+        self.engine.push_replace(
+            self._teller.slot(order_id) if known else lay.NONE,
+            order_id if known else 0,
+            terms_of(request),
+            mode=lay.REPLACE_STOP_ON_FAILURE if stop_on_failure else lay.REPLACE_ALLOW_FAILURE,
+            restriction=restriction,
+        )
+        self.settle(now_ns)
+        told = self._teller
+        canceled: Order | int = told.cancel_reason or lay.REASON_UNKNOWN_ORDER
+        if order is not None and not told.cancel_reason and not order.is_open:
+            canceled = order
+        placed: Order | int | None = told.placed[0] if told.placed else told.reason
+        return Replaced(canceled, None if told.not_attempted else placed)
+
+    def amend(self, order_id: int, qty: int, client_id: str, now_ns: int) -> Amendment | int:
+        order = self.log.any_by_id(order_id)
+        if order is None or not order.is_open:
+            return lay.REASON_UNKNOWN_ORDER
+        request = order.request
+        self._teller.expect_amend(order_id, client_id)
+        slot = self._teller.slot(order_id)
+        self.engine.push_amend(request.symbol, request.account, slot, order_id, qty, 0)
+        self.settle(now_ns)
+        return self._teller.amendment or self._teller.reason
 
     def settle(self, now_ns: int) -> None:
         """Run what is queued at the engine, and tell everybody."""
-        touched: set[int] = set()
-        for event in self.engine.run():
-            kind = event[0]
-            if kind == lay.EV_LEVEL:
-                touched.add(event[1])
-                self._public.append(LevelChange(event[1], event[2], event[5], event[7], event[14]))
-            elif kind == lay.EV_TRADE:
-                self._trade(event, now_ns)
-            elif event[3] >= self._accounts:
-                self._flows[event[1]].on_event(event)
-            else:
-                self._own(event, now_ns)
-        for symbol in sorted(touched):
-            self._refresh_ticker(symbol)
+        self._teller.tell(self.engine.run(now_ns), now_ns)
 
-    def _trade(self, event: tuple[Any, ...], now_ns: int) -> None:
-        symbol, side, taker, maker = event[1], event[2], event[3], event[18]
-        px, qty, quote, trade_id = event[5], event[6], event[8], event[13]
-        trade = PublicTrade(symbol, trade_id, px, qty, now_ns, side == lay.SIDE_SELL, event[4])
-        self._public.append(trade)
-        self._trades[symbol].append(trade)
-        entry = self.engine.symbols[symbol]
-        gets = (int(entry["base"]), int(entry["quote"]))
-        for account, order_id, own_side, fee, is_maker in (
-            (taker, event[4], side, event[9], False),
-            (maker, event[10], 1 - side, event[12], True),
-        ):
-            if account >= self._accounts:
-                if is_maker:
-                    self._flows[symbol].on_maker_fill(order_id, event[11])
-                continue
-            order = self.log.any_by_id(order_id)
-            assert order is not None, f"order {order_id} of account {account} is not known"
-            self.log.fill(
-                order,
-                Fill(
-                    trade_id, order_id, symbol, account, own_side, px, qty, quote, fee,
-                    gets[own_side], is_maker, now_ns,
-                ),
-            )  # fmt: skip
+    # The exchange's own acts
 
-    def _own(self, event: tuple[Any, ...], now_ns: int) -> None:
-        """An event about a desk order, trades apart."""
-        kind, order_id = event[0], event[4]
-        if kind == lay.EV_REJECTED:
-            self._outcome = event[19]
-            return
-        if kind == lay.EV_ACCEPTED:
-            assert self._asked is not None
-            placed = Order(order_id, self._asked, now_ns, now_ns, slot=event[16], qty=event[6])
-            placed.worked = placed.slot >= 0
-            self._outcome = placed
-            self.log.add(placed)
-            return
-        order = self.log.any_by_id(order_id)
-        assert order is not None, f"engine event {kind} for unknown order {order_id}"
-        if kind == lay.EV_CANCELED:
-            self.log.end(order, OrderState.CANCELED, now_ns, self._cancel_id)
-        elif kind == lay.EV_EXPIRED:
-            self.log.end(order, OrderState.EXPIRED, now_ns)
+    def set_state(self, symbol: int, state: int, now_ns: int) -> None:
+        self._teller.tell(self.engine.set_state(symbol, state), now_ns)
 
-    def _refresh_ticker(self, symbol: int) -> None:
-        update_id = int(self.engine.symbols["update_id"][symbol])
-        now = Ticker(symbol, update_id, *self.engine.best(symbol))
-        before = self._tickers[symbol]
-        self._tickers[symbol] = now
-        if (now.bid_px, now.bid_qty, now.ask_px, now.ask_qty) != (
-            before.bid_px,
-            before.bid_qty,
-            before.ask_px,
-            before.ask_qty,
-        ):
-            self._public.append(now)
+    def state(self, symbol: int) -> int:
+        return int(self.engine.symbols["state"][symbol])
+
+    def deposit(self, account: int, asset: int, amount: int, now_ns: int) -> None:
+        """Money from outside for a desk account, and the event that tells it; negative: back."""
+        if amount >= 0:
+            self.engine.deposit(account, asset, amount)
+        else:
+            self.engine.withdraw(account, asset, -amount)
+        self.log.tell_balance(account, asset, amount, now_ns)
 
     # What is seen
 
@@ -219,9 +279,25 @@ class LiveMarket:
             )
         )
 
-    def fees_e6(self, account: int) -> tuple[int, int]:
-        entry = self.engine.accounts[account]
-        return int(entry["maker_fee_e6"]), int(entry["taker_fee_e6"])
+    def commission(self, account: int, symbol: int) -> Commission:
+        entry, counters = self.engine.accounts[account], self.engine.counters
+        maker, taker = int(entry["maker_fee_e6"]), int(entry["taker_fee_e6"])
+        if entry["tier"] != lay.NONE:
+            maker, taker = self.engine.tier_fees[int(entry["tier"]), symbol].tolist()
+        return Commission(
+            maker,
+            taker,
+            int(counters[lay.C_FEE_ASSET]),
+            lay.FEE_UNIT - int(counters[lay.C_FEE_COIN_E6]),
+            bool(entry["fee_coin"]),
+        )
+
+    def trade_group(self, account: int) -> int:
+        """-1 = none."""
+        return int(self.engine.accounts["group"][account])
+
+    def average_price(self, symbol: int, now_ns: int) -> int:
+        return self.engine.average_px(symbol, now_ns)
 
     def book(self, symbol: int, limit: int) -> Book | None:
         count = min(limit, BOOK_LEVELS_MAX)
@@ -232,16 +308,15 @@ class LiveMarket:
         )
 
     def ticker(self, symbol: int) -> Ticker:
-        return self._tickers[symbol]
+        return self._teller.tickers[symbol]
 
-    def trades(self, symbol: int) -> Sequence[PublicTrade]:
-        return self._trades[symbol]
+    def trades(self, symbol: int) -> deque[PublicTrade]:
+        return self._teller.trades[symbol]
 
     def take_public(self) -> list[PublicEvent]:
-        taken, self._public = self._public, []
-        return taken
+        return self._teller.take_public()
 
-    def take_reports(self) -> list[Report]:
+    def take_reports(self) -> list[UserReport]:
         return self.log.take_reports()
 
     # Background

@@ -3,7 +3,7 @@
 A protocol server (`oms/venues/<exchange>/server*.py`) talks to a `Market` alone. Two markets
 implement it: `live.LiveMarket` (the matching engine with synthetic liquidity) and
 `recorded.RecordedMarket` (a recorded book that our orders never change). Both keep the orders of
-their accounts in an `OrderLog`.
+their accounts in an `OrderLog` (`order_log.py`).
 
 Units everywhere: prices at the symbol's px_digits, quantities at its qty_digits, money with
 MONEY_DIGITS decimals; times in nanoseconds since 1970, UTC. Sides are SIDE_BUY and SIDE_SELL of
@@ -13,21 +13,29 @@ MONEY_DIGITS decimals; times in nanoseconds since 1970, UTC. Sides are SIDE_BUY 
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from oms.config import SimInstrumentConfig
 from oms.errors import ConfigError
-from shm_layout.enums import ExecKind, OrderState
+from oms.exchange.orders import (
+    Amendment,
+    Commission,
+    ListRequest,
+    Order,
+    OrderList,
+    OrderRequest,
+    Replaced,
+    UserReport,
+)
+from oms.exchange.terms import Filters
 from shm_layout.limits import CURRENCY_SCALE_DIGITS
 
+if TYPE_CHECKING:
+    from oms.exchange.order_log import OrderLog
+
 MONEY_DIGITS = CURRENCY_SCALE_DIGITS
-ORDERS_KEPT_MAX = 200_000
-"""Closed orders of all accounts that can still be queried; the oldest go first."""
-FILLS_KEPT_MAX = 200_000
-"""Fills per account and symbol."""
 TRADES_KEPT_MAX = 1000
 """Public trades per symbol: the most that the venue's `trades` gives."""
 
@@ -140,76 +148,18 @@ def assets_of(specs: Sequence[SymbolSpec], more: Sequence[str] = ()) -> tuple[st
 
 
 @dataclass(frozen=True, slots=True)
-class OrderRequest:
-    """A new order, already checked for shape and filters by the protocol server."""
+class Features:
+    """What a market offers beside limit, market and post-only orders; exchangeInfo shows it."""
 
-    symbol: int
-    account: int
-    side: int
-    kind: int
-    """TYPE_* of `layout_hot`."""
-    tif: int
-    px: int
-    qty: int
-    quote_qty: int
-    client_id: str
-
-
-@dataclass(slots=True)
-class Order:
-    """One order of an account; `state` is OPEN, FILLED, CANCELED or EXPIRED."""
-
-    order_id: int
-    request: OrderRequest
-    created_ns: int
-    updated_ns: int
-    state: OrderState = OrderState.OPEN
-    cum_qty: int = 0
-    cum_quote: int = 0
-    worked: bool = False
-    """It has rested on the book."""
-    slot: int = -1
-    """LiveMarket: its place in the engine's pool while it rests."""
-    muted: bool = False
-    """Fault: its ACK report was swallowed."""
-    qty: int = 0
-    """Base quantity; of an order by quote amount what that bought."""
-
-    @property
-    def leaves(self) -> int:
-        return self.qty - self.cum_qty
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """One execution of one order."""
-
-    trade_id: int
-    order_id: int
-    symbol: int
-    account: int
-    side: int
-    px: int
-    qty: int
-    quote: int
-    fee: int
-    fee_asset: int
-    maker: bool
-    time_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What an account is told of its order: ACK, FILL, CANCELED or EXPIRED."""
-
-    kind: ExecKind
-    order: Order
-    """A copy, as the order was at that moment."""
-    fill: Fill | None
-    execution_id: int
-    time_ns: int
-    cancel_id: str = ""
-    """CANCELED: client id of the cancel request."""
+    contingent: bool
+    """Stop-loss and take-profit orders."""
+    trailing: bool
+    iceberg: bool
+    oco: bool
+    oto: bool
+    amend: bool
+    stp_modes: tuple[int, ...]
+    """STP_* that an order may ask for; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,21 +215,61 @@ class Market(Protocol):
     specs: tuple[SymbolSpec, ...]
     assets: tuple[str, ...]
     log: OrderLog
+    features: Features
+    filters: tuple[Filters, ...]
+
+    def check(self, request: OrderRequest) -> int:
+        """REASON_* of the filters that a new order would fail now; REASON_NONE. Changes nothing."""
+        ...
 
     def submit(self, request: OrderRequest, now_ns: int) -> Order | int:
         """Place an order: the order as it stands after matching, or a REASON_* of `layout_hot`."""
         ...
 
-    def cancel(self, order_id: int, cancel_id: str, now_ns: int) -> bool:
-        """Cancel an open order; False when it is not open."""
+    def replace(
+        self,
+        order_id: int,
+        cancel_id: str,
+        restriction: int,
+        request: OrderRequest,
+        now_ns: int,
+        *,
+        stop_on_failure: bool,
+    ) -> Replaced:
+        """Cancel one order (RESTRICT_*), then place another, though the cancel failed unless
+        `stop_on_failure`; `order_id` 0 names no order: that cancel fails."""
         ...
+
+    def submit_list(self, request: ListRequest, now_ns: int) -> OrderList | int:
+        """Place an order list, all of it or nothing."""
+        ...
+
+    def cancel(self, order_id: int, cancel_id: str, now_ns: int) -> bool:
+        """Cancel an open order, and the rest of its list; False when it is not open."""
+        ...
+
+    def amend(self, order_id: int, qty: int, client_id: str, now_ns: int) -> Amendment | int:
+        """Reduce an open order's quantity; it keeps its place. A REASON_* when refused."""
+        ...
+
+    def set_state(self, symbol: int, state: int, now_ns: int) -> None:
+        """STATE_* of `layout_hot`: trading, halt, cancel only."""
+        ...
+
+    def state(self, symbol: int) -> int: ...
 
     def balances(self, account: int) -> list[tuple[int, int]]:
         """(free, locked) per asset row."""
         ...
 
-    def fees_e6(self, account: int) -> tuple[int, int]:
-        """(maker, taker) in millionths of the amount."""
+    def commission(self, account: int, symbol: int) -> Commission: ...
+
+    def trade_group(self, account: int) -> int:
+        """For self-trade prevention between accounts; -1 = none."""
+        ...
+
+    def average_price(self, symbol: int, now_ns: int) -> int:
+        """Volume-weighted price of the filters' window; the last price where it was quiet."""
         ...
 
     def book(self, symbol: int, limit: int) -> Book | None:
@@ -296,107 +286,10 @@ class Market(Protocol):
         """Public events since the last call, in order; a Ticker follows the changes it sums up."""
         ...
 
-    def take_reports(self) -> list[Report]: ...
+    def take_reports(self) -> list[UserReport]: ...
 
     def advance(self, now_ns: int, budget: int) -> int:
         """Let up to `budget` of the background's events happen that are due; returns how many."""
         ...
 
     def next_timer_ns(self) -> int: ...
-
-
-class OrderLog:
-    """Orders and fills of the exchange's accounts, and the reports that they are due."""
-
-    def __init__(self, accounts: int, symbols: int) -> None:
-        self._by_id: dict[int, Order] = {}
-        self._by_client: dict[tuple[int, int, str], Order] = {}
-        self._open: list[dict[int, Order]] = [{} for _ in range(accounts)]
-        self._closed: deque[Order] = deque()
-        self._history: list[list[deque[Order]]] = [
-            [deque(maxlen=ORDERS_KEPT_MAX) for _ in range(symbols)] for _ in range(accounts)
-        ]
-        self._fills: list[list[deque[Fill]]] = [
-            [deque(maxlen=FILLS_KEPT_MAX) for _ in range(symbols)] for _ in range(accounts)
-        ]
-        self._reports: list[Report] = []
-        self._execution_id = 0
-
-    def add(self, order: Order) -> None:
-        """A new order, accepted."""
-        request = order.request
-        self._by_id[order.order_id] = order
-        self._by_client[request.account, request.symbol, request.client_id] = order
-        self._open[request.account][order.order_id] = order
-        self._history[request.account][request.symbol].append(order)
-        self._report(ExecKind.ACK, order, None, order.created_ns)
-
-    def fill(self, order: Order, fill: Fill) -> None:
-        order.cum_qty += fill.qty
-        order.cum_quote += fill.quote
-        order.updated_ns = fill.time_ns
-        assert order.cum_qty <= order.qty, f"order {order.order_id} is filled beyond its quantity"
-        request = order.request
-        self._fills[request.account][request.symbol].append(fill)
-        if order.leaves == 0:
-            self._close(order, OrderState.FILLED)
-        self._report(ExecKind.FILL, order, fill, fill.time_ns)
-
-    def end(self, order: Order, state: OrderState, now_ns: int, cancel_id: str = "") -> None:
-        """CANCELED or EXPIRED."""
-        order.updated_ns = now_ns
-        self._close(order, state)
-        kind = ExecKind.CANCELED if state == OrderState.CANCELED else ExecKind.EXPIRED
-        self._report(kind, order, None, now_ns, cancel_id)
-
-    def _close(self, order: Order, state: OrderState) -> None:
-        order.state = state
-        del self._open[order.request.account][order.order_id]
-        self._closed.append(order)
-        if len(self._closed) > ORDERS_KEPT_MAX:
-            self._forget(self._closed.popleft())
-
-    def _forget(self, order: Order) -> None:
-        request = order.request
-        del self._by_id[order.order_id]
-        key = (request.account, request.symbol, request.client_id)
-        if self._by_client.get(key) is order:
-            del self._by_client[key]
-        self._history[request.account][request.symbol].remove(order)
-
-    def _report(
-        self, kind: ExecKind, order: Order, fill: Fill | None, now_ns: int, cancel_id: str = ""
-    ) -> None:
-        self._execution_id += 1
-        self._reports.append(
-            Report(kind, replace(order), fill, self._execution_id, now_ns, cancel_id)
-        )
-
-    def take_reports(self) -> list[Report]:
-        taken, self._reports = self._reports, []
-        return taken
-
-    def by_id(self, account: int, order_id: int) -> Order | None:
-        order = self._by_id.get(order_id)
-        return order if order is not None and order.request.account == account else None
-
-    def any_by_id(self, order_id: int) -> Order | None:
-        """An order of whichever account: the market's own look-up."""
-        return self._by_id.get(order_id)
-
-    def by_client(self, account: int, symbol: int, client_id: str) -> Order | None:
-        """The youngest order with this client id."""
-        return self._by_client.get((account, symbol, client_id))
-
-    def open_orders(self, account: int, symbol: int | None) -> list[Order]:
-        """By order id; of one symbol, or of all (None)."""
-        found = self._open[account].values()
-        return [o for o in found if symbol is None or o.request.symbol == symbol]
-
-    def history(self, account: int, symbol: int) -> Sequence[Order]:
-        """All orders still known, oldest first."""
-        return self._history[account][symbol]
-
-    def fills(self, account: int, symbol: int) -> Sequence[Fill]:
-        """All fills still known, oldest first."""
-        return self._fills[account][symbol]

@@ -19,112 +19,55 @@ stays what it was. Fees as at the engine: in the bought asset, rounded down.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from oms.exchange import layout_hot as lay
+from oms.exchange.filters import OpenCounts, default_filters, failed, too_many
 from oms.exchange.market import (
     MONEY_DIGITS,
-    TRADES_KEPT_MAX,
     Book,
-    Fill,
-    Order,
-    OrderLog,
-    OrderRequest,
+    Features,
     PublicEvent,
     PublicTrade,
-    Report,
     SymbolSpec,
     Ticker,
     assets_of,
     parse_decimal,
 )
+from oms.exchange.order_log import OrderLog
+from oms.exchange.orders import (
+    Amendment,
+    Commission,
+    Fill,
+    ListRequest,
+    Order,
+    OrderList,
+    OrderRequest,
+    Replaced,
+    UserReport,
+)
+from oms.exchange.recorded_book import NEVER, Levels, Resting, SymbolBook
 from shm_layout.enums import OrderState
 from shm_layout.limits import DIFFS_BUFFERED_MAX
 from shm_layout.money import OK, ROUND_DOWN, ROUND_UP, mul_div
 
 WALK_REMEMBERED = "WALK_REMEMBERED"
 QUEUE_BACK_NO_CANCEL_CREDIT = "QUEUE_BACK_NO_CANCEL_CREDIT"
-NEVER = (1 << 63) - 1
-
-Levels = Sequence[tuple[int, int]]
-"""(price, quantity); quantity 0 = gone."""
-
-
-class _Side:
-    """One side of a recorded book; `sign` is +1 for bids, -1 for asks; best = highest key."""
-
-    def __init__(self, sign: int) -> None:
-        self._sign = sign
-        self._keys: list[int] = []
-        self.qty: dict[int, int] = {}
-        self.taken: dict[int, int] = {}
-        """What our takers consumed of a level since its recorded quantity last changed."""
-
-    def set(self, px: int, qty: int) -> None:
-        before = self.qty.get(px, 0)
-        if qty == before:
-            return
-        self.taken.pop(px, None)
-        key = self._sign * px
-        if qty == 0:
-            del self.qty[px]
-            del self._keys[bisect_left(self._keys, key)]
-            return
-        if before == 0:
-            self._keys.insert(bisect_left(self._keys, key), key)
-        self.qty[px] = qty
-
-    def clear(self) -> None:
-        self._keys.clear()
-        self.qty.clear()
-        self.taken.clear()
-
-    def best_first(self, limit: int) -> list[tuple[int, int]]:
-        keys = self._keys[-limit:] if limit else []
-        return [(self._sign * key, self.qty[self._sign * key]) for key in reversed(keys)]
-
-    def offered(self, limit_px: int | None, bound_px: int) -> list[tuple[int, int]]:
-        """(price, what is left) from the best to `limit_px`; nothing better than `bound_px`."""
-        lowest = -NEVER if limit_px is None else self._sign * limit_px
-        highest = self._sign * bound_px if bound_px else NEVER
-        out = []
-        for key in reversed(self._keys):
-            if key < lowest:
-                break
-            px = self._sign * key
-            left = self.qty[px] - self.taken.get(px, 0)
-            if key <= highest and left > 0:
-                out.append((px, left))
-        return out
-
-
-@dataclass(slots=True)
-class _Resting:
-    """One of our resting orders; `ahead` is the queue before it."""
-
-    order: Order
-    ahead: int
-    reserved: int
-
-
-@dataclass(slots=True)
-class _SymbolBook:
-    sides: tuple[_Side, _Side] = field(default_factory=lambda: (_Side(1), _Side(-1)))
-    update_id: int = 0
-    known: bool = False
-    waiting: list[tuple[int, Levels, Levels]] = field(default_factory=list)
-    """Diffs before the snapshot."""
-    resting: dict[int, _Resting] = field(default_factory=dict)
-    trades: deque[PublicTrade] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT_MAX))
-    trade_id: int = 0
-    """Ids of our own fills."""
+FEATURES = Features(
+    contingent=False,
+    trailing=False,
+    iceberg=False,
+    oco=False,
+    oto=False,
+    amend=False,
+    stp_modes=(lay.STP_NONE,),
+)
 
 
 class RecordedMarket:
     """A `Market` over a recording; see the module's text."""
+
+    features = FEATURES
 
     def __init__(
         self,
@@ -134,10 +77,11 @@ class RecordedMarket:
         fees_e6: tuple[int, int],
     ) -> None:
         self.specs = tuple(specs)
+        self.filters = tuple(default_filters(spec) for spec in self.specs)
         self.assets = assets_of(self.specs, tuple(balances))
         self.log = OrderLog(accounts, len(self.specs))
         self._fees_e6 = fees_e6
-        self._books = [_SymbolBook() for _ in self.specs]
+        self._books = [SymbolBook() for _ in self.specs]
         self._tickers = [Ticker(k, 0, 0, 0, 0, 0) for k in range(len(self.specs))]
         start = [parse_decimal(balances.get(code, "0"), MONEY_DIGITS) for code in self.assets]
         self._free = [list(start) for _ in range(accounts)]
@@ -233,7 +177,7 @@ class RecordedMarket:
         return self._base(request.symbol, qty)
 
     def _fill(
-        self, order: Order, px: int, qty: int, maker: bool, now_ns: int, resting: _Resting | None
+        self, order: Order, px: int, qty: int, maker: bool, now_ns: int, resting: Resting | None
     ) -> None:
         request = order.request
         account, symbol = request.account, request.symbol
@@ -266,7 +210,7 @@ class RecordedMarket:
             if order.leaves == 0:
                 del book.resting[order.order_id]
 
-    def _release(self, resting: _Resting) -> None:
+    def _release(self, resting: Resting) -> None:
         """Free what the rest of an order needs no longer."""
         order = resting.order
         need = 0
@@ -280,7 +224,15 @@ class RecordedMarket:
 
     # Orders
 
+    def check(self, request: OrderRequest) -> int:
+        rules, spec = self.filters[request.symbol], self.specs[request.symbol]
+        found = failed(rules, spec, request, self.average_price(request.symbol, 0))
+        count = len(self.log.open_orders(request.account, request.symbol))
+        return found or too_many(OpenCounts(count), (request,), 0)
+
     def submit(self, request: OrderRequest, now_ns: int) -> Order | int:
+        if reason := self.check(request):
+            return reason
         market = request.kind == lay.TYPE_MARKET
         offered = self._offered(request)
         if request.kind == lay.TYPE_POST_ONLY and offered:
@@ -298,7 +250,7 @@ class RecordedMarket:
         asset = self._paid_asset(request)
         if self._free[request.account][asset] < need:
             return lay.REASON_NO_FUNDS
-        order = Order(self._next_order_id, request, now_ns, now_ns, qty=qty)
+        order = Order(self._next_order_id, request, now_ns, now_ns, qty=qty, working_ns=now_ns)
         self._next_order_id += 1
         self.log.add(order)
         if not (request.tif == lay.TIF_FOK and got < qty):
@@ -355,8 +307,7 @@ class RecordedMarket:
         asset = self._paid_asset(request)
         self._free[request.account][asset] -= reserved
         self._locked[request.account][asset] += reserved
-        order.worked = True
-        book.resting[order.order_id] = _Resting(order, ahead, reserved)
+        book.resting[order.order_id] = Resting(order, ahead, reserved)
 
     def cancel(self, order_id: int, cancel_id: str, now_ns: int) -> bool:
         order = self.log.any_by_id(order_id)
@@ -367,13 +318,63 @@ class RecordedMarket:
         self._release(resting)
         return True
 
+    def replace(
+        self,
+        order_id: int,
+        cancel_id: str,
+        restriction: int,
+        request: OrderRequest,
+        now_ns: int,
+        *,
+        stop_on_failure: bool,
+    ) -> Replaced:
+        order = self.log.any_by_id(order_id)
+        canceled: Order | int = lay.REASON_UNKNOWN_ORDER
+        if order is not None and order.is_open:
+            canceled = self._restricted(order, restriction)
+            if canceled == lay.REASON_NONE and self.cancel(order_id, cancel_id, now_ns):
+                canceled = order
+        if stop_on_failure and not isinstance(canceled, Order):
+            return Replaced(canceled, None)
+        return Replaced(canceled, self.submit(request, now_ns))
+
+    @staticmethod
+    def _restricted(order: Order, restriction: int) -> int:
+        if restriction == lay.RESTRICT_NONE:
+            return lay.REASON_NONE
+        wants_fill = restriction == lay.RESTRICT_ONLY_PARTLY_FILLED
+        return lay.REASON_NONE if wants_fill == bool(order.cum_qty) else lay.REASON_RESTRICTED
+
+    def submit_list(self, request: ListRequest, now_ns: int) -> OrderList | int:
+        """Never asked: `features` offers no lists."""
+        raise AssertionError("a recorded market has no order lists")
+
+    def amend(self, order_id: int, qty: int, client_id: str, now_ns: int) -> Amendment | int:
+        """Never asked: `features` offers no amend."""
+        raise AssertionError("a recorded market amends no order")
+
+    def set_state(self, symbol: int, state: int, now_ns: int) -> None:
+        """A recording trades as it was recorded: only STATE_TRADING."""
+        assert state == lay.STATE_TRADING, "a recorded market is open"
+
+    def state(self, symbol: int) -> int:
+        return lay.STATE_TRADING
+
     # What is seen
 
     def balances(self, account: int) -> list[tuple[int, int]]:
         return list(zip(self._free[account], self._locked[account], strict=True))
 
-    def fees_e6(self, account: int) -> tuple[int, int]:
-        return self._fees_e6
+    def commission(self, account: int, symbol: int) -> Commission:
+        return Commission(*self._fees_e6, lay.NONE, 0, False)
+
+    def trade_group(self, account: int) -> int:
+        return lay.NO_GROUP
+
+    def average_price(self, symbol: int, now_ns: int) -> int:
+        """The last recorded trade's price; before it the best bid, or the ask."""
+        recent, ticker = self._books[symbol].trades, self._tickers[symbol]
+        return recent[-1].px if recent else ticker.bid_px or ticker.ask_px
 
     def book(self, symbol: int, limit: int) -> Book | None:
         book = self._books[symbol]
@@ -393,7 +394,7 @@ class RecordedMarket:
         taken, self._public = self._public, []
         return taken
 
-    def take_reports(self) -> list[Report]:
+    def take_reports(self) -> list[UserReport]:
         return self.log.take_reports()
 
     def advance(self, now_ns: int, budget: int) -> int:

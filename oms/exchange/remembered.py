@@ -1,4 +1,4 @@
-"""What a simulated exchange remembers over its own end: its accounts' orders and fills.
+"""What a simulated exchange remembers over its own end: its accounts' orders, lists and fills.
 
 Each report of the order log is also a line of JSON, which the agent writes to a journal before the
 answer leaves. At the next start the lines are told to a fresh log again, and what still rested is
@@ -14,13 +14,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from oms.exchange.market import Fill, Order, OrderLog, OrderRequest, Report
-from shm_layout.enums import ExecKind, OrderState
+from oms.exchange.order_log import OrderLog
+from oms.exchange.orders import (
+    Fill,
+    Order,
+    OrderList,
+    OrderRequest,
+    PreventedMatch,
+    Report,
+    ReportKind,
+)
+from shm_layout.enums import OrderState
 
 REPORTS_PER_FILE_MAX = 50_000
 FILES_READ_MAX = 2
 """An order older than the last files is forgotten."""
-_ENDS = {ExecKind.CANCELED: OrderState.CANCELED, ExecKind.EXPIRED: OrderState.EXPIRED}
+LIST = "LIST"
+_ENDS = {ReportKind.CANCELED: OrderState.CANCELED, ReportKind.EXPIRED: OrderState.EXPIRED}
+_KEPT = ("qty", "client_id", "working_ns", "trailing_ns", "list_id")
+"""Of an order, beside its request, in the line of its NEW."""
 
 
 class RememberedLog(OrderLog):
@@ -30,35 +42,49 @@ class RememberedLog(OrderLog):
         super().__init__(accounts, len(symbols))
         self._accounts = accounts
         self._symbols = tuple(symbols)
-        self._unwritten: list[Report] = []
+        self._unwritten: list[Report | OrderList] = []
 
-    def _report(
-        self, kind: ExecKind, order: Order, fill: Fill | None, now_ns: int, cancel_id: str = ""
-    ) -> None:
-        super()._report(kind, order, fill, now_ns, cancel_id)
-        self._unwritten.append(self._reports[-1])
+    def _report(self, kind: ReportKind, order: Order, now_ns: int, **more: Any) -> None:
+        super()._report(kind, order, now_ns, **more)
+        told = self._reports[-1]
+        assert isinstance(told, Report)
+        if kind != ReportKind.REJECTED:
+            self._unwritten.append(told)
+
+    def add_list(self, order_list: OrderList, now_ns: int) -> None:
+        self._unwritten.append(order_list)
+        super().add_list(order_list, now_ns)
 
     def take_lines(self) -> list[bytes]:
-        """One line per report since the last call."""
+        """One line per report and per list since the last call."""
         taken, self._unwritten = self._unwritten, []
-        return [self._line(report) for report in taken]
+        return [
+            json.dumps(self._told(item), separators=(",", ":")).encode() + b"\n" for item in taken
+        ]
 
-    def _line(self, report: Report) -> bytes:
+    def _told(self, item: Report | OrderList) -> dict[str, Any]:
+        if isinstance(item, OrderList):
+            return {"kind": LIST, "list": asdict(item) | {"symbol": self._symbols[item.symbol]}}
+        order = item.order
         told: dict[str, Any] = {
-            "kind": report.kind.name,
-            "order_id": report.order.order_id,
-            "time_ns": report.time_ns,
+            "kind": item.kind.name,
+            "order_id": order.order_id,
+            "time_ns": item.time_ns,
         }
-        if report.kind == ExecKind.ACK:
-            order = report.order
-            symbol = self._symbols[order.request.symbol]
-            told |= {"request": asdict(order.request) | {"symbol": symbol}, "qty": order.qty}
-            told |= {"worked": order.worked}
-        elif report.fill is not None:
-            told["fill"] = asdict(report.fill)
-        elif report.cancel_id:
-            told["cancel_id"] = report.cancel_id
-        return json.dumps(told, separators=(",", ":")).encode() + b"\n"
+        if item.kind == ReportKind.NEW:
+            request = asdict(order.request) | {"symbol": self._symbols[order.request.symbol]}
+            told |= {"request": request, "pending": order.state == OrderState.PENDING_NEW}
+            told |= {name: getattr(order, name) for name in _KEPT}
+        elif item.fill is not None:
+            told["fill"] = asdict(item.fill)
+        elif item.prevented is not None:
+            told |= {"prevented": asdict(item.prevented), "qty": order.prevented_qty}
+            told["ended"] = order.in_match
+        elif item.kind == ReportKind.REPLACED:
+            told |= {"qty": order.qty, "client_id": order.client_id}
+        elif item.cancel_id:
+            told["cancel_id"] = item.cancel_id
+        return told
 
     def recall(self, lines: Iterable[bytes], now_ns: int) -> int:
         """Tell the lines of earlier lives; expire what still rested; returns how many did.
@@ -75,19 +101,42 @@ class RememberedLog(OrderLog):
         return len(rested)
 
     def _recall(self, told: dict[str, Any]) -> None:
-        kind, order_id, time_ns = ExecKind[told["kind"]], told["order_id"], told["time_ns"]
-        if kind == ExecKind.ACK:
-            given = told["request"]
+        if told["kind"] == LIST:
+            given = told["list"]
             if given["symbol"] in self._symbols and given["account"] < self._accounts:
                 given["symbol"] = self._symbols.index(given["symbol"])
-                order = Order(order_id, OrderRequest(**given), time_ns, time_ns, qty=told["qty"])
-                order.worked = told["worked"]
-                self.add(order)
+                given["order_ids"] = tuple(given["order_ids"])
+                self.add_list(OrderList(**given), given["created_ns"])
             return
-        found = self.any_by_id(order_id)
-        if found is None or found.state != OrderState.OPEN:
+        kind, time_ns = ReportKind[told["kind"]], told["time_ns"]
+        found = self.any_by_id(told["order_id"])
+        if kind == ReportKind.NEW and found is None:
+            self._recall_new(told)
+        if found is None or not found.is_open:
             return
-        if kind == ExecKind.FILL:
+        if kind == ReportKind.NEW:
+            found.working_ns, found.trailing_ns = told["working_ns"], told["trailing_ns"]
+            self.activate(found, time_ns)
+        elif "fill" in told:
             self.fill(found, Fill(**(told["fill"] | {"symbol": found.request.symbol})))
+        elif "prevented" in told:
+            given = told["prevented"] | {"symbol": found.request.symbol}
+            match = PreventedMatch(**given)
+            taken = told["qty"] - found.prevented_qty
+            self.prevent(found, match, taken, ended=told["ended"])
+        elif kind == ReportKind.REPLACED:
+            self.amend(found, told["qty"], told["client_id"], time_ns)
         else:
-            self.end(found, _ENDS[kind], time_ns, told.get("cancel_id", ""))
+            state = _ENDS.get(kind, OrderState.FILLED)
+            self.end(found, state, time_ns, told.get("cancel_id", ""))
+
+    def _recall_new(self, told: dict[str, Any]) -> None:
+        given, time_ns = told["request"], told["time_ns"]
+        if given["symbol"] in self._symbols and given["account"] < self._accounts:
+            given["symbol"] = self._symbols.index(given["symbol"])
+            order = Order(told["order_id"], OrderRequest(**given), time_ns, time_ns)
+            for name in _KEPT:
+                setattr(order, name, told[name])
+            if told["pending"]:
+                order.state = OrderState.PENDING_NEW
+            self.add(order)

@@ -112,6 +112,7 @@ def test_ws_fragments_pings_and_binary_of_a_public_client():
             await client.send(["one ", "two ", "three"])
             assert (await both.server.next())[1] == b"one two three"
             await (await client.ping())
+            assert (await both.server.next())[1] is ConnEvent.CONTROL
             await client.send(b"\0\1")
             assert (await both.server.next())[1] == b"\0\1"
 
@@ -203,11 +204,27 @@ def test_ws_server_that_speaks_no_websocket_fails():
 def test_ws_silent_peer_is_cut_off(monkeypatch):
     async def test(both):
         await both.connect()
-        connection = both.net._connections[both.back]
+        connection = both.net._connections[both.out]
         connection.tick(connection._heard_s + 1000)
         seen = {(await both.server.next())[1], (await both.client.next())[1]}
         assert seen == {ConnEvent.CLOSED}
-        assert "ws_silent_peer" in both.server.logged
+        assert "ws_silent_peer" in both.client.logged
+
+    run(test)
+
+
+def test_ws_server_pings_and_hears_of_its_pongs_alone():
+    async def test(both):
+        await both.connect()
+        connection = both.net._connections[both.back]
+        connection.tick(connection._heard_s + 1000)
+        both.net.ping(both.back, b"1700000000000")
+        assert (await both.server.next())[:2] == (both.back, ConnEvent.PONG)
+        client = both.net._connections[both.out]
+        client._protocol.send_pong(b"1700000000000")
+        client._flush()
+        assert (await both.server.next())[:2] == (both.back, ConnEvent.CONTROL)
+        assert both.client.queue.empty()
 
     run(test)
 

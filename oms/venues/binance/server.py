@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from oms.agents.base import HttpMeta
-from oms.exchange.market import Market, PublicEvent, PublicTrade, Report
+from oms.exchange.market import Market, PublicEvent, PublicTrade
+from oms.exchange.orders import Report, UserReport
 from oms.exchange.tape import AggTrade
 from oms.venues.binance import server_errors as err
 from oms.venues.binance import server_ws_api as ws_api
@@ -212,11 +213,13 @@ class BinanceServer:
         if now_ns >= self._links.next_ns():
             self._tend_links(now_ns)
 
-    def _count_fills(self, reports: Sequence[Report], now_ns: int) -> None:
+    def _count_fills(self, reports: Sequence[UserReport], now_ns: int) -> None:
         """An order's first fill takes it off the count of unfilled orders."""
         for report in reports:
+            if not isinstance(report, Report) or report.fill is None:
+                continue
             fill = report.fill
-            if fill is not None and report.order.cum_qty == fill.qty:
+            if report.order.cum_qty == fill.qty:
                 self._desk.limits.first_fill(fill.account, fill.maker, now_ns)
 
     def _feed_tapes(self, public: Sequence[PublicEvent]) -> list[tuple[int, AggTrade]]:

@@ -7,12 +7,14 @@ the table is not served.
 
 from __future__ import annotations
 
-from oms.venues.binance.server_calls import QUERIES, Endpoint
+from oms.venues.binance.server_account import ACCOUNT
+from oms.venues.binance.server_calls import Endpoint
+from oms.venues.binance.server_lists import LISTS
 from oms.venues.binance.server_market import MARKET
 from oms.venues.binance.server_orders import ORDERS
 from oms.venues.binance.server_tickers import TICKERS
 
-ENDPOINTS: dict[str, Endpoint] = {**MARKET, **TICKERS, **QUERIES, **ORDERS}
+ENDPOINTS: dict[str, Endpoint] = {**MARKET, **TICKERS, **ORDERS, **LISTS, **ACCOUNT}
 
 _PREFIX = "/api/v3/"
 _PATHS: dict[str, dict[str, str]] = {

@@ -10,6 +10,7 @@ BAD_REQUEST = 400
 UNAUTHORIZED = 401
 FORBIDDEN = 403
 NOT_FOUND = 404
+CONFLICT = 409
 BANNED = 418
 TOO_MANY = 429
 INTERNAL = 500
@@ -20,16 +21,24 @@ class ApiError(Exception):
     """One refusal of a request; the server turns it into the reply."""
 
     def __init__(
-        self, code: int, text: str, status: int = BAD_REQUEST, retry_after_s: int | None = None
+        self,
+        code: int,
+        text: str,
+        status: int = BAD_REQUEST,
+        retry_after_s: int | None = None,
+        data: dict[str, object] | None = None,
     ) -> None:
         super().__init__(text)
+        self.data = data
+        """What a cancel-replace did; part of the body."""
         self.code = code
         self.text = text
         self.status = status
         self.retry_after_s = retry_after_s
 
     def body(self) -> dict[str, object]:
-        return {"code": self.code, "msg": self.text}
+        body: dict[str, object] = {"code": self.code, "msg": self.text}
+        return body if self.data is None else body | {"data": self.data}
 
 
 class NotYetError(Exception):
@@ -198,3 +207,41 @@ NO_SUCH_ORDER = (-2013, "Order does not exist.")
 INVALID_JSON = (-1135, "Invalid JSON Request")
 SUBSCRIPTION_ACTIVE = (-2035, "User Data Stream subscription already active.")
 SUBSCRIPTION_INACTIVE = (-2036, "User Data Stream subscription not active.")
+
+# Orders and order lists
+INVALID_QUOTE_QUANTITY = (-1013, "Invalid quote order qty.")
+INVALID_STOP_PRICE = (-1013, "Invalid stopPrice.")
+UNSUPPORTED_COMBINATION = (-1014, "Unsupported order combination.")
+NO_PEGS = (-1013, "Pegged orders are not supported for this symbol.")
+ICEBERG_EXCEEDS = (-2010, "IcebergQty exceeds QTY.")
+STP_NOT_ALLOWED = (-1013, "This symbol does not allow the specified self-trade prevention mode.")
+WOULD_TRIGGER = (-2010, "Order would trigger immediately.")
+MARKET_CLOSED = (-1013, "Market is closed.")
+LIST_PRICES = (-2010, "The relationship of the prices for the orders is not correct.")
+NO_DEPTH = (-1112, "No orders on book for symbol.")
+NO_LIQUIDITY = (-2010, "Order book liquidity is less than symbol minimum quantity.")
+CANCEL_RESTRICTED = (-2011, "Order was not canceled due to cancel restrictions.")
+BAD_RESTRICTION = (
+    -1145,
+    "`cancelRestrictions` has to be either `ONLY_NEW` or `ONLY_PARTIALLY_FILLED`.",
+)
+NO_AMEND = (-1013, "Order amend is not supported for this symbol.")
+AMEND_UNKNOWN = (-2038, "Unknown order sent.")
+AMEND_INCREASE = (-2038, "Order amend (quantity increase) is not supported.")
+AMEND_NO_CHANGE = (-2038, "The requested action would change no state; rejecting")
+WRONG_CLIENT_ID = (-2039, "Client order ID is not correct for this order ID.")
+REPLACE_PARTLY = (-2021, "Order cancel-replace partially failed.")
+REPLACE_FAILED = (-2022, "Order cancel-replace failed.")
+NO_SUCH_LIST = (-2018, "Order list does not exist.")
+NO_OCO = (-1013, "OCO orders are not supported for this symbol")
+NO_OTO = (-1013, "OTO orders are not supported for this symbol.")
+NO_OPO = (-1013, "OPO orders are not supported for this symbol.")
+NO_SOR = (-1013, "SOR is not enabled for this symbol.")
+OCO_TYPE = (-1158, "Order type not supported in OCO.")
+BUY_LIMIT_BELOW = (-1165, "A limit order in a buy OCO must be below.")
+SELL_LIMIT_ABOVE = (-1166, "A limit order in a sell OCO must be above.")
+BOTH_LIMIT = (-1168, "At least one OCO order must be contingent.")
+BUY_STOP_ABOVE = (-1196, "A stop loss order in a buy OCO must be above.")
+SELL_STOP_BELOW = (-1197, "A stop loss order in a sell OCO must be below.")
+BUY_PROFIT_BELOW = (-1198, "A take profit order in a buy OCO must be below.")
+SELL_PROFIT_ABOVE = (-1199, "A take profit order in a sell OCO must be above.")

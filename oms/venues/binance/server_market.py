@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oms.venues.binance import server_errors as err
+from oms.venues.binance import server_symbol_shapes as info
 from oms.venues.binance.server_calls import Call, Desk, Endpoint
 from oms.venues.binance.server_params import Params
 from oms.venues.binance.server_time import stamp
@@ -138,7 +139,9 @@ def exchange_info(desk: Desk, call: Call) -> Any:
         rows = []
     rows = [row for row in rows if status in (None, desk.status(row))]
     show_sets = params.boolean("showPermissionSets", True)
-    return desk.shapes.exchange_info(rows, desk.limits.rules, call.now_ns, show_sets)
+    return info.exchange_info(
+        desk.market, rows, desk.limits.rules, call.now_ns, show_sets=show_sets
+    )
 
 
 def execution_rules(desk: Desk, call: Call) -> Any:

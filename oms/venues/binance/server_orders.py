@@ -1,8 +1,8 @@
-"""Order endpoints of the simulated Binance spot: place, test, cancel, cancel all.
+"""Order endpoints of the simulated Binance spot: place, test, cancel, replace, amend.
 
-Checks stand in the venue's order: shape of the parameters, their combination, filters, order
-count, then the matching engine with funds and post-only. Sources: rest-api.md "New order",
-"Cancel order"; filters.md; errors.md.
+Checks stand in the venue's order: shape of the parameters, their combination, order count, then the
+market with its filters, funds and triggers. Sources: rest-api.md "New order", "Cancel order",
+"Cancel an Existing Order and Send a New Order", "Order Amend Keep Priority"; filters.md; errors.md.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.market import MONEY_DIGITS, Order, OrderRequest
+from oms.exchange.market import MONEY_DIGITS, format_decimal
+from oms.exchange.orders import Fill, Order, OrderRequest, PreventedMatch
 from oms.venues.binance import server_errors as err
+from oms.venues.binance import server_order_params as reading
 from oms.venues.binance.server_calls import (
     SIGNED_NAMES,
     Call,
@@ -20,209 +22,339 @@ from oms.venues.binance.server_calls import (
     LostReplyError,
     find_order,
 )
-from oms.venues.binance.server_params import DECIMALS_MAX, Params
-from oms.venues.binance.server_shapes import NOTIONAL_MAX_UNITS, PRICE_MAX_UNITS, STP_MODE
-from shm_layout.enums import OrderState
+from oms.venues.binance.server_params import CLIENT_ID_RANGE, Params
+from oms.venues.binance.server_refusals import refusal
 
-_SIDES = {"BUY": lay.SIDE_BUY, "SELL": lay.SIDE_SELL}
-_TIMES = {"GTC": lay.TIF_GTC, "IOC": lay.TIF_IOC, "FOK": lay.TIF_FOK}
-_TYPES = {
-    "LIMIT": lay.TYPE_LIMIT,
-    "MARKET": lay.TYPE_MARKET,
-    "LIMIT_MAKER": lay.TYPE_POST_ONLY,
+_FULL_BY_DEFAULT = (lay.TYPE_LIMIT, lay.TYPE_MARKET)
+_RESTRICTIONS = {
+    "ONLY_NEW": lay.RESTRICT_ONLY_NEW,
+    "ONLY_PARTIALLY_FILLED": lay.RESTRICT_ONLY_PARTLY_FILLED,
 }
-_NOT_OFFERED = {
-    "STOP_LOSS": "Stop loss orders are not supported for this symbol.",
-    "STOP_LOSS_LIMIT": "Stop loss limit orders are not supported for this symbol.",
-    "TAKE_PROFIT": "Take profit orders are not supported for this symbol.",
-    "TAKE_PROFIT_LIMIT": "Take profit limit orders are not supported for this symbol.",
-}
-_RESPONSES = ("ACK", "RESULT", "FULL")
-_RESTRICTIONS = {"ONLY_NEW": False, "ONLY_PARTIALLY_FILLED": True}
-_REFUSALS: dict[int, err.Refused] = {
-    lay.REASON_NO_FUNDS: err.INSUFFICIENT_BALANCE,
-    lay.REASON_WOULD_TAKE: err.WOULD_TAKE,
-    lay.REASON_OVERFLOW: err.INVALID_QUANTITY,
-    lay.REASON_POOL_FULL: err.SERVER_BUSY,
-    lay.REASON_BAD_SHAPE: err.INVALID_QUANTITY,
-}
+_MODES = {"STOP_ON_FAILURE": True, "ALLOW_FAILURE": False}
+_RATE_MODES = {"DO_NOTHING": False, "CANCEL_ONLY": True}
 
-_PLACE_NAMES = SIGNED_NAMES | {
-    "symbol",
-    "side",
-    "type",
-    "timeInForce",
-    "quantity",
-    "quoteOrderQty",
-    "price",
-    "newClientOrderId",
-    "newOrderRespType",
-    "selfTradePreventionMode",
-    "stopPrice",
-    "trailingDelta",
-    "icebergQty",
-}
-
-
-def _refuse_extras(params: Params, kind: str) -> None:
-    if kind in _NOT_OFFERED:
-        raise err.ApiError(-1013, _NOT_OFFERED[kind])
-    for name in ("stopPrice", "trailingDelta"):
-        if params.has(name):
-            raise err.not_required(name)
-    if params.has("icebergQty"):
-        raise err.ApiError(-1013, "Iceberg orders are not supported for this symbol.")
-    if params.given.get("selfTradePreventionMode", STP_MODE) != STP_MODE:
-        raise err.ApiError(
-            -1013, "This symbol does not allow the specified self-trade prevention mode."
-        )
-
-
-def _amounts(params: Params, kind: int) -> tuple[int, int, int, int]:
-    """(time in force, price, quantity, quote quantity), the last three with 8 decimals."""
-    if kind == lay.TYPE_MARKET:
-        for name in ("timeInForce", "price"):
-            if params.has(name):
-                raise err.not_required(name)
-        if params.has("quantity") == params.has("quoteOrderQty"):
-            if params.has("quantity"):
-                raise err.not_required("quoteOrderQty")
-            raise err.one_of("quantity", "quoteOrderQty")
-        if params.has("quantity"):
-            return lay.TIF_IOC, 0, params.decimal("quantity"), 0
-        return lay.TIF_IOC, 0, 0, params.decimal("quoteOrderQty")
-    if params.has("quoteOrderQty"):
-        raise err.not_required("quoteOrderQty")
-    tif = lay.TIF_GTC
-    if kind == lay.TYPE_LIMIT:
-        text = params.text("timeInForce")
-        if text not in _TIMES:
-            raise err.ApiError(*err.BAD_TIME_IN_FORCE)
-        tif = _TIMES[text]
-    elif params.has("timeInForce"):
-        raise err.not_required("timeInForce")
-    return tif, params.decimal("price"), params.decimal("quantity"), 0
-
-
-def _filtered(desk: Desk, symbol: int, px8: int, qty8: int, quote8: int) -> tuple[int, int]:
-    """Price and quantity at the symbol's digits, after its filters."""
-    spec = desk.market.specs[symbol]
-    px_unit = 10 ** (DECIMALS_MAX - spec.px_digits)
-    qty_unit = 10 ** (DECIMALS_MAX - spec.qty_digits)
-    if px8:
-        too_high = px8 > PRICE_MAX_UNITS * 10**DECIMALS_MAX
-        if too_high or px8 % (spec.tick * px_unit):
-            raise err.filter_failure("PRICE_FILTER")
-    if qty8:
-        low, high = spec.min_qty * qty_unit, spec.max_qty * qty_unit
-        if not low <= qty8 <= high or qty8 % (spec.lot * qty_unit):
-            raise err.filter_failure("LOT_SIZE")
-    notional = quote8
-    if not quote8:
-        reference = px8
-        if not reference:
-            ticker = desk.market.ticker(symbol)
-            reference = (ticker.bid_px or ticker.ask_px or spec.mid) * px_unit
-        notional = reference * qty8 // 10**DECIMALS_MAX
-    too_large = notional > NOTIONAL_MAX_UNITS * 10**MONEY_DIGITS
-    if notional < spec.min_notional or (px8 and too_large):
-        raise err.filter_failure("NOTIONAL")
-    return px8 // px_unit, qty8 // qty_unit
+_OWN_NAMES = reading.SINGLE.all() | {"symbol", "newOrderRespType", "selfTradePreventionMode"}
+PLACE_NAMES = SIGNED_NAMES | _OWN_NAMES
 
 
 def read_order(desk: Desk, call: Call) -> tuple[OrderRequest, str]:
     """The order that a request asks for, and the wanted response type."""
     params = call.params
     symbol = desk.symbol(params)
-    side_text, type_text = params.text("side"), params.text("type")
-    if side_text not in _SIDES:
-        raise err.ApiError(*err.BAD_SIDE)
-    if type_text not in _TYPES and type_text not in _NOT_OFFERED:
-        raise err.ApiError(*err.BAD_TYPE)
-    _refuse_extras(params, type_text)
-    kind = _TYPES[type_text]
-    default = "ACK" if kind == lay.TYPE_POST_ONLY else "FULL"
-    response_type = params.given.get("newOrderRespType", default)
-    if response_type not in _RESPONSES:
-        raise err.ApiError(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
-    client_id = ""
-    if params.has("newClientOrderId"):
-        client_id = params.client_id("newClientOrderId")
-    tif, px8, qty8, quote8 = _amounts(params, kind)
-    if not qty8 and not quote8:
-        raise err.ApiError(*err.INVALID_QUANTITY)
-    if kind != lay.TYPE_MARKET and not px8:
-        raise err.ApiError(*err.INVALID_PRICE)
-    px, qty = _filtered(desk, symbol, px8, qty8, quote8)
-    request = OrderRequest(
-        symbol, call.account, _SIDES[side_text], kind, tif, px, qty, quote8,
-        client_id or desk.new_id(),
-    )  # fmt: skip
-    return request, response_type
+    kind = reading.kind_of(params, "type")
+    default = "FULL" if kind in _FULL_BY_DEFAULT else "ACK"
+    response_type = reading.response_type(params, default)
+    return reading.read_leg(desk, call, symbol, reading.SINGLE, kind), response_type
+
+
+def refuse_namesake(desk: Desk, request: OrderRequest) -> None:
+    """A client order id is unique among the open orders of the account and symbol."""
+    namesake = desk.market.log.by_client(request.account, request.symbol, request.client_id)
+    if namesake is not None and namesake.is_open:
+        raise err.ApiError(*err.DUPLICATE_ORDER)
+
+
+def refused(request: OrderRequest, reason: int) -> err.ApiError:
+    """The error of a new order that the market refused."""
+    if reason == lay.REASON_NO_BOOK and request.quote_qty:
+        return err.ApiError(*err.NO_LIQUIDITY)
+    return refusal(reason)
+
+
+def placed_reply(desk: Desk, order: Order, response_type: str) -> dict[str, Any]:
+    """The reply to a new order, with the fills and prevented matches that it caused at once."""
+    log, request = desk.market.log, order.request
+    fills: list[Fill] = []
+    for fill in reversed(log.fills(request.account, request.symbol)):
+        if fill.order_id != order.order_id:
+            break
+        fills.append(fill)
+    prevented: list[PreventedMatch] = []
+    for match in reversed(log.prevented(request.account, request.symbol)):
+        if match.taker_order_id != order.order_id:
+            break
+        prevented.append(match)
+    group = desk.market.trade_group(request.account)
+    return desk.orders.placed(order, response_type, fills[::-1], prevented[::-1], group)
 
 
 def place(desk: Desk, call: Call) -> Any:
     """A new order."""
     request, response_type = read_order(desk, call)
-    log = desk.market.log
-    namesake = log.by_client(request.account, request.symbol, request.client_id)
     desk.limits.charge_order(call.account, call.now_ns)
-    if namesake is not None and namesake.state == OrderState.OPEN:
-        raise err.ApiError(*err.DUPLICATE_ORDER)
+    refuse_namesake(desk, request)
     placed = desk.market.submit(request, call.now_ns)
     if not isinstance(placed, Order):
-        raise err.ApiError(*_REFUSALS[placed])
+        raise refused(request, placed)
     if desk.lose_reply():
         desk.muted.add(placed.order_id)
         raise LostReplyError
-    fills = []
-    for fill in reversed(log.fills(request.account, request.symbol)):
-        if fill.order_id != placed.order_id:
-            break
-        fills.append(fill)
-    return desk.shapes.placed(placed, response_type, fills[::-1])
+    return placed_reply(desk, placed, response_type)
+
+
+def _rate(value_e6: int) -> str:
+    return format_decimal(value_e6, 6)
+
+
+def discount(desk: Desk, account: int, symbol: int) -> dict[str, Any]:
+    """The fee coin's part of a commission reply."""
+    rates = desk.market.commission(account, symbol)
+    offered = rates.discount_asset != lay.NONE
+    return {
+        "enabledForAccount": rates.pays_discounted,
+        "enabledForSymbol": offered,
+        "discountAsset": desk.market.assets[rates.discount_asset] if offered else "BNB",
+        "discount": _rate(rates.discount_e6 if offered else 0),
+    }
 
 
 def check_order(desk: Desk, call: Call) -> Any:
-    """Checks the parameters, and sends nothing to the engine."""
-    read_order(desk, call)
-    return {}
+    """Checks parameters and filters, and sends nothing to the engine."""
+    request, _ = read_order(desk, call)
+    wants_rates = call.params.boolean("computeCommissionRates", False)
+    if reason := desk.market.check(request):
+        raise refused(request, reason)
+    if not wants_rates:
+        return {}
+    rates = desk.market.commission(request.account, request.symbol)
+    none = {"maker": _rate(0), "taker": _rate(0)}
+    return {
+        "standardCommissionForOrder": {
+            "maker": _rate(rates.maker_e6),
+            "taker": _rate(rates.taker_e6),
+        },
+        "specialCommissionForOrder": none,
+        "taxCommissionForOrder": none,
+        "discount": discount(desk, request.account, request.symbol),
+    }
+
+
+def _test_weight(params: Params) -> int:
+    return 20 if params.boolean("computeCommissionRates", False) else 1
+
+
+# Cancel
+
+
+def _restriction(params: Params) -> int:
+    if not params.has("cancelRestrictions"):
+        return lay.RESTRICT_NONE
+    text = params.text("cancelRestrictions")
+    if text not in _RESTRICTIONS:
+        raise err.ApiError(*err.BAD_RESTRICTION)
+    return _RESTRICTIONS[text]
+
+
+def _check_restriction(order: Order, restriction: int) -> None:
+    if restriction != lay.RESTRICT_NONE:
+        wants_fill = restriction == lay.RESTRICT_ONLY_PARTLY_FILLED
+        if wants_fill != bool(order.cum_qty):
+            raise err.ApiError(*err.CANCEL_RESTRICTED)
+
+
+def canceled_reply(desk: Desk, order: Order, cancel_id: str) -> dict[str, Any]:
+    """The reply to a cancel: of a list's order, the whole list's."""
+    log = desk.market.log
+    found = log.list_by_id(order.request.account, order.list_id) if order.list_id >= 0 else None
+    if found is None:
+        return desk.orders.canceled(order, cancel_id)
+    orders = [o for number in found.order_ids if (o := log.any_by_id(number)) is not None]
+    reply = desk.orders.order_list(found, orders)
+    reply["orderReports"] = [desk.orders.canceled(o, cancel_id) for o in orders]
+    return reply
 
 
 def cancel(desk: Desk, call: Call) -> Any:
-    """Cancel one order."""
+    """Cancel one order; of an order in a list, the list."""
     params = call.params
     symbol = desk.symbol(params)
     cancel_id = params.client_id("newClientOrderId") if params.has("newClientOrderId") else ""
+    restriction = _restriction(params)
     order = find_order(desk, call, symbol, err.UNKNOWN_ORDER)
-    if params.has("cancelRestrictions"):
-        restriction = params.text("cancelRestrictions")
-        if restriction not in _RESTRICTIONS:
-            raise err.ApiError(
-                -1145,
-                "`cancelRestrictions` has to be either `ONLY_NEW` or `ONLY_PARTIALLY_FILLED`.",
-            )
-        if _RESTRICTIONS[restriction] != bool(order.cum_qty):
-            raise err.ApiError(-2011, "Order was not canceled due to cancel restrictions.")
+    if not order.is_open:
+        raise err.ApiError(*err.UNKNOWN_ORDER)
+    _check_restriction(order, restriction)
     cancel_id = cancel_id or desk.new_id()
     if not desk.market.cancel(order.order_id, cancel_id, call.now_ns):
         raise err.ApiError(*err.UNKNOWN_ORDER)
-    return desk.shapes.canceled(order, cancel_id, call.now_ns)
+    return canceled_reply(desk, order, cancel_id)
 
 
 def cancel_all(desk: Desk, call: Call) -> Any:
-    """Cancel every open order of a symbol."""
+    """Cancel every open order of a symbol, lists among them."""
     symbol = desk.symbol(call.params)
     found = desk.market.log.open_orders(call.account, symbol)
     if not found:
         raise err.ApiError(*err.UNKNOWN_ORDER)
-    out = []
-    for order in found:
-        cancel_id = desk.new_id()
-        if desk.market.cancel(order.order_id, cancel_id, call.now_ns):
-            out.append(desk.shapes.canceled(order, cancel_id, call.now_ns))
-    return out
+    cancel_id = desk.new_id()
+    return [
+        canceled_reply(desk, order, cancel_id)
+        for order in found
+        if order.is_open and desk.market.cancel(order.order_id, cancel_id, call.now_ns)
+    ]
 
+
+# Cancel and replace
+
+
+def _to_replace(desk: Desk, call: Call, symbol: int) -> Order | None:
+    """The order that a cancel-replace names; None where it names none that is open."""
+    params = call.params
+    if not params.has("cancelOrderId") and not params.has("cancelOrigClientOrderId"):
+        raise err.one_of("cancelOrigClientOrderId", "cancelOrderId")
+    log = desk.market.log
+    wanted = ""
+    if params.has("cancelOrigClientOrderId"):
+        wanted = params.legal("cancelOrigClientOrderId", CLIENT_ID_RANGE)
+    if params.has("cancelOrderId"):
+        order = log.by_id(call.account, params.integer("cancelOrderId"))
+        if order is not None and wanted and wanted != order.client_id:
+            order = None
+    else:
+        order = log.by_client(call.account, symbol, wanted)
+    if order is None or order.request.symbol != symbol or not order.is_open:
+        return None
+    return order
+
+
+def _half(body: dict[str, Any], *, failed: bool) -> tuple[str, dict[str, Any]]:
+    return ("FAILURE" if failed else "SUCCESS"), body
+
+
+def _canceled_half(desk: Desk, canceled: Order | int, cancel_id: str) -> tuple[str, Any]:
+    if isinstance(canceled, Order):
+        return _half(desk.orders.canceled(canceled, cancel_id), failed=False)
+    error = refusal(canceled)
+    return _half(error.body(), failed=True)
+
+
+def _choice(params: Params, name: str, known: dict[str, bool], default: str) -> bool:
+    text = params.given.get(name, default) if default else params.text(name)
+    if text not in known:
+        raise err.invalid(name)
+    return known[text]
+
+
+def _over_limit(desk: Desk, call: Call, order: Order | None, cancel_id: str) -> err.ApiError | None:
+    """Count the new order. Over the limit: None to go on, an error that says what was done."""
+    try:
+        desk.limits.charge_order(call.account, call.now_ns)
+    except err.ApiError as error:
+        if not _choice(call.params, "orderRateLimitExceededMode", _RATE_MODES, "DO_NOTHING"):
+            raise
+        canceled: Order | int = lay.REASON_UNKNOWN_ORDER
+        if order is not None:
+            _check_restriction(order, _restriction(call.params))
+            desk.market.cancel(order.order_id, cancel_id, call.now_ns)
+            canceled = order
+        return _replace_error(_canceled_half(desk, canceled, cancel_id), ("FAILURE", error.body()))
+    return None
+
+
+def _replace_error(canceled: tuple[str, Any], placed: tuple[str, Any]) -> err.ApiError:
+    partly = "SUCCESS" in (canceled[0], placed[0])
+    code, text = err.REPLACE_PARTLY if partly else err.REPLACE_FAILED
+    data = {
+        "cancelResult": canceled[0],
+        "newOrderResult": placed[0],
+        "cancelResponse": canceled[1],
+        "newOrderResponse": placed[1],
+    }
+    return err.ApiError(code, text, err.CONFLICT if partly else err.BAD_REQUEST, data=data)
+
+
+def cancel_replace(desk: Desk, call: Call) -> Any:
+    """Cancel one order and place another; not transactional."""
+    params = call.params
+    stop_on_failure = _choice(params, "cancelReplaceMode", _MODES, "")
+    _choice(params, "orderRateLimitExceededMode", _RATE_MODES, "DO_NOTHING")
+    request, response_type = read_order(desk, call)
+    restriction = _restriction(params)
+    cancel_id = ""
+    if params.has("cancelNewClientOrderId"):
+        cancel_id = params.client_id("cancelNewClientOrderId")
+    cancel_id = cancel_id or desk.new_id()
+    order = _to_replace(desk, call, request.symbol)
+    if reason := desk.market.check(request):
+        raise refused(request, reason)
+    if error := _over_limit(desk, call, order, cancel_id):
+        raise error
+    if order is None or order.client_id != request.client_id:
+        refuse_namesake(desk, request)
+    done = desk.market.replace(
+        order.order_id if order else 0, cancel_id, restriction, request, call.now_ns,
+        stop_on_failure=stop_on_failure,
+    )  # fmt: skip
+    canceled = _canceled_half(desk, done.canceled, cancel_id)
+    if done.placed is None:
+        raise _replace_error(canceled, ("NOT_ATTEMPTED", None))
+    if not isinstance(done.placed, Order):
+        error = refused(request, done.placed)
+        if canceled[0] == "SUCCESS":
+            desk.market.log.reject(
+                Order(-1, request, call.now_ns, call.now_ns, qty=request.qty), done.placed,
+                call.now_ns,
+            )  # fmt: skip
+        raise _replace_error(canceled, ("FAILURE", error.body()))
+    placed = placed_reply(desk, done.placed, response_type)
+    if canceled[0] == "FAILURE":
+        raise _replace_error(canceled, ("SUCCESS", placed))
+    return {
+        "cancelResult": canceled[0],
+        "newOrderResult": "SUCCESS",
+        "cancelResponse": canceled[1],
+        "newOrderResponse": placed,
+    }
+
+
+# Amend
+
+
+def amend(desk: Desk, call: Call) -> Any:
+    """Reduce an order's quantity; it keeps its place in the queue."""
+    params = call.params
+    symbol = desk.symbol(params)
+    if not desk.market.features.amend:
+        raise err.ApiError(*err.NO_AMEND)
+    new_id = params.client_id("newClientOrderId") if params.has("newClientOrderId") else ""
+    spec = desk.market.specs[symbol]
+    qty = reading.at_digits(params.decimal("newQty"), spec.qty_digits, "LOT_SIZE")
+    if qty == 0:
+        raise err.ApiError(*err.INVALID_QUANTITY)
+    order = find_order(desk, call, symbol, err.AMEND_UNKNOWN, err.WRONG_CLIENT_ID)
+    if not order.is_open:
+        raise err.ApiError(*err.AMEND_UNKNOWN)
+    if qty == order.qty:
+        raise err.ApiError(*err.AMEND_NO_CHANGE)
+    if qty > order.qty:
+        raise err.ApiError(*err.AMEND_INCREASE)
+    namesake = desk.market.log.by_client(call.account, symbol, new_id)
+    if new_id and namesake is not None and namesake.is_open and namesake is not order:
+        raise err.ApiError(*err.DUPLICATE_ORDER)
+    done = desk.market.amend(order.order_id, qty, new_id or desk.new_id(), call.now_ns)
+    if isinstance(done, int):
+        if done in (lay.REASON_AMEND_QTY, lay.REASON_UNKNOWN_ORDER):
+            raise err.ApiError(*err.AMEND_UNKNOWN)
+        raise refusal(done)
+    log = desk.market.log
+    found = log.list_by_id(call.account, order.list_id) if order.list_id >= 0 else None
+    listed = None
+    if found is not None:
+        orders = [o for number in found.order_ids if (o := log.any_by_id(number)) is not None]
+        listed = desk.orders.amended_list(found, orders)
+    return desk.orders.amended(done, order, listed)
+
+
+# Smart order routing
+
+
+def no_sor(desk: Desk, call: Call) -> Any:
+    """No symbol here is routed (exchangeInfo lists no `sors`)."""
+    read_order(desk, call)
+    raise err.ApiError(*err.NO_SOR)
+
+
+assert MONEY_DIGITS >= 6, "a rate in millionths is printed as it is"
 
 _CANCEL_NAMES = SIGNED_NAMES | {
     "symbol",
@@ -231,13 +363,33 @@ _CANCEL_NAMES = SIGNED_NAMES | {
     "newClientOrderId",
     "cancelRestrictions",
 }
+_REPLACE_NAMES = PLACE_NAMES | {
+    "cancelReplaceMode",
+    "cancelOrderId",
+    "cancelOrigClientOrderId",
+    "cancelNewClientOrderId",
+    "cancelRestrictions",
+    "orderRateLimitExceededMode",
+}
+_AMEND_NAMES = SIGNED_NAMES | {
+    "symbol",
+    "orderId",
+    "origClientOrderId",
+    "newClientOrderId",
+    "newQty",
+}
+_TEST_NAMES = PLACE_NAMES | {"computeCommissionRates"}
 
 ORDERS: dict[str, Endpoint] = {
-    "order.place": Endpoint(place, 1, _PLACE_NAMES, signed=True, counts_orders=True),
-    "order.test": Endpoint(check_order, 1, _PLACE_NAMES, signed=True),
-    "order.cancel": Endpoint(cancel, 1, _CANCEL_NAMES, signed=True, counts_orders=True),
-    "openOrders.cancelAll": Endpoint(
-        cancel_all, 1, SIGNED_NAMES | {"symbol"}, signed=True, counts_orders=True
+    "order.place": Endpoint(place, 1, PLACE_NAMES, signed=True, counts_orders=True),
+    "order.test": Endpoint(check_order, _test_weight, _TEST_NAMES, signed=True),
+    "order.cancel": Endpoint(cancel, 1, _CANCEL_NAMES, signed=True),
+    "order.cancelReplace": Endpoint(
+        cancel_replace, 1, _REPLACE_NAMES, signed=True, counts_orders=True
     ),
+    "order.amend.keepPriority": Endpoint(amend, 4, _AMEND_NAMES, signed=True),
+    "openOrders.cancelAll": Endpoint(cancel_all, 1, SIGNED_NAMES | {"symbol"}, signed=True),
+    "sor.order.place": Endpoint(no_sor, 1, PLACE_NAMES, signed=True),
+    "sor.order.test": Endpoint(no_sor, _test_weight, _TEST_NAMES, signed=True),
 }
 """By the WebSocket API's method names."""

@@ -14,12 +14,13 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from oms.exchange.market import Report
+from oms.exchange.orders import Report, ReportKind, UserReport
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_auth import Keyring, ws_account
 from oms.venues.binance.server_calls import Call, Desk, LostReplyError, weight_of
 from oms.venues.binance.server_endpoints import ENDPOINTS
 from oms.venues.binance.server_time import TIME_UNITS, unit
+from oms.venues.binance.server_user_events import UserEvents
 from oms.venues.binance.server_ws_requests import Request, id_of, read_request
 from oms.venues.binance.server_ws_sessions import (
     SESSION_CALLS,
@@ -27,7 +28,6 @@ from oms.venues.binance.server_ws_sessions import (
     Session,
     log_out,
 )
-from shm_layout.enums import ExecKind
 
 PATH = "/ws-api/v3"
 CONNECT_WEIGHT = 2
@@ -43,6 +43,7 @@ class WsApiServer:
     def __init__(self, desk: Desk, keyring: Keyring) -> None:
         self._desk = desk
         self._keyring = keyring
+        self._events = UserEvents(desk.market, desk.orders)
         self._sessions: dict[int, Session] = {}
 
     def __contains__(self, conn: int) -> bool:
@@ -144,50 +145,33 @@ class WsApiServer:
 
     # Events
 
-    def events(self, reports: Sequence[Report], now_ns: int) -> Out:
-        """Execution reports; after the last of an account and symbol, the balances it left."""
-        out: Out = []
+    def events(self, reports: Sequence[UserReport], now_ns: int) -> Out:
+        """What accounts are told, for each subscription of theirs."""
         told = [report for report in reports if not self._swallowed(report)]
-        last = {(r.order.request.account, r.order.request.symbol): k for k, r in enumerate(told)}
-        for k, report in enumerate(told):
-            request = report.order.request
-            listeners = self._listeners(request.account)
-            ends = last[request.account, request.symbol] == k
-            for unit_ns in {session.unit_ns for _, session, _ in listeners}:
-                with unit(unit_ns):
-                    events = [self._desk.shapes.execution_report(report)]
-                    if ends:
-                        events.append(self._position(report, now_ns))
-                    made = [orjson.dumps(event) for event in events]
-                for data in made:
-                    for conn, session, number in listeners:
-                        if session.unit_ns == unit_ns:
-                            wrapped = b'{"subscriptionId":%d,"event":%s}' % (number, data)
-                            out.append((conn, wrapped))
+        units = {s.unit_ns for s in self._sessions.values() if s.subscriptions}
+        made: dict[int, list[tuple[int, bytes]]] = {}
+        for unit_ns in units:
+            with unit(unit_ns):
+                events = self._events.of(told, now_ns)
+                made[unit_ns] = [(account, orjson.dumps(event)) for account, event in events]
+        out: Out = []
+        for conn, session in self._sessions.items():
+            for number, sub in session.subscriptions.items():
+                head = b'{"subscriptionId":%d,"event":' % number
+                for account, data in made[session.unit_ns]:
+                    if account == sub.account:
+                        out.append((conn, head + data + b"}"))
         return out
 
-    def _swallowed(self, report: Report) -> bool:
+    def _swallowed(self, report: UserReport) -> bool:
         """Fault: the NEW event of an order whose reply was lost is lost, too."""
         muted = self._desk.muted
-        if report.kind != ExecKind.ACK or report.order.order_id not in muted:
+        if not isinstance(report, Report) or report.kind != ReportKind.NEW:
+            return False
+        if report.order.order_id not in muted:
             return False
         muted.discard(report.order.order_id)
         return True
-
-    def _position(self, report: Report, now_ns: int) -> dict[str, Any]:
-        request = report.order.request
-        spec = self._desk.market.specs[request.symbol]
-        rows = [self._desk.market.assets.index(code) for code in (spec.base, spec.quote)]
-        balances = self._desk.market.balances(request.account)
-        return self._desk.shapes.account_position(balances, rows, now_ns)
-
-    def _listeners(self, account: int) -> list[tuple[int, Session, int]]:
-        return [
-            (conn, session, number)
-            for conn, session in self._sessions.items()
-            for number, sub in session.subscriptions.items()
-            if sub.account == account
-        ]
 
     def shutdown(self, conn: int, now_ns: int) -> bytes:
         """What a connection is told before its end."""

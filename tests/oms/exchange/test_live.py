@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.market import Fill, Order, OrderRequest, format_decimal, parse_decimal
+from oms.exchange.market import format_decimal, parse_decimal
+from oms.exchange.orders import Fill, Order, OrderRequest, ReportKind
 from oms.exchange.remembered import RememberedLog
-from shm_layout.enums import ExecKind, OrderState
+from shm_layout.enums import OrderState
 from tests.oms.exchange.test_flow import SECOND_NS, START_NS, make_market
 
 
@@ -62,7 +63,7 @@ def test_live_desk_and_flow_keep_the_sum_and_the_reserves():
             locked[0] += order.leaves * 10 ** (8 - spec.qty_digits)
     assert [held for _, held in market.balances(0)] == locked
     assert all(free >= 0 for free, _ in market.balances(0))
-    for kind in (ExecKind.ACK, ExecKind.FILL, ExecKind.CANCELED, ExecKind.EXPIRED):
+    for kind in (ReportKind.NEW, ReportKind.TRADE, ReportKind.CANCELED, ReportKind.EXPIRED):
         assert sum(report.kind == kind for report in reports) >= 5, kind
 
 
@@ -73,8 +74,8 @@ def test_live_every_order_has_one_ack_first_and_at_most_one_end():
         seen.setdefault(report.order.order_id, []).append(report)
     for reports in seen.values():
         kinds = [report.kind for report in reports]
-        assert kinds[0] == ExecKind.ACK
-        assert ExecKind.ACK not in kinds[1:]
+        assert kinds[0] == ReportKind.NEW
+        assert ReportKind.NEW not in kinds[1:]
         states = [report.order.state for report in reports]
         assert all(state == OrderState.OPEN for state in states[:-1])
         filled = sum(report.fill.qty for report in reports if report.fill)

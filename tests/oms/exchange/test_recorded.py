@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.market import Order, OrderRequest, PublicTrade, Ticker, spec_from_config
+from oms.exchange.market import PublicTrade, Ticker, spec_from_config
+from oms.exchange.orders import Order, OrderRequest, ReportKind
 from oms.exchange.recorded import RecordedMarket
-from shm_layout.enums import ExecKind, OrderState
+from shm_layout.enums import OrderState
 from tests.oms.venues.binance.exchange_client import BALANCES, BTC, ETH
 
 NOW = 1_700_000_000_000_000_000
@@ -101,7 +102,7 @@ def test_recorded_maker_is_filled_when_a_trade_goes_through_its_price():
     market.on_trade(trade(6000500, 70000, False), NOW)
     assert (best.cum_qty, worse.cum_qty) == (50000, 20000)
     assert market.log.fills(0, 0)[0].px == 6000300
-    assert kinds(market) == [ExecKind.ACK, ExecKind.ACK, ExecKind.FILL, ExecKind.FILL]
+    assert kinds(market) == [ReportKind.NEW, ReportKind.NEW, ReportKind.TRADE, ReportKind.TRADE]
 
 
 def test_recorded_maker_is_not_filled_by_a_book_that_moves_through():
@@ -123,7 +124,7 @@ def test_recorded_refusals_and_cancels():
     market = make_market()
     maker = request(BUY, 6000100, 10, kind=lay.TYPE_POST_ONLY)
     assert market.submit(maker, NOW) == lay.REASON_WOULD_TAKE
-    assert market.submit(request(BUY, 5000000, 9000_00000), NOW) == lay.REASON_NO_FUNDS
+    assert market.submit(request(BUY, 5000000, 900_00000), NOW) == lay.REASON_NO_FUNDS
     order = market.submit(request(BUY, 5999900, 100), NOW)
     assert market.balances(0)[1] == (100_000_000_000_000 - 5_999_900_000, 5_999_900_000)
     assert market.cancel(order.order_id, "x", NOW)

@@ -85,7 +85,7 @@ def test_order_rests_fills_and_is_found_everywhere(client):
         ),
         ({"side": "HOLD"}, -1117, "Invalid side."),
         ({"type": "PEGGED"}, -1116, "Invalid orderType."),
-        ({"type": "STOP_LOSS"}, -1013, "Stop loss orders are not supported for this symbol."),
+        ({"type": "STOP_LOSS"}, -1106, "Parameter 'timeInForce' sent when not required."),
         ({"timeInForce": "GTX"}, -1115, "Invalid timeInForce."),
         (
             {"timeInForce": None},
@@ -119,7 +119,7 @@ def test_order_rests_fills_and_is_found_everywhere(client):
         ({"qty": "100"}, -2010, "Account has insufficient balance for requested action."),
         ({"quoteOrderQty": "10"}, -1106, "Parameter 'quoteOrderQty' sent when not required."),
         ({"stopPrice": "1"}, -1106, "Parameter 'stopPrice' sent when not required."),
-        ({"icebergQty": "1"}, -1013, "Iceberg orders are not supported for this symbol."),
+        ({"icebergQty": "1"}, -2010, "IcebergQty exceeds QTY."),
         (
             {"newOrderRespType": "ALL"},
             -1130,
