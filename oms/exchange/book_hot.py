@@ -1,11 +1,11 @@
 """Books of the matching engine: its world, price levels, order slots and events.
 
-Each side of each symbol holds its price levels in an array sorted by *key*, best last, where
-key = px for bids and -px for asks; so one code serves both sides, prices have no range limit,
-and what happens near the best price moves few elements. (The alternative, a ladder indexed by
-tick, is faster within its window and needs a second structure outside of it.) An order knows its
-level's row, so a cancel unlinks without a search unless the level empties. Orders of a level are
-an intrusive list, oldest first; free orders and free levels are lists in the same arrays.
+Each symbol has five arrays of levels sorted by *key*, best last: bids (key = px), asks (key =
+-px) and the trigger book (`lay.BOOK_*`). So one code serves all of them, prices have no range
+limit, and what happens near the best price moves few elements. (The alternative, a ladder indexed
+by tick, is faster within its window and needs a second structure outside of it.) An order knows
+its level's row, so a cancel unlinks without a search unless the level empties. Orders of a level
+are an intrusive list, oldest first; free orders and free levels are lists in the same arrays.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ events_of = WORLD.field("events", lay.EVENT)
 _LINEAR_PROBES = 8
 
 
-@hot
+@hot(inline=True)
 def search(keys, side_row, count, key):
     """Lowest position whose key is >= `key`; begins at the best price."""
     low = 0
@@ -57,25 +57,47 @@ def search(keys, side_row, count, key):
     return low
 
 
-@hot
+@hot(inline=True)
 def emit(world, kind, symbol, side, account, order_id, px, qty, leaves, tag, slot, reason):
-    """Append one event without the fields of a trade; returns its row."""
+    """Append one event, the fields of a trade 0; returns its row."""
     counters = counters_of(world)
     events = events_of(world)
     row = counters[lay.C_EVENTS]
     counters[lay.C_EVENTS] = row + 1
     events["kind"][row] = kind
-    events["symbol"][row] = symbol
     events["side"][row] = side
+    events["symbol"][row] = symbol
     events["account"][row] = account
+    events["reason"][row] = reason
     events["order_id"][row] = order_id
     events["px"][row] = px
     events["qty"][row] = qty
     events["leaves"][row] = leaves
+    events["quote"][row] = 0
+    events["fee"][row] = 0
+    events["maker_order_id"][row] = 0
+    events["maker_leaves"][row] = 0
+    events["maker_fee"][row] = 0
+    events["trade_id"][row] = 0
+    events["update_id"][row] = 0
     events["tag"][row] = tag
     events["slot"][row] = slot
-    events["reason"][row] = reason
+    events["maker_slot"][row] = lay.NONE
+    events["maker_account"][row] = lay.NONE
+    events["fee_asset"][row] = lay.NONE
+    events["maker_fee_asset"][row] = lay.NONE
     return row
+
+
+@hot
+def order_event(world, kind, slot, reason):
+    """One event about the order in `slot` as it is; returns its row."""
+    orders = orders_of(world)
+    return emit(
+        world, kind, orders["symbol"][slot], orders["side"][slot], orders["account"][slot],
+        orders["order_id"][slot], orders["px"][slot], orders["qty"][slot], orders["leaves"][slot],
+        orders["tag"][slot], slot, reason,
+    )  # fmt: skip
 
 
 @hot
@@ -84,10 +106,20 @@ def emit_level(world, symbol, side, px, qty):
     symbols = symbols_of(world)
     update_id = symbols["update_id"][symbol] + 1
     symbols["update_id"][symbol] = update_id
-    row = emit(
-        world, lay.EV_LEVEL, symbol, side, lay.NONE, 0, px, 0, qty, 0, lay.NONE, lay.REASON_NONE
-    )
+    row = emit(world, lay.EV_LEVEL, symbol, side, lay.NONE, 0, px, 0, qty, 0, lay.NONE, 0)
     events_of(world)["update_id"][row] = update_id
+
+
+@hot
+def emit_shown(world, kind, slot, requeued):
+    """EV_L3_*: what the book shows of the order in `slot`."""
+    orders = orders_of(world)
+    if counters_of(world)[lay.C_L3] != 0:
+        emit(
+            world, kind, orders["symbol"][slot], orders["side"][slot], lay.NONE,
+            orders["order_id"][slot], orders["px"][slot], orders["shown"][slot], requeued, 0,
+            lay.NONE, 0,
+        )  # fmt: skip
 
 
 @hot
@@ -103,6 +135,9 @@ def remove_level(world, side_row, at):
     for k in range(at, last):
         keys[side_row, k] = keys[side_row, k + 1]
         rows[side_row, k] = rows[side_row, k + 1]
+    # What is free is zero: equal books are equal bytes whatever came before.
+    keys[side_row, last] = 0
+    rows[side_row, last] = 0
     depths[side_row] = last
     levels["tail"][row] = counters[lay.C_FREE_LEVEL]
     counters[lay.C_FREE_LEVEL] = row
@@ -110,14 +145,34 @@ def remove_level(world, side_row, at):
 
 
 @hot
+def take_slot(world):
+    """A free order slot; the caller has seen that there is one."""
+    counters = counters_of(world)
+    slot = counters[lay.C_FREE_ORDER]
+    counters[lay.C_FREE_ORDER] = orders_of(world)["next"][slot]
+    counters[lay.C_LIVE_ORDERS] += 1
+    return slot
+
+
+@hot
 def free_order(world, slot):
     """Give a slot back; the caller has unlinked it."""
     counters = counters_of(world)
     orders = orders_of(world)
+    if orders["iceberg_qty"][slot] > 0:
+        counters[lay.C_LIVE_PARTS] -= iceberg_parts(
+            orders["qty"][slot], orders["iceberg_qty"][slot]
+        )
     orders["order_id"][slot] = 0
     orders["next"][slot] = counters[lay.C_FREE_ORDER]
     counters[lay.C_FREE_ORDER] = slot
     counters[lay.C_LIVE_ORDERS] -= 1
+
+
+@hot
+def iceberg_parts(qty, visible):
+    """How often an iceberg shows itself at most."""
+    return (qty + visible - 1) // visible
 
 
 @hot
@@ -145,9 +200,77 @@ def level_row(world, side_row, key, px):
     depths[side_row] = count + 1
     levels["px"][row] = px
     levels["qty"][row] = 0
+    levels["hidden"][row] = 0
     levels["head"][row] = lay.NONE
     levels["tail"][row] = lay.NONE
     return row
+
+
+@hot
+def link(world, slot, side_row, key, px):
+    """Put an order at the end of its level's queue; False when there is no room for the level."""
+    orders = orders_of(world)
+    levels = levels_of(world)
+    row = level_row(world, side_row, key, px)
+    if row == lay.NONE:
+        return False
+    tail = levels["tail"][row]
+    orders["level"][slot] = row
+    orders["book"][slot] = side_row
+    orders["next"][slot] = lay.NONE
+    orders["prev"][slot] = tail
+    if tail == lay.NONE:
+        levels["head"][row] = slot
+    else:
+        orders["next"][tail] = slot
+    levels["tail"][row] = slot
+    levels["qty"][row] += orders["shown"][slot]
+    levels["hidden"][row] += orders["leaves"][slot] - orders["shown"][slot]
+    return True
+
+
+@hot
+def unlink_from_queue(world, slot, row):
+    """Take an order out of its level's queue; the level's totals are the caller's."""
+    orders = orders_of(world)
+    levels = levels_of(world)
+    older = orders["prev"][slot]
+    younger = orders["next"][slot]
+    if older == lay.NONE:
+        levels["head"][row] = younger
+    else:
+        orders["next"][older] = younger
+    if younger == lay.NONE:
+        levels["tail"][row] = older
+    else:
+        orders["prev"][younger] = older
+
+
+@hot
+def unlink(world, slot):
+    """Take an order off its book, and the level with it when it was the last; the level's new
+    visible total."""
+    orders = orders_of(world)
+    levels = levels_of(world)
+    row = orders["level"][slot]
+    unlink_from_queue(world, slot, row)
+    total = levels["qty"][row] - orders["shown"][slot]
+    levels["qty"][row] = total
+    levels["hidden"][row] -= orders["leaves"][slot] - orders["shown"][slot]
+    if levels["head"][row] == lay.NONE:
+        side_row = orders["book"][slot]
+        keys = keys_of(world)
+        depths = depths_of(world)
+        key = key_of(side_row % lay.BOOKS, levels["px"][row])
+        remove_level(world, side_row, search(keys, side_row, depths[side_row], key))
+    orders["level"][slot] = lay.NONE
+    return total
+
+
+@hot(inline=True)
+def key_of(book, px):
+    """Sort key of a price in one of a symbol's books: the best is the largest."""
+    return px if book == lay.SIDE_BUY or book == lay.BOOK_DOWN else -px
 
 
 @hot

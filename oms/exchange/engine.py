@@ -305,7 +305,7 @@ class Engine:
     def average_px(self, symbol: int, now_ns: int) -> int:
         """Weighted average price of the window's trades, else the last price; 0 = none."""
         row = self.symbols[symbol]
-        first = now_ns // _NS_PER_S - lay.AVERAGE_SECONDS + 1
+        first = now_ns // _NS_PER_S - (int(row["average_s"]) or lay.AVERAGE_SECONDS) + 1
         kept = self.sums[symbol, self.sums[symbol, :, 0] >= first]
         quote, qty = int(kept[:, 1].sum()), int(kept[:, 2].sum())
         if qty == 0:

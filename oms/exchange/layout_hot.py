@@ -93,7 +93,7 @@ EV_CANCELED = 3
 EV_EXPIRED = 4
 """`reason`: REASON_NONE by its time in force or for want of a book, REASON_STP, REASON_LIST
 (another leg was filled or triggered, or the working leg ended), REASON_NO_FUNDS or another refusal
-at the moment at which it was triggered or placed. `qty` and `leaves` as in EV_CANCELED."""
+at the moment at which it was triggered or placed. `qty` is the order's, `leaves` what was open."""
 EV_REJECTED = 5
 """A new order or list; `tag` is the command's (of a list: of its first command)."""
 EV_LEVEL = 6
@@ -198,8 +198,10 @@ C_FEE_ASSET = 12
 C_FEE_COIN_E6 = 13
 """What is left of a fee that is paid in the coin, millionths."""
 C_QUEUE_HEAD = 14
-"""Triggered orders and placed legs that have still to run: a list by ORDER.prev, oldest first."""
+"""Triggered orders and placed legs that have still to run: a list by ORDER.next, oldest first."""
 C_QUEUE_TAIL = 15
+C_LIVE_PARTS = 16
+"""Parts of all live icebergs, for the room that their events may need."""
 COUNTERS = 24
 
 BOOKS = 5
@@ -219,6 +221,8 @@ N_BUY_QTY = 4
 OPEN_COUNTS = 5
 """Columns of `open_counts[account, symbol]`; N_BUY_QTY is the open quantity of buy orders."""
 
+PX_LIMIT = 1 << 48
+"""What no price may pass, so that a price times basis points fits."""
 FEE_UNIT = 1_000_000
 """Fees are in millionths of the amount."""
 BIPS_UNIT = 10_000
@@ -228,17 +232,17 @@ AVERAGE_SECONDS = 300
 """The average price's window."""
 EVENTS_PER_COMMAND_MIN = 32
 """Events of one command beside those of the orders and levels that it meets."""
-EVENTS_PER_ORDER = 4
+EVENTS_PER_ORDER = 12
 """At most so many events tell of one resting order that a command meets."""
 
-F_OPEN = 1
+F_COUNTED = 1
+"""It stands in `open_counts`."""
 F_CONTINGENT = 2
+"""In the trigger book."""
 F_PENDING = 4
-F_QUEUED = 8
-F_TRACKING = 16
+"""A leg that waits for its list's working order."""
+F_TRACKING = 8
 """Trailing: its extreme price is being followed."""
-F_ALGO = 32
-F_ICEBERG = 64
 
 ORDER = np.dtype(
     [
@@ -302,6 +306,7 @@ SYMBOL = np.dtype(
         ("notional_mul", "i8"),  # money = px * (qty * mul) / div
         ("notional_div", "i8"),
         ("base_mul", "i8"),  # money of the base asset = qty * base_mul
+        ("qty_limit", "i8"),  # what no quantity may pass, so that nothing overflows
         ("update_id", "i8"),  # last id of the book
         ("trade_id", "i8"),  # last id of a trade
         ("prevented_id", "i8"),  # last id of a prevented match

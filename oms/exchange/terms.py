@@ -96,6 +96,7 @@ class EngineSymbol:
         row["notional_mul"] = 10 ** max(shift, 0)
         row["notional_div"] = 10 ** max(-shift, 0)
         row["base_mul"] = 10 ** (self.base_digits - self.qty_digits)
+        row["qty_limit"] = (1 << 62) // max(int(row["base_mul"]), int(row["notional_mul"]))
         row["filtered"] = self.filters.on
         rules = self.filters
         for name in Filters.__dataclass_fields__:

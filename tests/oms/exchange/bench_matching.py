@@ -27,6 +27,7 @@ def run_bench(operations: int, *, check_funds: bool = True) -> dict[str, object]
         engine.deposit(0, asset, 10**18)
     rng = np.random.Generator(np.random.PCG64(1))
     commands = engine.commands
+    commands[:] = 0
     seconds = 0.0
     done = 0
     while done < operations:
