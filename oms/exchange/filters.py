@@ -131,19 +131,21 @@ def _market_lot(filters: Filters, qty: int) -> int:
 
 
 def _notional(filters: Filters, spec: SymbolSpec, request: OrderRequest, average_px: int) -> int:
+    """Money rounded down against the minimum, up against the maximum."""
     market = not request.px
-    money = request.quote_qty
-    if not money:
+    low = filters.notional_min if not market or filters.market_minimum_on else 0
+    high = filters.notional_max if not market or filters.market_maximum_on else 0
+    least = most = request.quote_qty
+    if not request.quote_qty:
         px = request.px or average_px
         if not px:
             return lay.REASON_NONE
         unit = 10 ** (spec.px_digits + spec.qty_digits)
-        money = px * request.qty * 10**MONEY_DIGITS // unit
-    low = filters.notional_min if not market or filters.market_minimum_on else 0
-    high = filters.notional_max if not market or filters.market_maximum_on else 0
-    if low and money < low:
+        money = px * request.qty * 10**MONEY_DIGITS
+        least, most = money // unit, -(-money // unit)
+    if low and least < low:
         return lay.REASON_NOTIONAL_MIN
-    if high and money > high:
+    if high and most > high:
         return lay.REASON_NOTIONAL_MAX
     return lay.REASON_NONE
 
@@ -160,20 +162,30 @@ def _trailing(filters: Filters, request: OrderRequest) -> int:
     return lay.REASON_NONE
 
 
+def _iceberg(filters: Filters, request: OrderRequest) -> int:
+    if not request.iceberg_qty:
+        return lay.REASON_NONE
+    if reason := _lot(filters, request.iceberg_qty):
+        return reason
+    parts = -(-request.qty // request.iceberg_qty)
+    if filters.iceberg_parts and parts > filters.iceberg_parts:
+        return lay.REASON_ICEBERG_PARTS
+    return lay.REASON_NONE
+
+
 def failed(filters: Filters, spec: SymbolSpec, request: OrderRequest, average_px: int) -> int:
-    """REASON_* of the first filter that a new order fails; REASON_NONE."""
-    found = _price(filters, request.px) or _price(filters, request.stop_px)
-    found = found or _lot(filters, request.qty) or _lot(filters, request.iceberg_qty)
-    if not found and not request.px and request.qty:
-        found = _market_lot(filters, request.qty)
-    found = found or _percent(filters, request, average_px)
-    if not found and (request.qty or request.quote_qty):
-        found = _notional(filters, spec, request, average_px)
-    if not found and request.iceberg_qty and filters.iceberg_parts:
-        parts = -(-request.qty // request.iceberg_qty)
-        if parts > filters.iceberg_parts:
-            return lay.REASON_ICEBERG_PARTS
-    return found or _trailing(filters, request)
+    """REASON_* of the first filter that a new order fails, in the engine's order; REASON_NONE."""
+    market = not request.px
+    return (
+        _price(filters, request.px)
+        or _percent(filters, request, average_px)
+        or _price(filters, request.stop_px)
+        or _lot(filters, request.qty)
+        or (_market_lot(filters, request.qty) if market and request.qty else lay.REASON_NONE)
+        or _iceberg(filters, request)
+        or _trailing(filters, request)
+        or _notional(filters, spec, request, average_px)
+    )
 
 
 def too_many(counts: OpenCounts, requests: tuple[OrderRequest, ...], lists: int) -> int:

@@ -180,7 +180,7 @@ class LiveMarket:
 
     def submit_list(self, request: ListRequest, now_ns: int) -> OrderList | int:
         assert not request.opo, "the protocol server refuses these: no market offers them"
-        if reason := self._too_many(request.legs, 1):
+        if reason := self._too_many(request.legs, 1) or self._pair_reason(request):
             return reason
         self._teller.expect(request.legs)
         self.engine.push_list(request.kind, [terms_of(leg) for leg in request.legs], 0)
@@ -196,6 +196,19 @@ class LiveMarket:
         )  # fmt: skip
         self.log.add_list(made, now_ns)
         return made
+
+    def _pair_reason(self, request: ListRequest) -> int:
+        """An OCO stands on both sides of the last price; the engine asks one leg of the other."""
+        first = request.legs[0]
+        last_px = self.engine.last_px(first.symbol)
+        if request.kind != lay.LIST_OCO or not last_px:
+            return lay.REASON_NONE
+        above, below = request.legs
+        high = above.px if above.kind == lay.TYPE_POST_ONLY else above.stop_px
+        low = below.px if below.kind == lay.TYPE_POST_ONLY else below.stop_px
+        if (high and high <= last_px) or (low and low >= last_px):
+            return lay.REASON_LIST_PRICES
+        return lay.REASON_NONE
 
     def cancel(self, order_id: int, cancel_id: str, now_ns: int) -> bool:
         order = self.log.any_by_id(order_id)

@@ -52,6 +52,8 @@ class Teller:
         ]
         self.tickers = [Ticker(k, 0, 0, 0, 0, 0) for k in range(symbols)]
         self.now_ns = 0
+        self._expiring: set[int] = set()
+        """Orders that expire in this turn of the engine."""
         self._handlers: dict[int, Callable[[Event], None]] = {
             lay.EV_ACCEPTED: self._accepted,
             lay.EV_REJECTED: self._refused,
@@ -94,6 +96,7 @@ class Teller:
         """Everything that one turn of the engine did."""
         self.now_ns = max(self.now_ns, now_ns)
         touched: set[int] = set()
+        self._expiring = {e[ORDER_ID] for e in events if e[KIND] == lay.EV_EXPIRED}
         for event in events:
             kind = event[KIND]
             if kind == lay.EV_LEVEL:
@@ -142,7 +145,8 @@ class Teller:
                 event[TRADE_ID], order_id, symbol, account, own_side, event[PX], event[QTY],
                 event[QUOTE], fee, fee_asset, is_maker, self.now_ns, order.list_id,
             )  # fmt: skip
-            self._log.fill(order, fill)
+            by_quote = order.request.quote_qty > 0 and order_id in self._expiring
+            self._log.fill(order, fill, ends=not by_quote)
             self._let_go(order)
 
     def _prevented(self, event: Event) -> None:

@@ -80,14 +80,16 @@ class OrderLog:
         order.updated_ns = now_ns
         self._report(ReportKind.NEW, order, now_ns)
 
-    def fill(self, order: Order, fill: Fill) -> None:
+    def fill(self, order: Order, fill: Fill, *, ends: bool = True) -> None:
+        """One execution. `ends`: nothing being left ends the order; an order by quote amount that
+        finds no more book has nothing left either, and expires next."""
         order.cum_qty += fill.qty
         order.cum_quote += fill.quote
         order.updated_ns = fill.time_ns
         assert order.leaves >= 0, f"order {order.order_id} is filled beyond its quantity"
         request = order.request
         self._fills[request.account][request.symbol].append(fill)
-        ended = order.leaves == 0
+        ended = ends and order.leaves == 0
         if ended:
             self._close(order, OrderState.FILLED)
         self._report(ReportKind.TRADE, order, fill.time_ns, fill=fill)
@@ -147,6 +149,7 @@ class OrderLog:
 
     def reject(self, order: Order, reason: int, now_ns: int) -> None:
         """An order that never was, told where the venue tells it (a cancel-replace's new half)."""
+        order.client_id = order.client_id or order.request.client_id
         self._report(ReportKind.REJECTED, order, now_ns, reason=reason)
 
     def tell_balance(self, account: int, asset: int, delta: int, now_ns: int) -> None:

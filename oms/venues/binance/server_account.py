@@ -19,6 +19,7 @@ from oms.venues.binance.server_orders import discount
 from oms.venues.binance.server_params import Params
 from oms.venues.binance.server_shapes import ZERO, money, ms
 from oms.venues.binance.server_symbol_shapes import relevant_filters
+from oms.venues.binance.server_time import stamp
 
 LIMIT_DEFAULT = 500
 LIMIT_MAX = 1000
@@ -69,7 +70,7 @@ def account_info(desk: Desk, call: Call) -> Any:
         "brokered": False,
         "requireSelfTradePrevention": False,
         "preventSor": False,
-        "updateTime": ms(updated_ns),
+        "updateTime": stamp(updated_ns),
         "accountType": "SPOT",
         "balances": [
             {"asset": asset, "free": money(free), "locked": money(locked)}

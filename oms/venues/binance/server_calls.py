@@ -1,10 +1,10 @@
 """Endpoints of the simulated Binance spot, shared by REST and the WebSocket API.
 
 Each endpoint is one row of data (parameters, weight, whether signed) and one handler
-`(desk, call) -> JSON value`, which raises ApiError to refuse. What they
-share is here; market data is in `server_market.py` and `server_tickers.py`, orders in
-`server_orders.py` and `server_lists.py`, account queries in `server_account.py`. Sources:
-rest-api.md and web-socket-api.md, "Weight" and "Parameters" of each endpoint.
+`(desk, call) -> JSON value`, which raises ApiError to refuse. Market data is in `server_market.py`
+and `server_tickers.py`, orders in `server_orders.py` and `server_lists.py`, account queries in
+`server_account.py`. Sources: rest-api.md and web-socket-api.md, "Weight" and "Parameters" of each
+endpoint.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from oms.venues.binance.server_symbol_shapes import STATUSES
 SIGNED_NAMES = frozenset({"timestamp", "recvWindow", "signature", "apiKey"})
 TRADES_DEFAULT = 500
 TRADES_MAX = 1000
+DAY_MS = 86_400_000
+UID_BASE = 354_937_000
 
 
 @dataclass(slots=True)
@@ -42,10 +44,9 @@ class Desk:
     """A fresh client order id, for requests that give none."""
     lose_reply: Callable[[], bool]
     """Fault: is the reply to the order just accepted lost?"""
-    orders: OrderShapes = field(init=False)
     muted: set[int] = field(default_factory=set)
     """Orders whose reply was lost and whose NEW event is still to be swallowed."""
-
+    orders: OrderShapes = field(init=False)
     tapes: list[Tape] = field(init=False)
     """Public trades of each row."""
     market_shapes: MarketShapes = field(init=False)

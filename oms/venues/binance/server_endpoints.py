@@ -14,7 +14,7 @@ from oms.venues.binance.server_market import MARKET
 from oms.venues.binance.server_orders import ORDERS
 from oms.venues.binance.server_tickers import TICKERS
 
-ENDPOINTS: dict[str, Endpoint] = {**MARKET, **TICKERS, **ORDERS, **LISTS, **ACCOUNT}
+ENDPOINTS: dict[str, Endpoint] = {**MARKET, **TICKERS, **ACCOUNT, **ORDERS, **LISTS}
 
 _PREFIX = "/api/v3/"
 _PATHS: dict[str, dict[str, str]] = {

@@ -17,9 +17,15 @@ from oms.venues.binance import server_order_params as reading
 from oms.venues.binance.server_calls import SIGNED_NAMES, Call, Desk, Endpoint, LostReplyError
 from oms.venues.binance.server_order_params import Names, prefixed
 from oms.venues.binance.server_order_words import SIDES
-from oms.venues.binance.server_orders import canceled_reply, placed_reply, refuse_namesake
+from oms.venues.binance.server_orders import (
+    canceled_reply,
+    not_canceled,
+    placed_reply,
+    refuse_namesake,
+)
 from oms.venues.binance.server_params import Params
 from oms.venues.binance.server_refusals import refusal
+from oms.venues.binance.server_time import stamp
 
 _STOPS = (lay.TYPE_STOP_LOSS, lay.TYPE_STOP_LOSS_LIMIT)
 _PROFITS = (lay.TYPE_TAKE_PROFIT, lay.TYPE_TAKE_PROFIT_LIMIT)
@@ -130,7 +136,7 @@ def _place(
     reply = desk.orders.order_list(placed, orders)
     # What it was when it was placed, though a leg may have ended it at once.
     reply |= {"listStatusType": "EXEC_STARTED", "listOrderStatus": "EXECUTING"}
-    reply["transactionTime"] = call.now_ns // 1_000_000
+    reply["transactionTime"] = stamp(call.now_ns)
     reply["orderReports"] = [placed_reply(desk, order, response_type) for order in orders]
     return reply
 
@@ -219,7 +225,7 @@ def cancel_list(desk: Desk, call: Call) -> Any:
         raise err.ApiError(*err.UNKNOWN_ORDER)
     cancel_id = cancel_id or desk.new_id()
     if not desk.market.cancel(orders[0].order_id, cancel_id, call.now_ns):
-        raise err.ApiError(*err.UNKNOWN_ORDER)
+        raise not_canceled(desk, symbol)
     return canceled_reply(desk, orders[0], cancel_id)
 
 

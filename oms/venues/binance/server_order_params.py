@@ -78,7 +78,8 @@ def prefixed(prefix: str, *, side: str = "", qty: str = "", contingent: bool = T
         return prefix + name
 
     return Names(
-        own("Type"), side or own("Side"), qty, "", own("Price"), own("TimeInForce"),
+        own("Type"), side or own("Side"), qty or own("Quantity"), "", own("Price"),
+        own("TimeInForce"),
         own("StopPrice") if contingent else "", own("TrailingDelta") if contingent else "",
         own("IcebergQty"), own("ClientOrderId"), own("StrategyId"), own("StrategyType"),
         tuple(own(name[0].upper() + name[1:]) for name in _PEGS),

@@ -46,8 +46,8 @@ def time_in_force_text(order: Order) -> str:
     return TIME_TEXTS[order.request.tif]
 
 
-def ms_or_none(time_ns: int) -> int:
-    """Milliseconds; -1 for what has not happened."""
+def stamp_or_none(time_ns: int) -> int:
+    """A time in the unit in force; -1 for what has not happened."""
     return stamp(time_ns) if time_ns >= 0 else -1
 
 
@@ -94,7 +94,7 @@ class OrderShapes:
             out["stopPrice"] = self.px(request.symbol, request.stop_px)
         if request.trailing_bips:
             out["trailingDelta"] = request.trailing_bips
-            out["trailingTime"] = ms_or_none(order.trailing_ns)
+            out["trailingTime"] = stamp_or_none(order.trailing_ns)
         if request.iceberg_qty:
             out["icebergQty"] = self.qty(request.symbol, request.iceberg_qty)
         if request.strategy_id is not None:
@@ -125,7 +125,7 @@ class OrderShapes:
         if response_type == "ACK":
             return out
         out |= self._numbers(order) | self._conditional(order)
-        out["workingTime"] = ms_or_none(order.working_ns)
+        out["workingTime"] = stamp_or_none(order.working_ns)
         out["selfTradePreventionMode"] = MODE_TEXTS[order.request.stp]
         if response_type == "FULL":
             out["fills"] = [self._fill(fill) for fill in fills]
@@ -188,7 +188,7 @@ class OrderShapes:
             "time": stamp(order.created_ns),
             "updateTime": stamp(order.updated_ns),
             "isWorking": order.working_ns >= 0,
-            "workingTime": ms_or_none(order.working_ns),
+            "workingTime": stamp_or_none(order.working_ns),
             "selfTradePreventionMode": MODE_TEXTS[request.stp],
         }
         return out | self._conditional(order)

@@ -176,8 +176,15 @@ def cancel(desk: Desk, call: Call) -> Any:
     _check_restriction(order, restriction)
     cancel_id = cancel_id or desk.new_id()
     if not desk.market.cancel(order.order_id, cancel_id, call.now_ns):
-        raise err.ApiError(*err.UNKNOWN_ORDER)
+        raise not_canceled(desk, symbol)
     return canceled_reply(desk, order, cancel_id)
+
+
+def not_canceled(desk: Desk, symbol: int) -> err.ApiError:
+    """Why an open order could not be canceled: a market that is halted takes no cancels either."""
+    if desk.market.state(symbol) in (lay.STATE_HALT, lay.STATE_BREAK):
+        return err.ApiError(*err.MARKET_CLOSED)
+    return err.ApiError(*err.UNKNOWN_ORDER)
 
 
 def cancel_all(desk: Desk, call: Call) -> Any:
@@ -187,11 +194,14 @@ def cancel_all(desk: Desk, call: Call) -> Any:
     if not found:
         raise err.ApiError(*err.UNKNOWN_ORDER)
     cancel_id = desk.new_id()
-    return [
+    out = [
         canceled_reply(desk, order, cancel_id)
         for order in found
         if order.is_open and desk.market.cancel(order.order_id, cancel_id, call.now_ns)
     ]
+    if not out:
+        raise not_canceled(desk, symbol)
+    return out
 
 
 # Cancel and replace

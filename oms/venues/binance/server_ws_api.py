@@ -43,8 +43,8 @@ class WsApiServer:
     def __init__(self, desk: Desk, keyring: Keyring) -> None:
         self._desk = desk
         self._keyring = keyring
-        self._events = UserEvents(desk.market, desk.orders)
         self._sessions: dict[int, Session] = {}
+        self._events = UserEvents(desk.market, desk.orders)
 
     def __contains__(self, conn: int) -> bool:
         return conn in self._sessions
@@ -146,21 +146,17 @@ class WsApiServer:
     # Events
 
     def events(self, reports: Sequence[UserReport], now_ns: int) -> Out:
-        """What accounts are told, for each subscription of theirs."""
-        told = [report for report in reports if not self._swallowed(report)]
-        units = {s.unit_ns for s in self._sessions.values() if s.subscriptions}
-        made: dict[int, list[tuple[int, bytes]]] = {}
-        for unit_ns in units:
-            with unit(unit_ns):
-                events = self._events.of(told, now_ns)
-                made[unit_ns] = [(account, orjson.dumps(event)) for account, event in events]
+        """What accounts are told, for each subscription of theirs in its own unit of time."""
         out: Out = []
-        for conn, session in self._sessions.items():
-            for number, sub in session.subscriptions.items():
-                head = b'{"subscriptionId":%d,"event":' % number
-                for account, data in made[session.unit_ns]:
-                    if account == sub.account:
-                        out.append((conn, head + data + b"}"))
+        told = [report for report in reports if not self._swallowed(report)]
+        for unit_ns in sorted({session.unit_ns for session in self._sessions.values()}):
+            with unit(unit_ns):
+                for account, event in self._events.of(told, now_ns):
+                    listeners = self._listeners(account, unit_ns)
+                    data = orjson.dumps(event) if listeners else b""
+                    for conn, number in listeners:
+                        wrapped = b'{"subscriptionId":%d,"event":%s}' % (number, data)
+                        out.append((conn, wrapped))
         return out
 
     def _swallowed(self, report: UserReport) -> bool:
@@ -172,6 +168,14 @@ class WsApiServer:
             return False
         muted.discard(report.order.order_id)
         return True
+
+    def _listeners(self, account: int, unit_ns: int) -> list[tuple[int, int]]:
+        return [
+            (conn, number)
+            for conn, session in self._sessions.items()
+            for number, sub in session.subscriptions.items()
+            if sub.account == account and session.unit_ns == unit_ns
+        ]
 
     def shutdown(self, conn: int, now_ns: int) -> bytes:
         """What a connection is told before its end."""

@@ -16,10 +16,11 @@ import orjson
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_params import Params, json_text
 
-ID_RANGE = "^[a-zA-Z0-9-_]{1,36}$"
+ID_RANGE = "^[a-zA-Z0-9-_]{1,64}$"
+"""Longer than the 36 of streams: some ids in the documents' own requests have 37."""
 VERSION_PREFIX = "v3/"
 _FIELDS = {"id", "method", "params"}
-_ID_TEXT = re.compile(r"[a-zA-Z0-9\-_]{1,36}").fullmatch
+_ID_TEXT = re.compile(r"[a-zA-Z0-9\-_]{1,64}").fullmatch
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -32,7 +33,7 @@ class Request:
 
 
 def is_id(value: Any) -> bool:
-    """A 64-bit integer, up to 36 letters, digits, dashes and underscores, or null."""
+    """A 64-bit integer, up to 64 letters, digits, dashes and underscores, or null."""
     if isinstance(value, str):
         return _ID_TEXT(value) is not None
     if isinstance(value, bool):

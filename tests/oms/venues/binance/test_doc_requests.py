@@ -89,7 +89,8 @@ def test_docs_every_order_request_is_tried_below():
     }  # fmt: skip
 
 
-def test_docs_order_place(client):
+def test_docs_order_place():
+    client = make_client()  # before the first trade, as no percent of a price bounds 0.1
     params = request("order.place")
     reply = client.call(3, "order.place", "kalice", **params | {"newOrderRespType": "RESULT"})
     documented = answer("Response format")
@@ -183,7 +184,8 @@ def test_docs_order_list_place_query_and_cancel(client):
     everything = client.signed("GET", "/api/v3/allOrderList")[1]
     assert compare(load(REST, "Query all Order lists")[0], everything) == []
     gone = client.call(3, "orderList.cancel", "kalice", **request("orderList.cancel"))
-    assert compare(answer("Cancel Order list"), gone, CONDITIONAL) == []
+    uneven = CONDITIONAL | {"origClientOrderId"}  # in the example of REST alone
+    assert compare(answer("Cancel Order list"), gone, uneven) == []
     assert compare(load(REST, "Cancel Order list")[0], gone["result"], CONDITIONAL) == []
     assert client.call(3, "openOrderLists.status", "kalice")["result"] == []
 

@@ -27,7 +27,7 @@ class Traffic:
 
     def __init__(self, seed):
         self.rng = np.random.Generator(np.random.PCG64(seed))
-        self.client = make_client(LimitRules(orders_per_10s=10**6))
+        self.client = make_client(LimitRules(10**9, 10**6, 10**6, 10**9))
         self.done = Counter()
         for conn, key in enumerate(KEYS, 3):
             self.client.open(conn, "/ws-api/v3")

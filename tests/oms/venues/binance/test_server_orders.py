@@ -172,6 +172,10 @@ def test_states_halt_and_cancel_only_refuse_new_orders(client):
         info = client.get("/api/v3/exchangeInfo", symbol="BTCUSDT")[1]
         assert info["symbols"][0]["status"] == word
         assert send(client, **limit("BUY", "39000", "1")) == (400, -1013, "Market is closed.")
+        if state == lay.STATE_HALT:
+            told = send(client, method="DELETE", orderId=resting["orderId"])
+            assert told == (400, -1013, "Market is closed.")
+            assert seen(client, resting["orderId"])["status"] == "NEW"
     assert send(client, method="DELETE", orderId=resting["orderId"])["status"] == "CANCELED"
     client.market.set_state(0, lay.STATE_TRADING, client.now_ns)
     assert send(client, **limit("BUY", "39000", "1"))["status"] == "NEW"

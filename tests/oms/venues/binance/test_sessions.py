@@ -266,7 +266,7 @@ def test_a_revoked_key_ends_the_session(client):
         (b'{"id":9223372036854775808,"method":"time"}', -1100),
         (b'{"id":true,"method":"time"}', -1100),
         (b'{"id":"a b","method":"time"}', -1100),
-        (b'{"id":"' + b"x" * 37 + b'","method":"time"}', -1100),
+        (b'{"id":"' + b"x" * 65 + b'","method":"time"}', -1100),
     ],
 )
 def test_doubled_fields_and_bad_ids_are_refused(client, data, code):
@@ -279,7 +279,7 @@ def test_blanks_and_colons_in_texts_are_no_doubled_fields(client):
     assert client.inbox[3][-1]["error"]["code"] == -1100
 
 
-@pytest.mark.parametrize("number", [0, -1, (1 << 63) - 1, "a-b_C9", "x" * 36, None])
+@pytest.mark.parametrize("number", [0, -1, (1 << 63) - 1, "a-b_C9", "x" * 37, None])
 def test_ids_of_every_documented_form_come_back(client, number):
     assert client.call(3, "time", request_id=number)["id"] == number
 

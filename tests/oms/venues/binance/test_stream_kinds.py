@@ -256,8 +256,9 @@ def test_properties_are_set_and_told():
             {"method": "SHOUT", "id": 1},
             2,
             (
-                "Invalid request: unknown variant `SHOUT`, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, "
-                "`LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY` at line 1 column 28"
+                "Invalid request: unknown variant `SHOUT`, expected one of `SUBSCRIBE`, "
+                "`UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY` "
+                "at line 1 column 28"
             ),
         ),
         (b"nonsense", 3, "Invalid JSON: expected value at line 1 column 1"),
