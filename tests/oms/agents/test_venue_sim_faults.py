@@ -161,7 +161,9 @@ def test_half_open_connection_stays_and_says_nothing_then_is_cut():
     made.run(1)
     assert len(client.replies) == heard
     assert ended == []
-    assert [row["silent"] for row in made.agent.status(made.harness.now_ns)["connections"]] == [True]
+    assert [row["silent"] for row in made.agent.status(made.harness.now_ns)["connections"]] == [
+        True
+    ]
     made.agent.clear_faults(0)
     made.run(1)
     assert ended == [ConnEvent.CLOSED]
@@ -169,6 +171,7 @@ def test_half_open_connection_stays_and_says_nothing_then_is_cut():
 
 def test_maintenance_refuses_requests_and_closes_streams():
     client, asker = OrderClient(0), Asker()
+    client.next_timer_ns = lambda: 1 << 62
     made = Disturbed(client, asker)
     client.on_conn = lambda conn, event, now_ns: None
     assert len(made.agent.wire.links) == 1
