@@ -29,7 +29,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test check stress bench test-benchmark oracles layout lock clean
+.PHONY: help run test check stress bench test-benchmark oracles fuzz layout lock clean
 
 help:
 	@echo "mExOms: make TARGET"
@@ -63,6 +63,9 @@ oracles: $(TEST_READY) ## compares with outside material: make oracles DATA=DIR
 	@test -n "$(DATA)" || { echo "oracles: name the folder of the material: make oracles DATA=DIR" >&2; exit 2; }
 	@test -d "$(DATA)" || { echo "oracles: there is no folder $(DATA)" >&2; exit 2; }
 	@exec $(PY) -m tests.oracles "$(DATA)" $(ARGS)
+
+fuzz: $(TEST_READY) ## 10 M random operations, engine against reference; ARGS="--seed 7" resumes there
+	@exec $(PY) -m tests.oms.exchange.fuzzing $(ARGS)
 
 layout: $(RUN_READY) ## writes shm_layout/layout.lock from shm_layout/records.py
 	@exec $(PY) -m shm_layout.layout $(ARGS)

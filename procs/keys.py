@@ -83,8 +83,10 @@ class GeneratedKeys:
             ) from error
 
 
-def _parsed(name: str, made: dict[str, Any]) -> Key:
+def _parsed(name: str, made: Any) -> Key:
     """The key that a file describes; ValueError, KeyError or TypeError if it describes none."""
+    if not isinstance(made, dict):
+        raise TypeError(type(made).__name__)
     kind: KeyKind = made.get("kind", "hmac")
     if kind not in get_args(KeyKind):
         raise ValueError(f"kind {kind!r}")

@@ -103,6 +103,7 @@ def live_market(config: DeskConfig, sim: SimConfig, accounts: int) -> LiveMarket
         fees,
         FlowSettings(sim.seed, sim.flow_events_per_s),
         Capacity(size.orders, size.levels_per_side, accounts + HOUSE_ACCOUNTS, size.commands),
+        funded=False,
     )
 
 
@@ -127,6 +128,7 @@ class VenueSimAgent(BaseAgent):
         if not self._accounts:
             raise ConfigError(f"groups: no account trades on '{exchange}', which `sims` simulates")
         self._config = config
+        self._own_market = market is None
         self.market: Market = market or live_market(config, self._sim, len(self._accounts))
         self._now_ns = 0
         self._control_listener = 0
@@ -164,6 +166,8 @@ class VenueSimAgent(BaseAgent):
         self._since_ns = now_ns
         if isinstance(self.market, LiveMarket):
             self.market.begin_ids(now_ns // NS_PER_ID)
+            if self._own_market:
+                self.market.fund()
             self._remember(self.market.remembered, now_ns)
         keys: dict[str, ApiKey] = {}
         for row, account in enumerate(self._accounts):

@@ -160,7 +160,15 @@ def _charge(world, account, symbol, asset, got, column):
 
 
 @hot
-def _settle(world, symbol, side, taker, maker, px, qty, row):
+def _maker_used(world, slot, quote, base):
+    """A maker's reserve paid for a fill; what it does not need any more is unlocked."""
+    orders = orders_of(world)
+    orders["reserved"][slot] -= quote if orders["side"][slot] == lay.SIDE_BUY else base
+    keep_reserve(world, slot, need_of(world, slot))
+
+
+@hot
+def _settle(world, symbol, side, taker, slot, px, qty, row):
     """Move amounts and fees of one fill, and write them into the trade event at `row`.
 
     Returns the money paid. Each side's fee is in the asset that it gets, or in the fee coin."""
@@ -170,10 +178,12 @@ def _settle(world, symbol, side, taker, maker, px, qty, row):
     events["quote"][row] = quote
     if counters_of(world)[lay.C_CHECK_FUNDS] == 0:
         return quote
+    maker = orders_of(world)["account"][slot]
     base = qty * symbols["base_mul"][symbol]
     base_asset = symbols["base"][symbol]
     quote_asset = symbols["quote"][symbol]
     _swap(world, symbol, side, taker, maker, base, quote)
+    _maker_used(world, slot, quote, base)
     if side == lay.SIDE_BUY:
         taker_got, taker_asset, maker_got, maker_asset = base, base_asset, quote, quote_asset
     else:
@@ -201,16 +211,6 @@ def _swap(world, symbol, side, taker, maker, base, quote):
     free[buyer, base_asset] += base
     locked[seller, base_asset] -= base
     free[seller, quote_asset] += quote
-
-
-@hot
-def _maker_used(world, slot, quote, base):
-    """A maker's reserve paid for a fill; what it does not need any more is unlocked."""
-    if counters_of(world)[lay.C_CHECK_FUNDS] == 0:
-        return
-    orders = orders_of(world)
-    orders["reserved"][slot] -= quote if orders["side"][slot] == lay.SIDE_BUY else base
-    keep_reserve(world, slot, need_of(world, slot))
 
 
 @hot
@@ -258,8 +258,9 @@ def advance_average(world, symbol, now_ns):
 
 
 @hot
-def _shrink_maker(world, slot, row, qty):
-    """`qty` less is open of a resting order: its row, its level and the counts."""
+def _shrink_maker(world, slot, row, qty, now_shown):
+    """`qty` less is open of a resting order, and `now_shown` of it is visible: its row, its level
+    and the counts."""
     orders = orders_of(world)
     levels = levels_of(world)
     shown = orders["shown"][slot]
@@ -267,7 +268,6 @@ def _shrink_maker(world, slot, row, qty):
     drop_open_qty(world, slot, qty)
     hidden_before = orders["leaves"][slot] - shown
     orders["leaves"][slot] = leaves
-    now_shown = min(shown, leaves)
     orders["shown"][slot] = now_shown
     levels["qty"][row] -= shown - now_shown
     levels["hidden"][row] -= hidden_before - (leaves - now_shown)
@@ -315,7 +315,8 @@ def _prevent(world, symbol, side, taker, order_id, tag, stp, slot, left, px):
     events["maker_account"][event] = maker
     if maker_less > 0:
         orders["prevented"][slot] += maker_less
-        _shrink_maker(world, slot, row, maker_less)
+        leaves = orders["leaves"][slot] - maker_less
+        _shrink_maker(world, slot, row, maker_less, min(orders["shown"][slot], leaves))
         if counters_of(world)[lay.C_CHECK_FUNDS] != 0:
             keep_reserve(world, slot, need_of(world, slot))
         if orders["leaves"][slot] == 0:
@@ -367,7 +368,7 @@ def _fill(world, symbol, side, account, order_id, tag, slot, fill, left, px, now
     if orders["list"][slot] != lay.NONE:
         touch_leg(world, slot)
     maker = orders["account"][slot]
-    _shrink_maker(world, slot, row, fill)
+    _shrink_maker(world, slot, row, fill, orders["shown"][slot] - fill)
     trade_id = symbols["trade_id"][symbol] + 1
     symbols["trade_id"][symbol] = trade_id
     symbols["last_px"][symbol] = px
@@ -379,8 +380,7 @@ def _fill(world, symbol, side, account, order_id, tag, slot, fill, left, px, now
     events["maker_leaves"][event] = orders["leaves"][slot]
     events["maker_slot"][event] = slot
     events["maker_account"][event] = maker
-    quote = _settle(world, symbol, side, account, maker, px, fill, event)
-    _maker_used(world, slot, quote, fill * symbols["base_mul"][symbol])
+    quote = _settle(world, symbol, side, account, slot, px, fill, event)
     if symbols["average_on"][symbol] != 0:
         _remember(world, symbol, now_ns, quote, fill)
     _after_maker(world, slot, row, True)

@@ -26,7 +26,7 @@ import numpy as np
 
 from oms.exchange import layout_hot as lay
 from oms.exchange.engine import Engine
-from oms.exchange.market import SymbolSpec
+from oms.exchange.market import MONEY_DIGITS, SymbolSpec
 
 HOUSE_ACCOUNTS = 2
 """Rows after the desk's accounts: one of makers, one of takers."""
@@ -141,6 +141,8 @@ class Flow:
         lots_per_unit = 10**spec.qty_digits / spec.lot
         price = spec.mid / 10**spec.px_digits
         self._lots_per_quote = lots_per_unit / price
+        # Twice the notional filter's minimum: whole lots and a price below mid may take some off.
+        self._least_quote = 2 * spec.min_notional / 10**MONEY_DIGITS
         self._last_ns = 0
         self.next_ns = 0
 
@@ -336,6 +338,7 @@ class Flow:
         """A quantity of log-normal size, in whole lots within the filters."""
         spec = self._spec
         quote = median_quote * math.exp(log_std * self._chance.normal())
+        quote = max(quote, self._least_quote)
         lots = max(1, int(quote * self._lots_per_quote))
         return min(max(lots * spec.lot, spec.min_qty), spec.max_qty)
 

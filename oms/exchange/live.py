@@ -113,8 +113,10 @@ class LiveMarket:
         *,
         filters: Sequence[Filters] | None = None,
         fee_coin: str = "",
+        funded: bool = True,
     ) -> None:
-        """`fee_coin`: the asset in which accounts may pay their fees at a discount."""
+        """`fee_coin`: the asset in which accounts may pay their fees at a discount. Not `funded`:
+        `fund` is called later, where kernels are not ready yet."""
         assert accounts > 0
         self.specs = tuple(specs)
         self.filters = tuple(filters or (default_filters(spec) for spec in self.specs))
@@ -132,20 +134,27 @@ class LiveMarket:
             size,
             fee_asset=self.assets.index(fee_coin) if fee_coin else lay.NONE,
         )
-        for account in range(accounts):
-            self.engine.set_fees(account, *fees_e6)
-            for code, text in balances.items():
-                amount = parse_decimal(text, MONEY_DIGITS)
-                self.engine.deposit(account, self.assets.index(code), amount)
+        self._balances, self._fees_e6 = dict(balances), fees_e6
         self._flows: list[Flow] = []
         if flow is not None:
-            for account in range(accounts, accounts + HOUSE_ACCOUNTS):
-                for asset in range(len(self.assets)):
-                    self.engine.deposit(account, asset, HOUSE_BALANCE)
             self._flows = [
                 Flow(self.engine, row, spec, accounts, flow) for row, spec in enumerate(self.specs)
             ]
         self._teller = Teller(self.engine, self.log, accounts, self._flows)
+        if funded:
+            self.fund()
+
+    def fund(self) -> None:
+        """Give the accounts their money and rates: the engine's first commands, and so the first
+        call of its kernel."""
+        for account in range(self._accounts):
+            self.engine.set_fees(account, *self._fees_e6)
+            for code, text in self._balances.items():
+                amount = parse_decimal(text, MONEY_DIGITS)
+                self.engine.deposit(account, self.assets.index(code), amount)
+        for account in range(self._accounts, self._accounts + HOUSE_ACCOUNTS):
+            for asset in range(len(self.assets) if self._flows else 0):
+                self.engine.deposit(account, asset, HOUSE_BALANCE)
 
     def begin_ids(self, first: int) -> None:
         """Order, list and trade ids count up from `first`; called before anything has happened."""

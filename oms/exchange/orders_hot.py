@@ -155,10 +155,15 @@ def _show_price(world, symbol, px):
         return
     slot = levels["head"][rows[side_row, 0]]
     while slot != lay.NONE:
-        following = orders["next"][slot]
         if _trails(world, slot, px):
+            # Its pair's other leg, which may stand next in this queue, has ended: begin again. To
+            # see a price twice changes nothing.
             _trigger(world, slot, px)
-        slot = following
+            slot = lay.NONE
+            if depths[side_row] > 0:
+                slot = levels["head"][rows[side_row, 0]]
+        else:
+            slot = orders["next"][slot]
 
 
 @hot

@@ -81,6 +81,14 @@ class EngineSymbol:
     average: bool = False
     """Keep the average price even where no filter needs it."""
 
+    @property
+    def averages(self) -> bool:
+        """The average price is kept."""
+        rules = self.filters
+        bands = rules.bid_up_e6 or rules.bid_down_e6 or rules.ask_up_e6 or rules.ask_down_e6
+        by_market = rules.market_minimum_on or rules.market_maximum_on
+        return self.average or bool((bands or by_market) and rules.average_s)
+
     def fill(self, row: np.ndarray) -> None:
         """Write a row (0-d) of `layout_hot.SYMBOL`."""
         assert self.lot > 0
@@ -101,8 +109,7 @@ class EngineSymbol:
         rules = self.filters
         for name in Filters.__dataclass_fields__:
             row[name] = int(getattr(rules, name))
-        by_average = rules.notional_min or rules.notional_max or rules.bid_up_e6 or rules.ask_up_e6
-        row["average_on"] = bool(self.average or (by_average and rules.average_s))
+        row["average_on"] = self.averages
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,18 @@
 """Clock, journal files, human files, keys and logs of the live host."""
 
+import base64
 import json
+import subprocess
+import sys
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from oms.errors import ConfigError, JournalError
+from oms.venues.binance.server_auth import ApiKey, Keyring
+from oms.venues.binance.server_errors import ApiError
 from procs import journal_file
 from procs.clock import SLEW_DIVISOR, STEP_NS, Clock
 from procs.journal_file import HumanFiles, JournalFile
@@ -132,6 +140,51 @@ def test_key_is_made_once_and_kept_from_others(tmp_path):
     assert (tmp_path / "binance.main.json").stat().st_mode & 0o777 == 0o600
     assert made.secret.decode() not in repr(made)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["binance.main.json", "binance.sub.json"]
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_key_of_two_halves_signs_for_the_client_and_is_checked_by_the_exchange(tmp_path, kind):
+    keys = GeneratedKeys(tmp_path)
+    made = keys.key("bot", kind)
+    assert keys.key("bot") == made
+    assert (tmp_path / "bot.json").stat().st_mode & 0o777 == 0o600
+    assert b"PRIVATE" in made.secret
+    assert b"PUBLIC" in made.public_key
+    assert "PRIVATE" not in repr(made)
+    private = load_pem_private_key(made.secret, None)
+    extra = () if kind == "ed25519" else (PKCS1v15(), SHA256())
+    signature = base64.b64encode(private.sign(b"payload", *extra)).decode()
+    keyring = Keyring({made.api_key: ApiKey(0, made.public_key, made.kind)})
+    keyring.check(made.api_key, b"payload", signature)
+    with pytest.raises(ApiError):
+        keyring.check(made.api_key, b"another", signature)
+
+
+def test_key_file_with_a_public_key_alone_is_enough_for_the_exchange(tmp_path):
+    made = GeneratedKeys(tmp_path).key("bot", "ed25519")
+    text = {"api_key": "mine", "kind": "ed25519", "public_key": made.public_key.decode()}
+    (tmp_path / "bot.json").write_text(json.dumps(text))
+    found = GeneratedKeys(tmp_path).key("bot")
+    assert (found.api_key, found.secret, found.public_key) == ("mine", b"", made.public_key)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"api_key": "a"}', '{"api_key": "a", "kind": "dsa", "secret": "s"}', "[]", "x",
+             '{"api_key": "a", "kind": "rsa", "secret": "s"}'],
+)  # fmt: skip
+def test_key_file_that_describes_no_key_is_refused(tmp_path, text):
+    GeneratedKeys(tmp_path).key("bot")
+    (tmp_path / "bot.json").write_text(text)
+    with pytest.raises(ConfigError, match="found no JSON object with api_key"):
+        GeneratedKeys(tmp_path).key("bot")
+
+
+def test_hmac_keys_load_no_crypto_library():
+    code = (
+        "import sys, procs.keys, oms.venues.binance.server, oms.agents.venue_sim;"
+        "sys.exit('cryptography' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_key_file_that_others_may_read_is_refused(tmp_path):

@@ -16,7 +16,7 @@ from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_calls import SIGNED_NAMES, Call, Desk, Endpoint, find_order
 from oms.venues.binance.server_lists import list_orders
 from oms.venues.binance.server_orders import discount
-from oms.venues.binance.server_params import Params
+from oms.venues.binance.server_params import INT64_MAX, Params
 from oms.venues.binance.server_shapes import ZERO, money, ms
 from oms.venues.binance.server_symbol_shapes import relevant_filters
 from oms.venues.binance.server_time import stamp
@@ -122,8 +122,8 @@ def open_orders(desk: Desk, call: Call) -> Any:
 
 def _between(params: Params) -> tuple[int, int]:
     """(start, end) in ms; at most a day apart when both are given."""
-    start = params.integer("startTime", 0)
-    end = params.integer("endTime", 1 << 62)
+    start = params.time_ms("startTime", 0)
+    end = params.time_ms("endTime", INT64_MAX)
     if params.has("startTime") and params.has("endTime"):
         if end < start:
             raise err.ApiError(*err.BAD_COMBINATION)

@@ -111,7 +111,9 @@ class Params:
 
     def time_ms(self, name: str, default: int) -> int:
         """A time in milli- or microseconds, as milliseconds."""
-        value = self.integer(name, default)
+        if name not in self.given:
+            return default
+        value = self.integer(name)
         return value // 1000 if value > MICROSECONDS_FROM else value
 
     def capped(self, name: str, default: int, most: int) -> int:

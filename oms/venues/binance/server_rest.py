@@ -22,6 +22,8 @@ from oms.venues.binance.server_sapi import SAPI, SAPI_PATHS
 from oms.venues.binance.server_time import unit, unit_named
 
 METHOD_NOT_ALLOWED = 405
+SHOWN_CHARS = 64
+"""Of a path that is not known."""
 _SBE_HEADER = re.compile(r"[0-9]{1,9}:[0-9]{1,9}").fullmatch
 
 _ENDPOINTS = ENDPOINTS | SAPI
@@ -84,7 +86,8 @@ class RestServer:
         found = _PATHS.get(path)
         if found is None:
             self._desk.limits.charge_weight(address, 1, now_ns)
-            raise err.ApiError(-1000, f"Path {path} is not served here.", err.NOT_FOUND)
+            shown = ascii(path[:SHOWN_CHARS])
+            raise err.ApiError(-1000, f"Path {shown} is not served here.", err.NOT_FOUND)
         if method not in found:
             self._desk.limits.charge_weight(address, 1, now_ns)
             text = f"Request method '{method}' is not supported."

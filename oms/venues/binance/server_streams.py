@@ -30,7 +30,7 @@ from oms.venues.binance.server_streams_sources import (
     of_book,
     timed,
 )
-from oms.venues.binance.server_time import TIME_UNITS, unit
+from oms.venues.binance.server_time import MILLISECOND_NS, TIME_UNITS, unit
 
 STREAMS_MAX = 1024
 """Per connection."""
@@ -231,21 +231,32 @@ class StreamServer:
 
     def _emit(self, name: str, make: Make, out: Out) -> None:
         """Build a message once per unit of time in use, and send it to all who listen."""
-        made: dict[int, tuple[bytes, bytes]] = {}
+        plain: dict[int, bytes] = {}
+        wrapped: dict[int, bytes] = {}
         for conn in self._listeners[name]:
             client = self._clients[conn]
-            pair = made.get(client.unit_ns)
-            if pair is None:
-                with unit(client.unit_ns):
-                    data = orjson.dumps(make())
-                pair = made[client.unit_ns] = (data, _wrapped(name, data))
-            out.append((conn, pair[client.combined]))
+            unit_ns = client.unit_ns
+            if unit_ns not in plain:
+                plain[unit_ns] = _dumps(make, unit_ns)
+            if not client.combined:
+                out.append((conn, plain[unit_ns]))
+                continue
+            if unit_ns not in wrapped:
+                wrapped[unit_ns] = _wrapped(name, plain[unit_ns])
+            out.append((conn, wrapped[unit_ns]))
 
     def shutdown(self, conn: int, now_ns: int) -> bytes:
         """What a connection is told before its end."""
         client = self._clients[conn]
         data = orjson.dumps({"e": "serverShutdown", "E": now_ns // client.unit_ns})
         return _wrapped(SHUTDOWN_STREAM, data) if client.combined else data
+
+
+def _dumps(make: Make, unit_ns: int) -> bytes:
+    if unit_ns == MILLISECOND_NS:
+        return orjson.dumps(make())
+    with unit(unit_ns):
+        return orjson.dumps(make())
 
 
 def _wrapped(name: str, data: bytes) -> bytes:

@@ -6,11 +6,12 @@ is what clients meet (QUIRKS.md).
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from oms.venues.binance.server_json import DoubledFieldError, loads_strictly
 
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _FIELDS = {"method", "params", "id"}
@@ -53,8 +54,12 @@ def _checked_id(message: dict[str, Any]) -> int | str | None:
 def read_command(data: bytes) -> Command:
     """One message, or StreamError."""
     try:
-        message = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        message = loads_strictly(data)
+    except DoubledFieldError as error:
+        name = str(error)[:64]
+        text = f"Invalid request: duplicate field `{name}` at line 1 column {len(data)}"
+        raise StreamError(2, text) from None
+    except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise StreamError(3, f"Invalid JSON: expected value at {where}") from None
     if not isinstance(message, dict):

@@ -6,7 +6,6 @@ Source: web-socket-api.md "Request format".
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import orjson
 
 from oms.venues.binance import server_errors as err
+from oms.venues.binance.server_json import DoubledFieldError, loads_strictly
 from oms.venues.binance.server_params import Params, json_text
 
 ID_RANGE = "^[a-zA-Z0-9-_]{1,64}$"
@@ -41,33 +41,13 @@ def is_id(value: Any) -> bool:
     return value is None or (isinstance(value, int) and _INT64_MIN <= value <= _INT64_MAX)
 
 
-def _keys(value: Any) -> int:
-    """How many names stand in a JSON value."""
-    if isinstance(value, dict):
-        return len(value) + sum(_keys(item) for item in value.values())
-    return sum(_keys(item) for item in value) if isinstance(value, list) else 0
-
-
-def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise err.ApiError(*err.DUPLICATE_PARAMETER)
-    return made
-
-
 def _loads(data: bytes) -> Any:
     try:
-        message = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        return loads_strictly(data)
+    except DoubledFieldError:
+        raise err.ApiError(*err.DUPLICATE_PARAMETER) from None
+    except ValueError:
         raise err.ApiError(*err.INVALID_JSON) from None
-    # Each name is followed by `":`. Only where the counts differ does the slow parser have to look
-    # for one that is given twice: blanks before a colon, or `":` within a text.
-    if data.count(b'":') != _keys(message):
-        try:
-            json.loads(data, object_pairs_hook=_refuse_twice)
-        except (ValueError, RecursionError):
-            raise err.ApiError(*err.INVALID_JSON) from None
-    return message
 
 
 def read_request(data: bytes, shows_limits: bool) -> Request:

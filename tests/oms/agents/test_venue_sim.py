@@ -427,3 +427,30 @@ def test_venue_replay_of_the_recorded_minutes_agrees_with_every_ticker():
     harness.run_until(lines[-1][0] + SECOND)
     assert agent.messages == len(lines)
     assert (client.compared, client.wrong) == (3448, 0)
+
+
+class QuietClient(BaseAgent):
+    """Opens the user API and says nothing."""
+
+    role = "client"
+
+    def __init__(self):
+        self.events = []
+
+    def on_start(self, ports, now_ns):
+        ports.open_ws("ws://127.0.0.1:9443/ws-api/v3")
+
+    def on_conn(self, conn, event, now_ns):
+        self.events.append(event)
+
+
+def test_sim_pings_are_answered_by_who_lives_and_end_who_is_silent():
+    config = sim_desk(flow_events_per_s=0)
+    client = QuietClient()
+    harness = harness_of(config, VenueSimAgent(config, "binance"), client)
+    harness.run_until(START_NS + 200 * SECOND)
+    assert client.events == [ConnEvent.OPENED]
+    harness.network.silenced.add("client")
+    harness.run_until(START_NS + 300 * SECOND)
+    open_ends = [e for e in harness.network._ends.values() if e.open and "venue" in e.role]
+    assert open_ends == []

@@ -239,7 +239,7 @@ def controlled(**sim):
 
 
 def test_control_port_takes_lists_and_clears_faults():
-    made, ask = controlled()
+    _, ask = controlled()
     assert ask("POST", "/faults", {"kind": "delay", "delay_ms": 5}) == (200, {"number": 1})
     assert ask("POST", "/faults", {"kind": "lose"}) == (200, {"number": 2})
     assert [f["kind"] for f in ask("GET", "/faults")[1]["faults"]] == ["delay", "lose"]
@@ -251,7 +251,7 @@ def test_control_port_takes_lists_and_clears_faults():
 
 
 def test_control_port_shows_status_book_and_begins_a_new_market():
-    made, ask = controlled(flow_events_per_s=100)
+    _, ask = controlled(flow_events_per_s=100)
     status = ask("GET", "/status")[1]
     assert status["symbols"] == ["BTCUSDT"]
     assert status["accounts"][0]["balances"]["BTC"] == ["10.00000000", "0.00000000"]
@@ -268,13 +268,13 @@ def test_control_port_shows_status_book_and_begins_a_new_market():
 
 @pytest.mark.parametrize("token", ["", "wrong", "ü"])
 def test_control_port_refuses_without_the_token(token):
-    made, ask = controlled()
+    _, ask = controlled()
     assert ask("GET", "/status", token=token)[0] == 401
     assert ask("DELETE", "/faults", token=token)[0] == 401
 
 
 def test_control_port_refuses_nonsense():
-    made, ask = controlled()
+    _, ask = controlled()
     for method, target in (("GET", "/"), ("PUT", "/faults"), ("DELETE", "/faults/x"),
                            ("DELETE", "/faults/" + "9" * 50)):  # fmt: skip
         assert ask(method, target)[0] == 404

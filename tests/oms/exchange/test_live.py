@@ -100,7 +100,7 @@ def test_live_reasons_of_refusals():
     market = make_market(24)
     market.advance(START_NS, 1)
     ticker = market.ticker(0)
-    rich = OrderRequest(0, 0, 0, lay.TYPE_LIMIT, 1, ticker.bid_px, 10**9, 0, "a")
+    rich = OrderRequest(0, 0, 0, lay.TYPE_LIMIT, 1, ticker.bid_px, 10**8, 0, "a")
     assert market.submit(rich, START_NS) == lay.REASON_NO_FUNDS
     taking = OrderRequest(0, 0, 0, lay.TYPE_POST_ONLY, 1, ticker.ask_px, 100, 0, "b")
     assert market.submit(taking, START_NS) == lay.REASON_WOULD_TAKE

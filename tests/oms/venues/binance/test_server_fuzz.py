@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oms.venues.binance import server_endpoints as served
+from oms.venues.binance.server_streams_commands import METHODS as STREAM_METHODS
+from oms.venues.binance.server_ws_sessions import SESSION_CALLS
 from tests.oms.venues.binance.exchange_client import Client
 
 NAMES = st.sampled_from(
     ["symbol", "side", "type", "timeInForce", "price", "quantity", "quoteOrderQty", "limit",
      "newClientOrderId", "orderId", "origClientOrderId", "recvWindow", "fromId", "startTime",
-     "symbols", "newOrderRespType", "x"]
+     "symbols", "newOrderRespType", "interval", "endTime", "timeZone", "windowSize", "symbolStatus",
+     "permissions", "showPermissionSets", "origQty", "stopPrice", "icebergQty", "trailingDelta",
+     "cancelReplaceMode", "aboveType", "belowType", "listClientOrderId", "x"]
 )  # fmt: skip
 VALUES = st.one_of(
     st.sampled_from(
-        ["BTCUSDT", "BUY", "SELL", "LIMIT", "MARKET", "GTC", "IOC", "60000", "0.1", "1"]
+        [
+            "BTCUSDT",
+            "BUY",
+            "SELL",
+            "LIMIT",
+            "MARKET",
+            "GTC",
+            "IOC",
+            "60000",
+            "0.1",
+            "1",
+            "1m",
+            "1M",
+            "-1:00",
+            "99",
+            "7d",
+            "TRADING",
+            '["BTCUSDT"]',
+            "STOP_LOSS",
+            "true",
+            "MINI",
+            "0",
+            "9" * 18,
+            "STOP_ON_FAILURE",
+        ]
     ),
     st.text(max_size=12),
     st.integers(-(10**20), 10**20).map(str),
     st.decimals(allow_nan=False, allow_infinity=False, places=4).map(str),
 )
 PARAMS = st.dictionaries(NAMES, VALUES, max_size=8)
-PATHS = st.sampled_from(
-    ["/api/v3/order", "/api/v3/openOrders", "/api/v3/allOrders", "/api/v3/myTrades",
-     "/api/v3/account", "/api/v3/depth", "/api/v3/exchangeInfo", "/api/v3/order/test"]
-)  # fmt: skip
-METHODS = st.sampled_from(["GET", "POST", "DELETE"])
+PATHS = st.sampled_from(sorted(served.PATHS))
+METHODS = st.sampled_from(["GET", "POST", "PUT", "DELETE"])
 
 client = Client(flow=0)
 client.open(3, "/ws-api/v3")
@@ -38,8 +66,34 @@ client.open(4, "/ws")
 def test_rest_any_parameters_get_a_reply(method, path, params):
     client.now_ns += 10_000_000_000
     status, body = client.signed(method, path, **params)
-    assert status in (200, 400, 405, 429)
+    assert status in (200, 400, 405, 409, 429)
     assert status == 200 or body["code"] < 0
+
+
+@given(PATHS, PARAMS)
+def test_rest_any_unsigned_parameters_get_a_reply(path, params):
+    client.now_ns += 60_000_000_000
+    reply = client.raw("GET", f"{path}?{urlencode(params)}", {"x-mbx-apikey": "kalice"})
+    assert reply.status in (200, 400, 405)
+    assert reply.status == 200 or json.loads(reply.body)["code"] < 0
+
+
+@given(
+    st.dictionaries(st.sampled_from(["x-mbx-apikey", "x-mbx-time-unit", "x-mbx-sbe"]), st.text())
+)
+def test_rest_any_headers_get_a_reply(headers):
+    client.now_ns += 10_000_000_000
+    reply = client.raw("GET", "/api/v3/account?timestamp=1&signature=2", headers)
+    assert reply.status in (400, 401)
+    assert json.loads(reply.body)["code"] < 0
+
+
+@given(st.text(max_size=60))
+def test_any_handshake_is_taken_or_ended(target):
+    client.now_ns += 10_000_000_000
+    for prefix in ("", "/ws/", "/stream?streams=", "/ws-api/v3?"):
+        client.open(9, prefix + target)
+        client.server.closed(9)
 
 
 @given(METHODS, st.text(max_size=40), st.binary(max_size=40))
@@ -71,7 +125,7 @@ JSON = st.recursive(
 
 @given(
     st.sampled_from([3, 4]),
-    st.sampled_from(["order.place", "depth", "SUBSCRIBE", "session.status", "x"]),
+    st.sampled_from([*sorted(served.ENDPOINTS), *STREAM_METHODS, *SESSION_CALLS, "x"]),
     JSON,
     JSON,
 )
@@ -90,3 +144,28 @@ def test_websocket_signed_orders_with_any_values_get_a_reply(params):
     }
     reply = client.call(3, "order.place", "kalice", **texts)
     assert reply["status"] in (200, 400, 429)
+
+
+@given(st.sampled_from(sorted(served.ENDPOINTS)), st.dictionaries(NAMES, VALUES, max_size=8))
+def test_websocket_any_signed_parameters_get_a_reply(method, params):
+    client.now_ns += 60_000_000_000
+    reply = client.call(3, method, "kalice", **params)
+    assert reply["status"] in (200, 400, 409, 429)
+    assert ("result" in reply) != ("error" in reply)
+
+
+@pytest.mark.parametrize("conn", [3, 4])
+@pytest.mark.parametrize("depth", [100, 300, 1000, 5000])
+@pytest.mark.parametrize("piece", [(b"[", b"]"), (b'{"a":', b"}"), (b'{"a" :', b"}")])
+def test_websocket_deep_messages_get_a_reply(conn, depth, piece):
+    client.now_ns += 10_000_000_000
+    deep = piece[0] * depth + b"1" + piece[1] * depth
+    for data in (deep, b'{"id":1,"method":"depth","params":{"symbol":' + deep + b"}}"):
+        before = len(client.inbox[conn])
+        client.say(conn, data)
+        assert "error" in client.inbox[conn][before]
+
+
+def test_rest_path_of_any_characters_is_not_served():
+    reply = client.raw("GET", "/api/v3/\udcff\u2028")
+    assert (reply.status, json.loads(reply.body)["code"]) == (404, -1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import pytest
 
@@ -62,6 +63,45 @@ def test_streams_book_follows_the_rule_and_equals_every_ticker(snapshot_after_s)
     compared, wrong = follow(client.inbox[5], snapshot)
     assert compared >= 40
     assert wrong == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("stream", "period_s"), [("depth@100ms", 0.1), ("depth", 1.0), ("depth@1000ms", 1.0)]
+)
+def test_streams_snapshot_and_diffs_rebuild_the_engines_book(stream, period_s, seed):
+    """Whenever the rule is followed, the rebuilt book is the engine's, level by level."""
+    chance = random.Random(seed)
+    client = Client(flow=chance.choice([60, 200, 400]))
+    client.run(chance.uniform(0.1, 2))
+    client.open(5, f"/ws/btcusdt@{stream}")
+    client.run(chance.uniform(0, 1.5))
+    _, snapshot = client.get("/api/v3/depth", symbol="BTCUSDT", limit=5000)
+    book = [dict(snapshot[name]) for name in ("bids", "asks")]
+    last, compared, taken = snapshot["lastUpdateId"], 0, 0
+    for _ in range(40):
+        period_ns = int(period_s * 10**9)
+        left_ns = period_ns - client.now_ns % period_ns
+        client.run(left_ns / 10**9)
+        diffs = client.inbox.get(5, [])
+        for diff in diffs[taken:]:
+            if diff["u"] <= last:
+                continue
+            assert diff["U"] <= last + 1
+            last = diff["u"]
+            for side, levels in zip(book, (diff["b"], diff["a"]), strict=True):
+                for px, qty in levels:
+                    if float(qty) == 0:
+                        side.pop(px, None)
+                    else:
+                        side[px] = qty
+        taken = len(diffs)
+        engine = client.get("/api/v3/depth", symbol="BTCUSDT", limit=5000)[1]
+        client.server._desk.limits._weight._counts.clear()
+        if engine["lastUpdateId"] == last:
+            compared += 1
+            assert book == [dict(engine["bids"]), dict(engine["asks"])]
+    assert compared >= 10
 
 
 def test_streams_trades_have_ids_without_gaps_and_times_in_order():

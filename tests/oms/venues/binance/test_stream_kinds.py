@@ -261,6 +261,11 @@ def test_properties_are_set_and_told():
                 "at line 1 column 28"
             ),
         ),
+        (
+            b'{"method":"LIST_SUBSCRIPTIONS","id":1,"id":2}',
+            2,
+            "Invalid request: duplicate field `id` at line 1 column 45",
+        ),
         (b"nonsense", 3, "Invalid JSON: expected value at line 1 column 1"),
     ],
 )

@@ -1,0 +1,44 @@
+"""JSON of clients, in which no field may stand twice (a parser would silently take the last)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+BRACKETS_MAX = 200
+"""Objects and arrays in one message: far more than any request has, and less than what would
+exhaust a stack."""
+
+
+class DoubledFieldError(Exception):
+    """A field is given twice; the text is its name."""
+
+
+def _keys(value: Any) -> int:
+    """How many names stand in a JSON value."""
+    if isinstance(value, dict):
+        return len(value) + sum(_keys(item) for item in value.values())
+    return sum(_keys(item) for item in value) if isinstance(value, list) else 0
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise DoubledFieldError(name)
+        made[name] = value
+    return made
+
+
+def loads_strictly(data: bytes) -> Any:
+    """The value; json.JSONDecodeError (a ValueError) where there is none, DoubledFieldError."""
+    value = orjson.loads(data)
+    if data.count(b"{") + data.count(b"[") > BRACKETS_MAX:
+        raise json.JSONDecodeError("too deep", "", 0)
+    # Each name is followed by `":`. Only where the counts differ does the slow parser have to look
+    # for one that is given twice: blanks before a colon, or `":` within a text.
+    if data.count(b'":') != _keys(value):
+        json.loads(data, object_pairs_hook=_refuse_twice)
+    return value
