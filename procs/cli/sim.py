@@ -162,8 +162,8 @@ def _ready(config: Any, paths: Any) -> None:
         print(f"  account {account.name:10} key in {paths.keys / account.key_name}.json (api_key, "
               "secret)")  # fmt: skip
     print("  each begins with " + ", ".join(f"{v} {k}" for k, v in sim.balances.items()))
-    print(here("look with `oms sim status`, disturb it with `oms sim fault add …`, end with Ctrl-C; "
-               "docs/simulated-exchange.md shows it with ccxt"), flush=True)  # fmt: skip
+    hint = "look with `oms sim status`, disturb it with `oms sim fault add …`, end with Ctrl-C;"
+    print(here(hint + " docs/simulated-exchange.md shows it with ccxt"), flush=True)
 
 
 # fault
