@@ -59,29 +59,21 @@ def compiled(fn: Callable[..., Any], *, inline: bool) -> Callable[..., Any]:
     nothing that would need them."""
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
     made = numba.njit(forceinline=inline, **options)(fn)
-    _widen(made)
+    templates = made.get_call_template
+
+    def widened(given: Any, kws: Any) -> Any:
+        return templates(tuple(_wide(kind) for kind in given), kws)
+
+    # A field may be int16, int32 or int64: each combination of them, and of constants, would be
+    # compiled anew, and the matching kernel took several times as long.
+    made.get_call_template = widened
     return made
 
 
-def _widen(dispatcher: Any) -> None:
-    """Have kernels that call this one pass int64 for every narrower signed integer and constant.
-
-    A field may be int16, int32 or int64, and each combination of them and of constants would be
-    compiled anew: the matching kernel took several times as long.
-    """
-    templates = dispatcher.get_call_template
-
-    def widened(args: Any, kws: Any) -> Any:
-        return templates(tuple(_wide(kind) for kind in args), kws)
-
-    dispatcher.get_call_template = widened
-
-
 def _wide(kind: Any) -> Any:
-    """The type that an argument of this type is passed as."""
+    """What kernels pass to kernels an argument of this type as: int64 for every signed integer."""
     plain = types.unliteral(kind)
-    narrow = isinstance(plain, types.Integer) and plain.signed and plain.bitwidth < 64
-    return types.int64 if narrow else plain
+    return types.int64 if isinstance(plain, types.Integer) and plain.signed else plain
 
 
 def type_of(argument: Argument) -> Any:

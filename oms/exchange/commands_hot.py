@@ -252,12 +252,15 @@ def new_order(world, at):
 
 @hot
 def _is_there(world, at):
-    """Does the command's slot hold the order that it names?"""
+    """Does the command's slot hold the order that it names, of that symbol?"""
     commands = commands_of(world)
     orders = orders_of(world)
     slot = commands["slot"][at]
     order_id = commands["order_id"][at]
-    return 0 <= slot < orders.shape[0] and order_id > 0 and orders["order_id"][slot] == order_id
+    if slot < 0 or slot >= orders.shape[0] or order_id <= 0:
+        return False
+    same = orders["symbol"][slot] == commands["symbol"][at]
+    return same and orders["order_id"][slot] == order_id
 
 
 @hot

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,12 @@ __all__ = ["ASSETS_MAX", "Capacity", "Engine", "EngineSymbol", "Filters", "Terms
 _NS_PER_S = 1_000_000_000
 
 
+class Log(Protocol):
+    """Where commands go before they run: `oms.exchange.wal.CommandLog`."""
+
+    def append(self, commands: np.ndarray, first: int, count: int) -> None: ...
+
+
 class Engine:
     """Order books, balances and one command queue; see the module's text."""
 
@@ -38,13 +44,20 @@ class Engine:
         tell_orders: bool = False,
         fee_asset: int = lay.NONE,
         fee_coin_e6: int = 750_000,
+        purse: Engine | None = None,
     ) -> None:
-        """`check_funds` False: no balances at all. `tell_orders`: EV_L3_* of resting orders.
-        `fee_asset`: row of the fee coin; `fee_coin_e6`: what is left of a fee paid in it."""
+        """`check_funds` False: no balances, no counts of open orders. `tell_orders`: EV_L3_* of
+        resting orders. `fee_asset`: row of the fee coin; `fee_coin_e6`: what is left of a fee paid
+        in it. `purse`: the engine whose accounts and balances this one shares
+        (`oms/exchange/sequencer.py`)."""
         size = capacity or Capacity()
         assert symbols, "an engine needs a symbol"
         self.capacity = size
         self.arrays = _arrays(symbols, size)
+        if purse is not None:
+            self.arrays |= {name: purse.arrays[name] for name in PURSE}
+        self.log: Log | None = None
+        self._made_of = repr((symbols, size, check_funds, tell_orders, fee_asset, fee_coin_e6))
         for name, array in self.arrays.items():
             setattr(self, name, array)
         counters = self.counters
@@ -237,8 +250,7 @@ class Engine:
         return self.run(self._now_ns)
 
     def _require(self, count: int) -> None:
-        queued = int(self.counters[lay.C_COMMAND_TAIL] - self.counters[lay.C_COMMAND_HEAD])
-        assert queued + count <= len(self.commands), "queue is full"
+        assert count <= self.room(), "queue is full"
 
     def _next(self, kind: int, symbol: int, account: int, tag: int) -> np.ndarray:
         self._require(1)
@@ -266,6 +278,9 @@ class Engine:
 
     def take(self) -> list[tuple[Any, ...]]:
         """Take every queued command as it is, with its own time; the events."""
+        head, tail = (int(self.counters[k]) for k in (lay.C_COMMAND_HEAD, lay.C_COMMAND_TAIL))
+        if self.log is not None and tail > head:
+            self.log.append(self.commands, head, tail - head)
         out: list[tuple[Any, ...]] = []
         while True:
             status = kernel.step(self.world.handle, 0, 0, len(self.commands))
@@ -275,6 +290,18 @@ class Engine:
             if status == lay.STEP_IDLE:
                 return out
             assert count > 0 or status == lay.STEP_BUDGET, "no room for one command's events"
+
+    def room(self) -> int:
+        """Commands that the queue can still take."""
+        queued = int(self.counters[lay.C_COMMAND_TAIL] - self.counters[lay.C_COMMAND_HEAD])
+        return len(self.commands) - queued
+
+    def push_rows(self, rows: Sequence[np.ndarray]) -> None:
+        """Queue whole commands as they stand in a log, times included."""
+        self._require(len(rows))
+        for record in rows:
+            self._next(0, 0, 0, 0)[()] = record
+            self._now_ns = max(self._now_ns, int(record["time_ns"]))
 
     # What is seen
 
@@ -330,7 +357,14 @@ class Engine:
         digest.update(counters.tobytes())
         return digest.hexdigest()
 
+    def config_hash(self) -> str:
+        """Hex SHA-256 of what this engine was made of, its layouts included."""
+        made = [self._made_of, *(f"{k} {v.dtype} {v.shape}" for k, v in self.arrays.items())]
+        return hashlib.sha256("\n".join(made).encode()).hexdigest()
 
+
+PURSE = ("accounts", "free", "locked", "fees", "coin_px")
+"""What engines of one exchange share."""
 STATE = (
     "symbols", "accounts", "orders", "levels", "lists", "keys", "rows", "depths", "free", "locked",
     "fees", "open_counts", "tier_fees", "coin_px", "sums",

@@ -24,6 +24,7 @@ from oms.exchange.book_hot import (
     levels_of,
     locked_of,
     notional,
+    order_event,
     orders_of,
     remove_level,
     rows_of,
@@ -37,7 +38,6 @@ from oms.exchange.ends_hot import (
     end_leg,
     keep_reserve,
     need_of,
-    order_event,
     touch_leg,
     uncount,
 )

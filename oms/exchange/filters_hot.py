@@ -19,8 +19,8 @@ from oms.exchange.book_hot import (
 from oms.exchange.ends_hot import is_algo, is_market
 from oms.exchange.fills_hot import advance_average
 from shm_layout.jit import hot
-from shm_layout.money import ROUND_UP
-from shm_layout.money_hot import OK, ROUND_DOWN, ROUND_HALF_EVEN, mul_div
+from shm_layout.money import ROUND_HALF_EVEN, ROUND_UP
+from shm_layout.money_hot import OK, ROUND_DOWN, mul_div
 
 _E6 = 1_000_000
 

@@ -27,8 +27,8 @@ RECV_WINDOW_STEP = 10**5
 """A microsecond, as `Params.decimal` reads milliseconds."""
 AHEAD_MAX_US = 1_000_000
 _KEY_FORM = re.compile(r"[A-Za-z0-9]{1,128}").fullmatch
-_ENCODED = re.compile(r"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*").fullmatch
-"""What may stand in a query as it is (RFC 3986); all else must be percent-encoded."""
+_NOT_ENCODED = re.compile(r"[^A-Za-z0-9\-_.~!$&'()*+,;=:@/?%]|%(?![0-9A-Fa-f]{2})").search
+"""What may not stand in a query as it is (RFC 3986) and must be percent-encoded."""
 _NAME = "signature="
 _CREDENTIALS = frozenset({"apiKey", "signature"})
 
@@ -146,7 +146,7 @@ def rest_account(
     assert api_key is not None
     signature = params.text("signature")
     check_time(params, now_ns)
-    if not _ENCODED(query) or not _ENCODED(body):
+    if _NOT_ENCODED(query) or _NOT_ENCODED(body):
         raise err.ApiError(*err.BAD_SIGNATURE)
     keyring.check(api_key, rest_payload(query, body), signature)
     return account

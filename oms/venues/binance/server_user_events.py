@@ -7,7 +7,7 @@ Source: user-data-stream.md "Order Update", "Conditional Fields in Execution Rep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from oms.exchange import layout_hot as lay
@@ -52,9 +52,13 @@ class UserEvents:
         self._market = market
         self._shapes = shapes
 
-    def of(self, reports: Sequence[UserReport], now_ns: int) -> list[tuple[int, dict[str, Any]]]:
-        """(account, event) for each report, and for the balances after them."""
+    def of(
+        self, reports: Sequence[UserReport], listening: Collection[int], now_ns: int
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """(account, event) for each report of the accounts `listening`, and for the balances
+        after them."""
         out: list[tuple[int, dict[str, Any]]] = []
+        reports = [report for report in reports if _group(report)[0] in listening]
         last = {_group(report): k for k, report in enumerate(reports)}
         fee_assets: dict[tuple[int, int], set[int]] = {}
         for k, report in enumerate(reports):

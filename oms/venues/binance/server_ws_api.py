@@ -149,12 +149,16 @@ class WsApiServer:
         """What accounts are told, for each subscription of theirs in its own unit of time."""
         out: Out = []
         told = [report for report in reports if not self._swallowed(report)]
-        for unit_ns in sorted({session.unit_ns for session in self._sessions.values()}):
+        heard: dict[int, dict[int, list[tuple[int, int]]]] = {}
+        for conn, session in self._sessions.items():
+            for number, sub in session.subscriptions.items():
+                accounts = heard.setdefault(session.unit_ns, {})
+                accounts.setdefault(sub.account, []).append((conn, number))
+        for unit_ns, listeners in heard.items():
             with unit(unit_ns):
-                for account, event in self._events.of(told, now_ns):
-                    listeners = self._listeners(account, unit_ns)
-                    data = orjson.dumps(event) if listeners else b""
-                    for conn, number in listeners:
+                for account, event in self._events.of(told, listeners, now_ns):
+                    data = orjson.dumps(event)
+                    for conn, number in listeners[account]:
                         wrapped = b'{"subscriptionId":%d,"event":%s}' % (number, data)
                         out.append((conn, wrapped))
         return out
@@ -168,14 +172,6 @@ class WsApiServer:
             return False
         muted.discard(report.order.order_id)
         return True
-
-    def _listeners(self, account: int, unit_ns: int) -> list[tuple[int, int]]:
-        return [
-            (conn, number)
-            for conn, session in self._sessions.items()
-            for number, sub in session.subscriptions.items()
-            if sub.account == account and session.unit_ns == unit_ns
-        ]
 
     def shutdown(self, conn: int, now_ns: int) -> bytes:
         """What a connection is told before its end."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from oms.exchange import layout_hot as lay
 from oms.exchange.engine import Capacity, Engine, EngineSymbol, Filters, Terms
+from oms.exchange.wal import CommandLog
 from tests.oms.exchange.reference_commands import Reference
 from tests.oms.exchange.words import word
 
@@ -158,10 +159,13 @@ def random_list(rng, made, symbol, mid, number):
 class Pair:
     """An engine and a reference that are told the same."""
 
-    def __init__(self, seed, *, tell_orders=True):
+    def __init__(self, seed, *, log=None):
+        """`log`: a Journal port for the engine's commands."""
         rng = np.random.Generator(np.random.PCG64([seed, 7]))
         size = Capacity(orders=512, levels_per_side=256, accounts=ACCOUNTS, commands=16, lists=64)
-        self.engine = Engine(SYMBOLS, size, tell_orders=tell_orders, fee_asset=COIN)
+        self.engine = Engine(SYMBOLS, size, tell_orders=True, fee_asset=COIN)
+        if log is not None:
+            self.log = self.engine.log = CommandLog(log)
         self.ours = Reference(SYMBOLS, ACCOUNTS, COIN)
         self.slots = {}
         self.known = deque(maxlen=KNOWN_MAX)
@@ -196,10 +200,15 @@ class Pair:
         self.before = engine.totals()
 
     def target(self, op):
-        """(order id, slot) that an operation names; often one that is over."""
-        if not self.known:
+        """(order id, slot) that an operation names; often one that is over. A replace seldom
+        names one of another symbol."""
+        known = list(self.known)
+        if op.terms and op.pick % 20:
+            same = [k for k in known if self.symbol_of(k) == op.terms[0].symbol]
+            known = same or known
+        if not known:
             return 10**9, 3
-        order_id = self.known[op.pick % len(self.known)]
+        order_id = known[op.pick % len(known)]
         return order_id, self.slots[order_id]
 
     def carry_out(self, op):

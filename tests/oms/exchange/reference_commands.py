@@ -86,12 +86,14 @@ class Reference(Book):
             self.accept(order, lay.WAIT_NOTHING)
             self.run(order, spent)
 
-    def find(self, order_id):
-        return next((o for o in self.orders if o.order_id == order_id), None)
+    def find(self, order_id, symbol=None):
+        """An open order; of that symbol, where one is named."""
+        found = next((o for o in self.orders if o.order_id == order_id), None)
+        return found if found and symbol in (None, found.terms.symbol) else None
 
     def cancel(self, symbol, order_id, restriction):
         """Emits; True when it was cancelled."""
-        order = self.find(order_id)
+        order = self.find(order_id, symbol)
         reason = 0
         only_new = restriction == lay.RESTRICT_ONLY_NEW
         only_partly = restriction == lay.RESTRICT_ONLY_PARTLY_FILLED
@@ -130,7 +132,7 @@ class Reference(Book):
         return self.done()
 
     def amend(self, symbol, order_id, qty):
-        order = self.find(order_id)
+        order = self.find(order_id, symbol)
         reason = self.amend_reason(symbol, order, qty)
         if reason:
             self.out.append(("amend_rejected", order_id, reason))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import numpy as np
@@ -112,12 +111,3 @@ def test_engine_bad_shapes_are_refused():
         engine.push_new(0, 0, 0, lay.TYPE_LIMIT, lay.TIF_GTC, px, qty, quote, 1)
         (event,) = engine.run()
         assert (event[0], event[19]) == (lay.EV_REJECTED, lay.REASON_BAD_SHAPE)
-
-
-def test_engine_smoke_bench_prints_operations_and_checksum():
-    from tests.oms.exchange.bench_matching import run_bench
-
-    operations = int(os.environ.get("MEXOMS_BENCH_OPS", "20000" if JIT_ON else "500"))
-    figures = run_bench(operations)
-    print(figures)
-    assert figures["checksum"] == run_bench(operations)["checksum"]

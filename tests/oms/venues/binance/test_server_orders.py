@@ -12,6 +12,7 @@ from oms.config import SimInstrumentConfig
 from oms.exchange import layout_hot as lay
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
+from oms.exchange.recorded import RecordedMarket
 from oms.exchange.terms import Capacity
 from tests.oms.venues.binance.exchange_client import Client
 
@@ -397,6 +398,40 @@ def test_stp_h_transfer_between_accounts_of_a_group(client):
     assert accounts[0]["tradeGroupId"] == 1
     found = send(client, "/api/v3/myPreventedMatches", method="GET", orderId=maker["orderId"])
     assert [(m["selfTradePreventionMode"], m["tradeGroupId"]) for m in found] == [("TRANSFER", 1)]
+
+
+# A market that offers less
+
+
+def test_recorded_market_refuses_what_it_does_not_do():
+    market = RecordedMarket([spec_from_config(BTC)], 2, {"BTC": "1", "USDT": "100000"}, (0, 0))
+    client = Client(market=market)
+    stop = {"side": "SELL", "quantity": "1", "stopPrice": "39000"}
+    refused = {
+        "Stop loss orders are not supported for this symbol.": stop | {"type": "STOP_LOSS"},
+        "Take profit orders are not supported for this symbol.": stop | {"type": "TAKE_PROFIT"},
+        "Iceberg orders are not supported for this symbol.": limit(
+            "BUY", "39000", "1", icebergQty="0.1"
+        ),
+        "This symbol does not allow the specified self-trade prevention mode.": limit(
+            "BUY", "39000", "1", selfTradePreventionMode="EXPIRE_BOTH"
+        ),
+    }
+    for text, params in refused.items():
+        assert send(client, **params) == (400, -1013, text)
+    oco = send(client, "/api/v3/orderList/oco")
+    assert oco == (400, -1013, "OCO orders are not supported for this symbol")
+    amend = send(client, "/api/v3/order/amend/keepPriority", method="PUT", orderId=1, newQty="1")
+    assert amend == (400, -1013, "Order amend is not supported for this symbol.")
+    (symbol,) = client.get("/api/v3/exchangeInfo")[1]["symbols"]
+    assert symbol["orderTypes"] == ["LIMIT", "LIMIT_MAKER", "MARKET"]
+    assert not symbol["amendAllowed"]
+    resting = send(client, **limit("BUY", "39000", "1"))
+    replaced = send(
+        client, "/api/v3/order/cancelReplace", cancelReplaceMode="STOP_ON_FAILURE",
+        cancelOrderId=resting["orderId"], **limit("BUY", "38000", "1"),
+    )  # fmt: skip
+    assert replaced["cancelResult"] == replaced["newOrderResult"] == "SUCCESS"
 
 
 # Cancel restrictions

@@ -1,0 +1,88 @@
+"""What an exchange remembers of lists, amendments, prevented matches and contingent orders."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oms.exchange import layout_hot as lay
+from oms.exchange.orders import ListRequest, OrderRequest
+from oms.exchange.remembered import RememberedLog
+from shm_layout.enums import OrderState
+from tests.oms.exchange.test_filters import make_market
+from tests.oms.exchange.test_flow import START_NS
+
+
+def request(side, kind, px, qty, client_id, **more):
+    tif = lay.TIF_GTC if px else lay.TIF_IOC
+    return OrderRequest(0, 0, side, kind, tif, px, qty, 0, client_id, **more)
+
+
+def lived():
+    """A market after an amendment, a prevented match, a list and a stop; the lines of its log."""
+    market = make_market()
+    for k, side in enumerate((lay.SIDE_SELL, lay.SIDE_BUY)):
+        tif = lay.TIF_IOC if k else lay.TIF_GTC
+        market.submit(OrderRequest(0, 1, side, lay.TYPE_LIMIT, tif, 60000, 1000, 0, f"t{k}"), 1)
+    amended = market.submit(request(lay.SIDE_BUY, lay.TYPE_LIMIT, 59000, 4000, "a"), START_NS)
+    market.amend(amended.order_id, 3000, "b", START_NS)
+    taker = request(lay.SIDE_SELL, lay.TYPE_LIMIT, 59000, 1000, "c", stp=lay.STP_DECREMENT)
+    market.submit(taker, START_NS)
+    stop = request(lay.SIDE_SELL, lay.TYPE_STOP_LOSS, 0, 2000, "d", stop_px=58000)
+    market.submit(stop, START_NS)
+    legs = (
+        request(lay.SIDE_BUY, lay.TYPE_LIMIT, 59500, 2000, "e"),
+        request(lay.SIDE_SELL, lay.TYPE_LIMIT, 60500, 2000, "f"),
+    )
+    listed = market.submit_list(ListRequest(lay.LIST_OTO, "list", legs), START_NS)
+    return market, listed, market.log.take_lines()
+
+
+def told(log):
+    return [
+        (o.order_id, o.client_id, o.state, o.qty, o.cum_qty, o.prevented_qty, o.list_id,
+         o.working_ns, o.in_match)
+        for o in log.history(0, 0)
+    ]  # fmt: skip
+
+
+def test_remembered_lists_amendments_and_prevented_matches_come_back():
+    market, listed, lines = lived()
+    second = RememberedLog(2, ["BTCUSDT"])
+    before = told(market.log)
+    open_before = {o.order_id for o in market.log.open_orders(0, None)}
+    assert second.recall(lines, START_NS + 5) == len(open_before) == 4
+    after = told(second)
+    for old, new in zip(before, after, strict=True):
+        assert new[:2] == old[:2]
+        assert new[3:] == old[3:]
+        rested = old[0] in open_before
+        assert new[2] == (OrderState.EXPIRED if rested else old[2])
+    assert second.amendments(0, 0)[0].new_client_id == "b"
+    found = second.list_by_client(0, "list")
+    assert (found.list_id, found.order_ids) == (listed.list_id, listed.order_ids)
+    assert not found.open
+    assert second.take_reports() == []
+
+
+def test_remembered_lines_cut_anywhere_are_still_a_history():
+    _, _, lines = lived()
+    for count in range(len(lines) + 1):
+        log = RememberedLog(2, ["BTCUSDT"])
+        log.recall(lines[:count], START_NS)
+        assert not log.open_orders(0, None)
+
+
+def test_order_log_forgets_the_oldest_closed_lists_first(monkeypatch):
+    monkeypatch.setattr("oms.exchange.order_log.LISTS_KEPT_MAX", 3)
+    market = make_market()
+    rng = np.random.Generator(np.random.PCG64(1))
+    for number in range(6):
+        px = 59000 + int(rng.integers(100))
+        legs = (
+            request(lay.SIDE_BUY, lay.TYPE_LIMIT, px, 2000, f"w{number}"),
+            request(lay.SIDE_SELL, lay.TYPE_LIMIT, 60500, 2000, f"p{number}"),
+        )
+        made = market.submit_list(ListRequest(lay.LIST_OTO, f"l{number}", legs), START_NS)
+        market.cancel(made.order_ids[0], "x", START_NS)
+    assert [found.client_id for found in market.log.lists(0)] == ["l3", "l4", "l5"]
+    assert market.log.list_by_client(0, "l0") is None
