@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
 from oms.config import build
 from oms.errors import ConfigError
-from shm_layout.limits import FAULTS_MAX, FAULTS_QUEUED_MAX
+from shm_layout.limits import FAULTS_MAX, FAULTS_QUEUED_MAX, TEXT_CHARS_MAX
 
 MS = 1_000_000
 NEVER = (1 << 63) - 1
@@ -117,6 +117,12 @@ class Step:
     fault: FaultSpec | None = None
 
 
+def _pattern(match: str) -> re.Pattern[str]:
+    """`*` and `?` as in a shell, everything else as it stands."""
+    shell = {"*": ".*", "?": "."}
+    return re.compile("".join(shell.get(char) or re.escape(char) for char in match), re.DOTALL)
+
+
 class _Active:
     """One fault in force."""
 
@@ -125,6 +131,7 @@ class _Active:
         self.spec = spec
         self.until_ns = now_ns + spec.for_ms * MS if spec.for_ms else NEVER
         self.hits = 0
+        self._name = _pattern(spec.match)
         self._chance = np.random.Generator(np.random.PCG64([seed, number, _STREAM]))
 
     def over(self, now_ns: int) -> bool:
@@ -154,7 +161,7 @@ class _Active:
             return False
         if spec.link not in (ANY, passage.link) or spec.conn not in (0, passage.conn):
             return False
-        return fnmatchcase(passage.name, spec.match)
+        return self._name.fullmatch(passage.name) is not None
 
     def delay_ns(self) -> int:
         jitter = int(self._chance.integers(self.spec.jitter_ms + 1)) if self.spec.jitter_ms else 0
@@ -361,6 +368,8 @@ def fault_from_mapping(given: Mapping[str, Any], where: str = "fault") -> FaultS
         "status": (400, 599), "code": (-99_999, 0), "retry_after_s": (0, MS_MAX),
         "shift_ms": (-MS_MAX, MS_MAX),
     }  # fmt: skip
+    if len(spec.match) > TEXT_CHARS_MAX:
+        raise ConfigError(f"{where}.match: required are at most {TEXT_CHARS_MAX} characters")
     for name, (low, high) in bounds.items():
         if not low <= getattr(spec, name) <= high:
             found = getattr(spec, name)
