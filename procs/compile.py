@@ -18,7 +18,6 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from oms.errors import ExitCode, MexomsError
 from shm_layout import jit
@@ -94,10 +93,10 @@ def _compile_apart(missing: list[jit.Entry], tell: Tell | None) -> None:
 
 
 def _compile_here(missing: list[jit.Entry], tell: Tell | None) -> None:
-    """In forked workers, the longest source files first: a guess at what takes longest."""
+    """In forked workers, what looks like the longest first: the last to end would work alone."""
     assert len(missing) <= ENTRIES_MAX
-    sizes = [Path(entry.function.__code__.co_filename).stat().st_size for entry in missing]
-    order = sorted(range(len(missing)), key=lambda index: -sizes[index])
+    weights = [entry.weight() for entry in missing]
+    order = sorted(range(len(missing)), key=lambda index: -weights[index])
     todo_out, todo_in = os.pipe()
     done_out, done_in = os.pipe()
     os.write(todo_in, bytes(order))

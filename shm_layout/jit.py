@@ -106,10 +106,15 @@ def _module_files(name: str, members: str) -> list[Path]:
 
 def _sources() -> list[Path]:
     """Kernel files, and whatever they import of the project, directly or not."""
-    waiting = [path for floor in ("shm_layout", "oms", "procs") for path in
-               (_ROOT / floor).rglob("*_hot.py")]  # fmt: skip
+    files = [path for floor in ("shm_layout", "oms", "procs") for path in
+             (_ROOT / floor).rglob("*_hot.py")]  # fmt: skip
     here = _ROOT / "shm_layout"
-    waiting += [here / name for name in ("jit.py", "jit_numba.py", "atomics.py")]
+    return _closure(files + [here / name for name in ("jit.py", "jit_numba.py", "atomics.py")])
+
+
+def _closure(files: list[Path]) -> list[Path]:
+    """These files, and whatever they import of the project, directly or not."""
+    waiting = list(files)
     found: set[Path] = set()
     while waiting:
         path = waiting.pop()
@@ -161,6 +166,11 @@ class Entry:
     def name(self) -> str:
         """Module and name, unique among entry points; the name of its file in the cache."""
         return f"{self.function.__module__}.{self.function.__name__}"
+
+    def weight(self) -> int:
+        """Bytes of kernel source behind it: a guess at how long it takes to compile."""
+        kernels = _closure([Path(self.function.__code__.co_filename)])
+        return sum(path.stat().st_size for path in kernels if path.name.endswith("_hot.py"))
 
 
 _entries: list[Entry] = []
