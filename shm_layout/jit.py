@@ -245,6 +245,13 @@ def compile_entry(entry: Entry) -> None:
     jit_numba.compile_entry(entry)
 
 
+def for_the_cache() -> None:
+    """COMPILER: from now on this process only fills the cache, and calls no kernel."""
+    from shm_layout import jit_numba
+
+    jit_numba.for_the_cache(_entries)
+
+
 def warm(progress: Callable[[int, int, str], None] | None = None) -> int:
     """Compile (COMPILER) or load every entry point that has been imported; returns how many."""
     if MODE is Mode.LOADED:
