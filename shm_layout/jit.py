@@ -74,6 +74,7 @@ I64 = Argument(np.dtype(np.int64))
 WORLD_TYPE = Argument(np.dtype(np.int64), 1)
 """A world, or any array of int64 that is written."""
 WORDS_READ = Argument(np.dtype(np.int64), 1, readonly=True)
+BYTES_TYPE = Argument(np.dtype(np.uint8), 1)
 BYTES_READ = Argument(np.dtype(np.uint8), 1, readonly=True)
 TEXTS_READ = Argument(np.dtype(np.uint8), 2, readonly=True)
 
