@@ -122,6 +122,7 @@ def _compile_here(missing: list[jit.Entry], tell: Tell | None) -> None:
 def _work(missing: list[jit.Entry], todo: int, done: int) -> None:
     """A child: compile until the pipe is empty, or until nobody listens."""
     try:
+        jit.for_the_cache()
         while index := os.read(todo, 1):
             jit.compile_entry(missing[index[0]])
             os.write(done, index)

@@ -37,6 +37,7 @@ class RecordType(IntEnum):
     FEED_ROW = 21
     LATENCY_ROW = 22
     MATCH_COMMAND = 23
+    MATCH_PACK = 24
 
 
 class Exchange(IntEnum):

@@ -74,6 +74,7 @@ I64 = Argument(np.dtype(np.int64))
 WORLD_TYPE = Argument(np.dtype(np.int64), 1)
 """A world, or any array of int64 that is written."""
 WORDS_READ = Argument(np.dtype(np.int64), 1, readonly=True)
+BYTES_TYPE = Argument(np.dtype(np.uint8), 1)
 BYTES_READ = Argument(np.dtype(np.uint8), 1, readonly=True)
 TEXTS_READ = Argument(np.dtype(np.uint8), 2, readonly=True)
 
@@ -243,6 +244,13 @@ def compile_entry(entry: Entry) -> None:
     from shm_layout import jit_numba
 
     jit_numba.compile_entry(entry)
+
+
+def for_the_cache() -> None:
+    """COMPILER: from now on this process only fills the cache, and calls no kernel."""
+    from shm_layout import jit_numba
+
+    jit_numba.for_the_cache(_entries)
 
 
 def warm(progress: Callable[[int, int, str], None] | None = None) -> int:

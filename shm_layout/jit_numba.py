@@ -5,12 +5,17 @@ own cache, for the next process of this mode, and an object file that `jit_nativ
 numba. The object file holds the kernel and a function of CPython's METH_FASTCALL convention that
 checks and unboxes the arguments: exact ndarray, one dimension, dtype, contiguous, writable where
 it is written. What calls it pays some 50 ns.
+
+A process that only fills the cache calls `for_the_cache` first. Then kernels that Python does not
+call are not made into machine code of their own, and are optimised once, inside each entry point
+that they end up in: both had been done again for every function on the way to it, which was half
+of all compile time.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
@@ -18,6 +23,8 @@ import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
+from numba.core.caching import NullCache
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
@@ -54,11 +61,49 @@ _TYPE_AT = 8
 """Of an object's type, behind its reference count."""
 
 
+_dispatchers: list[Any] = []
+_caches: dict[Any, Any] = {}
+"""Of an entry point: numba's own cache, while `for_the_cache`."""
+_made_whole = ""
+"""The entry point that is compiled now, while `for_the_cache`."""
+
+
+class _Library(JITCodeLibrary):  # type: ignore[misc]  # numba has no types
+    """Code of one function, which leaves the work to the entry point that it is linked into."""
+
+    def _optimize_final_module(self) -> None:
+        if self.name == _made_whole:
+            super()._optimize_final_module()
+
+    def _finalize_final_module(self) -> None:
+        if self.name == _made_whole:
+            super()._finalize_final_module()
+        else:
+            self._finalize_dynamic_globals()
+            self._finalized = True
+
+
+def for_the_cache(entries: Sequence[Entry]) -> None:
+    """From now on this process compiles entry points for others, and calls no kernel."""
+    codegen = cpu_target.target_context.codegen()
+    codegen._library_class = _Library
+    codegen.set_env = lambda *_: None  # it stands in machine code, for calls
+    called = {id(entry.called) for entry in entries}
+    for dispatcher in _dispatchers:
+        if id(dispatcher) in called:
+            _caches[dispatcher] = dispatcher._cache
+        else:
+            dispatcher.targetoptions["no_cpython_wrapper"] = True
+        # What is not machine code cannot be kept there.
+        dispatcher._cache = NullCache()
+
+
 def compiled(fn: Callable[..., Any], *, inline: bool) -> Callable[..., Any]:
     """A dispatcher with the project's options. _nrt=False: no reference counts; kernels allocate
     nothing that would need them."""
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-    made = numba.njit(forceinline=inline, **options)(fn)
+    made = numba.njit(forceinline=inline, no_cfunc_wrapper=True, **options)(fn)
+    _dispatchers.append(made)
     templates = made.get_call_template
 
     def widened(given: Any, kws: Any) -> Any:
@@ -99,11 +144,13 @@ def compile_entry(entry: Entry) -> None:
 
 def _fresh(dispatcher: Any, signature: tuple[Any, ...]) -> Any:
     """Compiled whether numba's cache has it or not: what comes from there has lost its module."""
+    global _made_whole
     with global_compiler_lock:
+        _made_whole = dispatcher.py_func.__qualname__
         result = dispatcher._compiler.compile(signature, None)
         if signature not in dispatcher.overloads:
             dispatcher.add_overload(result)
-            dispatcher._cache.save_overload(signature, result)
+        _caches.get(dispatcher, dispatcher._cache).save_overload(signature, result)
     return result
 
 

@@ -697,3 +697,9 @@ MATCH_COMMAND = record(
     ("time_ns", "i8", "when the exchange took it, UTC; never goes backwards"),
     ("reserved", ("i8", (2,)), "0"),
 )  # fmt: skip
+
+MATCH_PACK = record(
+    "MatchPack", RecordType.MATCH_PACK, 512,
+    ("count", "i8", "commands in it"),
+    ("packed", ("u1", (488,)), "as `oms/exchange/wal_hot.py` packs them; zeros behind the last"),
+)  # fmt: skip

@@ -1,11 +1,11 @@
 """The engine's write-ahead log and its snapshots: log, or snapshot and the log behind it, rebuild
 the same `state_hash()`.
 
-The log holds every command, in blocks of the journal's format (`oms/journal/format.py`: chained
-hashes, a CRC per frame), one or more blocks per `Engine.take()`, written before the kernel sees
-the commands. A command that spans several rows (a list, a replace) may be cut by a torn write; it
-is then as if it had never come, for nobody was told of it. Bytes go through a Journal port: this
-file opens nothing.
+The log holds every command, packed (`wal_hot`), in blocks of the journal's format
+(`oms/journal/format.py`: chained hashes, a CRC per frame), one or more blocks per `Engine.take()`,
+written before the kernel sees the commands. A command that spans several rows (a list, a replace)
+may be cut by a torn write; it is then as if it had never come, for nobody was told of it. Bytes go
+through a Journal port: this file opens nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from oms.exchange.engine import STATE, Engine
 from oms.journal.frames_hot import SEQ
 from oms.journal.reader import Recovery, read_journal
 from oms.journal.writer import BlockWriter
+from shm_layout.enums import RecordType
+from shm_layout.jit import read_only
+from shm_layout.records import MATCH_PACK
 
 SNAPSHOT_MAGIC = b"MXENGSN1"
 _SHA_BYTES = 32
@@ -39,12 +42,13 @@ class CommandLog:
         self._writer = BlockWriter(
             port, 1, found.last_seq, found.last_sha256, found.files, found.file_size_bytes
         )
+        self._out = self._writer.frames.view(np.uint8)
         self._state = np.zeros(3, np.int64)
         self._state[SEQ] = found.last_seq
 
     @property
     def last_seq(self) -> int:
-        """Sequence of the last command written."""
+        """Sequence of the last record written: a command, or a pack of them."""
         return self._writer.last_seq
 
     def append(self, commands: np.ndarray, first: int, count: int) -> None:
@@ -53,7 +57,7 @@ class CommandLog:
         done = 0
         while done < count:
             fitted = wal_hot.frame_commands(
-                self._writer.frames, self._state, words, first + done, count - done
+                self._writer.frames, self._out, self._state, words, first + done, count - done
             )
             assert fitted > 0, "a command fits an empty block"
             done += int(fitted)
@@ -70,16 +74,28 @@ def rows_of(kind: int, mode: int) -> int:
 
 
 def replay(engine: Engine, files: Iterable[bytes], after_seq: int = 0) -> Recovery:
-    """Tell an engine the log's commands after sequence `after_seq` (0: to an empty engine); what
+    """Tell an engine the log's commands after record `after_seq` (0: to an empty engine); what
     was found. JournalError where the log is damaged before its tail."""
     recovery = Recovery()
     wanted = (r for r in read_journal(files, recovery, "log") if int(r["seq"]) > after_seq)
-    for group in _whole(wanted):
+    for group in _whole(commands_of(wanted)):
         if engine.room() < len(group):
             engine.take()
         engine.push_rows(group)
     engine.take()
     return recovery
+
+
+def commands_of(records: Iterator[np.ndarray[Any, Any]]) -> Iterator[np.ndarray[Any, Any]]:
+    """The commands of a log's records, one by one."""
+    rows = np.zeros(MATCH_PACK["packed"].shape[0] // wal_hot.BYTES_MIN, lay.COMMAND)
+    for record in records:
+        if int(record["type"]) != RecordType.MATCH_PACK:
+            yield record
+            continue
+        count = int(record["count"])
+        wal_hot.unpack(read_only(record["packed"]), count, rows.view(np.int64))
+        yield from rows[:count].copy()
 
 
 def _whole(records: Iterator[np.ndarray[Any, Any]]) -> Iterator[list[np.ndarray[Any, Any]]]:
