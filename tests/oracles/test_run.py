@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from oms.errors import ExitCode
 from tests.oms.agents.market_messages import diff, snapshot, ticker
 from tests.oms.sim.test_recording import lines
@@ -69,6 +71,7 @@ def test_oracles_recording_without_snapshot_fails(tmp_path) -> None:
     assert main([str(tmp_path)]) == ExitCode.DISAGREES
 
 
+@pytest.mark.compiled  # minutes of a market: far too many messages for the interpreter
 def test_recorded_minutes_agree_with_the_exchange() -> None:
     report = read_folder(data_folder("hftbacktest"), READERS)
     assert report.trouble() == []

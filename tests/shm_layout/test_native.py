@@ -8,7 +8,7 @@ import pytest
 from shm_layout import jit, jit_native
 from tests.shm_layout import native_hot
 
-pytestmark = pytest.mark.skipif(not jit.JIT_ON, reason="there is machine code to call")
+pytestmark = pytest.mark.compiled  # machine code is called
 
 WORDS = np.arange(8, dtype=np.int64)
 TEXTS = np.frombuffer(b"abcdef", np.uint8).reshape(2, 3)
