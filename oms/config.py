@@ -150,6 +150,8 @@ class SimConfig:
     drop_reply_one_in: int = 0
     """Accept an order and lose the reply, once in so many orders (seeded); 0 = never."""
     flow_events_per_s: int = 200
+    control_port: int = -1
+    """For `oms sim`: faults, book, seed; 0 = a free one, -1 = none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,17 +260,19 @@ def choose_ports(config: DeskConfig) -> DeskConfig:
     taken: set[int] = set()
     sims, urls = [], {}
     for sim in config.sims:
-        for name, port in (("rest_port", sim.rest_port), ("ws_port", sim.ws_port)):
-            if not 0 <= port <= _PORT_MAX:
+        for name in ("rest_port", "ws_port", "control_port"):
+            port = getattr(sim, name)
+            if not (-1 if name == "control_port" else 0) <= port <= _PORT_MAX:
                 raise ConfigError(
                     f"configs/exchanges/{sim.exchange}.toml: [sim] {name} is {port}, required is "
                     f"1 to {_PORT_MAX}, or 0 for a free one"
                 )
-            if port:
+            if port > 0:
                 _refuse_occupied(sim.exchange, name, sim.host, port)
         rest = sim.rest_port or _free_port(sim.host, config.data_dir, taken)
         ws = sim.ws_port or _free_port(sim.host, config.data_dir, taken)
-        sims.append(dataclasses.replace(sim, rest_port=rest, ws_port=ws))
+        control = sim.control_port or _free_port(sim.host, config.data_dir, taken)
+        sims.append(dataclasses.replace(sim, rest_port=rest, ws_port=ws, control_port=control))
         urls[sim.exchange] = sim_urls(sim.host, rest, ws)
     groups = [
         dataclasses.replace(

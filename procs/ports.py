@@ -105,6 +105,10 @@ class LivePorts:
         """Close a connection or a listener."""
         self._net()[0].close(conn)
 
+    def mute(self, conn: int) -> None:
+        """Hear and say nothing on a WebSocket any more."""
+        self._net()[0].mute(conn)
+
     def conn_info(self, conn: int) -> Mapping[str, str]:
         """What is known of a connection."""
         return self._net()[0].conn_info(conn)

@@ -143,7 +143,8 @@ def compile_entry(entry: Entry) -> None:
     dispatcher = entry.called
     signature = tuple(type_of(argument) for argument in entry.arguments)
     if file_of(entry).exists():
-        dispatcher.compile(signature)
+        if signature not in dispatcher.overloads:
+            dispatcher.compile(signature)
     else:
         _write(entry, _fresh(dispatcher, signature))
     if not entry.shared:

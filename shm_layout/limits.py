@@ -73,6 +73,10 @@ SERVER_CONNECTIONS_MAX = 1024
 """Clients of one listener; a further one is closed at once."""
 SERVER_REQUESTS_OPEN_MAX = 1024
 """HTTP requests of one process that wait for their agent's answer."""
+FAULTS_MAX = 64
+"""In force at one simulated exchange."""
+FAULTS_QUEUED_MAX = 1 << 16
+"""Messages that faults hold back; a further one is lost."""
 DIFFS_BUFFERED_MAX = 4096
 """Depth diffs that a feed keeps while it waits for a snapshot."""
 

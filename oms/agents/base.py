@@ -149,6 +149,11 @@ class Ports(Protocol):
 
     def close(self, conn: int) -> None: ...
 
+    def mute(self, conn: int) -> None:
+        """From now on hear and say nothing on a WebSocket, pings among it, yet keep it open: a
+        peer whose machine is gone. Only `close` follows."""
+        ...
+
     def conn_info(self, conn: int) -> Mapping[str, str]:
         """`target` (path and query of the handshake), `peer`, `listener`."""
         ...

@@ -1,28 +1,35 @@
 """`venue_sim.<exchange>`: a simulated exchange as an agent, behind the exchange's own protocol.
 
-Owns the market (matching engine, accounts of the desk, background flow) and the protocol server,
-and moves bytes between the ports and the server. Background events happen by timer, at most
-FLOW_BUDGET in one turn, so that a request never waits long. One fault so far, seeded:
-`drop_reply_one_in` accepts an order and loses both its reply and its NEW event; its fills are
-told when they come, so the client must ask. Deterministic for a seed and a sequence of inputs.
+Owns the market (matching engine, accounts of the desk, background flow) and the protocol server;
+`Wire` moves bytes between the ports and the server, through the faults in force. Background events
+happen by timer, at most FLOW_BUDGET in one turn, so that a request never waits long. A control port
+takes faults and questions (`venue_sim_control`). Deterministic for a seed and a sequence of inputs.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 
-from oms.agents.base import BaseAgent, ConnEvent, HttpMeta, Ports
+from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
+from oms.agents.venue_sim_control import Control
+from oms.agents.venue_sim_wire import Wire
 from oms.config import DeskConfig, SimConfig
 from oms.errors import ConfigError
 from oms.exchange.engine import Capacity
+from oms.exchange.faults import Faults, FaultSpec
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.layout_hot import FEE_UNIT
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, Market, parse_decimal, spec_from_config
 from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog
-from oms.venues.binance.server import BinanceServer, Close, Ping, Respond
+from oms.venues.binance.server import BinanceServer
 from oms.venues.binance.server_auth import ApiKey
 from oms.venues.binance.server_limits import LimitRules
+from oms.venues.decimal_text import to_fixed
+from shm_layout.limits import TEXT_CHARS_MAX
 
 BALANCE_MAX = 10**17
 """10^9 units with eight decimals: all accounts together fit an int64."""
@@ -33,30 +40,21 @@ NS_PER_ID = 1000
 and a desk that remembers trades by id would take a new fill for an old one."""
 _SMALL = Capacity(orders=1 << 12, levels_per_side=1 << 11, commands=1 << 10)
 _IDS = 0
-_FAULTS = 1
+_MILLION = 1_000_000
 _ID_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_CHARS = 22
 
 
 class SimChance:
-    """The simulated exchange's own chance: order ids and lost replies, each by its own stream."""
+    """The simulated exchange's own chance, for order ids; faults have theirs."""
 
-    def __init__(self, config: SimConfig) -> None:
-        self._ids = np.random.Generator(np.random.PCG64([config.seed, _IDS, 77]))
-        self._faults = np.random.Generator(np.random.PCG64([config.seed, _FAULTS, 77]))
-        self._one_in = config.drop_reply_one_in
-        self.lost_replies = 0
+    def __init__(self, seed: int) -> None:
+        self._ids = np.random.Generator(np.random.PCG64([seed, _IDS, 77]))
 
     def new_id(self) -> str:
         """A client order id as the venue makes them: 22 letters and digits."""
         drawn = self._ids.integers(0, len(_ID_ALPHABET), _ID_CHARS).tolist()
         return "".join(_ID_ALPHABET[k] for k in drawn)
-
-    def lose_reply(self) -> bool:
-        if self._one_in <= 0 or self._faults.integers(self._one_in) != 0:
-            return False
-        self.lost_replies += 1
-        return True
 
 
 def sim_of(config: DeskConfig, exchange: str) -> SimConfig:
@@ -65,6 +63,11 @@ def sim_of(config: DeskConfig, exchange: str) -> SimConfig:
         if sim.exchange == exchange:
             return sim
     raise ConfigError(f"sims: the desk has no simulated exchange '{exchange}'; add one to `sims`")
+
+
+def control_key(exchange: str) -> str:
+    """Name of the key whose secret is the control port's token."""
+    return f"sim.{exchange}.control"
 
 
 def _check(sim: SimConfig) -> None:
@@ -104,12 +107,6 @@ def live_market(config: DeskConfig, sim: SimConfig, accounts: int) -> LiveMarket
     )
 
 
-def address_of(peer: str) -> str:
-    """What request weight is counted by: the peer without its port."""
-    head, colon, tail = peer.rpartition(":")
-    return head if colon and tail.isdigit() else peer
-
-
 class VenueSimAgent(BaseAgent):
     """One simulated exchange; `market` replaces the matching engine (a recording)."""
 
@@ -130,9 +127,11 @@ class VenueSimAgent(BaseAgent):
         self._accounts = [account for group in self._groups for account in group.accounts]
         if not self._accounts:
             raise ConfigError(f"groups: no account trades on '{exchange}', which `sims` simulates")
+        self._config = config
         self._own_market = market is None
         self.market: Market = market or live_market(config, self._sim, len(self._accounts))
-        self.chance = SimChance(self._sim)
+        self._now_ns = 0
+        self._control_listener = 0
         self._publishes = publishes
         self._remembered: RememberedLog | None = None
         self._memory_lines = 0
@@ -140,6 +139,31 @@ class VenueSimAgent(BaseAgent):
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
         self._ports = ports
+        sim = self._sim
+        self._open_market(now_ns)
+        ports.listen(sim.host, sim.rest_port, "http")
+        ports.listen(sim.host, sim.ws_port, "ws")
+        if sim.control_port >= 0:
+            token = ports.key(control_key(sim.exchange)).secret.decode()
+            self._control = Control(self, token)
+            self._control_listener = ports.listen(sim.host, sim.control_port, "http")
+        ports.log(
+            "info",
+            "venue_sim.serving",
+            rest_port=sim.rest_port,
+            ws_port=sim.ws_port,
+            control_port=sim.control_port,
+            symbols=len(self.market.specs),
+            accounts=len(self._accounts),
+            seed=sim.seed,
+        )
+        self.do_work(now_ns)
+
+    def _open_market(self, now_ns: int) -> None:
+        """The protocol before the market, and the faults between it and its clients."""
+        ports = self._ports
+        self._now_ns = now_ns
+        self._since_ns = now_ns
         if isinstance(self.market, LiveMarket):
             self.market.begin_ids(now_ns // NS_PER_ID)
             if self._own_market:
@@ -150,26 +174,19 @@ class VenueSimAgent(BaseAgent):
             key = ports.key(account.key_name)
             keys[key.api_key] = ApiKey(row, key.public_key or key.secret, key.kind)
         rules = LimitRules(orders_per_10s=max(g.orders_per_10s for g in self._groups))
+        self.faults = Faults(self._sim.seed)
+        if self._sim.drop_reply_one_in:
+            often = _MILLION // self._sim.drop_reply_one_in
+            self.faults.add(FaultSpec("drop_reply", probability_e6=often), now_ns)
         self.server = BinanceServer(
             self.market,
             keys,
             rules,
-            self.chance.new_id,
-            self.chance.lose_reply,
+            SimChance(self._sim.seed).new_id,
+            lambda: self.faults.drops_reply(self._now_ns),
             publishes=self._publishes,
         )
-        ports.listen(self._sim.host, self._sim.rest_port, "http")
-        ports.listen(self._sim.host, self._sim.ws_port, "ws")
-        ports.log(
-            "info",
-            "venue_sim.serving",
-            rest_port=self._sim.rest_port,
-            ws_port=self._sim.ws_port,
-            symbols=len(self.market.specs),
-            accounts=len(self._accounts),
-            seed=self._sim.seed,
-        )
-        self.do_work(now_ns)
+        self.wire = Wire(ports, self.server, self.faults)
 
     def _remember(self, log: RememberedLog, now_ns: int) -> None:
         """Recall the orders of earlier lives; a line that a kill cut is cut off."""
@@ -196,49 +213,46 @@ class VenueSimAgent(BaseAgent):
         self._memory_lines += len(lines)
 
     def do_work(self, now_ns: int) -> int:
-        done = self.market.advance(now_ns, FLOW_BUDGET)
-        self.server.tell(now_ns)
-        return done + self._flush()
+        self._now_ns = now_ns
+        done = self.market.advance(now_ns, FLOW_BUDGET) + self.wire.work(now_ns)
+        self.server.tell(self.wire.clock(now_ns))
+        return done + self._flush(now_ns)
 
-    def _flush(self) -> int:
+    def _flush(self, now_ns: int) -> int:
         self._write_memory()
-        out = self.server.take_out()
-        for item in out:
-            if isinstance(item, Respond):
-                self._ports.respond(
-                    item.conn, item.request_id, item.status, item.headers, item.body
-                )
-            elif isinstance(item, Close):
-                self._ports.close(item.conn)
-            elif isinstance(item, Ping):
-                self._ports.ping(item.conn, item.data)
-            else:
-                self._ports.send(item.conn, item.data)
-        return len(out)
+        return self.wire.flush(now_ns)
 
     def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
-        if meta is None:
-            self.server.on_message(conn, data, now_ns)
+        self._now_ns = now_ns
+        listener = self._control_listener
+        if meta is not None and listener and self._listener_of(conn) == listener:
+            status, body = self._control.answer(
+                meta.method, meta.target, meta.headers, data, now_ns
+            )
+            headers = {"Content-Type": "application/json"}
+            self._ports.respond(conn, meta.request_id, status, headers, body)
         else:
-            address = address_of(self._ports.conn_info(conn).get("peer", ""))
-            self.server.on_request(conn, meta, data, address, now_ns)
-        self._flush()
+            self.wire.took(conn, data, now_ns, meta)
+        self._flush(now_ns)
+
+    def _listener_of(self, conn: int) -> int:
+        return int(self._ports.conn_info(conn).get("listener") or 0)
 
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
+        self._now_ns = now_ns
         if event == ConnEvent.OPENED:
-            info = self._ports.conn_info(conn)
-            address = address_of(info.get("peer", ""))
-            self.server.opened(conn, info.get("target", "/"), address, now_ns)
-        elif event == ConnEvent.PONG:
-            self.server.on_pong(conn, now_ns)
-        elif event == ConnEvent.CONTROL:
-            self.server.on_control(conn, now_ns)
+            self.wire.opened(conn, now_ns)
+        elif event in (ConnEvent.PONG, ConnEvent.CONTROL):
+            self.wire.control(conn, now_ns, pong=event == ConnEvent.PONG)
         else:
-            self.server.closed(conn)
-        self._flush()
+            self.wire.closed(conn, now_ns)
+        self._flush(now_ns)
 
     def next_timer_ns(self) -> int:
-        return min(self.market.next_timer_ns(), self.server.next_timer_ns())
+        shift_ns = self.faults.clock_shift_ns(self._now_ns)
+        server_ns = self.server.next_timer_ns()
+        server_ns = server_ns if server_ns == NEVER else server_ns - shift_ns
+        return min(self.market.next_timer_ns(), server_ns, self.wire.next_timer_ns())
 
     def on_drain(self, now_ns: int) -> None:
         """The exchange serves to the end: its clients must be able to cancel."""
@@ -246,4 +260,95 @@ class VenueSimAgent(BaseAgent):
 
     def on_close(self, now_ns: int) -> None:
         del now_ns
-        self._ports.log("info", "venue_sim.closed", lost_replies=self.chance.lost_replies)
+        self._ports.log("info", "venue_sim.closed", requests=self.wire.requests)
+
+    # What the control port asks
+
+    def status(self, now_ns: int) -> dict[str, Any]:
+        """Everything about the exchange that `oms sim status` shows."""
+        sim, limits, clock_ns = self._sim, self.server.limits, self.wire.clock(now_ns)
+        return {
+            "exchange": sim.exchange,
+            "seed": sim.seed,
+            "up_ms": (now_ns - self._since_ns) // _MILLION,
+            "requests": self.wire.requests,
+            "symbols": [spec.symbol for spec in self.market.specs],
+            "connections": [
+                {
+                    "conn": conn,
+                    "link": link.kind,
+                    "target": link.target[:TEXT_CHARS_MAX],
+                    "peer": link.peer,
+                    "age_ms": (now_ns - link.since_ns) // _MILLION,
+                    "silent": self.faults.is_silent(conn),
+                }
+                for conn, link in self.wire.links.items()
+            ],
+            "accounts": [
+                {
+                    "name": account.name,
+                    "open_orders": len(self.market.log.open_orders(row, None)),
+                    "order_counts": limits.order_counts(row, clock_ns),
+                    "balances": self._balances(row),
+                }
+                for row, account in enumerate(self._accounts)
+            ],
+            "weights": limits.used_weights(clock_ns),
+            "faults": self.faults.listed(now_ns),
+        }
+
+    def _balances(self, row: int) -> dict[str, list[str]]:
+        """Asset -> free and locked, as decimal text."""
+        pairs = zip(self.market.assets, self.market.balances(row), strict=True)
+        return {
+            asset: [to_fixed(free, MONEY_DIGITS), to_fixed(locked, MONEY_DIGITS)]
+            for asset, (free, locked) in pairs
+            if free or locked
+        }
+
+    def book_of(self, symbol: str, limit: int) -> dict[str, Any]:
+        """The best levels of a symbol; ConfigError for one that is not listed."""
+        names = [spec.symbol for spec in self.market.specs]
+        if symbol not in names:
+            raise ConfigError(f"no symbol '{symbol[:40]}' (listed: {', '.join(names)})")
+        row = names.index(symbol)
+        spec, book = self.market.specs[row], self.market.book(row, limit)
+        bids, asks = ([], []) if book is None else (book.bids, book.asks)
+        return {
+            "symbol": symbol,
+            "update_id": 0 if book is None else book.update_id,
+            **{
+                name: [
+                    [to_fixed(px, spec.px_digits), to_fixed(qty, spec.qty_digits)]
+                    for px, qty in side
+                ]
+                for name, side in (("bids", bids), ("asks", asks))
+            },
+        }
+
+    def add_fault(self, spec: FaultSpec, now_ns: int) -> int:
+        number = self.faults.add(spec, now_ns)
+        self.wire.cut_refused(now_ns)
+        self._ports.log("warning", "venue_sim.fault", number=number, **dataclasses.asdict(spec))
+        return number
+
+    def clear_faults(self, number: int) -> list[int]:
+        return self.faults.clear(number)
+
+    def faults_listed(self, now_ns: int) -> list[dict[str, Any]]:
+        return self.faults.listed(now_ns)
+
+    def seed(self) -> int:
+        return self._sim.seed
+
+    def begin_anew(self, seed: int, now_ns: int) -> None:
+        """As if the exchange were started again with that seed: connections end, what rested is
+        expired, and no id comes twice."""
+        if not isinstance(self.market, LiveMarket):
+            raise ConfigError("a recording has no seed")
+        for conn in tuple(self.wire.links):
+            self.wire.cut(conn, now_ns)
+        self._sim = dataclasses.replace(self._sim, seed=seed)
+        self.market = live_market(self._config, self._sim, len(self._accounts))
+        self._open_market(now_ns)
+        self._ports.log("warning", "venue_sim.begun_anew", seed=seed)

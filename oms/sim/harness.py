@@ -115,6 +115,9 @@ class HarnessPorts:
     def close(self, conn: int) -> None:
         self._harness.network.close(conn)
 
+    def mute(self, conn: int) -> None:
+        """The agent passes nothing on; there are no frames beneath it here."""
+
     def conn_info(self, conn: int) -> Mapping[str, str]:
         return self._harness.network.conn_info(conn)
 

@@ -57,6 +57,7 @@ class VirtualNetwork:
         self._next_request = 1
         self._listeners: dict[tuple[str, int, str], str] = {}
         self._requests: dict[int, tuple[str, str]] = {}
+        self._infos: dict[int, dict[str, str]] = {}
         self.silenced: set[str] = set()
         self.now_ns = 0
 
@@ -174,8 +175,9 @@ class VirtualNetwork:
             self._receiver.deliver_event(end.role, end.conn, ConnEvent.CLOSED)
 
     def conn_info(self, conn: int) -> Mapping[str, str]:
+        """Of a WebSocket, or of a request at its server, whose conn is minus its id."""
         end = self._ends.get(conn)
-        return end.info if end is not None else {}
+        return end.info if end is not None else self._infos.get(-conn, {})
 
     # HTTP
 
@@ -195,6 +197,8 @@ class VirtualNetwork:
         self._requests[request_id] = (role, server_role)
         lowered = {name.lower(): value for name, value in headers.items()}
         meta = HttpMeta(request_id, method, target, 0, lowered)
+        port = urlsplit(base_url).port or _DEFAULT_PORTS[urlsplit(base_url).scheme]
+        self._infos[request_id] = {"target": target, "peer": role, "listener": str(port)}
         self.at(self.now_ns + self.latency_ns(), lambda: self._ask(server_role, meta, body))
         self.at(self.now_ns + HTTP_TIMEOUT_NS, lambda: self._time_out(request_id))
         return request_id
@@ -202,12 +206,13 @@ class VirtualNetwork:
     def _ask(self, server_role: str, meta: HttpMeta, body: bytes) -> None:
         asked = self._requests.get(meta.request_id)
         if asked is not None and asked[0] not in self.silenced:
-            self._receiver.deliver_bytes(server_role, 0, body, meta)
+            self._receiver.deliver_bytes(server_role, -meta.request_id, body, meta)
 
     def respond(
         self, request_id: int, status: int, headers: Mapping[str, str], body: bytes
     ) -> None:
         asked = self._requests.pop(request_id, None)
+        self._infos.pop(request_id, None)
         if asked is None:
             return
         role = asked[0]
@@ -221,6 +226,7 @@ class VirtualNetwork:
 
     def _time_out(self, request_id: int) -> None:
         asked = self._requests.pop(request_id, None)
+        self._infos.pop(request_id, None)
         if asked is not None:
             self._receiver.deliver_bytes(asked[0], 0, b"time-out", HttpMeta(request_id))
 

@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "status": ("procs.cli.status", "what runs, how far it is behind, what is open"),
     "tail": ("procs.cli.tail", "follow orders, executions, positions, P&L or logs"),
     "replay": ("procs.cli.replay", "drive recorded market data through the desk's own agents"),
+    "sim": ("procs.cli.sim", "a simulated exchange by itself, and faults in any"),
     "journal": ("procs.cli.journal", "check that nothing in a desk's journals is cut or changed"),
 }
 """Verb -> its module and its line of help."""

@@ -116,6 +116,12 @@ class Network:
         else:
             any(http.drop(conn) for http in self._https)
 
+    def mute(self, conn: int) -> None:
+        """See `Ports.mute`."""
+        connection = self._connections.get(conn)
+        if connection is not None:
+            connection.mute()
+
     def conn_info(self, conn: int) -> Mapping[str, str]:
         """See `Ports.conn_info`; of a listener: its `port`."""
         if conn in self._connections:

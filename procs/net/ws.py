@@ -55,7 +55,7 @@ class WsConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parts: list[bytes] = []
         self._began_s = self._heard_s = asyncio.get_running_loop().time()
-        self._pinged = False
+        self._pinged = self._muted = False
         self._payloads: deque[bytes] = deque(maxlen=PINGS_REMEMBERED_MAX)
         self._closing_s = 0.0
         self._headers: Mapping[str, str] = {}
@@ -85,6 +85,8 @@ class WsConnection(asyncio.Protocol):
             self._flush()
 
     def data_received(self, data: bytes) -> None:
+        if self._muted:
+            return
         self._heard_s = asyncio.get_running_loop().time()
         self._pinged = False
         try:
@@ -132,7 +134,7 @@ class WsConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """One text message; silently nothing on a connection that is no longer open."""
-        if self._transport is None or self._protocol.state is not State.OPEN:
+        if self._transport is None or self._muted or self._protocol.state is not State.OPEN:
             return
         self._protocol.send_text(data)
         self._flush()
@@ -141,7 +143,7 @@ class WsConnection(asyncio.Protocol):
 
     def ping(self, payload: bytes) -> None:
         """One ping of a server to its client."""
-        if self._transport is None or self._protocol.state is not State.OPEN:
+        if self._transport is None or self._muted or self._protocol.state is not State.OPEN:
             return
         self._payloads.append(payload)
         self._protocol.send_ping(payload)
@@ -151,16 +153,22 @@ class WsConnection(asyncio.Protocol):
         """Begin the closing handshake; the connection is cut if the peer does not follow."""
         if self._transport is None:
             return
-        if self._protocol.state is State.OPEN:
+        if self._muted:
+            self._transport.abort()
+        elif self._protocol.state is State.OPEN:
             self._protocol.send_close(1000)
             self._flush()
             self._closing_s = asyncio.get_running_loop().time()
         elif self._protocol.state is State.CONNECTING:
             self._transport.abort()
 
+    def mute(self) -> None:
+        """Hear and say nothing any more; `close` then cuts without a word."""
+        self._muted = True
+
     def tick(self, now_s: float) -> None:
         """A few times a second: hand-shakes, closes and peers that hang."""
-        if self._transport is None:
+        if self._transport is None or self._muted:
             return
         if self._closing_s or self._protocol.close_expected():
             self._closing_s = self._closing_s or now_s

@@ -305,3 +305,27 @@ def test_too_many_clients_are_turned_away(monkeypatch):
         writer.close()
 
     run(test)
+
+
+def test_ws_muted_connection_stays_open_and_answers_not_even_pings():
+    async def test(both):
+        await both.serve("ws")
+        client = await public_client.connect(f"ws://127.0.0.1:{both.port}/", ping_interval=None)
+        conn = (await both.server.next())[0]
+        both.net.mute(conn)
+        pong = await client.ping()
+        await client.send("nobody hears this")
+        both.net.send(conn, b"nor this")
+        both.net.tick()
+        other = await public_client.connect(f"ws://127.0.0.1:{both.port}/")
+        assert (await both.server.next())[1] is ConnEvent.OPENED
+        assert not pong.done()
+        assert client.state.name == "OPEN"
+        both.net.close(conn)
+        assert (await both.server.next())[:2] == (conn, ConnEvent.CLOSED)
+        with pytest.raises(ConnectionClosedError):
+            await client.recv()
+        pong.cancel()
+        await other.close()
+
+    run(test)

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-os.environ.setdefault("MEXOMS_JIT", "compiler")  # its kernels are no entry points
+if __name__ == "__main__":
+    os.environ.setdefault("MEXOMS_JIT", "compiler")  # its kernels are no entry points
 
 from procs.system import thread_count
 from shm_layout.jit import JIT_ON

@@ -102,6 +102,11 @@ class BinanceServer:
         self._waiting: list[_Waiting] = []
         self._out: list[Out] = []
 
+    @property
+    def limits(self) -> Limits:
+        """The counters, to be read."""
+        return self._desk.limits
+
     def take_out(self) -> list[Out]:
         taken, self._out = self._out, []
         return taken

@@ -67,6 +67,9 @@ class _Window:
     def get(self, key: object, now_ns: int) -> int:
         return self._counts.get(key, 0) if now_ns // self._ns == self._index else 0
 
+    def all(self, now_ns: int) -> dict[object, int]:
+        return dict(self._counts) if now_ns // self._ns == self._index else {}
+
     def add(self, key: object, count: int, now_ns: int) -> int:
         if now_ns // self._ns != self._index:
             self._index = now_ns // self._ns
@@ -200,6 +203,10 @@ class Limits:
             out["X-MBX-ORDER-COUNT-10S"] = str(self._orders.get(account, now_ns))
             out["X-MBX-ORDER-COUNT-1D"] = str(self._day.get(account, now_ns))
         return out
+
+    def used_weights(self, now_ns: int) -> dict[str, int]:
+        """Address -> weight used in this minute."""
+        return {str(key): count for key, count in self._weight.all(now_ns).items()}
 
     def order_counts(self, account: int, now_ns: int) -> list[dict[str, Any]]:
         return [

@@ -18,12 +18,16 @@ from oms.venues.binance.server_auth import Keyring, rest_account
 from oms.venues.binance.server_calls import Call, Desk, Endpoint, LostReplyError, weight_of
 from oms.venues.binance.server_endpoints import ENDPOINTS, PATHS
 from oms.venues.binance.server_params import Params, form_params
+from oms.venues.binance.server_sapi import SAPI, SAPI_PATHS
 from oms.venues.binance.server_time import unit, unit_named
 
 METHOD_NOT_ALLOWED = 405
 SHOWN_CHARS = 64
 """Of a path that is not known."""
 _SBE_HEADER = re.compile(r"[0-9]{1,9}:[0-9]{1,9}").fullmatch
+
+_ENDPOINTS = ENDPOINTS | SAPI
+_PATHS = PATHS | SAPI_PATHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class RestServer:
         return RestReply(200, self._headers(address, account, now_ns), orjson.dumps(value))
 
     def _route(self, method: str, path: str, address: str, now_ns: int) -> Endpoint:
-        found = PATHS.get(path)
+        found = _PATHS.get(path)
         if found is None:
             self._desk.limits.charge_weight(address, 1, now_ns)
             shown = ascii(path[:SHOWN_CHARS])
@@ -88,7 +92,7 @@ class RestServer:
             self._desk.limits.charge_weight(address, 1, now_ns)
             text = f"Request method '{method}' is not supported."
             raise err.ApiError(-1000, text, METHOD_NOT_ALLOWED)
-        return ENDPOINTS[found[method]]
+        return _ENDPOINTS[found[method]]
 
     def _headers(self, address: str, account: int | None, now_ns: int) -> dict[str, str]:
         counts = self._desk.limits.headers(address, account, now_ns)

@@ -71,7 +71,8 @@ class StreamServer:
     # Connections
 
     def opened(self, conn: int, path: str, query: str, now_ns: int) -> bool:
-        """Begin a connection; False when its target is not served."""
+        """Begin a connection; False when its target is not served. A stream that does not exist is
+        passed over in silence, as the venue does: ccxt opens `/ws/0` and subscribes after."""
         asked: dict[str, str] = {}
         for part in query.split("&") if query else []:
             name, _, value = part.partition("=")
@@ -85,11 +86,11 @@ class StreamServer:
             names = [unquote(part) for part in path[len("/ws") :].split("/") if part]
         else:
             return False
-        streams = [parse(name, self._rows) for name in names]
-        if unit_ns is None or len(names) > STREAMS_MAX or None in streams:
+        streams = [found for name in names if (found := parse(name, self._rows)) is not None]
+        if unit_ns is None or len(names) > STREAMS_MAX:
             return False
         self._clients[conn] = _Client(path == "/stream", unit_ns)
-        self._subscribe(conn, [stream for stream in streams if stream is not None], now_ns)
+        self._subscribe(conn, streams, now_ns)
         return True
 
     def closed(self, conn: int) -> None:

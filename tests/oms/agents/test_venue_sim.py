@@ -14,7 +14,8 @@ import pytest
 
 from oms.agents.base import BaseAgent, ConnEvent
 from oms.agents.venue_replay import VenueReplayAgent
-from oms.agents.venue_sim import VenueSimAgent, address_of
+from oms.agents.venue_sim import VenueSimAgent
+from oms.agents.venue_sim_wire import address_of
 from oms.config import SimConfig
 from oms.errors import ConfigError
 from oms.exchange.market import spec_from_config
@@ -198,7 +199,7 @@ def test_venue_sim_drops_replies_now_and_then_by_seed():
     harness.run_until(START_NS + 9 * SECOND)
     answered = set(client.replies) - {0}
     told = {int(e["c"][1:]) for e in client.events if e["e"] == "executionReport"}
-    lost = agent.chance.lost_replies
+    lost = agent.faults.listed(harness.now_ns)[0]["hits"]
     assert 4 <= lost <= 25
     assert len(answered) == 60 - lost
     assert told == answered, "a lost order is not told by a NEW event either"

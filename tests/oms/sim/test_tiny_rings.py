@@ -120,7 +120,7 @@ def test_risk_that_stands_still_finds_full_rings_and_loses_nothing(monkeypatch):
     """Executions: the executor stops reading its sockets and reconciles afterwards."""
     monkeypatch.setattr(executor_out, "EXECUTION_BACKLOG_MAX", 6)
     monkeypatch.setattr(executor, "EXECUTION_BACKLOG_MAX", 6)
-    desk = tiny(5)
+    desk = tiny(7)
     desk.run(2 * S)
     for _ in range(4):
         stopped(desk, "risk", 3 * S)

@@ -170,9 +170,14 @@ def test_streams_bad_messages_get_an_error_and_change_nothing(message):
     assert listed["result"] == ["ethusdt@trade"]
 
 
-@pytest.mark.parametrize(
-    "target", ["/nope", "/stream?streams=btcusdt@nope", "/ws/x@trade", "/stream?a=1"]
-)
+@pytest.mark.parametrize("target", ["/stream?streams=btcusdt@nope", "/ws/x@trade", "/ws/0"])
+def test_streams_that_do_not_exist_are_passed_over(target):
+    client = Client()
+    client.open(5, target)
+    assert client.closed == []
+
+
+@pytest.mark.parametrize("target", ["/nope", "/stream?a=1", "/"])
 def test_streams_unknown_targets_are_closed(target):
     client = Client()
     client.open(5, target)

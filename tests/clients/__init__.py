@@ -1,0 +1,1 @@
+"""Public clients, unchanged, against the simulated exchange over real sockets."""

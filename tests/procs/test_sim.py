@@ -1,0 +1,77 @@
+"""`oms sim`: what it refuses, in one sentence each, and what its file may say."""
+
+import pytest
+
+from oms.errors import ConfigError, ExitCode
+from procs.cli.main import main
+from procs.cli.sim_client import DEFAULT_SIM, sim_paths
+from procs.config_files import project_root
+from procs.locks import FileLock
+from procs.paths import DeskPaths
+from procs.sim_host import load_sim
+
+DEMO = project_root() / DEFAULT_SIM
+
+
+def changed(tmp_path, old, new):
+    path = tmp_path / "my.toml"
+    text = DEMO.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def test_sim_file_becomes_an_exchange_with_free_ports(tmp_path):
+    config = load_sim(DEMO, str(tmp_path), {"rest_port": 0, "ws_port": 0, "seed": 5})
+    (sim,) = config.sims
+    assert sim.seed == 5
+    assert len({sim.rest_port, sim.ws_port, sim.control_port} - {0}) == 3
+    assert config.account_names() == ("main", "second")
+    assert config.data_dir == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('name = "sim"', 'nam = "sim"', "unknown key 'nam'"),
+        ('accounts = ["main", "second"]', "", "'accounts' is missing"),
+        ('accounts = ["main", "second"]', "accounts = []", "1 to 64 names"),
+        ('accounts = ["main", "second"]', 'accounts = ["a", "a"]', "distinct names"),
+        ("seed = 13", 'seed = "x"', "seed"),
+        ("seed = 13", "sead = 13", "nearest known key is 'seed'"),
+        ("rest_port = 8180", "rest_port = 99999", "rest_port is 99999"),
+        ("seed = 13", 'secret = "x"', "looks like a secret"),
+    ],
+)
+def test_sim_file_that_cannot_be_used_is_one_sentence(tmp_path, old, new, sentence):
+    path = changed(tmp_path, old, new)
+    with pytest.raises(ConfigError, match=sentence):
+        load_sim(path, str(tmp_path), {})
+
+
+@pytest.mark.parametrize("verb", [["status"], ["book", "BTCUSDT"], ["fault", "list"], ["seed"]])
+def test_sim_asked_where_none_runs_says_how_to_start_one(tmp_path, capsys, verb):
+    code = main(["sim", *verb, "--data-dir", str(tmp_path)])
+    assert code == ExitCode.NOT_RUNNING
+    assert "sim up`" in capsys.readouterr().err
+
+
+def test_sim_up_twice_names_the_first(tmp_path, capsys):
+    paths = DeskPaths("sim", tmp_path)
+    paths.make()
+    lock = FileLock(paths.process_lock("sim"))
+    code = main(["sim", "up", "--data-dir", str(tmp_path), "--port", "0"])
+    lock.close()
+    assert code == ExitCode.ALREADY_RUNNING
+    assert "runs already" in capsys.readouterr().err
+
+
+def test_sim_without_a_word_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["sim"])
+    assert ended.value.code == ExitCode.USAGE
+
+
+def test_sim_places_follow_the_file(tmp_path):
+    assert sim_paths(DEMO, None).data_dir == project_root() / "var" / "sim"
+    assert sim_paths(DEMO, str(tmp_path)).data_dir == tmp_path
