@@ -28,6 +28,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+from numba.np import arrayobj
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.numpy_support import from_dtype
 
@@ -52,6 +53,14 @@ numba.config.CACHE_DIR = str(cache_dir())
 # Kernels are scalar: vectorising passes find nothing in them and take a sixth of the time.
 numba.config.LOOP_VECTORIZE = 0
 numba.config.SLP_VECTORIZE = 0
+
+
+def _plain_index(context: Any, builder: Any, kind: Any, index: Any, _: Any) -> Any:
+    """Kernels count from 0: no index is negative, and none is looked at for being so."""
+    return context.cast(builder, index, kind, types.intp if kind.signed else types.uintp)
+
+
+arrayobj.fix_integer_index = _plain_index
 
 _I8 = ir.IntType(8)
 _I32 = ir.IntType(32)

@@ -107,9 +107,13 @@ def room_reason(world, at):
             return lay.REASON_POOL_FULL
         if depths_of(world)[lay.BOOKS * symbol + book] == keys_of(world).shape[1]:
             return lay.REASON_POOL_FULL
+    parts = counters[lay.C_LIVE_PARTS]
     if commands["iceberg_qty"][at] > 0:
-        parts = iceberg_parts(commands["qty"][at], commands["iceberg_qty"][at])
-        if events_needed(world, counters[lay.C_LIVE_PARTS] + parts) > events_of(world).shape[0]:
+        parts += iceberg_parts(commands["qty"][at], commands["iceberg_qty"][at])
+    if parts > 0:
+        # With icebergs about, orders that come later need room, too, or a command would have none.
+        needed = events_needed(world, parts) + lay.LEGS_MAX * (lay.EVENTS_PER_ORDER + 1)
+        if needed > events_of(world).shape[0]:
             return lay.REASON_POOL_FULL
     return lay.REASON_NONE
 

@@ -201,6 +201,7 @@ def finish_list(world, row):
     lists["list_id"][row] = 0
     lists["second"][row] = counters[lay.C_FREE_LIST]
     counters[lay.C_FREE_LIST] = row
+    counters[lay.C_LIVE_LISTS] -= 1
 
 
 @hot

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from oms.exchange import layout_hot as lay
 from oms.exchange.admin_hot import administer
-from oms.exchange.book_hot import commands_of, counters_of, events_of
+from oms.exchange.book_hot import commands_of, counters_of, events_of, orders_of
 from oms.exchange.commands_hot import amend, cancel, events_needed, new_order, refuse, replace
 from oms.exchange.lists_hot import new_list
 from oms.exchange.orders_hot import drain
+from oms.exchange.plain_hot import is_plain_engine, plain_cancel, plain_order
 from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.prefetch_hot import prefetch_row
+
+_AHEAD = 4
+"""Commands between asking for an order's row and needing it."""
 
 
 @hot
@@ -20,6 +25,11 @@ def _one(world, at):
     """Carry out the command in row `at`; returns how many rows it took."""
     commands = commands_of(world)
     kind = commands["kind"][at]
+    if is_plain_engine(counters_of(world)):
+        if kind == lay.CMD_NEW and plain_order(world, at):
+            return 1
+        if kind == lay.CMD_CANCEL and plain_cancel(world, at):
+            return 1
     if kind == lay.CMD_NEW:
         new_order(world, at)
     elif kind == lay.CMD_CANCEL:
@@ -46,9 +56,13 @@ def step(world, now_ns, until_ns, budget):
     """
     counters = counters_of(world)
     commands = commands_of(world)
+    orders = orders_of(world)
     room = events_of(world).shape[0]
     head = counters[lay.C_COMMAND_HEAD]
     tail = counters[lay.C_COMMAND_TAIL]
+    queue = commands.shape[0]
+    at = head % queue
+    ahead = (head + _AHEAD) % queue
     taken = 0
     status = lay.STEP_IDLE
     while head < tail:
@@ -58,11 +72,18 @@ def step(world, now_ns, until_ns, budget):
         if counters[lay.C_EVENTS] + events_needed(world, counters[lay.C_LIVE_PARTS]) > room:
             status = lay.STEP_EVENTS_FULL
             break
-        at = head % commands.shape[0]
+        # What a cancel names is seldom in the cache, and its row would be waited for.
+        prefetch_row(orders, commands["slot"][ahead])
         rows = _one(world, at)
         if counters[lay.C_QUEUE_HEAD] != lay.NONE:
             drain(world, commands["time_ns"][at])
         head += rows
         taken += rows
+        at += rows
+        ahead += rows
+        if at >= queue:
+            at -= queue
+        if ahead >= queue:
+            ahead -= queue
     counters[lay.C_COMMAND_HEAD] = head
     return status

@@ -202,6 +202,7 @@ C_QUEUE_HEAD = 14
 C_QUEUE_TAIL = 15
 C_LIVE_PARTS = 16
 """Parts of all live icebergs, for the room that their events may need."""
+C_LIVE_LISTS = 17
 COUNTERS = 24
 
 BOOKS = 5

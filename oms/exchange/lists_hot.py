@@ -193,6 +193,7 @@ def _take_list(world, at):
     counters[lay.C_FREE_LIST] = lists["second"][row]
     list_id = counters[lay.C_NEXT_LIST_ID]
     counters[lay.C_NEXT_LIST_ID] = list_id + 1
+    counters[lay.C_LIVE_LISTS] += 1
     lists["list_id"][row] = list_id
     lists["reserved"][row] = 0
     lists["kind"][row] = commands["mode"][at]

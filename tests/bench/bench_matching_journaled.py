@@ -1,6 +1,6 @@
 """What does the whole matching engine do a second when its log is framed first?
 
-Each command framed, with its CRC, in hashed blocks, before the kernel sees it; no disk.
+Commands packed and framed, with CRCs, in hashed blocks, before the kernel sees them; no disk.
 Liquibook's workload with cancels (`matching_stand`), one symbol, one core.
 """
 
