@@ -49,8 +49,7 @@ def compile_kernels(tell: Tell | None = None) -> int:
 
 
 def provide() -> None:
-    """Load what has been imported; what is imported later is loaded at its first call. What the
-    cache lacks is compiled, without a word."""
+    """Load what has been imported; what the cache lacks is compiled, without a word."""
     if jit.MODE is jit.Mode.LOADED:
         from shm_layout import jit_native
 

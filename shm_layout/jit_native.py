@@ -1,7 +1,7 @@
 """Compiled entry points without the compiler: object files of the cache as functions of Python.
 
-An entry point is a built-in function object made here when its module is imported; its machine
-code is put behind it by `load`, which links all object files at once, or at its first call. So
+An entry point is a built-in function object made here when its module is imported, with its machine
+code behind it where the cache has it; where not, `load` puts it there later. So
 `from x_hot import step` gives the same fast function whichever comes first. Numba is not imported:
 that takes longer than all the rest of a start.
 
@@ -49,15 +49,26 @@ class _MethodDef(ctypes.Structure):
     ]
 
 
-_FUNCTION = ctypes.PYFUNCTYPE(
-    ctypes.py_object, ctypes.c_void_p, ctypes.POINTER(ctypes.py_object), ctypes.c_ssize_t
-)
 _new = ctypes.pythonapi.PyCFunction_NewEx
 _new.restype = ctypes.py_object
-_new.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+_new.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
 
-_definitions: dict[str, tuple[_MethodDef, Any]] = {}
-"""Entry -> what its function object points to; it must never move or go away."""
+_STUB_SYMBOL = "mexoms_missing"
+_STUB = f"""
+@mexoms_runtime_error = external global i8
+declare void @PyErr_SetObject(ptr, ptr)
+define ptr @{_STUB_SYMBOL}(ptr %self, ptr %arguments, i64 %count) {{
+  call void @PyErr_SetObject(ptr @mexoms_runtime_error, ptr %self)
+  ret ptr null
+}}
+"""
+"""Behind a function whose kernel is not there yet: raises RuntimeError(self). A function of Python
+there could raise nothing through ctypes, and would give its caller whatever stands in memory."""
+
+_definitions: dict[str, _MethodDef] = {}
+"""Entry -> what its function object points to."""
+_kept: list[_MethodDef] = []
+"""They must never move or go away."""
 _loaded: set[str] = set()
 _engines: list[Any] = []
 
@@ -98,22 +109,29 @@ make_missing: Callable[[list[Entry]], None] = _refuse
 
 
 def callable_of(entry: Entry) -> Callable[..., Any]:
-    """The function that Python calls; its first call loads it where nobody has before."""
-
-    def first(_: object, given: Any, count: int) -> Any:
-        arguments = [given[k] for k in range(count)]
-        load([entry])
-        return entry.called(*arguments)
-
-    waiting = _FUNCTION(first)
+    """The function that Python calls: what the cache has is loaded at once."""
     definition = _MethodDef(
         entry.function.__name__.encode(),
-        ctypes.cast(waiting, ctypes.c_void_p),
+        _stub(),
         _METH_FASTCALL,
         (entry.function.__doc__ or "").encode(),
     )
-    _definitions[entry.name] = (definition, waiting)
-    return _new(ctypes.addressof(definition), None, None)
+    _definitions[entry.name] = definition
+    _kept.append(definition)
+    _loaded.discard(entry.name)
+    said = f"not compiled: {entry.name}; `python -m procs.compile` does that"
+    made = _new(ctypes.addressof(definition), said, None)
+    if file_of(entry).exists():
+        load([entry])
+    return made
+
+
+@functools.cache
+def _stub() -> int:
+    engine = _engine(_STUB)
+    engine.finalize_object()
+    _engines.append(engine)
+    return int(engine.get_function_address(_STUB_SYMBOL))
 
 
 def load(entries: Sequence[Entry]) -> None:
@@ -129,21 +147,21 @@ def load(entries: Sequence[Entry]) -> None:
         engine.add_object_file(binding.ObjectFileRef.from_data(file_of(entry).read_bytes()))
     engine.finalize_object()
     for entry in wanted:
-        definition, _ = _definitions[entry.name]
-        definition.function = engine.get_function_address(symbol_of(entry))
+        _definitions[entry.name].function = engine.get_function_address(symbol_of(entry))
         _loaded.add(entry.name)
     _engines.append(engine)
 
 
-def _engine() -> Any:
+def _engine(assembly: str = "") -> Any:
     if not _engines:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         binding.add_symbol(NDARRAY_SYMBOL, id(np.ndarray))
         binding.add_symbol(ERROR_SYMBOL, id(TypeError))
+        binding.add_symbol("mexoms_runtime_error", id(RuntimeError))
         for character, symbol in DESCR_SYMBOLS.items():
             binding.add_symbol(symbol, id(np.dtype(character)))
     target = binding.Target.from_default_triple().create_target_machine(
         cpu=binding.get_host_cpu_name(), reloc="static", codemodel="jitdefault", jit=True
     )
-    return binding.create_mcjit_compiler(binding.parse_assembly(""), target)
+    return binding.create_mcjit_compiler(binding.parse_assembly(assembly), target)

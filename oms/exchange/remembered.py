@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from oms.errors import ConfigError
 from oms.exchange.order_log import OrderLog
 from oms.exchange.orders import (
     Fill,
@@ -89,10 +90,18 @@ class RememberedLog(OrderLog):
     def recall(self, lines: Iterable[bytes], now_ns: int) -> int:
         """Tell the lines of earlier lives; expire what still rested; returns how many did.
 
-        Lines of a symbol or an account that is not there any more are passed over.
+        Lines of a symbol or an account that is not there any more are passed over; raises
+        ConfigError for a line of another version.
         """
         for line in lines:
-            self._recall(json.loads(line))
+            try:
+                self._recall(json.loads(line))
+            except (KeyError, TypeError, ValueError) as error:
+                raise ConfigError(
+                    "the simulated exchange's journal (journal/venue_sim.*) holds a line that this "
+                    f"version does not read ({error}); move that file away, or name another "
+                    "--data-dir"
+                ) from None
         self._unwritten.clear()
         rested = [o for account in range(self._accounts) for o in self.open_orders(account, None)]
         for order in rested:

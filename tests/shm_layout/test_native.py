@@ -88,3 +88,13 @@ def test_native_first_call_without_code_says_what_is_missing(monkeypatch, tmp_pa
     monkeypatch.setattr(jit_native, "file_of", lambda _: tmp_path / "none.o")
     with pytest.raises(RuntimeError, match=r"not compiled: .*; `python -m procs\.compile`"):
         jit_native.load([entry])
+
+
+def test_native_call_without_code_raises_and_gives_nothing(monkeypatch, tmp_path) -> None:
+    entry = jit.entries()[-1]
+    monkeypatch.setattr(jit_native, "_loaded", set())
+    monkeypatch.setattr(jit_native, "file_of", lambda _: tmp_path / "none.o")
+    waiting = jit_native.callable_of(entry)
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match=r"not compiled: .*; `python -m procs\.compile`"):
+            waiting(WORDS, 1)

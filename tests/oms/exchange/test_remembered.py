@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from oms.errors import ConfigError
 from oms.exchange import layout_hot as lay
 from oms.exchange.orders import ListRequest, OrderRequest
 from oms.exchange.remembered import RememberedLog
@@ -86,3 +88,9 @@ def test_order_log_forgets_the_oldest_closed_lists_first(monkeypatch):
         market.cancel(made.order_ids[0], "x", START_NS)
     assert [found.client_id for found in market.log.lists(0)] == ["l3", "l4", "l5"]
     assert market.log.list_by_client(0, "l0") is None
+
+
+@pytest.mark.parametrize("line", [b'{"kind":"ACK"}', b'{"kind":"NEW"}', b"{}", b"[]", b"no json"])
+def test_remembered_line_of_another_version_is_one_sentence(line) -> None:
+    with pytest.raises(ConfigError, match="a line that this version does not read"):
+        RememberedLog(1, ["BTCUSDT"]).recall([line], START_NS)
