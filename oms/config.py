@@ -26,6 +26,9 @@ KINDS = {
     dict: "a table",
 }
 """What a person is told that a type is."""
+OPERATOR = "operator"
+"""Reserved name of the strategy that carries a person's orders; the first of every desk, so that
+strategies added later move nobody's place."""
 _SECRET_WORDS = ("secret", "password", "passphrase", "private_key", "api_key", "token")
 
 
@@ -169,11 +172,15 @@ class DeskConfig:
     sims: tuple[SimConfig, ...] = ()
     capacity: str = "full"
     """"full", or "small" for a desk of a few instruments."""
+    dead_man_ms: int = 5000
+    """Risk or an executor without a turn for so long, and orders are open: the watchdog cancels
+    them; 0 = never."""
 
     def roles(self) -> tuple[str, ...]:
         """Every role of the desk, in the order in which they are started."""
         return (
             *(f"venue_sim.{sim.exchange}" for sim in self.sims),
+            "watchdog",
             "risk",
             *(f"executor.{group.name}" for group in self.groups),
             *(f"feed.{venue.name}" for venue in self.venues),

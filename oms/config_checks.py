@@ -17,7 +17,7 @@ _DIGITS = 8
 
 def check_desk(desk: DeskConfig, where: str) -> None:
     """Raise ConfigError with what is wrong, where, and what is required."""
-    _check_limits(desk.limits, f"{where}.limits")
+    check_limits(desk.limits, f"{where}.limits")
     traded = {f"{v.name}:{name}": v.name for v in desk.venues for name in v.instruments}
     for strategy in desk.strategies:
         for instrument in strategy.instruments:
@@ -47,7 +47,8 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"'{near[0]}'" if near else "one that is there"
 
 
-def _check_limits(limits: LimitsConfig, where: str) -> None:
+def check_limits(limits: LimitsConfig, where: str) -> None:
+    """Raise ConfigError where a limit is no amount or number above 0."""
     for name in ("max_order_notional_quote", "max_position_notional_quote"):
         given = getattr(limits, name)
         try:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from oms.config import KINDS, DeskConfig, desk_from_mapping, refuse_secrets
+from oms.config import KINDS, OPERATOR, DeskConfig, desk_from_mapping, refuse_secrets
 from oms.config_checks import check_desk
 from oms.errors import ConfigError, ResourceError
 from procs.locks import living_owner
@@ -30,7 +30,7 @@ NETWORKS = ("sim", "testnet", "mainnet")
 
 _DESK_KEYS = (
     "name", "data_dir", "durability", "capacity", "host", "risk", "accounts", "exchanges",
-    "strategies",
+    "strategies", "dead_man_ms",
 )  # fmt: skip
 _EXCHANGE_KEYS = (
     "exchange", "recv_window_ms", "answer_timeout_ms", "orders_per_10s", "stale_after_ms",
@@ -110,6 +110,7 @@ def load_desk(path: Path, data_dir: str | None = None) -> DeskConfig:
         "host": read_toml(folder / "hosts" / f"{_need(given, 'host', str, path)}.toml"),
         "limits": read_toml(folder / "risk" / f"{_need(given, 'risk', str, path)}.toml"),
         "strategies": _need(given, "strategies", list, path),
+        **{key: given[key] for key in ("dead_man_ms",) if key in given},
         "venues": [],
         "groups": [],
         "sims": [],
@@ -117,6 +118,7 @@ def load_desk(path: Path, data_dir: str | None = None) -> DeskConfig:
     accounts = _accounts(folder, _need(given, "accounts", list, path))
     for named in _need(given, "exchanges", list, path):
         _add_exchange(made, folder, named, accounts, path)
+    _add_operator(made, path)
     if made["capacity"] not in ("full", "small"):
         raise ConfigError(
             f'{path}: capacity is {made["capacity"]!r}, required is "full" or "small"'
@@ -124,8 +126,8 @@ def load_desk(path: Path, data_dir: str | None = None) -> DeskConfig:
     for venue in made["venues"]:
         if venue["network"] != "sim":
             raise ConfigError(
-                f"{path}: network '{venue['network']}' is not supported yet: there is no watchdog "
-                'and no switch for going live; required is network = "sim"'
+                f"{path}: network '{venue['network']}' is not supported yet: there is no switch "
+                'for going live; required is network = "sim"'
             )
     try:
         desk = desk_from_mapping(made, str(path))
@@ -151,6 +153,32 @@ def _in_its_file(sentence: str, path: Path, given: Mapping[str, Any]) -> str:
         sentence = sentence.replace(f"{path}.{part}.", f"{place}: ")
         sentence = sentence.replace(f"{path}.{part}", f"{place}")
     return sentence
+
+
+def _add_operator(made: dict[str, Any], desk_path: Path) -> None:
+    """The strategy that carries a person's orders: the first, on the desk's first account, in
+    everything that the desk reads.
+    """
+    for named in made["strategies"]:
+        if isinstance(named, dict) and named.get("name") == OPERATOR:
+            raise ConfigError(
+                f"{desk_path}: strategies: the name '{OPERATOR}' is the desk's own, for orders by "
+                "`oms order`; give this one another name"
+            )
+    read = [
+        f"{venue.get('name')}:{name}"
+        for venue in made["venues"]
+        for name in venue.get("instruments", ())
+    ]
+    accounts = [a for group in made["groups"] for a in group["accounts"]]
+    first = accounts[0] if accounts and isinstance(accounts[0], dict) else {}
+    operator = {
+        "name": OPERATOR,
+        "plugin": OPERATOR,
+        "account": first.get("name", ""),
+        "instruments": read,
+    }
+    made["strategies"] = [operator, *made["strategies"]]
 
 
 def _accounts(folder: Path, names: list[Any]) -> dict[str, list[Any]]:

@@ -25,7 +25,9 @@ from shm_layout.records import (
     INSTRUMENT_ROW,
     INSTRUMENT_SPEC,
     INTENT,
+    LATCH_ROW,
     LATENCY_ROW,
+    LIMITS_ROW,
     MD_LEVELS,
     MD_STATE,
     MD_TICKER,
@@ -37,6 +39,10 @@ from shm_layout.records import (
     PROCESS_ROW,
     TOP_OF_BOOK,
 )
+
+
+COMMAND = "command"
+"""Who writes `latch.command`: `oms kill`, one at a time, where the watchdog does not answer."""
 
 
 class RingKind(Enum):
@@ -140,6 +146,9 @@ def _tables(
         Table("accounts", ACCOUNT_ROW, size.accounts, "risk"),
         Table("orders", ORDER_ROW, size.orders, "risk"),
         Table("positions", POSITION_ROW, size.positions, "risk"),
+        Table("limits", LIMITS_ROW, 1, "risk"),
+        Table("latch", LATCH_ROW, 1, "watchdog"),
+        Table("latch.command", LATCH_ROW, 1, COMMAND),
         *(
             Table(f"latency.{role}", LATENCY_ROW, limits.HOPS_MAX, role)
             for role in ("aggregator", "risk", *(f"executor.{g}" for g in groups))

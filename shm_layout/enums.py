@@ -38,6 +38,9 @@ class RecordType(IntEnum):
     LATENCY_ROW = 22
     MATCH_COMMAND = 23
     MATCH_PACK = 24
+    LATCH_ROW = 25
+    LIMITS_ROW = 26
+    OPERATOR = 27
 
 
 class Exchange(IntEnum):
@@ -159,6 +162,7 @@ class RejectReason(IntEnum):
     ORDER_CLOSED = 28
     NOT_SENT = 29
     STALE_EPOCH = 30
+    DISK_LOW = 31
 
 
 class BookState(IntEnum):
@@ -217,6 +221,15 @@ class Hop(IntEnum):
     """Executor publishes what the venue said -> risk folds it."""
 
 
+class OperatorVerb(IntEnum):
+    """What a person changed by a control socket (`OPERATOR`)."""
+
+    UNSET = 0
+    LIMITS_SET = 1
+    LIMITS_DROPPED = 2
+    """At a start: the config's limits have changed since, and they count."""
+
+
 class BookRule(IntEnum):
     """How diffs of a venue chain (VENUES.md 4)."""
 
@@ -240,3 +253,7 @@ FLAG_RISK_STARTED = 32
 """Update: risk began anew; what it says of no order, and readers read the tables again."""
 FLAG_DRAINING = 64
 """Cycle: risk was draining."""
+FLAG_LATCHED = 128
+"""Cycle: the kill latch was set."""
+FLAG_DISK_LOW = 256
+"""Cycle: the journal's preallocated room was nearly used up."""

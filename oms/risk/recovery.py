@@ -47,6 +47,8 @@ class Found:
     system_id: int = 0
     risk_epoch: int = 1
     same_memory: bool = False
+    operator: list[Array] = field(default_factory=list)
+    """START and OPERATOR records, oldest first, for `LimitBook`."""
     next_pos: dict[int, int] = field(default_factory=dict)
     """Ring id -> position behind the last record that a journaled one names as its cause."""
     published: list[int] = field(default_factory=list)
@@ -121,12 +123,15 @@ def _fold(
         found.system_id = int(record["system_id"])
         found.risk_epoch = int(record["risk_epoch"]) + 1
         found.same_memory = int(record["generation"]) == generation
+        found.operator.append(record)
         if not found.same_memory:
             found.next_pos.clear()
     elif kind == RecordType.CYCLE:
         arrays.cycle["cycle"] = record["cycle"]
     elif kind == RecordType.EXECUTION:
         _fold_unmatched(record, arrays)
+    elif kind == RecordType.OPERATOR:
+        found.operator.append(record)
     else:
         registry.restore(record)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import Ports
-from oms.config import DeskConfig
+from oms.config import DeskConfig, LimitsConfig
 from oms.instruments import (
     Scales,
     UnsupportedInstrumentError,
@@ -33,6 +33,7 @@ class Registry:
 
     def __init__(self, config: DeskConfig, ports: Ports, arrays: RiskArrays) -> None:
         self._config = config
+        self.limits = config.limits
         self._ports = ports
         self._arrays = arrays
         self._instruments: dict[tuple[int, str], int] = {}
@@ -133,11 +134,17 @@ class Registry:
         """The desk's limits of amount, at the scale of this instrument's quote currency."""
         quote = int(self._arrays.instrument_table.rows["quote_currency_id"][row])
         scale = int(self._arrays.currency_table.rows["scale"][quote])
-        limits = self._config.limits
+        limits = self.limits
         self._arrays.order_limits[:, row] = parse_decimal(limits.max_order_notional_quote, scale)
         self._arrays.position_limits[:, row] = parse_decimal(
             limits.max_position_notional_quote, scale
         )
+
+    def set_limits(self, limits: LimitsConfig) -> None:
+        """Amounts that orders are held against, from now on."""
+        self.limits = limits
+        for row in self._instruments.values():
+            self._apply_limits(row)
 
     # Accounts
 

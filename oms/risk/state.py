@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import Ports
-from oms.config import DeskConfig
+from oms.config import OPERATOR, DeskConfig, LimitsConfig
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from shm_layout.enums import VENUES_BY_NAME
@@ -116,19 +116,24 @@ class RiskArrays:
         return made
 
     def _configure(self, config: DeskConfig) -> None:
-        limits = config.limits
         for index, strategy in enumerate(config.strategies):
             row = self.strategies[index]
             row[w_.SG_ACCOUNT] = config.account_names().index(strategy.account)
-            row[w_.SG_RATE_COST_NS] = _NS_PER_S // limits.max_orders_per_s
-            row[w_.SG_RATE_BURST_NS] = _NS_PER_S
-            row[w_.SG_MAX_OPEN] = limits.max_open_orders
-            row[w_.SG_COLLAR_BPS] = limits.price_collar_bps
-            row[w_.SG_BOOK_AGE_NS] = limits.book_max_age_ms * 1_000_000
             row[w_.SG_ENABLED] = 1
+            row[w_.SG_OPERATOR] = int(strategy.name == OPERATOR)
+        self.apply_limits(config.limits)
         for group_index, group in enumerate(config.groups):
             for venue in group.venues:
                 self.venue_groups[VENUES_BY_NAME[venue]] = group_index
+
+    def apply_limits(self, limits: LimitsConfig) -> None:
+        """Limits that are plain numbers, for every strategy; amounts are the registry's."""
+        rows = self.strategies
+        rows[:, w_.SG_RATE_COST_NS] = _NS_PER_S // limits.max_orders_per_s
+        rows[:, w_.SG_RATE_BURST_NS] = _NS_PER_S
+        rows[:, w_.SG_MAX_OPEN] = limits.max_open_orders
+        rows[:, w_.SG_COLLAR_BPS] = limits.price_collar_bps
+        rows[:, w_.SG_BOOK_AGE_NS] = limits.book_max_age_ms * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

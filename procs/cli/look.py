@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from oms.agents.latch import is_latched, read_latch
 from oms.config import DeskConfig
 from procs import compile as kernels
 from procs.locks import living_owner
@@ -267,6 +268,32 @@ class Look:
                     "px": self._px(instrument, row["px"]),
                     "qty": self._qty(instrument, row["qty"]),
                     "cum_qty": self._qty(instrument, row["cum_qty"]),
+                }
+            )
+        return rows
+
+    def latch(self) -> dict[str, Any]:
+        """The kill latch, as every sender sees it."""
+        own = read_latch(self.memory.table_reader("latch"))
+        command = read_latch(self.memory.table_reader("latch.command"))
+        newest = own if command.count <= own.seen_count else command
+        return {**newest.shown(), "latched": is_latched(own, command)}
+
+    def exposures(self) -> list[dict[str, Any]]:
+        """Worst case of every position in its quote currency: open and unknown orders as filled."""
+        mids = {row["instrument"]: row["mid"] for row in self.markets()}
+        rows = []
+        for row in self._positions.written():
+            instrument = self._instrument(int(row["instrument_id"]))
+            if instrument is None or (mid := mids.get(self._label(instrument))) is None:
+                continue
+            qty = int(row["qty"])
+            worst = max(qty + int(row["open_buy_qty"]), -qty + int(row["open_sell_qty"]), 0)
+            rows.append(
+                {
+                    "strategy": self._strategy(int(row["strategy_id"])),
+                    "instrument": self._label(instrument),
+                    "worst_notional": Decimal(worst).scaleb(-int(instrument["qty_scale"])) * mid,
                 }
             )
         return rows

@@ -20,6 +20,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "up": ("procs.cli.up", "start a desk and leave it running"),
     "down": ("procs.cli.down", "stop a running desk: cancel its orders, then close"),
     "status": ("procs.cli.status", "what runs, how far it is behind, what is open"),
+    "kill": ("procs.cli.kill", "no new order leaves, every open one is cancelled at the exchange"),
+    "resume": ("procs.cli.resume", "lift the kill latch, with a reason"),
+    "order": ("procs.cli.order", "place, cancel or amend an order by hand"),
+    "limits": ("procs.cli.limits", "the limits in force and their use; change one"),
     "tail": ("procs.cli.tail", "follow orders, executions, positions, P&L or logs"),
     "replay": ("procs.cli.replay", "drive recorded market data through the desk's own agents"),
     "sim": ("procs.cli.sim", "a simulated exchange by itself, and faults in any"),
@@ -34,6 +38,7 @@ mExOms: an order management system for several exchanges.
   oms run --for 20s       the same, ending by itself with a summary
   oms up && oms status    start it in the background and look at it
   oms tail executions -f  follow its fills
+  oms kill                stop trading now: latch, cancel at the exchange, prove it
   oms down                cancel what is open and stop
   oms VERB --help         what a verb takes, with examples
 """

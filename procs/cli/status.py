@@ -9,6 +9,7 @@ from typing import Any
 from oms.errors import ExitCode
 from procs.cli.common import add_config, owners, print_json, running_desk
 from procs.here import here
+from procs.logs import utc_text
 from procs.supervisor_name import SUPERVISOR
 
 _STALE_NS = 2_000_000_000
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         "drain_phase": look.drain_phase(),
         "keeper_pid": living["keeper"].pid if "keeper" in living else 0,
         "supervisor_pid": living[SUPERVISOR].pid if SUPERVISOR in living else 0,
+        "latch": look.latch(),
         "processes": look.processes(),
         "rings": look.rings(),
         "markets": look.markets(),
@@ -69,6 +71,12 @@ def _troubles(found: dict[str, Any]) -> list[str]:
         made.append("no supervisor: nothing that dies is started again; run `oms up` to adopt")
     if not found["keeper_pid"]:
         made.append("no keeper: a supervisor that dies stays dead; run `oms up` to adopt")
+    if found["latch"]["latched"]:
+        latch = found["latch"]
+        made.append(
+            f"killed: no order leaves since {utc_text(latch['ts_ns'])} (user {latch['uid']}, "
+            f"reason: {latch['reason'] or 'none given'}); lift it with `oms resume --reason TEXT`"
+        )
     for row in found["processes"]:
         if row["degraded"]:
             made.append(f"{row['name']}: started too often of late, see its log")
