@@ -166,7 +166,7 @@ class Market:
 
 @pytest.fixture(scope="module")
 def seeds(smoke):
-    return 1 if smoke else 6
+    return 2 if smoke else 6
 
 
 def test_orders_and_fills_equal_the_venues_after_any_faults(seeds):
