@@ -151,7 +151,9 @@ class ControlServer:
         while not client.ending:
             line, newline, rest = client.incoming.partition(b"\n")
             if len(line) > CONTROL_LINE_BYTES_MAX:
-                self._refuse(client, f"required is a line of at most {CONTROL_LINE_BYTES_MAX} bytes")
+                self._refuse(
+                    client, f"required is a line of at most {CONTROL_LINE_BYTES_MAX} bytes"
+                )
             if not newline or client.ending:
                 return
             client.incoming = rest

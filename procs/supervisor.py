@@ -136,8 +136,8 @@ class Supervisor:
         for child, owner in living.items():
             self._adopt(child, owner)
         before = self._row_reader.read(len(self._children))
-        self._ready = bool(living) and before is not None and (
-            int(before["state"]) == ProcessState.READY
+        self._ready = (
+            bool(living) and before is not None and (int(before["state"]) == ProcessState.READY)
         )
 
     def _attach_tables(self, topology: Topology) -> None:

@@ -40,7 +40,6 @@ from shm_layout.records import (
     TOP_OF_BOOK,
 )
 
-
 COMMAND = "command"
 """Who writes `latch.command`: `oms kill`, one at a time, where the watchdog does not answer."""
 

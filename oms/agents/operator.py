@@ -61,7 +61,7 @@ class Outcome:
 class OperatorAgent(StrategyAgent):
     """See the module's text."""
 
-    control_verbs = ("order_place", "order_cancel", "order_cancel_all", "order_status")
+    control_verbs: tuple[str, ...] = ("order_place", "order_cancel", "order_cancel_all", "order_status")
 
     def __init__(self, config: DeskConfig) -> None:
         super().__init__(config, OPERATOR)
@@ -178,9 +178,7 @@ class OperatorAgent(StrategyAgent):
     def _cancel_all(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Every order that is open, whichever strategy's."""
         rows = self._order_table.rows
-        found = np.flatnonzero(
-            (rows["client_order_id"] > 0) & np.isin(rows["state"], _OPEN_STATES)
-        )
+        found = np.flatnonzero((rows["client_order_id"] > 0) & np.isin(rows["state"], _OPEN_STATES))
         asked = []
         for index in found[:CANCELS_MAX].tolist():
             row = self._order_table.read(index)

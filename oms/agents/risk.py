@@ -43,7 +43,7 @@ class RiskAgent(BaseAgent):
     """See the module's text. `arrays`, `worlds` and `registry` are its state."""
 
     role = "risk"
-    control_verbs = ("limits_set",)
+    control_verbs: tuple[str, ...] = ("limits_set",)
 
     def __init__(self, config: DeskConfig) -> None:
         self.config = config

@@ -60,12 +60,14 @@ class WatchdogAgent(BaseAgent):
     """See the module's text."""
 
     role = "watchdog"
-    control_verbs = ("kill", "kill_status", "resume")
+    control_verbs: tuple[str, ...] = ("kill", "kill_status", "resume")
 
     def __init__(self, config: DeskConfig) -> None:
         self._config = config
         self.latch = Latch()
         self.sweep: Sweep | None = None
+        self._told = False
+        """That the sweep is done was made known."""
         self._looked: Sweep | None = None
         """A dry run: it only lists."""
         self._beats: list[_Beat] = []
@@ -132,7 +134,7 @@ class WatchdogAgent(BaseAgent):
         return True
 
     def _begin_sweep(self, now_ns: int) -> None:
-        self.sweep = Sweep(self._config, self._ports, now_ns)
+        self.sweep, self._told = Sweep(self._config, self._ports, now_ns), False
 
     # A turn
 
@@ -142,9 +144,10 @@ class WatchdogAgent(BaseAgent):
         done = int(self._take_over(read_latch(self._command), now_ns))
         if self._looked is not None:
             done += self._looked.work(now_ns)
-        if self.sweep is not None and not self.sweep.done:
+        if self.sweep is not None and not self._told:
             done += self.sweep.work(now_ns)
             if self.sweep.done:
+                self._told = True
                 self._swept(now_ns)
                 done += 1
         if now_ns >= self._journal.due_ns:

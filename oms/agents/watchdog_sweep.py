@@ -115,6 +115,8 @@ class AccountSweep:
             until_ns = now_ns + outcome.wait_s * 1000 * NS_PER_MS
             self.pause.until_ns = max(self.pause.until_ns, until_ns)
         if outcome.done:
+            for order in outcome.orders:
+                self.seen[order.symbol, order.venue_order_id] = order
             if wish.ask is _Ask.LIST:
                 self._listed(outcome.orders, wish.sent_ns, now_ns)
         elif outcome.refused and wish.ask is _Ask.SYMBOL:
@@ -138,8 +140,6 @@ class AccountSweep:
 
     def _listed(self, orders: tuple[OpenOrder, ...], asked_ns: int, now_ns: int) -> None:
         self.listed, self.listed_ns = orders, asked_ns
-        for order in orders:
-            self.seen[order.symbol, order.venue_order_id] = order
         if not self.cancels:
             self.done = True
         elif orders:
@@ -285,8 +285,7 @@ class Sweep:
                     "done": account.done,
                     "listed": account.listed is not None,
                     "empty": account.listed == (),
-                    "trouble": account.trouble
-                    or ("" if account.listed is not None else NO_LIST),
+                    "trouble": account.trouble or ("" if account.listed is not None else NO_LIST),
                     "wait_until_ns": account.pause.until_ns,
                 }
                 for account in self.accounts

@@ -146,7 +146,7 @@ def check_price(w, intents, k, strategy_id, now_ns):
     far, status = mul_div(mid2, collar, BPS, ROUND_UP)
     if status != OK:
         return OVERFLOW
-    if away > far:
+    if away > far and intents["order_type"][k] != MARKET:
         return PRICE_COLLAR
     instruments = w_.instruments(w)
     notional, status = mul_div(px, intents["qty"][k], instruments["notional_divisor"][i], ROUND_UP)

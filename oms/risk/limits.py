@@ -132,7 +132,7 @@ def changed(limits: LimitsConfig, name: str, value: str) -> LimitsConfig:
         raise ConfigError(f"limits set: no limit '{name[:40]}' (known: {', '.join(NAMES)})")
     if len(value.encode()) > _TEXT_BYTES:
         raise ConfigError(f"limits set {name}: found {len(value)} characters, required is a number")
-    given: str | int = value
+    given: Any = value
     if isinstance(getattr(limits, name), int):
         if not (value.isascii() and value.isdecimal()) or len(value) > _DIGITS_MAX:
             raise ConfigError(f"limits set {name}: found {value!r}, required is a whole number")

@@ -15,7 +15,6 @@ from oms.strategies.base import BaseStrategy, Strategy
 from oms.strategies.market_maker import MarketMaker
 
 
-
 def _operator(params: Mapping[str, Any]) -> Strategy:
     """A person decides, by `oms order`; the plugin does nothing by itself."""
     del params

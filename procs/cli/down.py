@@ -64,4 +64,3 @@ def stop(config: DeskConfig, paths: DeskPaths, *, now: bool = False) -> bool:
             print("stopping: orders are cancelled, processes close …", file=sys.stderr)
         time.sleep(_LOOK_S)
     return True
-

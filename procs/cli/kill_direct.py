@@ -145,4 +145,3 @@ class DirectSweep:
 
     def log(self, level: str, event: str, **fields: Any) -> None:
         """Troubles of connections stand in the sweep's result."""
-

@@ -8,10 +8,10 @@ included), "Cancel order", "Check server time", "LIMITS" (429, 418 and Retry-Aft
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-
 
 from oms.agents.base import Key
 from oms.venues.binance.errors import HTTP_BANNED, HTTP_SERVER_ERROR, HTTP_TOO_MANY, judge
@@ -117,12 +117,14 @@ def read_list(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
 
 
 def read_cancel(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
-    """The answer to either cancel. Done also when there was nothing to cancel."""
+    """The answer to either cancel, with what it cancelled. Done also when there was nothing to
+    cancel; words that cannot be read change nothing, because a list follows.
+    """
     reply = _reply(status, body)
     if isinstance(reply, str):
         return Outcome(done=False, trouble=reply)
     if 200 <= reply.status < 300 and not reply.code:
-        return Outcome(done=True)
+        return Outcome(done=True, orders=tuple(_cancelled(reply.result)))
     found = _trouble(reply, headers)
     nothing = judge(reply.status, reply.code, reply.text).verdict
     if nothing in (Verdict.NOT_OPEN, Verdict.NOT_FOUND, Verdict.ARCHIVED) and not found.wait_s:
@@ -162,10 +164,18 @@ def _retry_after_s(headers: Mapping[str, str]) -> int:
     return min(seconds, _RETRY_AFTER_MAX_S) or PAUSE_DEFAULT_S
 
 
+def _cancelled(result: Any) -> Iterator[OpenOrder]:
+    """Orders of a cancel's answer; an order list has its own inside."""
+    for entry in result if isinstance(result, list) else [result]:
+        inside = entry.get("orderReports") if isinstance(entry, dict) else None
+        for order in inside if isinstance(inside, list) else [entry]:
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                yield _order(order)
+
+
 def _order(entry: Any) -> OpenOrder:
     return OpenOrder(
-        str(entry["symbol"]), int(entry["orderId"]), str(entry["clientOrderId"]),
+        str(entry["symbol"]), int(entry["orderId"]),
+        str(entry.get("origClientOrderId") or entry["clientOrderId"]),
         str(entry["side"]), str(entry["origQty"]), str(entry["executedQty"]), str(entry["price"]),
     )  # fmt: skip
-
-

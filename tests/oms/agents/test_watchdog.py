@@ -17,6 +17,8 @@ from shm_layout.enums import OrderState, RecordType, RejectReason
 from tests.desks import START_NS
 from tests.oms.sim.whole_desk import EXECUTOR, MS, STRATEGY, VENUE, S, WholeDesk, whole_config
 
+pytestmark = pytest.mark.compiled
+
 WHO = {"uid": 1000, "pid": 77}
 WATCHDOG = "watchdog"
 GAP_NS = 5 * S
