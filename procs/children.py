@@ -108,6 +108,11 @@ class Child:
         last = max(drain.phase_of(role) for role in self.process.roles)
         return phase < drain.CLOSE and last >= phase
 
+    def closing(self, phase: int) -> bool:
+        """Has it an agent that drains or is closed up to this phase? What follows waits for it."""
+        last = max(drain.phase_of(role) for role in self.process.roles)
+        return self.pidfd >= 0 and phase < drain.CLOSE and last + 2 >= phase
+
     def started(self, pid: int, pidfd: int, epoch: int) -> None:
         """Forked by us."""
         self._set(pid, pidfd, epoch, start_ticks(pid))
@@ -156,7 +161,7 @@ class Child:
     def degraded(self) -> bool:
         """Started too often of late, or kept from starting by a full disk."""
         now = time.monotonic()
-        if self.want_count and (self.pidfd < 0 or not self.was_ready):
+        if self.want_count and not self.is_ready():
             return True
         return sum(now - t < STARTS_WINDOW_S for t in self.starts) > STARTS_MAX
 

@@ -332,7 +332,12 @@ class Supervisor:
         if self._terms > 1:
             self._enter(drain.CLOSE)
             return False
-        waiting = [c for c in self._children if c.wanted(self._phase) and not self._drained(c)]
+        waiting = [
+            child
+            for child in self._children
+            if (child.wanted(self._phase) or child.closing(self._phase))
+            and not self._drained(child)
+        ]
         late = since_s > drain.bound_s(self._phase)
         if late and waiting:
             names = ",".join(child.name for child in waiting)

@@ -79,7 +79,7 @@ def _troubles(found: dict[str, Any]) -> list[str]:
         )
     for row in found["processes"]:
         if row["degraded"]:
-            made.append(f"{row['name']}: started too often of late, see its log")
+            made.append(f"{row['name']}: started too often of late, or its disk is full: see its log")
         elif row["state"] in ("dead", "failed"):
             made.append(f"{row['name']}: dead")
         elif now - row["heartbeat_ns"] > _STALE_NS:
