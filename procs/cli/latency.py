@@ -39,9 +39,10 @@ examples:
   oms latency            p50 and p99 of each point of the way, since the desk began
   oms latency --json     the histograms' percentiles for a program, in ns
 
-A bar reaches from the median of the point before to the median of its own, a thin line on to its
-p99. Each point is a distribution of its own, so differences of percentiles are not percentiles of
-differences. Every figure belongs to the core map that the first line names.
+A bar reaches from the median of the point before to the median of its own (from 0 where that one is
+not smaller: a point is counted over other events, such as ticks without an order), dots go on to
+its p99. Differences of percentiles are not percentiles of differences. Every figure belongs to the
+core map that the first line names.
 """
 
 
@@ -89,17 +90,17 @@ def waterfall(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 ]
                 if match:
                     found.append({"point": what, "begins_p50_ns": begins_ns, **match[0]})
-                    begins_ns = max(match[0]["p50_ns"], begins_ns)
+                    begins_ns = match[0]["p50_ns"]
             made.append({"way": name, "to": owner, "points": found})
     return made
 
 
 def page(ways: list[dict[str, Any]]) -> list[str]:
-    """The ways as text bars; one scale for all, up to the largest p99."""
-    whole = max((p["p99_ns"] for way in ways for p in way["points"]), default=0)
+    """The ways as text bars, each at a scale of its own, up to its largest p99."""
     lines = []
     for way in ways:
         points = way["points"]
+        whole = max((point["p99_ns"] for point in points), default=0)
         lines.append("")
         to = way["to"].removeprefix("executor.")
         title = way["way"] + (f" ({to})" if len(ways) > len(WAYS) else "")
@@ -109,7 +110,8 @@ def page(ways: list[dict[str, Any]]) -> list[str]:
         lines.append(f"{title:{_LABEL_COLUMNS + _BAR_COLUMNS}} {'p50':>7} {'p99':>7} {'n':>6}")
         for point in points:
             p50, p99 = point["p50_ns"], point["p99_ns"]
-            drawn = bar(min(point["begins_p50_ns"], p50), p50, whole, _BAR_COLUMNS)
+            begins = point["begins_p50_ns"] if point["begins_p50_ns"] < p50 else 0
+            drawn = bar(begins, p50, whole, _BAR_COLUMNS)
             drawn = drawn.ljust(min(round(p99 * _BAR_COLUMNS / whole), _BAR_COLUMNS), "·")
             lines.append(
                 f"{'  ' + point['point']:{_LABEL_COLUMNS}}{drawn:{_BAR_COLUMNS}} {_us(p50):>7} "
