@@ -18,7 +18,7 @@ import numpy as np
 from oms import ids
 from oms.config import DeskConfig
 from procs import compile as kernels
-from procs.locks import living_owner
+from procs.locks import Owner, living_owner
 from procs.memory import DeskMemory
 from procs.paths import DeskPaths
 from shm_layout.channels import RingKind
@@ -181,6 +181,12 @@ class Look:
         """Has the supervisor seen every process ready?"""
         row = self._processes.read(len(self._own))
         return row is not None and int(row["state"]) == ProcessState.READY
+
+    def supervised(self) -> bool:
+        """Does the supervisor that writes this memory live? What a killed desk left says that all
+        is ready, until the next start sweeps it."""
+        row = self._processes.read(len(self._own))
+        return row is not None and Owner(int(row["pid"]), int(row["start_ticks"])).lives()
 
     def drain_phase(self) -> int:
         """0 while it runs."""

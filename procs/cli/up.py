@@ -93,7 +93,8 @@ def wait_ready(keeper: int, paths: DeskPaths) -> None:
             raise _failed(paths, os.waitstatus_to_exitcode(status))
         if look is None:
             try:
-                look = Look(running_config(paths), paths)
+                found = Look(running_config(paths), paths)
+                look = found if found.supervised() else None
             except (SegmentError, MexomsError):
                 look = None
         elif look.ready():

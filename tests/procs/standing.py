@@ -7,7 +7,7 @@ from oms import ids
 from procs.cli.main import main
 from procs.config_files import load_desk
 from procs.config_ports import choose_ports
-from procs.locks import FileLock
+from procs.locks import FileLock, Owner
 from procs.memory import desk_topology
 from procs.paths import DeskPaths
 from shm_layout import segment
@@ -70,7 +70,11 @@ class StandingDesk:
             }  # fmt: skip
             self.table("processes").write(index, **row)
             self.table(f"process.{process.name}").write(0, **row)
-        row = {"state": int(ProcessState.READY), "heartbeat_ns": now}
+        me = Owner.me()
+        row = {
+            "state": int(ProcessState.READY), "heartbeat_ns": now, "pid": me.pid,
+            "start_ticks": me.start_ticks,
+        }  # fmt: skip
         self.table("processes").write(len(self.config.host.processes), **row)
 
     def write_market(self, state=BookState.LIVE):

@@ -6,6 +6,7 @@ import pytest
 
 from oms.errors import ExitCode
 from procs.cli import latency, page
+from procs.cli.look import Look
 from procs.cli.main import VERBS, main
 from shm_layout.enums import BookState, Hop, OrderState
 from tests.procs.standing import StandingDesk
@@ -125,6 +126,15 @@ def test_status_names_who_gates_whom_within_80_columns(desk, capsys):
     assert found["accounts"] == [
         {"account": "main", "group": "binance", "reconciled": True, "enabled": True}
     ]
+
+
+def test_memory_that_a_killed_desk_left_is_not_taken_for_a_ready_one(desk):
+    look = Look(desk.config, desk.paths)
+    assert look.ready()
+    assert look.supervised()
+    desk.table("processes").write(len(desk.config.host.processes), start_ticks=1)
+    assert look.ready()
+    assert not look.supervised()
 
 
 def test_status_of_a_book_that_prices_nothing_is_degraded(desk, capsys):
