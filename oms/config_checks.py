@@ -1,54 +1,177 @@
 """Checks of a desk's config that span several of its parts, or need a value understood.
 
-`check_desk` is called once, where a config is put together; each refusal is one sentence.
+`mistakes_of` is called where a config is put together; each mistake is one sentence that names the
+file in which that part of the desk stands.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from oms.config import DeskConfig, LimitsConfig
+from oms.config import DeskConfig, GroupConfig, LimitsConfig, SimConfig, VenueConfig
+from oms.config_build import build, nearest, one_of_many, said, secrets_in
 from oms.errors import ConfigError
 from oms.instruments import parse_decimal
+from shm_layout.enums import VENUES_BY_NAME
+from shm_layout.limits import GROUPS_MAX, PROCESSES_MAX, STRATEGIES_MAX, VENUES_MAX
 
 _DIGITS = 8
+_STRATEGY_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_PROCESS_NAME = re.compile(r"[A-Za-z0-9._-]{1,39}")
+_PORT_MAX = 65_535
+PARTS = ("desk", "limits", "host", "accounts")
+"""Parts of a desk that `files` may name; an exchange's part is called `exchanges.<name>`."""
 
 
-def check_desk(desk: DeskConfig, where: str) -> None:
+def mistakes_of(
+    desk: DeskConfig, files: Mapping[str, str], broken: frozenset[str] = frozenset()
+) -> list[str]:
+    """Every mistake, one sentence each; `files` says where each part of the desk stands.
+
+    `broken` names parts ("limits", "host", "exchanges", "accounts") that could not be read: they
+    are not looked at, nor is what depends on them.
+    """
+    found = list(_names(desk, files))
+    for sim in desk.sims:
+        found += port_mistakes(sim, _file_of(sim, desk, files))
+    if not broken & {"exchanges", "accounts"}:
+        found += _venues(desk, files)
+        found += _strategies(desk, files)
+    if "exchanges" not in broken:
+        for sim in desk.sims:
+            found += _sim(desk, sim, files)
+    if "limits" not in broken:
+        found += limit_mistakes(desk.limits, files["limits"])
+    if not broken & {"exchanges", "host"}:
+        found += _host(desk, files["host"])
+    return found
+
+
+def check_desk(desk: DeskConfig, files: Mapping[str, str]) -> None:
     """Raise ConfigError with what is wrong, where, and what is required."""
-    check_limits(desk.limits, f"{where}.limits")
+    found = mistakes_of(desk, files)
+    if found:
+        raise one_of_many(found)
+
+
+def desk_from_mapping(given: Mapping[str, Any], where: str) -> DeskConfig:
+    """A whole desk from one mapping, as `DeskConfig.text()` wrote it; raises ConfigError."""
+    secrets = secrets_in(given, where)
+    if secrets:
+        raise one_of_many(secrets)
+    desk: DeskConfig = build(DeskConfig, given, where)
+    groups = {f"exchanges.{group.name}": where for group in desk.groups}
+    check_desk(desk, dict.fromkeys(PARTS, where) | groups)
+    return desk
+
+
+def desk_from_text(text: str, where: str) -> DeskConfig:
+    """The inverse of `DeskConfig.text()`; raises ConfigError."""
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: not valid JSON ({error}); write it anew") from error
+    if not isinstance(given, dict):
+        raise ConfigError(f"{where}: found {said(given)}, required is a table")
+    return desk_from_mapping(given, where)
+
+
+def _doubled(names: Iterable[str]) -> list[str]:
+    found = list(names)
+    return sorted({name for name in found if found.count(name) > 1})
+
+
+def _names(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    lists = (
+        (files["desk"], "exchange", [group.name for group in desk.groups], GROUPS_MAX),
+        (files["desk"], "market", [venue.name for venue in desk.venues], VENUES_MAX),
+        (files["desk"], "strategy", [one.name for one in desk.strategies], STRATEGIES_MAX),
+        (files["accounts"], "account", list(desk.account_names()), None),
+        (files["host"], "process", [one.name for one in desk.host.processes], PROCESSES_MAX - 1),
+    )
+    for where, what, names, most in lists:
+        for name in _doubled(names):
+            yield f"{where}: {what} '{name}' is there twice; give each a name of its own"
+        if most is not None and len(names) > most:
+            yield f"{where}: {len(names)} of {what}, at most {most} fit; take some out"
+    for strategy in desk.strategies:
+        if not _STRATEGY_NAME.fullmatch(strategy.name):
+            yield (
+                f"{files['desk']}: strategy name {said(strategy.name)}: required are 1 to 32 "
+                "letters, digits, '-' or '_', because rings and files are named by it"
+            )
+    for process in desk.host.processes:
+        if not _PROCESS_NAME.fullmatch(process.name):
+            yield (
+                f"{files['host']}: process name {said(process.name)}: required are 1 to 39 "
+                "letters, digits, '.', '-' or '_', because segments and logs are named by it"
+            )
+
+
+def _venues(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    for venue in desk.venues:
+        if venue.name not in VENUES_BY_NAME:
+            yield (
+                f"{files['desk']}: unknown market '{venue.name}'; the nearest known one is "
+                f"'{nearest(venue.name, VENUES_BY_NAME)}' (known: {', '.join(VENUES_BY_NAME)})"
+            )
+        yield from _whole_numbers(venue, _file_of_venue(venue, desk, files))
+        if not venue.instruments:
+            yield f"{files['desk']}: market {venue.name} has no instruments; name at least one"
+        if not any(venue.name in group.venues for group in desk.groups):
+            yield f"{files['desk']}: no group trades '{venue.name}'; name it in one"
+    for group in desk.groups:
+        yield from _whole_numbers(group, files[f"exchanges.{group.name}"])
+        if not group.accounts:
+            yield (
+                f"{files['desk']}: exchange {group.name} has no account; list a file of "
+                f"configs/accounts whose group is '{group.name}' under accounts"
+            )
+
+
+def _file_of_venue(venue: VenueConfig, desk: DeskConfig, files: Mapping[str, str]) -> str:
+    groups = [group.name for group in desk.groups if venue.name in group.venues]
+    return files[f"exchanges.{groups[0]}"] if groups else files["desk"]
+
+
+def _whole_numbers(settings: GroupConfig | VenueConfig, where: str) -> Iterator[str]:
+    """Every time and count of an exchange's file is above 0."""
+    for one in dataclasses.fields(settings):
+        value = getattr(settings, one.name)
+        if isinstance(value, int) and value <= 0:
+            yield f"{where}: {one.name}: found {value}, required is above 0"
+
+
+def _strategies(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    venues = {venue.name for venue in desk.venues}
     traded = {f"{v.name}:{name}": v.name for v in desk.venues for name in v.instruments}
     for strategy in desk.strategies:
+        where = f"{files['desk']}: strategy {strategy.name}"
+        if strategy.account not in desk.account_names():
+            yield (
+                f"{where}: account '{strategy.account}' is in no group "
+                f"(known: {', '.join(desk.account_names())})"
+            )
         for instrument in strategy.instruments:
-            if instrument not in traded:
-                raise ConfigError(
-                    f"{where}.strategies.{strategy.name}: '{instrument}' is not read by the desk; "
-                    f"add it to the instruments of its market, or name {_near(instrument, traded)}"
+            venue_name, _, name = instrument.partition(":")
+            if venue_name not in venues or not name:
+                yield (
+                    f"{where}: '{instrument}' must be 'venue:name' with a venue of the desk "
+                    f"({', '.join(sorted(venues))})"
                 )
-    for sim in desk.sims:
-        listed = {f"{one.base}/{one.quote}": one.symbol for one in sim.instruments}
-        groups = [group for group in desk.groups if group.exchange == sim.exchange]
-        for venue in desk.venues:
-            if not any(venue.name in group.venues for group in groups):
-                continue
-            for name in venue.instruments:
-                if name not in listed:
-                    raise ConfigError(
-                        f"{where}.venues.{venue.name}: the simulated {sim.exchange} does not list "
-                        f"'{name}'; add it to its [[sim.instruments]], or name "
-                        f"{_near(name, listed)}"
-                    )
+            elif instrument not in traded:
+                yield (
+                    f"{where}: '{instrument}' is not read by the desk; add it to the instruments "
+                    f"of its market, or name '{nearest(instrument, traded)}'"
+                )
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    found = list(known)
-    near = difflib.get_close_matches(name, found, n=1, cutoff=0.0)
-    return f"'{near[0]}'" if near else "one that is there"
-
-
-def check_limits(limits: LimitsConfig, where: str) -> None:
-    """Raise ConfigError where a limit is no amount or number above 0."""
+def limit_mistakes(limits: LimitsConfig, where: str) -> Iterator[str]:
+    """Limits that are no amount or number above 0; `where` is their file."""
     for name in ("max_order_notional_quote", "max_position_notional_quote"):
         given = getattr(limits, name)
         try:
@@ -56,10 +179,54 @@ def check_limits(limits: LimitsConfig, where: str) -> None:
         except ValueError:
             amount = 0
         if amount <= 0:
-            raise ConfigError(
-                f"{where}.{name}: found {given!r}, required is an amount of the quote currency "
+            yield (
+                f"{where}: {name}: found {given!r}, required is an amount of the quote currency "
                 'above 0, in quotes, such as "20000"'
             )
     for name in ("price_collar_bps", "max_open_orders", "max_orders_per_s", "book_max_age_ms"):
         if getattr(limits, name) <= 0:
-            raise ConfigError(f"{where}.{name}: found {getattr(limits, name)}, required is above 0")
+            yield f"{where}: {name}: found {getattr(limits, name)}, required is above 0"
+
+
+def port_mistakes(sim: SimConfig, where: str) -> Iterator[str]:
+    """Ports of a simulated exchange that no machine has; `where` is its file."""
+    for name in ("rest_port", "ws_port", "control_port"):
+        port = getattr(sim, name)
+        if not (-1 if name == "control_port" else 0) <= port <= _PORT_MAX:
+            yield (
+                f"{where}: [sim] {name} is {port}, required is 1 to {_PORT_MAX}, or 0 for a free "
+                "one"
+            )
+
+
+def _file_of(sim: SimConfig, desk: DeskConfig, files: Mapping[str, str]) -> str:
+    groups = [group for group in desk.groups if group.exchange == sim.exchange]
+    return next((files[f"exchanges.{group.name}"] for group in groups), files["desk"])
+
+
+def _sim(desk: DeskConfig, sim: SimConfig, files: Mapping[str, str]) -> Iterator[str]:
+    groups = [group for group in desk.groups if group.exchange == sim.exchange]
+    where = _file_of(sim, desk, files)
+    listed = {f"{one.base}/{one.quote}": one.symbol for one in sim.instruments}
+    for venue in desk.venues:
+        if not any(venue.name in group.venues for group in groups):
+            continue
+        for name in venue.instruments:
+            if name not in listed:
+                yield (
+                    f"{files['desk']}: market {venue.name}: the simulated {sim.exchange} does not "
+                    f"list '{name}'; add it to [[sim.instruments]] of {where}, or name "
+                    f"'{nearest(name, listed)}'"
+                )
+
+
+def _host(desk: DeskConfig, where: str) -> Iterator[str]:
+    placed = [role for process in desk.host.processes for role in process.roles]
+    missing = set(desk.roles()) - set(placed)
+    extra = set(placed) - set(desk.roles())
+    twice = {role for role in placed if placed.count(role) > 1}
+    if missing or extra or twice:
+        yield (
+            f"{where}: map '{desk.host.name}': every role must stand in one process; "
+            f"missing {sorted(missing)}, unknown {sorted(extra)}, twice {sorted(twice)}"
+        )

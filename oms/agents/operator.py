@@ -61,7 +61,12 @@ class Outcome:
 class OperatorAgent(StrategyAgent):
     """See the module's text."""
 
-    control_verbs: tuple[str, ...] = ("order_place", "order_cancel", "order_cancel_all", "order_status")
+    control_verbs: tuple[str, ...] = (
+        "order_place",
+        "order_cancel",
+        "order_cancel_all",
+        "order_status",
+    )
 
     def __init__(self, config: DeskConfig) -> None:
         super().__init__(config, OPERATOR)

@@ -18,7 +18,7 @@ import numpy as np
 
 from oms.agents.latch import by_whom, cut_utf8
 from oms.config import LimitsConfig
-from oms.config_checks import check_limits
+from oms.config_checks import limit_mistakes
 from oms.errors import ConfigError
 from shm_layout.enums import OperatorVerb, RecordType
 from shm_layout.records import OPERATOR
@@ -138,5 +138,6 @@ def changed(limits: LimitsConfig, name: str, value: str) -> LimitsConfig:
             raise ConfigError(f"limits set {name}: found {value!r}, required is a whole number")
         given = int(value)
     after = dataclasses.replace(limits, **{name: given})
-    check_limits(after, "limits set")
+    for mistake in limit_mistakes(after, "limits set"):
+        raise ConfigError(mistake)
     return after

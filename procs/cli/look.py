@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from oms import ids
 from oms.agents.latch import is_latched, read_latch
 from oms.config import DeskConfig
 from procs import compile as kernels
-from procs.locks import living_owner
+from procs.locks import Owner, living_owner
 from procs.memory import DeskMemory
 from procs.paths import DeskPaths
 from shm_layout.channels import RingKind
@@ -27,10 +28,12 @@ from shm_layout.enums import (
     BookState,
     ExecKind,
     OrderState,
+    OrderType,
     ProcessState,
     RecordType,
     RejectReason,
     Side,
+    TimeInForce,
     Venue,
     Wait,
 )
@@ -97,6 +100,7 @@ class Look:
         self._tops, self._orders, self._positions = (
             reader("top"), reader("orders"), reader("positions"),
         )  # fmt: skip
+        self._accounts = reader("accounts")
         self._processes = reader("processes")
         self._own = [reader(f"process.{p.name}") for p in config.host.processes]
         self._feeds = [reader(f"feed.{venue.name}") for venue in config.venues]
@@ -179,9 +183,41 @@ class Look:
         row = self._processes.read(len(self._own))
         return row is not None and int(row["state"]) == ProcessState.READY
 
+    def supervised(self) -> bool:
+        """Does the supervisor that writes this memory live? What a killed desk left says that all
+        is ready, until the next start sweeps it."""
+        row = self._processes.read(len(self._own))
+        return row is not None and Owner(int(row["pid"]), int(row["start_ticks"])).lives()
+
     def drain_phase(self) -> int:
         """0 while it runs."""
         return int(self.memory.phase_words[DRAIN_PHASE])
+
+    def latch(self) -> dict[str, Any]:
+        """The kill latch, as every sender sees it."""
+        own = read_latch(self.memory.table_reader("latch"))
+        command = read_latch(self.memory.table_reader("latch.command"))
+        newest = own if command.count <= own.seen_count else command
+        return {**newest.shown(), "latched": is_latched(own, command)}
+
+    def exposures(self) -> list[dict[str, Any]]:
+        """Worst case of every position in its quote currency: open and unknown orders as filled."""
+        mids = {row["instrument"]: row["mid"] for row in self.markets()}
+        rows = []
+        for row in self._positions.written():
+            instrument = self._instrument(int(row["instrument_id"]))
+            if instrument is None or (mid := mids.get(self._label(instrument))) is None:
+                continue
+            qty = int(row["qty"])
+            worst = max(qty + int(row["open_buy_qty"]), -qty + int(row["open_sell_qty"]), 0)
+            rows.append(
+                {
+                    "strategy": self._strategy(int(row["strategy_id"])),
+                    "instrument": self._label(instrument),
+                    "worst_notional": Decimal(worst).scaleb(-int(instrument["qty_scale"])) * mid,
+                }
+            )
+        return rows
 
     def rings(self) -> list[dict[str, Any]]:
         """Every ring: written, how far each reader is behind, who could stop its writer."""
@@ -258,42 +294,28 @@ class Look:
             instrument = self._instrument(int(row["instrument_id"]))
             if instrument is None:
                 continue
+            account = self._accounts.read(int(row["account_id"]))
+            order_id = int(row["client_order_id"])
             rows.append(
                 {
-                    "client_order_id": int(row["client_order_id"]),
+                    "client_order_id": order_id,
+                    "id": ids.to_text(int(account["system_id"]), order_id)
+                    if account is not None
+                    else str(order_id),
+                    "venue_order_id": text(row["venue_order_id"]),
+                    "account": text(account["name"]) if account is not None else "?",
                     "strategy": self._strategy(int(row["strategy_id"])),
                     "instrument": self._label(instrument),
                     "side": Side(int(row["side"])).name,
+                    "type": OrderType(int(row["order_type"])).name,
+                    "time_in_force": TimeInForce(int(row["time_in_force"])).name,
                     "state": OrderState(int(row["state"])).name,
                     "px": self._px(instrument, row["px"]),
                     "qty": self._qty(instrument, row["qty"]),
                     "cum_qty": self._qty(instrument, row["cum_qty"]),
-                }
-            )
-        return rows
-
-    def latch(self) -> dict[str, Any]:
-        """The kill latch, as every sender sees it."""
-        own = read_latch(self.memory.table_reader("latch"))
-        command = read_latch(self.memory.table_reader("latch.command"))
-        newest = own if command.count <= own.seen_count else command
-        return {**newest.shown(), "latched": is_latched(own, command)}
-
-    def exposures(self) -> list[dict[str, Any]]:
-        """Worst case of every position in its quote currency: open and unknown orders as filled."""
-        mids = {row["instrument"]: row["mid"] for row in self.markets()}
-        rows = []
-        for row in self._positions.written():
-            instrument = self._instrument(int(row["instrument_id"]))
-            if instrument is None or (mid := mids.get(self._label(instrument))) is None:
-                continue
-            qty = int(row["qty"])
-            worst = max(qty + int(row["open_buy_qty"]), -qty + int(row["open_sell_qty"]), 0)
-            rows.append(
-                {
-                    "strategy": self._strategy(int(row["strategy_id"])),
-                    "instrument": self._label(instrument),
-                    "worst_notional": Decimal(worst).scaleb(-int(instrument["qty_scale"])) * mid,
+                    "ts_decide_ns": int(row["ts_decide_ns"]),
+                    "ts_state_ns": int(row["ts_state_ns"]),
+                    "query_count": int(row["query_count"]),
                 }
             )
         return rows
@@ -324,6 +346,12 @@ class Look:
                     "maker_fills": int(row["maker_fills"]),
                     "volume": Decimal(int(row["volume_quote"])).scaleb(-quote_scale),
                     "currency": quote,
+                    "fee": fee,
+                    "fee_base": fee_base,
+                    "fee_other_count": int(row["fee_other_count"]),
+                    "open_buy_qty": self._qty(instrument, row["open_buy_qty"]) or Decimal(0),
+                    "open_sell_qty": self._qty(instrument, row["open_sell_qty"]) or Decimal(0),
+                    "value": qty * mid if mid is not None else None,
                     "pnl": cash - fee + (qty - fee_base) * mid if mid is not None else None,
                     "edge_bp": Decimal(int(row["edge_sum_e4"])) / _EDGE_PER_BP / fills
                     if fills
