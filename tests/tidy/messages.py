@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from tests.tidy import laws
 
 ERRORS = {
-    "AlreadyRunningError", "CompileError", "ConfigError", "JournalError", "NotRunningError",
-    "RefusedError", "ResourceError", "SegmentError", "StartFailedError", "StartFailure",
+    "AlreadyRunningError", "CommandRefusedError", "CompileError", "ConfigError", "DiskFullError",
+    "JournalError", "NotRunningError", "RefusedError", "ResourceError", "SegmentError", "SilentError", "StartFailedError", "StartFailure",
     "TransportError", "VenueError",
 }  # fmt: skip
 SPEAKERS = {"say", "tell", "_say"}
