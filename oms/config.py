@@ -26,6 +26,8 @@ KINDS = {
     dict: "a table",
 }
 """What a person is told that a type is."""
+SELF_TRADE_MODES = ("expire_maker", "expire_taker", "expire_both", "none")
+"""What a venue may do when two orders of one account would trade with each other."""
 _SECRET_WORDS = ("secret", "password", "passphrase", "private_key", "api_key", "token")
 
 
@@ -68,6 +70,9 @@ class GroupConfig:
     answer_timeout_ms: int = 2000
     """A command without an answer for so long is UNKNOWN."""
     orders_per_10s: int = 100
+    self_trade_prevention: str = "expire_maker"
+    """Which of two orders of one account the venue ends before they trade with each other:
+    "expire_maker" (the older one), "expire_taker", "expire_both"; "none" lets them trade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +186,6 @@ class DeskConfig:
             *(f"strategy.{strategy.name}" for strategy in self.strategies),
             "journaler",
         )
-
-    def strategy_id(self, name: str) -> int:
-        return [s.name for s in self.strategies].index(name)
 
     def account_names(self) -> tuple[str, ...]:
         """All accounts; the position is the account_id."""

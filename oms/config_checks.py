@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from oms.config import DeskConfig, LimitsConfig
+from oms.config import SELF_TRADE_MODES, DeskConfig, LimitsConfig
 from oms.errors import ConfigError
 from oms.instruments import parse_decimal
 
@@ -26,6 +26,14 @@ def check_desk(desk: DeskConfig, where: str) -> None:
                     f"{where}.strategies.{strategy.name}: '{instrument}' is not read by the desk; "
                     f"add it to the instruments of its market, or name {_near(instrument, traded)}"
                 )
+    for group in desk.groups:
+        mode = group.self_trade_prevention
+        if mode not in SELF_TRADE_MODES:
+            raise ConfigError(
+                f"{where}.groups.{group.name}.self_trade_prevention: found {mode!r}, required is "
+                f"one of {', '.join(SELF_TRADE_MODES)}; the nearest is "
+                f"{_near(mode, SELF_TRADE_MODES)}"
+            )
     for sim in desk.sims:
         listed = {f"{one.base}/{one.quote}": one.symbol for one in sim.instruments}
         groups = [group for group in desk.groups if group.exchange == sim.exchange]

@@ -33,8 +33,8 @@ _DESK_KEYS = (
     "strategies",
 )  # fmt: skip
 _EXCHANGE_KEYS = (
-    "exchange", "recv_window_ms", "answer_timeout_ms", "orders_per_10s", "stale_after_ms",
-    "snapshot_levels", "networks", "sim",
+    "exchange", "recv_window_ms", "answer_timeout_ms", "orders_per_10s",
+    "self_trade_prevention", "stale_after_ms", "snapshot_levels", "networks", "sim",
 )  # fmt: skip
 _NETWORK_KEYS = ("rest_url", "stream_url", "ws_api_url")
 _URL_NETWORKS = NETWORKS[1:]
@@ -203,7 +203,7 @@ def _add_exchange(
                 "rest_url": urls["rest_url"],
             }
         )
-    rates = ("recv_window_ms", "answer_timeout_ms", "orders_per_10s")
+    own = ("recv_window_ms", "answer_timeout_ms", "orders_per_10s", "self_trade_prevention")
     made["groups"].append(
         {
             "name": name,
@@ -212,7 +212,7 @@ def _add_exchange(
             "ws_api_url": urls["ws_api_url"],
             "rest_url": urls["rest_url"],
             "accounts": accounts.get(name, []),
-            **{key: given[key] for key in rates if key in given},
+            **{key: given[key] for key in own if key in given},
         }
     )
     if not accounts.get(name):

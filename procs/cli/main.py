@@ -23,7 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "tail": ("procs.cli.tail", "follow orders, executions, positions, P&L or logs"),
     "replay": ("procs.cli.replay", "drive recorded market data through the desk's own agents"),
     "sim": ("procs.cli.sim", "a simulated exchange by itself, and faults in any"),
-    "journal": ("procs.cli.journal", "check that nothing in a desk's journals is cut or changed"),
+    "journal": ("procs.cli.journal", "read, check, compare and copy a desk's journals"),
 }
 """Verb -> its module and its line of help."""
 
