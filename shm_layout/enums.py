@@ -38,6 +38,8 @@ class RecordType(IntEnum):
     LATENCY_ROW = 22
     MATCH_COMMAND = 23
     MATCH_PACK = 24
+    STRATEGY_ROW = 25
+    FEE_ROW = 26
 
 
 class Exchange(IntEnum):
@@ -125,6 +127,7 @@ class ExecKind(IntEnum):
     NOT_SENT = 10
     RECONCILED = 11
     EXTERNAL_OPEN = 12
+    FOUND_FILLED = 13
 
 
 class RejectReason(IntEnum):
@@ -159,6 +162,7 @@ class RejectReason(IntEnum):
     ORDER_CLOSED = 28
     NOT_SENT = 29
     STALE_EPOCH = 30
+    SELF_TRADE = 31
 
 
 class BookState(IntEnum):
