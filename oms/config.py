@@ -21,6 +21,7 @@ Capacity = Literal["small", "full"]
 Wait = Literal["park", "spin"]
 OPERATOR = "operator"
 """Reserved name of the strategy that carries a person's orders; the first of every desk."""
+SelfTrade = Literal["expire_maker", "expire_taker", "expire_both", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class GroupConfig:
     """A command without an answer for so long is UNKNOWN."""
     orders_per_10s: int = 100
     """The account's limit at the exchange; the simulated one enforces it."""
+    self_trade_prevention: SelfTrade = "expire_maker"
+    """Which of two orders of one account the venue ends before they trade with each other:
+    "expire_maker" (the older one), "expire_taker", "expire_both"; "none" lets them trade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +215,6 @@ class DeskConfig:
             *(f"strategy.{strategy.name}" for strategy in self.strategies),
             "journaler",
         )
-
-    def strategy_id(self, name: str) -> int:
-        return [s.name for s in self.strategies].index(name)
 
     def account_names(self) -> tuple[str, ...]:
         """All accounts; the position is the account_id."""

@@ -21,6 +21,7 @@ from shm_layout.records import (
     BOOK_ROW,
     CURRENCY_ROW,
     EXECUTION,
+    FEE_ROW,
     FEED_ROW,
     INSTRUMENT_ROW,
     INSTRUMENT_SPEC,
@@ -37,6 +38,7 @@ from shm_layout.records import (
     ORDER_UPDATE,
     POSITION_ROW,
     PROCESS_ROW,
+    STRATEGY_ROW,
     TOP_OF_BOOK,
 )
 
@@ -123,13 +125,14 @@ class Capacity:
     currencies: int = limits.CURRENCIES_MAX
     orders: int = limits.ORDERS_MAX
     positions: int = 4096
+    fees: int = 8192
 
     @classmethod
     def small(cls) -> Capacity:
         return cls(
             md_slots=4096, top_slots=1024, intent_slots=256, order_slots=256,
             execution_slots=512, update_slots=1024, instruments=32, accounts=16,
-            currencies=32, orders=4096, positions=256,
+            currencies=32, orders=4096, positions=256, fees=256,
         )  # fmt: skip
 
 
@@ -148,6 +151,8 @@ def _tables(
         Table("limits", LIMITS_ROW, 1, "risk"),
         Table("latch", LATCH_ROW, 1, "watchdog"),
         Table("latch.command", LATCH_ROW, 1, COMMAND),
+        Table("fees", FEE_ROW, size.fees, "risk"),
+        Table("strategies", STRATEGY_ROW, limits.STRATEGY_ROWS_MAX, "risk"),
         *(
             Table(f"latency.{role}", LATENCY_ROW, limits.HOPS_MAX, role)
             for role in ("aggregator", "risk", *(f"executor.{g}" for g in groups))

@@ -84,7 +84,9 @@ class Start:
             if status != 200:
                 words = body[:TEXT_CHARS_MAX].decode("ascii", "replace")
                 raise MalformedMessageError(f"status {status}: {words}")
-            listing = parse_exchange_info(body, self._wanted, now_ns)
+            listing = parse_exchange_info(
+                body, self._wanted, now_ns, self._group.self_trade_prevention
+            )
             if not len(listing.specs):
                 raise MalformedMessageError(f"nothing of {sorted(self._wanted)} is usable")
         except MalformedMessageError as error:
@@ -139,7 +141,9 @@ class Start:
                 "the executor signs with that alone; put another key into the key file"
             )
         link = self._session.links[len(self.accounts) % len(self._session.links)]
-        frames = trade.AccountFrames(key, system_id, self._group.recv_window_ms)
+        frames = trade.AccountFrames(
+            key, system_id, self._group.recv_window_ms, self._group.self_trade_prevention
+        )
         rate = RateWindow(self._group.orders_per_10s)
         account = Account(account_id, name, frames, link, rate)
         link.accounts.append(account)

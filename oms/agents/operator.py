@@ -77,6 +77,7 @@ class OperatorAgent(StrategyAgent):
         super().on_start(ports, now_ns)
         self._order_table = ports.table_reader("orders")
         self._account_table = ports.table_reader("accounts")
+        self._names = ports.table_reader("strategies")
 
     def on_control(self, verb: str, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
         """Orders placed, cancelled and looked at; a refusal is a sentence under `error`."""
@@ -236,15 +237,18 @@ class OperatorAgent(StrategyAgent):
     def _id_text(self, order_id: int) -> str:
         return ids.to_text(self._system_id(), order_id) if order_id else ""
 
+    def _strategy_name(self, row: int) -> str:
+        found = self._names.read(row)
+        return str(row) if found is None else bytes(found["name"]).decode()
+
     def _order_shown(self, row: Any) -> dict[str, Any]:
         instrument = self._by_id(int(row["instrument_id"]))
         px_scale = instrument.px_scale if instrument is not None else 0
         qty_scale = instrument.qty_scale if instrument is not None else 0
         strategy = int(row["strategy_id"])
-        names = [s.name for s in self.config.strategies]
         return {
             "client_order_id": self._id_text(int(row["client_order_id"])),
-            "strategy": names[strategy] if strategy < len(names) else str(strategy),
+            "strategy": self._strategy_name(strategy),
             "instrument": "" if instrument is None else f"{instrument.venue}:{instrument.name}",
             "side": Side(int(row["side"])).name,
             "type": OrderType(int(row["order_type"])).name,

@@ -24,12 +24,13 @@ from oms.risk import emit_hot
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from oms.risk.executions_hot import NEED_COLD
+from oms.risk.fold import Fold
 from oms.risk.limits import LimitBook, limits_hash
-from oms.risk.recovery import Found, recover
+from oms.risk.recovery import recover
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
 from shm_layout.enums import Durability, ExecKind, OrderState, RecordType
-from shm_layout.limits import WORK_BUDGET
+from shm_layout.limits import JOURNAL_FILE_RECORDS_MAX, WORK_BUDGET
 from shm_layout.records import BALANCE, EXECUTION, START
 from shm_layout.ring import as_record
 
@@ -66,9 +67,9 @@ class RiskAgent(BaseAgent):
         self.arrays = RiskArrays.make(self.config, ports)
         self.worlds = Worlds(self.config, ports, self.arrays)
         self.registry = Registry(self.config, ports, self.arrays)
-        self.limits = LimitBook(self.config.limits, ports.table_writer("limits"))
+        self.limits = self.registry.limit_book
         self._latch = LatchView(ports)
-        found = recover(ports, self.arrays, self.worlds, self.registry)
+        found = recover(ports, Fold(self.arrays, self.registry), self.worlds)
         arrays = self.arrays
         arrays.state[w_.ST_EPOCH] = found.risk_epoch
         arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
@@ -76,11 +77,16 @@ class RiskAgent(BaseAgent):
         self._journal = BlockWriter(
             self._port, found.risk_epoch, found.recovery.last_seq,
             found.recovery.last_sha256, found.recovery.files, found.recovery.file_size_bytes,
+            found.recovery.file_records, JOURNAL_FILE_RECORDS_MAX,
         )  # fmt: skip
-        self.worlds.build(self._journal.frames)
+        strategy_ids, strategy_rows = self.registry.strategies(now_ns)
+        arrays.configure(self.config, strategy_ids)
+        self.worlds.build(self._journal.frames, strategy_ids)
         self._published_seq = found.recovery.last_seq
         self._journal_start(now_ns, found.system_id)
-        self._begin_limits(found, now_ns)
+        self._begin_limits(now_ns)
+        for row in strategy_rows:
+            self.journal_record(row)
         self.registry.begin(found.system_id, found.same_memory, now_ns)
         for world in self.worlds.refresh:
             k_.step(world, now_ns, now_ns, 0)
@@ -89,7 +95,8 @@ class RiskAgent(BaseAgent):
         self._commit(now_ns)
         ports.log(
             "info", "risk_started", epoch=found.risk_epoch, journal_seq=self._journal.last_seq,
-            records=found.recovery.records, open_orders=int(arrays.state[w_.ST_OPEN_COUNT]),
+            records=found.recovery.records, records_read=found.records_read,
+            open_orders=int(arrays.state[w_.ST_OPEN_COUNT]),
             unknown=int(arrays.state[w_.ST_UNKNOWN_COUNT]), durability=self.config.durability,
             cut_bytes=found.recovery.cut_bytes, cut_reason=found.recovery.cut_reason,
         )  # fmt: skip
@@ -112,21 +119,15 @@ class RiskAgent(BaseAgent):
         record["limits_hash"] = limits_hash(self.config.limits)
         self.journal_record(record)
 
-    def _begin_limits(self, found: Found, now_ns: int) -> None:
+    def _begin_limits(self, now_ns: int) -> None:
         """What a person changed before, as far as the config has not changed since."""
-        for record in found.operator:
-            if int(record["type"]) == RecordType.START:
-                self.limits.fold_start(int(record["limits_hash"]), int(record["ts_ns"]))
-            else:
-                self.limits.fold(record)
         dropped = self.limits.begin(now_ns)
         if dropped is not None:
             self.journal_record(dropped)
             self._ports.log("warning", "limits_from_config", dropped=True)
-        self._put_limits(self.limits.now, now_ns)
+        self._apply(self.limits.now)
 
-    def _put_limits(self, limits: LimitsConfig, now_ns: int) -> None:
-        self.limits.put(limits, now_ns)
+    def _apply(self, limits: LimitsConfig) -> None:
         self.arrays.apply_limits(limits)
         self.registry.set_limits(limits)
 
@@ -273,7 +274,8 @@ class RiskAgent(BaseAgent):
             self.arrays.cycle["cause"] = CAUSE_CONTROL
             self._commit(now_ns)
             self.arrays.cycle["cause"] = 0
-            self._put_limits(after, now_ns)
+            self.limits.put(after, now_ns)
+            self._apply(after)
             self._ports.log("warning", "limit_set", name=fields["name"], value=fields["value"],
                             uid=fields["uid"], pid=fields["pid"])  # fmt: skip
         return {"before": dataclasses.asdict(before), "limits": dataclasses.asdict(after)}

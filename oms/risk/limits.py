@@ -71,8 +71,6 @@ class LimitBook:
         if int(record["verb"]) == OperatorVerb.LIMITS_SET:
             name, value = bytes(record["name"]).decode(), bytes(record["value"]).decode()
             self.put(changed(self.now, name, value), now_ns)
-        elif int(record["verb"]) == OperatorVerb.LIMITS_DROPPED:
-            self.put(self.config, now_ns)
 
     def begin(self, now_ns: int) -> Array | None:
         """After the fold: the record to journal where changes are dropped, because the config's

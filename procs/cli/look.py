@@ -101,6 +101,7 @@ class Look:
             reader("top"), reader("orders"), reader("positions"),
         )  # fmt: skip
         self._accounts = reader("accounts")
+        self._strategies = reader("strategies")
         self._processes = reader("processes")
         self._own = [reader(f"process.{p.name}") for p in config.host.processes]
         self._feeds = [reader(f"feed.{venue.name}") for venue in config.venues]
@@ -126,9 +127,9 @@ class Look:
         found = self._currencies.read(row) if row >= 0 else None
         return (text(found["code"]), int(found["scale"])) if found is not None else ("?", 0)
 
-    def _strategy(self, index: int) -> str:
-        names = [s.name for s in self.config.strategies]
-        return names[index] if index < len(names) else str(index)
+    def _strategy(self, row: int) -> str:
+        found = self._strategies.read(row) if 0 <= row < len(self._strategies.rows) else None
+        return text(found["name"]) if found is not None else str(row)
 
     @staticmethod
     def _label(instrument: Any) -> str:

@@ -36,8 +36,14 @@ class Listing:
     """ORDERS per account and 10 s; 0 = not said."""
 
 
-def parse_exchange_info(body: bytes, wanted: Collection[str], now_ns: int) -> Listing:
-    """The instruments in `wanted` (canonical names, `BTC/USDT`), in the order of their names."""
+def parse_exchange_info(
+    body: bytes, wanted: Collection[str], now_ns: int, self_trade: str = ""
+) -> Listing:
+    """The instruments in `wanted` (canonical names, `BTC/USDT`), in the order of their names.
+
+    `self_trade`: the desk's mode of self-trade prevention; a symbol that does not take it would
+    refuse every order, so it is left out.
+    """
     try:
         message = orjson.loads(body)
         symbols = message["symbols"]
@@ -52,6 +58,7 @@ def parse_exchange_info(body: bytes, wanted: Collection[str], now_ns: int) -> Li
             left_out[name] = "the venue does not list it"
             continue
         try:
+            _check_self_trade(found[name], self_trade.upper())
             rows.append(_spec(name, found[name], now_ns))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             left_out[name] = f"its filters cannot be used: {error}"
@@ -61,6 +68,16 @@ def parse_exchange_info(body: bytes, wanted: Collection[str], now_ns: int) -> Li
     if rows:
         specs["final"][-1] = 1
     return Listing(specs, left_out, limit)
+
+
+def _check_self_trade(symbol: Any, mode: str) -> None:
+    """Source: self_trade_prevention_faq.md; a list that is not given allows what it pleases."""
+    allowed = symbol.get("allowedSelfTradePreventionModes")
+    if mode and allowed is not None and mode not in allowed:
+        raise ValueError(
+            f"self_trade_prevention = '{mode.lower()}' is not allowed for it; set one of "
+            f"{', '.join(str(one).lower() for one in allowed)}"
+        )
 
 
 def _order_limit(limits: Any) -> int:

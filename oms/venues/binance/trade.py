@@ -52,10 +52,14 @@ class AccountFrames:
     """Builds what one account sends. Holds key material: its repr shows none."""
 
     __slots__ = (
-        "_api_key", "_order_signer", "_recv_window_ms", "_signer", "_system_id", "_templates",
+        "_api_key", "_order_signer", "_recv_window_ms", "_self_trade", "_signer", "_system_id",
+        "_templates",
     )  # fmt: skip
 
-    def __init__(self, key: Key, system_id: int, recv_window_ms: int) -> None:
+    def __init__(
+        self, key: Key, system_id: int, recv_window_ms: int, self_trade: str = "expire_maker"
+    ) -> None:
+        """`self_trade` as in `GroupConfig.self_trade_prevention`."""
         self._api_key = key.api_key
         self._signer = HmacSha256(key.secret)
         self._order_signer = HmacSha256(
@@ -63,6 +67,7 @@ class AccountFrames:
         )
         self._system_id = system_id
         self._recv_window_ms = recv_window_ms
+        self._self_trade = self_trade.upper()
         self._templates: dict[tuple[str, int, int, int, bool], tuple[str, str]] = {}
 
     def place(
@@ -101,6 +106,7 @@ class AccountFrames:
             params["price"] = "%s"
         params["quoteOrderQty" if by_quote else "quantity"] = "%s"
         params["recvWindow"] = self._recv_window_ms
+        params["selfTradePreventionMode"] = self._self_trade
         params["side"] = Side(side).name
         params["symbol"] = symbol.replace("%", "%%")
         if kind is OrderType.LIMIT:
