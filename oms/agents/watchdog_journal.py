@@ -54,10 +54,7 @@ class WatchdogJournal:
                 self._port.truncate(found.files - 1, found.file_size_bytes)
             self._state[:] = 0
             self._state[_SEQ] = found.last_seq
-            self._writer = BlockWriter(
-                self._port, self._ports.epoch, found.last_seq, found.last_sha256, found.files,
-                found.file_size_bytes,
-            )  # fmt: skip
+            self._writer = BlockWriter(self._port, self._ports.epoch, found)
         except JournalError as error:
             self._failed(error)
         return last

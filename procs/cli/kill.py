@@ -10,7 +10,7 @@ from typing import Any
 
 from oms.config import DeskConfig
 from oms.errors import ORDERS_LEFT, ExitCode
-from procs.cli.common import add_config, chosen_desk, print_json
+from procs.cli.common import NotRunningError, add_config, chosen_desk, print_json
 from procs.cli.run import duration_s
 from procs.config_files import running_config
 from procs.control_client import ControlLink, SilentError
@@ -56,7 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def killed_desk(arguments: argparse.Namespace) -> tuple[DeskConfig, DeskPaths]:
     """The desk as it was started last; a dead one may have orders at the exchange, too."""
     config, paths = chosen_desk(arguments)
-    return (running_config(paths) if paths.effective_config.exists() else config), paths
+    if not paths.effective_config.exists():
+        raise NotRunningError(
+            f"desk '{config.name}' ({paths.data_dir}) does not run; start it with `oms up`"
+        )
+    return running_config(paths), paths
 
 
 class _Lines:
