@@ -78,7 +78,9 @@ def parse_file_header(data: bytes, where: str) -> tuple[dict[str, Any], int]:
     length, crc = (int(x) for x in np.frombuffer(data, "<u4", 2, 8))
     text = data[FILE_FIXED_BYTES : FILE_FIXED_BYTES + length]
     if len(text) != length or zlib.crc32(text) != crc:
-        raise JournalError(f"{where}: its header is damaged (checksum differs)")
+        raise JournalError(
+            f"{where}: its header is damaged (checksum differs); restore the file from a copy"
+        )
     described: dict[str, Any] = json.loads(text)
     return described, FILE_FIXED_BYTES + length
 
