@@ -58,6 +58,25 @@ def test_orders_of_a_strategy_that_is_not_there_names_the_nearest(desk, capsys):
     assert as_json(capsys, desk, "orders", "--strategy", "mm") == []
 
 
+def test_order_by_amount_shows_the_amount(desk, capsys):
+    desk.write_market()
+    desk.write_order(1, amount=250 * 10**8)
+    assert "for 250 " in printed(capsys, desk, "orders")[1]
+    (row,) = as_json(capsys, desk, "orders")
+    assert (row["qty"], row["quote_qty"]) == (None, "250")
+
+
+def test_fees_in_third_coins_are_told_beside_the_p_and_l(desk, capsys):
+    desk.write_market()
+    desk.write_position()
+    desk.table("positions").write(0, fee_row=2, fee_other_count=3)
+    desk.table("currencies").write(2, currency_id=2, scale=8, code=b"BNB")
+    desk.table("fees").write(1, position_row=0, currency_id=2, amount=12_000, fills=3)
+    (row,) = as_json(capsys, desk, "pnl")["rows"]
+    assert row["fees_other"] == [{"currency": "BNB", "amount": "0.00012000", "fills": 3}]
+    assert "0.00012000 BNB" in printed(capsys, desk, "pnl")[1]
+
+
 def test_positions_and_pnl_are_marked_at_mid_with_fees_taken_off(desk, capsys):
     desk.write_market()
     desk.write_position()
