@@ -6,6 +6,7 @@ import pytest
 
 from oms.errors import ExitCode
 from procs.cli import latency, page
+from procs.cli.book import levels_that_fit
 from procs.cli.look import Look
 from procs.cli.main import VERBS, main
 from shm_layout.enums import BookState, Hop, OrderState
@@ -113,6 +114,13 @@ def test_book_is_found_by_any_of_its_names(desk, capsys, name):
     assert "LIVE" in lines[0]
     assert [line.split()[0] for line in lines[2:]] == ["ask", "ask", "---", "bid", "bid", "bid"]
     assert "spread 0.01" in out
+
+
+@pytest.mark.parametrize("lines", [4, 12, 24, 60])
+def test_watched_book_shows_both_sides_on_any_terminal(lines):
+    levels = levels_that_fit(lines)
+    assert levels >= 1
+    assert 2 * levels + 3 < lines or levels == 1
 
 
 def test_book_of_an_unknown_instrument_names_the_nearest(desk, capsys):
