@@ -40,6 +40,9 @@ class RecordType(IntEnum):
     MATCH_PACK = 24
     STRATEGY_ROW = 25
     FEE_ROW = 26
+    LATCH_ROW = 27
+    LIMITS_ROW = 28
+    OPERATOR = 29
 
 
 class Exchange(IntEnum):
@@ -163,6 +166,7 @@ class RejectReason(IntEnum):
     NOT_SENT = 29
     STALE_EPOCH = 30
     SELF_TRADE = 31
+    DISK_LOW = 32
 
 
 class BookState(IntEnum):
@@ -221,6 +225,15 @@ class Hop(IntEnum):
     """Executor publishes what the venue said -> risk folds it."""
 
 
+class OperatorVerb(IntEnum):
+    """What a person changed by a control socket (`OPERATOR`)."""
+
+    UNSET = 0
+    LIMITS_SET = 1
+    LIMITS_DROPPED = 2
+    """At a start: the config's limits have changed since, and they count."""
+
+
 class BookRule(IntEnum):
     """How diffs of a venue chain (VENUES.md 4)."""
 
@@ -244,3 +257,7 @@ FLAG_RISK_STARTED = 32
 """Update: risk began anew; what it says of no order, and readers read the tables again."""
 FLAG_DRAINING = 64
 """Cycle: risk was draining."""
+FLAG_LATCHED = 128
+"""Cycle: the kill latch was set."""
+FLAG_DISK_LOW = 256
+"""Cycle: the journal's preallocated room was nearly used up."""

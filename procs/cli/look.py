@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from oms import ids
+from oms.agents.latch import is_latched, read_latch
 from oms.config import DeskConfig
 from procs import compile as kernels
 from procs.locks import Owner, living_owner
@@ -199,18 +200,31 @@ class Look:
         """0 while it runs."""
         return int(self.memory.phase_words[DRAIN_PHASE])
 
-    def latch(self) -> str:
-        """ "open", or "SET" with the words of who set it; "none" on a desk without a watchdog."""
-        if "latch" not in self.memory.topology.tables:
-            return "none"
-        own = self.memory.table_reader("latch").read(0)
-        command = self.memory.table_reader("latch.command").read(0)
-        seen = 0 if own is None else int(own["seen_count"])
-        if own is not None and int(own["latched"]):
-            return f"SET: {bytes(own['reason']).decode('utf-8', 'replace')}"
-        if command is not None and int(command["count"]) > seen:
-            return f"SET: {bytes(command['reason']).decode('utf-8', 'replace')}"
-        return "open"
+    def latch(self) -> dict[str, Any]:
+        """The kill latch, as every sender sees it."""
+        own = read_latch(self.memory.table_reader("latch"))
+        command = read_latch(self.memory.table_reader("latch.command"))
+        newest = own if command.count <= own.seen_count else command
+        return {**newest.shown(), "latched": is_latched(own, command)}
+
+    def exposures(self) -> list[dict[str, Any]]:
+        """Worst case of every position in its quote currency: open and unknown orders as filled."""
+        mids = {row["instrument"]: row["mid"] for row in self.markets()}
+        rows = []
+        for row in self._positions.written():
+            instrument = self._instrument(int(row["instrument_id"]))
+            if instrument is None or (mid := mids.get(self._label(instrument))) is None:
+                continue
+            qty = int(row["qty"])
+            worst = max(qty + int(row["open_buy_qty"]), -qty + int(row["open_sell_qty"]), 0)
+            rows.append(
+                {
+                    "strategy": self._strategy(int(row["strategy_id"])),
+                    "instrument": self._label(instrument),
+                    "worst_notional": Decimal(worst).scaleb(-int(instrument["qty_scale"])) * mid,
+                }
+            )
+        return rows
 
     def rings(self) -> list[dict[str, Any]]:
         """Every ring: written, how far each reader is behind, who could stop its writer."""

@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(rows)
         return ExitCode.OK
-    show(page(rows, many=len(config.strategies) > 1 or len(config.venues) > 1))
+    strategies = {row["strategy"] for row in rows}
+    show(page(rows, many=len(strategies) > 1 or len(config.venues) > 1))
     return ExitCode.OK
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from tests.tidy import laws
 
 ERRORS = {
-    "AlreadyRunningError", "CompileError", "ConfigError", "JournalError", "NotRunningError",
-    "RefusedError", "ResourceError", "SegmentError", "StartFailedError", "StartFailure",
-    "TransportError", "VenueError",
+    "AlreadyRunningError", "CommandRefusedError", "CompileError", "ConfigError", "DiskFullError",
+    "JournalError", "NotRunningError", "RefusedError", "ResourceError", "SegmentError",
+    "SilentError", "StartFailedError", "StartFailure", "TransportError", "VenueError",
 }  # fmt: skip
 SPEAKERS = {"say", "tell", "_say"}
 SPEAKING_METHODS = {"procs/supervisor.py", "procs/keeper.py"}
