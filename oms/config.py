@@ -30,6 +30,23 @@ _SECRET_WORDS = ("secret", "password", "passphrase", "private_key", "api_key", "
 
 
 @dataclass(frozen=True, slots=True)
+class SharesConfig:
+    """Parts of an address's request weight, in percent; together at most 100. What is left over
+    is margin. Every process of the desk that asks an exchange from one address keeps to its part,
+    so none of them has to ask another (DESIGN.md 8 "Rate limits").
+    """
+
+    orders: int = 20
+    cancels: int = 20
+    kill: int = 15
+    """The watchdog's; nobody else touches it."""
+    snapshots: int = 20
+    """All feeds of the exchange together."""
+    reconciliation: int = 20
+    """Queries of orders in doubt among it."""
+
+
+@dataclass(frozen=True, slots=True)
 class VenueConfig:
     """One market that the desk reads; `name` such as "binance.spot"."""
 
@@ -41,9 +58,19 @@ class VenueConfig:
     rest_url: str
     instruments: tuple[str, ...]
     """Canonical names, e.g. "BTC/USDT"."""
-    stale_after_ms: int = 3000
-    """No message of a book's connection for so long: STALE."""
+    stale_after_ms: int = 2000
+    """No sign of life of the connection for so long: its books are STALE."""
     snapshot_levels: int = 1000
+    quiet_after_ms: int = 10_000
+    """A book without a message for so long, on a living connection, is held against a fresh
+    snapshot."""
+    ping_after_ms: int = 900
+    """A connection that was silent for so long is pinged ..."""
+    pong_within_ms: int = 1500
+    """... and closed when nothing came for so long after that."""
+    clock_warn_ms: int = 250
+    """A difference to the venue's clock from which on there is a warning."""
+    shares: SharesConfig = field(default_factory=SharesConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +95,16 @@ class GroupConfig:
     answer_timeout_ms: int = 2000
     """A command without an answer for so long is UNKNOWN."""
     orders_per_10s: int = 100
+    ping_after_ms: int = 900
+    """A private link that was silent for so long is pinged ..."""
+    pong_within_ms: int = 1500
+    """... and closed when nothing came for so long after that."""
+    link_max_age_ms: int = 84_600_000
+    """A private link of this age (less up to a 48th, by chance) gets a successor before it is
+    closed; Binance cuts at 24 h."""
+    clock_warn_ms: int = 250
+    """A difference to the venue's clock from which on there is a warning."""
+    shares: SharesConfig = field(default_factory=SharesConfig)
 
 
 @dataclass(frozen=True, slots=True)

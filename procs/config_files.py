@@ -32,10 +32,12 @@ _DESK_KEYS = (
     "name", "data_dir", "durability", "capacity", "host", "risk", "accounts", "exchanges",
     "strategies",
 )  # fmt: skip
-_EXCHANGE_KEYS = (
-    "exchange", "recv_window_ms", "answer_timeout_ms", "orders_per_10s", "stale_after_ms",
-    "snapshot_levels", "networks", "sim",
+_LINK_KEYS = ("ping_after_ms", "pong_within_ms", "clock_warn_ms", "shares")
+_MARKET_KEYS = ("stale_after_ms", "quiet_after_ms", "snapshot_levels", *_LINK_KEYS)
+_GROUP_KEYS = (
+    "recv_window_ms", "answer_timeout_ms", "orders_per_10s", "link_max_age_ms", *_LINK_KEYS,
 )  # fmt: skip
+_EXCHANGE_KEYS = ("exchange", *dict.fromkeys(_GROUP_KEYS + _MARKET_KEYS), "networks", "sim")
 _NETWORK_KEYS = ("rest_url", "stream_url", "ws_api_url")
 _URL_NETWORKS = NETWORKS[1:]
 _PORT_FIRST = 20_000
@@ -146,6 +148,9 @@ def _in_its_file(sentence: str, path: Path, given: Mapping[str, Any]) -> str:
         exchange = folder / "exchanges" / f"{named['name']}.toml"
         places[f"groups[{index}].accounts"] = folder / "accounts"
         places[f"groups[{index}]"] = exchange
+        for market in named.get("markets", ()):
+            del market
+            places[f"venues[{sum(part.startswith('venues') for part in places)}]"] = exchange
         places[f"sims[{index}]"] = exchange
     for part, place in places.items():
         sentence = sentence.replace(f"{path}.{part}.", f"{place}: ")
@@ -192,7 +197,7 @@ def _add_exchange(
         urls = _need(_need(given, "networks", dict, path), network, dict, f"{path}: networks")
         _check_keys(urls, _NETWORK_KEYS, f"{path}: networks.{network}")
     markets = _need(named, "markets", list, f"{desk_path}: exchange {name}")
-    optional = {k: given[k] for k in ("stale_after_ms", "snapshot_levels") if k in given}
+    optional = {k: given[k] for k in _MARKET_KEYS if k in given}
     for market in markets:
         made["venues"].append(
             {
@@ -203,7 +208,6 @@ def _add_exchange(
                 "rest_url": urls["rest_url"],
             }
         )
-    rates = ("recv_window_ms", "answer_timeout_ms", "orders_per_10s")
     made["groups"].append(
         {
             "name": name,
@@ -212,7 +216,7 @@ def _add_exchange(
             "ws_api_url": urls["ws_api_url"],
             "rest_url": urls["rest_url"],
             "accounts": accounts.get(name, []),
-            **{key: given[key] for key in rates if key in given},
+            **{key: given[key] for key in _GROUP_KEYS if key in given},
         }
     )
     if not accounts.get(name):

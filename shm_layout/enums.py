@@ -38,6 +38,9 @@ class RecordType(IntEnum):
     LATENCY_ROW = 22
     MATCH_COMMAND = 23
     MATCH_PACK = 24
+    RATE_ROW = 25
+    CLOCK_ROW = 26
+    LINK_ROW = 27
 
 
 class Exchange(IntEnum):
@@ -215,6 +218,41 @@ class Hop(IntEnum):
     """Message off the socket -> signed bytes of the order given to the socket."""
     EXECUTION_TO_RISK = 5
     """Executor publishes what the venue said -> risk folds it."""
+
+
+class RateKind(IntEnum):
+    """What a venue counts (DESIGN.md 8 "Rate limits")."""
+
+    UNSET = 0
+    REQUEST_WEIGHT = 1
+    """By egress: the address that requests come from."""
+    ORDERS = 2
+    """New orders, by account."""
+    CONNECTIONS = 3
+    """WebSockets opened, by egress."""
+
+
+class RateShare(IntEnum):
+    """Whose part of a bucket; UNSET = the whole of it."""
+
+    UNSET = 0
+    ORDERS = 1
+    CANCELS = 2
+    KILL = 3
+    SNAPSHOTS = 4
+    RECONCILIATION = 5
+    """Queries of orders in doubt, the venue's list and its clock among them."""
+
+
+class LinkState(IntEnum):
+    """Where a connection to a venue stands."""
+
+    UNSET = 0
+    DOWN = 1
+    OPENING = 2
+    OPEN = 3
+    REPLACING = 4
+    """Open, and its successor is being prepared."""
 
 
 class BookRule(IntEnum):

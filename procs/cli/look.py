@@ -17,6 +17,7 @@ import numpy as np
 
 from oms.config import DeskConfig
 from procs import compile as kernels
+from procs.cli.venues import Venues
 from procs.locks import living_owner
 from procs.memory import DeskMemory
 from procs.paths import DeskPaths
@@ -99,6 +100,7 @@ class Look:
         self._processes = reader("processes")
         self._own = [reader(f"process.{p.name}") for p in config.host.processes]
         self._feeds = [reader(f"feed.{venue.name}") for venue in config.venues]
+        self.venues = Venues(config, self.memory)
         self._updates = self.memory.onlooker("updates")
         self._top_ring = self.memory.onlooker("top")
         self._top_ring.skip_to_end()

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from oms.errors import ExitCode
+from procs.cli import venues
 from procs.cli.common import add_config, owners, print_json, running_desk
 from procs.here import here
 from procs.supervisor_name import SUPERVISOR
@@ -52,6 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
         "orders": look.orders(),
         "positions": look.positions(),
         "latency": look.latency(),
+        "links": look.venues.links(),
+        "clocks": look.venues.clocks(),
+        "rates": look.venues.rates(),
     }
     troubles = _troubles(found)
     found["troubles"] = troubles
@@ -78,7 +82,7 @@ def _troubles(found: dict[str, Any]) -> list[str]:
             made.append(f"{row['name']}: no turn for {(now - row['heartbeat_ns']) // 10**6} ms")
     made += [f"ring {row['name']} is full: {row['gate']} gates {row['writer']}"
              for row in found["rings"] if row["full"]]  # fmt: skip
-    return made
+    return made + venues.troubles(found)
 
 
 def _print_page(found: dict[str, Any]) -> None:
@@ -111,6 +115,7 @@ def _print_page(found: dict[str, Any]) -> None:
         pnl = "not marked" if row["pnl"] is None else f"{row['pnl']:+.2f}"
         print(f"position {row['strategy']} {row['instrument']} {row['qty']:f}  fills "
               f"{row['fills']}  P&L {pnl} {row['currency']}")  # fmt: skip
+    venues.print_page(found)
     if found["latency"]:
         print(f"\n{'latency (us)':38} {'count':>9} {'p50':>9} {'p99':>9} {'p99.9':>9} {'max':>9}")
     for row in found["latency"]:
