@@ -92,7 +92,8 @@ def test_dead_peer_is_replaced_within_three_seconds_and_nothing_is_lost():
     market = Watched(5)
     market.run(5 * S)
     sim = market.harness.agents[VENUE]
-    sim.add_fault(FaultSpec(kind="half_open", link="ws_api", for_ms=1000), market.harness.now_ns)
+    for conn in [c for c, link in sim.wire.links.items() if link.kind == "ws_api"]:
+        sim.add_fault(FaultSpec(kind="half_open", conn=conn), market.harness.now_ns)
     market.run(4500 * MS)
     assert market.link()["dead_peers"] == 1
     assert market.said["NO_ANSWER"] > 0
