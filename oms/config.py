@@ -1,32 +1,25 @@
-"""The desk's config as frozen, typed structs, built from plain mappings (pure: no files here).
+"""The desk's config as frozen, typed structs (pure: no files here).
 
-`desk_from_mapping` takes what a TOML reader made of configs/*.toml and refuses, in one sentence
-each, an unknown key (naming the nearest known one), a wrong type, a missing value and a key that
-looks like a secret. Units stand in the names. Risk limits have no defaults.
+What an agent gets is a `DeskConfig`. Some of its structs are also what a file in configs/ holds
+(`LimitsConfig` is configs/risk/*.toml), the rest is put together from `oms/config_parts.py`; the
+texts below the fields are what an editor shows of them. Units stand in the names. Risk limits have
+no defaults.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import json
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from oms.errors import ConfigError
-from shm_layout.enums import VENUES_BY_NAME
-
-KINDS = {
-    int: "a whole number without quotes",
-    str: 'text in quotes, such as "20"',
-    list: "a list",
-    dict: "a table",
-}
-"""What a person is told that a type is."""
-_SECRET_WORDS = ("secret", "password", "passphrase", "private_key", "api_key", "token")
+Network = Literal["sim", "testnet", "mainnet"]
+Durability = Literal["process-crash-safe", "power-safe"]
+Capacity = Literal["small", "full"]
+Wait = Literal["park", "spin"]
+SelfTrade = Literal["expire_maker", "expire_taker", "expire_both", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +44,7 @@ class VenueConfig:
     """One market that the desk reads; `name` such as "binance.spot"."""
 
     name: str
-    network: str
-    """"sim", "testnet" or "mainnet"."""
+    network: Network
     stream_url: str
     """Market streams, e.g. ws://127.0.0.1:9443."""
     rest_url: str
@@ -61,6 +53,7 @@ class VenueConfig:
     stale_after_ms: int = 2000
     """No sign of life of the connection for so long: its books are STALE."""
     snapshot_levels: int = 1000
+    """Levels of a book's snapshot, each side."""
     quiet_after_ms: int = 10_000
     """A book without a message for so long, on a living connection, is held against a fresh
     snapshot."""
@@ -78,7 +71,9 @@ class AccountConfig:
     """One account of a group; `key_name` is looked up at the KeySource."""
 
     name: str
+    """What strategies and files call it."""
     key_name: str
+    """Under which name its key stands in the KeySource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +87,7 @@ class GroupConfig:
     rest_url: str
     accounts: tuple[AccountConfig, ...]
     recv_window_ms: int = 5000
+    """The exchange refuses a request that reaches it later than this."""
     answer_timeout_ms: int = 2000
     """A command without an answer for so long is UNKNOWN."""
     orders_per_10s: int = 100
@@ -105,6 +101,10 @@ class GroupConfig:
     clock_warn_ms: int = 250
     """A difference to the venue's clock from which on there is a warning."""
     shares: SharesConfig = field(default_factory=SharesConfig)
+    """The account's limit at the exchange; the simulated one enforces it."""
+    self_trade_prevention: SelfTrade = "expire_maker"
+    """Which of two orders of one account the venue ends before they trade with each other:
+    "expire_maker" (the older one), "expire_taker", "expire_both"; "none" lets them trade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,15 @@ class StrategyConfig:
     """One plugin instance; `params` are the plugin's own, checked by it."""
 
     name: str
+    """What files and the view call it: 1 to 32 letters, digits, '-' or '_'."""
     plugin: str
+    """One of oms/strategies/, or "module:Class" of your own, beside the desk's file."""
     account: str
+    """Which account it trades on."""
     instruments: tuple[str, ...]
     """`venue:name`, e.g. "binance.spot:BTC/USDT"."""
     params: Mapping[str, Any] = field(default_factory=dict)
+    """The plugin's own settings; it checks them itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ class LimitsConfig:
     """Risk limits; amounts as decimal text in the unit that the name says."""
 
     max_order_notional_quote: str
+    """One order, in the quote currency: NOTIONAL_ABOVE_MAX."""
     max_position_notional_quote: str
     """Worst case, open and unknown orders counted as filled, per strategy and instrument."""
     price_collar_bps: int
@@ -141,9 +146,13 @@ class ProcessConfig:
     """One operating-system process: which roles it hosts, on which core, how it waits."""
 
     name: str
+    """What logs, `ps` and `oms status` call it."""
     roles: tuple[str, ...]
+    """Agents, such as "risk" or "feed.binance.spot"; each role stands in exactly one process."""
     core: int
-    wait: str = "park"
+    """Counts among the cores that this machine lets us use; -1 = not pinned."""
+    wait: Wait = "park"
+    """"spin" burns the core instead of sleeping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +160,9 @@ class HostConfig:
     """A core map (`configs/hosts/*.toml`)."""
 
     name: str
+    """Every latency figure names it."""
     processes: tuple[ProcessConfig, ...]
+    """The operating-system processes of the desk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +170,23 @@ class SimInstrumentConfig:
     """One instrument of a simulated exchange; numbers as decimal text."""
 
     symbol: str
+    """The exchange's own string, e.g. "BTCUSDT"."""
     base: str
+    """What is bought and sold, e.g. "BTC"."""
     quote: str
+    """What it is paid with, e.g. "USDT"."""
     tick: str
+    """Price step."""
     lot: str
+    """Quantity step."""
     min_qty: str
+    """Smallest order, in the base currency."""
     max_qty: str
+    """Largest order, in the base currency."""
     min_notional: str
+    """Price times quantity, in the quote currency."""
     mid: str
+    """Where the price begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +194,27 @@ class SimConfig:
     """A simulated exchange; `venue_sim.<exchange>` serves it on loopback."""
 
     exchange: str
+    """Which exchange it stands in for."""
     host: str
+    """Where it listens: 127.0.0.1."""
     rest_port: int
+    """0 takes a free port at each start."""
     ws_port: int
+    """Streams and the WebSocket API; 0 takes a free port at each start."""
     seed: int
+    """Another seed, another market."""
     instruments: tuple[SimInstrumentConfig, ...]
+    """What it lists."""
     balances: Mapping[str, str]
     """Currency code -> what every account of the desk begins with."""
     maker_fee_e6: int = 1000
     """Millionths of the amount: 1000 = 0.1 %."""
     taker_fee_e6: int = 1000
+    """Millionths of the amount."""
     drop_reply_one_in: int = 0
     """Accept an order and lose the reply, once in so many orders (seeded); 0 = never."""
     flow_events_per_s: int = 200
+    """Background orders, cancels and trades, per symbol."""
     control_port: int = -1
     """For `oms sim`: faults, book, seed; 0 = a free one, -1 = none."""
 
@@ -197,14 +225,14 @@ class DeskConfig:
 
     name: str
     data_dir: str
-    durability: str
+    durability: Durability
     venues: tuple[VenueConfig, ...]
     groups: tuple[GroupConfig, ...]
     strategies: tuple[StrategyConfig, ...]
     limits: LimitsConfig
     host: HostConfig
     sims: tuple[SimConfig, ...] = ()
-    capacity: str = "full"
+    capacity: Capacity = "full"
     """"full", or "small" for a desk of a few instruments."""
 
     def roles(self) -> tuple[str, ...]:
@@ -218,9 +246,6 @@ class DeskConfig:
             *(f"strategy.{strategy.name}" for strategy in self.strategies),
             "journaler",
         )
-
-    def strategy_id(self, name: str) -> int:
-        return [s.name for s in self.strategies].index(name)
 
     def account_names(self) -> tuple[str, ...]:
         """All accounts; the position is the account_id."""
@@ -237,103 +262,3 @@ class DeskConfig:
     def digest(self) -> int:
         """First 63 bits of the SHA-256 of `text()`; journaled at start."""
         return int.from_bytes(hashlib.sha256(self.text().encode()).digest()[:8], "little") >> 1
-
-
-def build(kind: type[Any], given: Mapping[str, Any], where: str) -> Any:
-    """Make a config struct from a mapping, or raise ConfigError with one sentence."""
-    hints = typing.get_type_hints(kind)
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            raise ConfigError(
-                f"{where}: unknown key '{name}'; the nearest known key is '{near[0]}' "
-                f"(known: {', '.join(known)})"
-            )
-    values: dict[str, Any] = {}
-    for name, spec in known.items():
-        if name in given:
-            values[name] = _convert(hints[name], given[name], f"{where}.{name}")
-        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
-            raise ConfigError(f"{where}: '{name}' is missing; it has no default, so set it")
-    return kind(**values)
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(hint)
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{where}: found {value!r}, required is a table")
-        return build(typing.cast(type[Any], hint), value, where)
-    if origin is tuple:
-        if isinstance(value, str) or not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{where}: found {value!r}, required is a list")
-        item = typing.get_args(hint)[0]
-        return tuple(_convert(item, v, f"{where}[{i}]") for i, v in enumerate(value))
-    if origin is not None and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{where}: found {value!r}, required is a table")
-        return dict(value)
-    if hint is int and isinstance(value, bool):
-        raise ConfigError(f"{where}: found {value!r}, required is {KINDS[int]}")
-    if not isinstance(value, hint):
-        raise ConfigError(f"{where}: found {value!r}, required is {KINDS.get(hint, hint)}")
-    return value
-
-
-def desk_from_mapping(given: Mapping[str, Any], where: str) -> DeskConfig:
-    """The desk from what a TOML reader gave; checks what spans several parts of it."""
-    refuse_secrets(given, where)
-    desk: DeskConfig = build(DeskConfig, given, where)
-    if desk.durability not in ("process-crash-safe", "power-safe"):
-        raise ConfigError(
-            f"{where}.durability: found {desk.durability!r}, required is "
-            "'process-crash-safe' or 'power-safe'"
-        )
-    venues = {venue.name for venue in desk.venues}
-    for venue in desk.venues:
-        if venue.name not in VENUES_BY_NAME:
-            raise ConfigError(
-                f"{where}.venues: unknown venue '{venue.name}' (known: {', '.join(VENUES_BY_NAME)})"
-            )
-        if not any(venue.name in group.venues for group in desk.groups):
-            raise ConfigError(f"{where}.venues: no group trades '{venue.name}'; name it in one")
-    for strategy in desk.strategies:
-        if strategy.account not in desk.account_names():
-            raise ConfigError(
-                f"{where}.strategies.{strategy.name}: account '{strategy.account}' is in no group "
-                f"(known: {', '.join(desk.account_names())})"
-            )
-        for instrument in strategy.instruments:
-            venue_name, _, name = instrument.partition(":")
-            if venue_name not in venues or not name:
-                raise ConfigError(
-                    f"{where}.strategies.{strategy.name}: '{instrument}' must be 'venue:name' "
-                    f"with a venue of the desk ({', '.join(sorted(venues))})"
-                )
-    placed = [role for process in desk.host.processes for role in process.roles]
-    missing = set(desk.roles()) - set(placed)
-    extra = set(placed) - set(desk.roles())
-    twice = {role for role in placed if placed.count(role) > 1}
-    if missing or extra or twice:
-        raise ConfigError(
-            f"{where}.host '{desk.host.name}': every role must stand in one process; "
-            f"missing {sorted(missing)}, unknown {sorted(extra)}, twice {sorted(twice)}"
-        )
-    return desk
-
-
-def refuse_secrets(given: Any, where: str) -> None:
-    """Raise ConfigError where a key's name says that it holds a secret."""
-    if isinstance(given, Mapping):
-        for name, value in given.items():
-            plain = str(name).lower()
-            if plain != "key_name" and any(word in plain for word in _SECRET_WORDS):
-                raise ConfigError(
-                    f"{where}.{name}: looks like a secret; keys come from the KeySource, never "
-                    "from config: remove it and store the key there"
-                )
-            refuse_secrets(value, f"{where}.{name}")
-    elif isinstance(given, (list, tuple)):
-        for item in given:
-            refuse_secrets(item, where)

@@ -1,61 +1,209 @@
 """Checks of a desk's config that span several of its parts, or need a value understood.
 
-`check_desk` is called once, where a config is put together; each refusal is one sentence.
+`mistakes_of` is called where a config is put together; each mistake is one sentence that names the
+file in which that part of the desk stands.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from oms.config import DeskConfig, GroupConfig, LimitsConfig, VenueConfig
+from oms.config import DeskConfig, GroupConfig, LimitsConfig, SimConfig, VenueConfig
+from oms.config_build import build, nearest, one_of_many, said, secrets_in
 from oms.errors import ConfigError
 from oms.instruments import parse_decimal
+from shm_layout.enums import VENUES_BY_NAME
+from shm_layout.limits import GROUPS_MAX, PROCESSES_MAX, STRATEGIES_MAX, VENUES_MAX
 
 _DIGITS = 8
 _PERCENT = 100
 LINK_AGE_MS_MIN = 60_000
 LINK_AGE_MS_MAX = 86_400_000
 """Binance ends a connection after 24 h (web-socket-api.md "General API information")."""
+_STRATEGY_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_PROCESS_NAME = re.compile(r"[A-Za-z0-9._-]{1,39}")
+_PORT_MAX = 65_535
+PARTS = ("desk", "limits", "host", "accounts")
+"""Parts of a desk that `files` may name; an exchange's part is called `exchanges.<name>`."""
 
 
-def check_desk(desk: DeskConfig, where: str) -> None:
+def mistakes_of(
+    desk: DeskConfig, files: Mapping[str, str], broken: frozenset[str] = frozenset()
+) -> list[str]:
+    """Every mistake, one sentence each; `files` says where each part of the desk stands.
+
+    `broken` names parts ("limits", "host", "exchanges", "accounts") that could not be read: they
+    are not looked at, nor is what depends on them.
+    """
+    found = list(_names(desk, files))
+    for sim in desk.sims:
+        found += port_mistakes(sim, _file_of(sim, desk, files))
+    if not broken & {"exchanges", "accounts"}:
+        found += _venues(desk, files)
+        found += _links(desk, files)
+        found += _strategies(desk, files)
+    if "exchanges" not in broken:
+        for sim in desk.sims:
+            found += _sim(desk, sim, files)
+    if "limits" not in broken:
+        found += _limits(desk.limits, files["limits"])
+    if not broken & {"exchanges", "host"}:
+        found += _host(desk, files["host"])
+    return found
+
+
+def check_desk(desk: DeskConfig, files: Mapping[str, str]) -> None:
     """Raise ConfigError with what is wrong, where, and what is required."""
-    _check_limits(desk.limits, f"{where}.limits")
-    for index, group in enumerate(desk.groups):
-        _check_group(group, f"{where}.groups[{index}]")
-    for index, venue in enumerate(desk.venues):
-        _check_venue(venue, f"{where}.venues[{index}]")
+    found = mistakes_of(desk, files)
+    if found:
+        raise one_of_many(found)
+
+
+def desk_from_mapping(given: Mapping[str, Any], where: str) -> DeskConfig:
+    """A whole desk from one mapping, as `DeskConfig.text()` wrote it; raises ConfigError."""
+    secrets = secrets_in(given, where)
+    if secrets:
+        raise one_of_many(secrets)
+    desk: DeskConfig = build(DeskConfig, given, where)
+    groups = {f"exchanges.{group.name}": where for group in desk.groups}
+    check_desk(desk, dict.fromkeys(PARTS, where) | groups)
+    return desk
+
+
+def desk_from_text(text: str, where: str) -> DeskConfig:
+    """The inverse of `DeskConfig.text()`; raises ConfigError."""
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: not valid JSON ({error}); write it anew") from error
+    if not isinstance(given, dict):
+        raise ConfigError(f"{where}: found {said(given)}, required is a table")
+    return desk_from_mapping(given, where)
+
+
+def _doubled(names: Iterable[str]) -> list[str]:
+    found = list(names)
+    return sorted({name for name in found if found.count(name) > 1})
+
+
+def _names(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    lists = (
+        (files["desk"], "exchange", [group.name for group in desk.groups], GROUPS_MAX),
+        (files["desk"], "market", [venue.name for venue in desk.venues], VENUES_MAX),
+        (files["desk"], "strategy", [one.name for one in desk.strategies], STRATEGIES_MAX),
+        (files["accounts"], "account", list(desk.account_names()), None),
+        (files["host"], "process", [one.name for one in desk.host.processes], PROCESSES_MAX - 1),
+    )
+    for where, what, names, most in lists:
+        for name in _doubled(names):
+            yield f"{where}: {what} '{name}' is there twice; give each a name of its own"
+        if most is not None and len(names) > most:
+            yield f"{where}: {len(names)} of {what}, at most {most} fit; take some out"
+    for strategy in desk.strategies:
+        if not _STRATEGY_NAME.fullmatch(strategy.name):
+            yield (
+                f"{files['desk']}: strategy name {said(strategy.name)}: required are 1 to 32 "
+                "letters, digits, '-' or '_', because rings and files are named by it"
+            )
+    for process in desk.host.processes:
+        if not _PROCESS_NAME.fullmatch(process.name):
+            yield (
+                f"{files['host']}: process name {said(process.name)}: required are 1 to 39 "
+                "letters, digits, '.', '-' or '_', because segments and logs are named by it"
+            )
+
+
+def _venues(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    for venue in desk.venues:
+        if venue.name not in VENUES_BY_NAME:
+            yield (
+                f"{files['desk']}: unknown market '{venue.name}'; the nearest known one is "
+                f"'{nearest(venue.name, VENUES_BY_NAME)}' (known: {', '.join(VENUES_BY_NAME)})"
+            )
+        yield from _whole_numbers(venue, _file_of_venue(venue, desk, files))
+        if not venue.instruments:
+            yield f"{files['desk']}: market {venue.name} has no instruments; name at least one"
+        if not any(venue.name in group.venues for group in desk.groups):
+            yield f"{files['desk']}: no group trades '{venue.name}'; name it in one"
+    for group in desk.groups:
+        yield from _whole_numbers(group, files[f"exchanges.{group.name}"])
+        if not group.accounts:
+            yield (
+                f"{files['desk']}: exchange {group.name} has no account; list a file of "
+                f"configs/accounts whose group is '{group.name}' under accounts"
+            )
+
+
+def _file_of_venue(venue: VenueConfig, desk: DeskConfig, files: Mapping[str, str]) -> str:
+    groups = [group.name for group in desk.groups if venue.name in group.venues]
+    return files[f"exchanges.{groups[0]}"] if groups else files["desk"]
+
+
+def _whole_numbers(settings: GroupConfig | VenueConfig, where: str) -> Iterator[str]:
+    """Every time and count of an exchange's file is above 0."""
+    for one in dataclasses.fields(settings):
+        value = getattr(settings, one.name)
+        if isinstance(value, int) and value <= 0:
+            yield f"{where}: {one.name}: found {value}, required is above 0"
+
+
+def _shares(settings: GroupConfig | VenueConfig, where: str) -> Iterator[str]:
+    shares = settings.shares
+    parts = (shares.orders, shares.cancels, shares.kill, shares.snapshots, shares.reconciliation)
+    if min(parts) <= 0 or sum(parts) > _PERCENT:
+        yield (
+            f"{where}: shares: found {', '.join(str(part) for part in parts)}, required are parts "
+            "above 0 that sum up to at most 100 (percent of the address's request weight)"
+        )
+
+
+def _links(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    for group in desk.groups:
+        where = files[f"exchanges.{group.name}"]
+        yield from _shares(group, where)
+        if not LINK_AGE_MS_MIN <= group.link_max_age_ms <= LINK_AGE_MS_MAX:
+            yield (
+                f"{where}: link_max_age_ms: found {group.link_max_age_ms}, required is "
+                f"{LINK_AGE_MS_MIN} to {LINK_AGE_MS_MAX}: the exchange cuts a connection at 24 h"
+            )
+    for venue in desk.venues:
+        if venue.stale_after_ms <= venue.ping_after_ms:
+            yield (
+                f"{_file_of_venue(venue, desk, files)}: stale_after_ms: found "
+                f"{venue.stale_after_ms}, required is more than ping_after_ms "
+                f"({venue.ping_after_ms}): a quiet connection speaks only when pinged"
+            )
+
+
+def _strategies(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    venues = {venue.name for venue in desk.venues}
     traded = {f"{v.name}:{name}": v.name for v in desk.venues for name in v.instruments}
     for strategy in desk.strategies:
+        where = f"{files['desk']}: strategy {strategy.name}"
+        if strategy.account not in desk.account_names():
+            yield (
+                f"{where}: account '{strategy.account}' is in no group "
+                f"(known: {', '.join(desk.account_names())})"
+            )
         for instrument in strategy.instruments:
-            if instrument not in traded:
-                raise ConfigError(
-                    f"{where}.strategies.{strategy.name}: '{instrument}' is not read by the desk; "
-                    f"add it to the instruments of its market, or name {_near(instrument, traded)}"
+            venue_name, _, name = instrument.partition(":")
+            if venue_name not in venues or not name:
+                yield (
+                    f"{where}: '{instrument}' must be 'venue:name' with a venue of the desk "
+                    f"({', '.join(sorted(venues))})"
                 )
-    for sim in desk.sims:
-        listed = {f"{one.base}/{one.quote}": one.symbol for one in sim.instruments}
-        groups = [group for group in desk.groups if group.exchange == sim.exchange]
-        for venue in desk.venues:
-            if not any(venue.name in group.venues for group in groups):
-                continue
-            for name in venue.instruments:
-                if name not in listed:
-                    raise ConfigError(
-                        f"{where}.venues.{venue.name}: the simulated {sim.exchange} does not list "
-                        f"'{name}'; add it to its [[sim.instruments]], or name "
-                        f"{_near(name, listed)}"
-                    )
+            elif instrument not in traded:
+                yield (
+                    f"{where}: '{instrument}' is not read by the desk; add it to the instruments "
+                    f"of its market, or name '{nearest(instrument, traded)}'"
+                )
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    found = list(known)
-    near = difflib.get_close_matches(name, found, n=1, cutoff=0.0)
-    return f"'{near[0]}'" if near else "one that is there"
-
-
-def _check_limits(limits: LimitsConfig, where: str) -> None:
+def _limits(limits: LimitsConfig, where: str) -> Iterator[str]:
     for name in ("max_order_notional_quote", "max_position_notional_quote"):
         given = getattr(limits, name)
         try:
@@ -63,43 +211,54 @@ def _check_limits(limits: LimitsConfig, where: str) -> None:
         except ValueError:
             amount = 0
         if amount <= 0:
-            raise ConfigError(
-                f"{where}.{name}: found {given!r}, required is an amount of the quote currency "
+            yield (
+                f"{where}: {name}: found {given!r}, required is an amount of the quote currency "
                 'above 0, in quotes, such as "20000"'
             )
     for name in ("price_collar_bps", "max_open_orders", "max_orders_per_s", "book_max_age_ms"):
         if getattr(limits, name) <= 0:
-            raise ConfigError(f"{where}.{name}: found {getattr(limits, name)}, required is above 0")
+            yield f"{where}: {name}: found {getattr(limits, name)}, required is above 0"
 
 
-def _check_link(config: GroupConfig | VenueConfig, names: tuple[str, ...], where: str) -> None:
-    for name in names:
-        if getattr(config, name) <= 0:
-            raise ConfigError(f"{where}.{name}: found {getattr(config, name)}, required is above 0")
-    shares = config.shares
-    parts = (shares.orders, shares.cancels, shares.kill, shares.snapshots, shares.reconciliation)
-    if min(parts) <= 0 or sum(parts) > _PERCENT:
-        raise ConfigError(
-            f"{where}.shares: found {', '.join(str(part) for part in parts)}, required are parts "
-            "above 0 that sum up to at most 100 (percent of the address's request weight)"
-        )
+def port_mistakes(sim: SimConfig, where: str) -> Iterator[str]:
+    """Ports of a simulated exchange that no machine has; `where` is its file."""
+    for name in ("rest_port", "ws_port", "control_port"):
+        port = getattr(sim, name)
+        if not (-1 if name == "control_port" else 0) <= port <= _PORT_MAX:
+            yield (
+                f"{where}: [sim] {name} is {port}, required is 1 to {_PORT_MAX}, or 0 for a free "
+                "one"
+            )
 
 
-def _check_group(group: GroupConfig, where: str) -> None:
-    times = ("recv_window_ms", "answer_timeout_ms", "ping_after_ms", "pong_within_ms")
-    _check_link(group, (*times, "link_max_age_ms", "clock_warn_ms"), where)
-    if not LINK_AGE_MS_MIN <= group.link_max_age_ms <= LINK_AGE_MS_MAX:
-        raise ConfigError(
-            f"{where}.link_max_age_ms: found {group.link_max_age_ms}, required is "
-            f"{LINK_AGE_MS_MIN} to {LINK_AGE_MS_MAX}: the exchange cuts a connection at 24 h"
-        )
+def _file_of(sim: SimConfig, desk: DeskConfig, files: Mapping[str, str]) -> str:
+    groups = [group for group in desk.groups if group.exchange == sim.exchange]
+    return next((files[f"exchanges.{group.name}"] for group in groups), files["desk"])
 
 
-def _check_venue(venue: VenueConfig, where: str) -> None:
-    times = ("stale_after_ms", "quiet_after_ms", "ping_after_ms", "pong_within_ms")
-    _check_link(venue, (*times, "clock_warn_ms"), where)
-    if venue.stale_after_ms <= venue.ping_after_ms:
-        raise ConfigError(
-            f"{where}.stale_after_ms: found {venue.stale_after_ms}, required is more than "
-            f"ping_after_ms ({venue.ping_after_ms}): a quiet connection speaks only when pinged"
+def _sim(desk: DeskConfig, sim: SimConfig, files: Mapping[str, str]) -> Iterator[str]:
+    groups = [group for group in desk.groups if group.exchange == sim.exchange]
+    where = _file_of(sim, desk, files)
+    listed = {f"{one.base}/{one.quote}": one.symbol for one in sim.instruments}
+    for venue in desk.venues:
+        if not any(venue.name in group.venues for group in groups):
+            continue
+        for name in venue.instruments:
+            if name not in listed:
+                yield (
+                    f"{files['desk']}: market {venue.name}: the simulated {sim.exchange} does not "
+                    f"list '{name}'; add it to [[sim.instruments]] of {where}, or name "
+                    f"'{nearest(name, listed)}'"
+                )
+
+
+def _host(desk: DeskConfig, where: str) -> Iterator[str]:
+    placed = [role for process in desk.host.processes for role in process.roles]
+    missing = set(desk.roles()) - set(placed)
+    extra = set(placed) - set(desk.roles())
+    twice = {role for role in placed if placed.count(role) > 1}
+    if missing or extra or twice:
+        yield (
+            f"{where}: map '{desk.host.name}': every role must stand in one process; "
+            f"missing {sorted(missing)}, unknown {sorted(extra)}, twice {sorted(twice)}"
         )

@@ -1,50 +1,36 @@
 """From TOML files to a `DeskConfig`: a desk's file names its parts, this puts them together.
 
 Layout of a desk's folder (`configs/`): the desk's own file, and `exchanges/`, `hosts/`, `risk/`,
-`accounts/` beside it. Each file is read whole; a missing one, broken TOML, an unknown key or a
-missing value is one sentence that says where and what to do. Ports of simulated exchanges that are
-0 are chosen here, once, and every address that follows from them is filled in.
+`accounts/` beside it; `oms/config_parts.py` says what stands in each. Every mistake is one sentence
+that says where and what to do: a missing file, broken TOML, an unknown key, a wrong type, a missing
+value, a secret. `load_desk` raises the first, `assemble` gives them all, and says of every value
+which file it is from.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
-import os
-import socket
+import re
 import tomllib
-import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from oms.config import KINDS, DeskConfig, desk_from_mapping, refuse_secrets
-from oms.config_checks import check_desk
-from oms.errors import ConfigError, ResourceError
-from procs.locks import living_owner
+from oms.config import DeskConfig, GroupConfig, HostConfig, LimitsConfig, SimConfig, VenueConfig
+from oms.config_build import build, one_of_many, secrets_in
+from oms.config_checks import PARTS, desk_from_text, mistakes_of
+from oms.config_parts import AccountsFile, DeskFile, ExchangeFile, ExchangePart, settings_of
+from oms.errors import ConfigError
 from procs.paths import DeskPaths
 
 DEFAULT_CONFIG = "configs/desk.demo.toml"
-NETWORKS = ("sim", "testnet", "mainnet")
-
-_DESK_KEYS = (
-    "name", "data_dir", "durability", "capacity", "host", "risk", "accounts", "exchanges",
-    "strategies",
-)  # fmt: skip
-_LINK_KEYS = ("ping_after_ms", "pong_within_ms", "clock_warn_ms", "shares")
-_MARKET_KEYS = ("stale_after_ms", "quiet_after_ms", "snapshot_levels", *_LINK_KEYS)
-_GROUP_KEYS = (
-    "recv_window_ms", "answer_timeout_ms", "orders_per_10s", "link_max_age_ms", *_LINK_KEYS,
-)  # fmt: skip
-_EXCHANGE_KEYS = ("exchange", *dict.fromkeys(_GROUP_KEYS + _MARKET_KEYS), "networks", "sim")
-_NETWORK_KEYS = ("rest_url", "stream_url", "ws_api_url")
-_URL_NETWORKS = NETWORKS[1:]
-_PORT_FIRST = 20_000
-_PORT_COUNT = 10_000
-"""Below the ephemeral range (32768), from which the desk's own connections take theirs."""
-_PORT_TRIES = 200
-_PORT_MAX = 65_535
+DEFAULT_ORIGIN = "default"
+"""Where a value is from that no file gives."""
+COMPUTED = "computed"
+"""Addresses of a simulated exchange: they follow from its host and ports."""
+_LANG = re.compile(r"^\s*lang\s*=\s*[\"'](\w*)[\"']", re.MULTILINE)
 
 
 def project_root() -> Path:
@@ -60,10 +46,16 @@ def find_config(named: str | None) -> Path:
     return here if here.exists() else project_root() / DEFAULT_CONFIG
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def root_of(path: Path) -> Path:
+    """What a `data_dir` in this file is relative to: the folder above `configs/`, else its own."""
+    folder = path.resolve().parent
+    return folder.parent if folder.name == "configs" else folder
+
+
+def parse_toml(path: Path) -> dict[str, Any]:
     """One file, or one sentence."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         near = [p.name for p in sorted(path.parent.glob("*.toml"))] if path.parent.is_dir() else []
         known = f"there are {', '.join(near)}" if near else f"{path.parent} has no .toml file"
@@ -74,156 +66,247 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); name a TOML file that this user may read"
         ) from error
-    refuse_secrets(found, str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """One file without secrets, or one sentence."""
+    found = parse_toml(path)
+    secrets = secrets_in(found, str(path))
+    if secrets:
+        raise one_of_many(secrets)
     return found
 
 
-def _check_keys(given: Mapping[str, Any], known: tuple[str, ...], where: object) -> None:
-    for key in given:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
-            raise ConfigError(
-                f"{where}: unknown key '{key}'; the nearest known key is '{near}' "
-                f"(known: {', '.join(known)})"
+def language_of(path: Path) -> str:
+    """What a desk's file says under `lang`, "" where it says nothing; also of a file that is
+    broken elsewhere, so that its mistakes are told in the language that it asks for."""
+    try:
+        found = _LANG.search(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return found[1] if found else ""
+
+
+@dataclass(slots=True)
+class Assembled:
+    """What a desk's files give: the config where nothing is wrong, else what is."""
+
+    config: DeskConfig | None = None
+    mistakes: list[str] = field(default_factory=list)
+    origins: dict[str, str] = field(default_factory=dict)
+    """Name of a value that a file gives, such as "limits.max_open_orders" -> that file."""
+
+    def origin(self, name: str) -> str:
+        """Which file a value is from."""
+        return self.origins.get(name, DEFAULT_ORIGIN)
+
+
+class _Assembly:
+    """One desk while it is put together."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path.resolve().parent
+        self.found = Assembled()
+        self.accounts: dict[str, list[tuple[Any, str]]] = {}
+        self.venues: list[VenueConfig] = []
+        self.groups: list[GroupConfig] = []
+        self.sims: list[SimConfig] = []
+        self.exchanges: dict[str, tuple[Any, SimConfig, Mapping[str, Any], str]] = {}
+        self.files: dict[str, str] = {}
+        self.broken: set[str] = set()
+
+    def shown(self, path: Path) -> str:
+        """A part's file as the person named the desk's: relative where that was."""
+        return str(self.path.parent / path.relative_to(self.folder))
+
+    def part(self, kind: type[Any], *names: str) -> tuple[Any, Mapping[str, Any], str]:
+        """One file as its struct (None = it has mistakes, which are noted), what it gives, and
+        how it is called."""
+        path = self.folder.joinpath(*names)
+        shown = self.shown(path)
+        try:
+            given = parse_toml(Path(shown))
+        except ConfigError as error:
+            self.found.mistakes.append(str(error))
+            return None, {}, shown
+        return build(kind, given, shown, self.found.mistakes), given, shown
+
+    def note(self, name: str, given: Any, origin: str) -> None:
+        """Remember where each value below `name` is from."""
+        self.found.origins |= dict.fromkeys((leaf for leaf, _ in leaves(name, given)), origin)
+
+    def read_accounts(self, names: object) -> None:
+        """The files of accounts that the desk names."""
+        for name in _texts(names):
+            made, _, shown = self.part(AccountsFile, "accounts", f"{name}.toml")
+            if made is None:
+                self.broken.add("accounts")
+                continue
+            rows = self.accounts.setdefault(made.group, [])
+            rows += [(account, shown) for account in made.accounts]
+
+    def read_exchange(self, name: str) -> None:
+        """An exchange's file, and the simulated exchange in it."""
+        made, given, shown = self.part(ExchangeFile, "exchanges", f"{name}.toml")
+        self.files[f"exchanges.{name}"] = shown
+        sim, sim_given = None, given.get("sim")
+        if isinstance(sim_given, Mapping):
+            exchange = given.get("exchange")
+            sim_given = {"exchange": exchange if isinstance(exchange, str) else "", **sim_given}
+            sim = build(SimConfig, sim_given, f"{shown}: sim", self.found.mistakes)
+            self.note(f"sims[{len(self.exchanges)}]", sim_given, shown)
+        elif made is not None:
+            self.found.mistakes.append(
+                f"{shown}: 'sim' is missing; network \"sim\" of the desk wants the table [sim]"
             )
+        if made is None or sim is None:
+            self.broken.add("exchanges")
+        else:
+            self.exchanges[name] = (made, sim, given, shown)
+
+    def add_exchange(self, named: ExchangePart) -> None:
+        """Its venues, its group and its simulated exchange."""
+        if named.network != "sim":
+            self.found.mistakes.append(
+                f"{self.path}: exchange {named.name}: network '{named.network}' is not supported "
+                'yet: there is no switch for going live; required is network = "sim"'
+            )
+        if named.name in self.exchanges:
+            made, sim, given, shown = self.exchanges[named.name]
+            self.sims.append(sim)
+            urls = sim_urls(sim.host, sim.rest_port, sim.ws_port)
+            self._add_group(named, made, given, shown, urls)
+
+    def _add_group(
+        self,
+        named: ExchangePart,
+        made: Any,
+        given: Mapping[str, Any],
+        shown: str,
+        urls: Mapping[str, str],
+    ) -> None:
+        desk = str(self.path)
+        origins = self.found.origins
+        for market in named.markets:
+            at = f"venues[{len(self.venues)}]"
+            self.note(at, given, shown)
+            for name in ("name", "network", "instruments"):
+                origins[f"{at}.{name}"] = desk
+            for name in ("stream_url", "rest_url"):
+                origins[f"{at}.{name}"] = COMPUTED
+            self.venues.append(
+                VenueConfig(
+                    name=market.name,
+                    network=named.network,
+                    stream_url=urls["stream_url"],
+                    rest_url=urls["rest_url"],
+                    instruments=market.instruments,
+                    **_settings(VenueConfig, made),
+                )
+            )
+        at = f"groups[{len(self.groups)}]"
+        self.note(at, given, shown)
+        rows = self.accounts.get(named.name, [])
+        for name in ("name", "venues", "accounts"):
+            origins[f"{at}.{name}"] = desk
+        for name in ("ws_api_url", "rest_url"):
+            origins[f"{at}.{name}"] = COMPUTED
+        for index, (account, place) in enumerate(rows):
+            self.note(f"{at}.accounts[{index}]", dataclasses.asdict(account), place)
+        self.groups.append(
+            GroupConfig(
+                name=named.name,
+                exchange=made.exchange,
+                venues=tuple(market.name for market in named.markets),
+                ws_api_url=urls["ws_api_url"],
+                rest_url=urls["rest_url"],
+                accounts=tuple(account for account, _ in rows),
+                **_settings(GroupConfig, made),
+            )
+        )
+
+    def run(self, data_dir: str | None) -> Assembled:
+        """Read everything that the desk names, whatever is wrong with the rest of it."""
+        found, shown = self.found, str(self.path)
+        try:
+            given = parse_toml(self.path)
+        except ConfigError as error:
+            found.mistakes.append(str(error))
+            return found
+        desk: DeskFile | None = build(DeskFile, given, shown, found.mistakes)
+        self.note("", given, shown)
+        limits: Any = None
+        host: Any = None
+        for name in _texts([given.get("risk")]):
+            limits, limits_given, self.files["limits"] = self.part(
+                LimitsConfig, "risk", f"{name}.toml"
+            )
+            self.note("limits", limits_given, self.files["limits"])
+        for name in _texts([given.get("host")]):
+            host, host_given, self.files["host"] = self.part(HostConfig, "hosts", f"{name}.toml")
+            self.note("host", host_given, self.files["host"])
+        self.read_accounts(given.get("accounts"))
+        for name in _texts(_names(given.get("exchanges"))):
+            self.read_exchange(name)
+        if desk is None:
+            return found
+        for named in desk.exchanges:
+            self.add_exchange(named)
+        self.broken |= {"limits"} if limits is None else set()
+        self.broken |= {"host"} if host is None else set()
+        base = Path.cwd() if data_dir else root_of(self.path)
+        if data_dir:
+            found.origins["data_dir"] = "--data-dir"
+        config = DeskConfig(
+            name=desk.name,
+            data_dir=str((base / (data_dir or desk.data_dir)).resolve()),
+            durability=desk.durability,
+            venues=tuple(self.venues),
+            groups=tuple(self.groups),
+            strategies=desk.strategies,
+            limits=limits,
+            host=host or HostConfig("", ()),
+            sims=tuple(self.sims),
+            capacity=desk.capacity,
+        )
+        files = dict.fromkeys(PARTS, shown) | self.files
+        found.mistakes += mistakes_of(config, files, frozenset(self.broken))
+        if not found.mistakes:
+            found.config = config
+        return found
 
 
-def _need(given: Mapping[str, Any], key: str, kind: type, where: object) -> Any:
-    if key not in given:
-        raise ConfigError(f"{where}: '{key}' is missing; it has no default, so set it")
-    if not isinstance(given[key], kind) or (kind is int and isinstance(given[key], bool)):
-        raise ConfigError(f"{where}: {key} is {given[key]!r}, required is {KINDS[kind]}")
-    return given[key]
+def _settings(kind: type[Any], made: Any) -> dict[str, Any]:
+    """What an exchange's file says, or leaves at its default, of the settings of `kind`."""
+    return {name: getattr(made, name) for name in settings_of(kind)}
+
+
+def _texts(names: object) -> list[str]:
+    """Those of a list that are texts; a mistake in the others is told where the list is read."""
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _names(tables: object) -> list[object]:
+    """`name` of each table of a list."""
+    found = tables if isinstance(tables, list) else []
+    return [one.get("name") for one in found if isinstance(one, Mapping)]
+
+
+def assemble(path: Path, data_dir: str | None = None) -> Assembled:
+    """The desk described by the file at `path`, or everything that is wrong with it; `data_dir`
+    overrides the file's."""
+    found = _Assembly(path).run(data_dir)
+    found.mistakes = list(dict.fromkeys(found.mistakes))
+    return found
 
 
 def load_desk(path: Path, data_dir: str | None = None) -> DeskConfig:
-    """The desk described by the file at `path`; `data_dir` overrides the file's."""
-    given = read_toml(path)
-    _check_keys(given, _DESK_KEYS, path)
-    folder = path.resolve().parent
-    root = folder.parent if folder.name == "configs" else folder
-    where = data_dir or _need(given, "data_dir", str, path)
-    base = Path.cwd() if data_dir else root
-    made: dict[str, Any] = {
-        "name": _need(given, "name", str, path),
-        "data_dir": str((base / where).resolve()),
-        "durability": _need(given, "durability", str, path),
-        "capacity": given.get("capacity", "full"),
-        "host": read_toml(folder / "hosts" / f"{_need(given, 'host', str, path)}.toml"),
-        "limits": read_toml(folder / "risk" / f"{_need(given, 'risk', str, path)}.toml"),
-        "strategies": _need(given, "strategies", list, path),
-        "venues": [],
-        "groups": [],
-        "sims": [],
-    }
-    accounts = _accounts(folder, _need(given, "accounts", list, path))
-    for named in _need(given, "exchanges", list, path):
-        _add_exchange(made, folder, named, accounts, path)
-    if made["capacity"] not in ("full", "small"):
-        raise ConfigError(
-            f'{path}: capacity is {made["capacity"]!r}, required is "full" or "small"'
-        )
-    for venue in made["venues"]:
-        if venue["network"] != "sim":
-            raise ConfigError(
-                f"{path}: network '{venue['network']}' is not supported yet: there is no watchdog "
-                'and no switch for going live; required is network = "sim"'
-            )
-    try:
-        desk = desk_from_mapping(made, str(path))
-        check_desk(desk, str(path))
-    except ConfigError as error:
-        raise ConfigError(_in_its_file(str(error), path, given)) from error
-    return desk
-
-
-def _in_its_file(sentence: str, path: Path, given: Mapping[str, Any]) -> str:
-    """A sentence about the whole desk, naming the file in which that part of it stands."""
-    folder = path.resolve().parent
-    places = {
-        "limits": folder / "risk" / f"{given['risk']}.toml",
-        "host": folder / "hosts" / f"{given['host']}.toml",
-    }
-    for index, named in enumerate(given["exchanges"]):
-        exchange = folder / "exchanges" / f"{named['name']}.toml"
-        places[f"groups[{index}].accounts"] = folder / "accounts"
-        places[f"groups[{index}]"] = exchange
-        for market in named.get("markets", ()):
-            del market
-            places[f"venues[{sum(part.startswith('venues') for part in places)}]"] = exchange
-        places[f"sims[{index}]"] = exchange
-    for part, place in places.items():
-        sentence = sentence.replace(f"{path}.{part}.", f"{place}: ")
-        sentence = sentence.replace(f"{path}.{part}", f"{place}")
-    return sentence
-
-
-def _accounts(folder: Path, names: list[Any]) -> dict[str, list[Any]]:
-    """Group -> its accounts."""
-    found: dict[str, list[Any]] = {}
-    for name in names:
-        path = folder / "accounts" / f"{name}.toml"
-        given = read_toml(path)
-        _check_keys(given, ("group", "accounts"), path)
-        group = _need(given, "group", str, path)
-        found.setdefault(group, []).extend(_need(given, "accounts", list, path))
-    return found
-
-
-def _add_exchange(
-    made: dict[str, Any],
-    folder: Path,
-    named: Mapping[str, Any],
-    accounts: Mapping[str, list[Any]],
-    desk_path: Path,
-) -> None:
-    _check_keys(named, ("name", "network", "markets"), f"{desk_path}: exchanges")
-    name = _need(named, "name", str, f"{desk_path}: exchanges")
-    network = _need(named, "network", str, f"{desk_path}: exchanges")
-    path = folder / "exchanges" / f"{name}.toml"
-    given = read_toml(path)
-    _check_keys(given, _EXCHANGE_KEYS, path)
-    if network not in NETWORKS:
-        raise ConfigError(
-            f"{desk_path}: exchange {name}: network {network!r}, required is one of "
-            f"{', '.join(NETWORKS)}"
-        )
-    exchange = _need(given, "exchange", str, path)
-    if network == "sim":
-        sim = {"exchange": exchange, **_need(given, "sim", dict, path)}
-        made["sims"].append(sim)
-        urls = sim_urls(sim.get("host"), sim.get("rest_port"), sim.get("ws_port"))
-    else:
-        urls = _need(_need(given, "networks", dict, path), network, dict, f"{path}: networks")
-        _check_keys(urls, _NETWORK_KEYS, f"{path}: networks.{network}")
-    markets = _need(named, "markets", list, f"{desk_path}: exchange {name}")
-    optional = {k: given[k] for k in _MARKET_KEYS if k in given}
-    for market in markets:
-        made["venues"].append(
-            {
-                **market,
-                **optional,
-                "network": network,
-                "stream_url": urls["stream_url"],
-                "rest_url": urls["rest_url"],
-            }
-        )
-    made["groups"].append(
-        {
-            "name": name,
-            "exchange": exchange,
-            "venues": [market.get("name") for market in markets],
-            "ws_api_url": urls["ws_api_url"],
-            "rest_url": urls["rest_url"],
-            "accounts": accounts.get(name, []),
-            **{key: given[key] for key in _GROUP_KEYS if key in given},
-        }
-    )
-    if not accounts.get(name):
-        raise ConfigError(
-            f"{desk_path}: exchange {name} has no account; list a file of configs/accounts whose "
-            f"group is '{name}' under accounts"
-        )
+    """The desk described by the file at `path`; ConfigError with the first mistake."""
+    found = assemble(path, data_dir)
+    if found.config is None:
+        raise one_of_many(found.mistakes)
+    return found.config
 
 
 def sim_urls(host: object, rest_port: object, ws_port: object) -> dict[str, str]:
@@ -235,103 +318,30 @@ def sim_urls(host: object, rest_port: object, ws_port: object) -> dict[str, str]
     }
 
 
-# Ports
-
-
-def effective(config: DeskConfig, paths: DeskPaths) -> DeskConfig:
-    """What the desk is started with: free ports chosen; or, where its processes live and are to be
-    adopted, what they were started with.
-    """
-    if any(living_owner(paths.process_lock(p.name)) for p in config.host.processes):
-        return running_config(paths)
-    return choose_ports(config)
-
-
 def running_config(paths: DeskPaths) -> DeskConfig:
     """The effective config that the desk's supervisor wrote."""
     path = paths.effective_config
     try:
-        return desk_from_mapping(json.loads(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, ValueError) as error:
+        return desk_from_text(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
         raise ConfigError(
-            f"{path}: the running desk's config cannot be read ({error}); stop its processes with "
-            "`oms down`, then start again"
+            f"{path}: the running desk's config cannot be read ({error.strerror}); stop its "
+            "processes with `oms down`, then start again"
         ) from error
 
 
-def choose_ports(config: DeskConfig) -> DeskConfig:
-    """Free ports where a simulated exchange says 0, and the addresses that follow from them."""
-    taken: set[int] = set()
-    sims, urls = [], {}
-    for sim in config.sims:
-        for name in ("rest_port", "ws_port", "control_port"):
-            port = getattr(sim, name)
-            if not (-1 if name == "control_port" else 0) <= port <= _PORT_MAX:
-                raise ConfigError(
-                    f"configs/exchanges/{sim.exchange}.toml: [sim] {name} is {port}, required is "
-                    f"1 to {_PORT_MAX}, or 0 for a free one"
-                )
-            if port > 0:
-                _refuse_occupied(sim.exchange, name, sim.host, port)
-        rest = sim.rest_port or _free_port(sim.host, config.data_dir, taken)
-        ws = sim.ws_port or _free_port(sim.host, config.data_dir, taken)
-        control = sim.control_port or _free_port(sim.host, config.data_dir, taken)
-        sims.append(dataclasses.replace(sim, rest_port=rest, ws_port=ws, control_port=control))
-        urls[sim.exchange] = sim_urls(sim.host, rest, ws)
-    groups = [
-        dataclasses.replace(
-            group,
-            ws_api_url=urls[group.exchange]["ws_api_url"],
-            rest_url=urls[group.exchange]["rest_url"],
-        )
-        if group.exchange in urls
-        else group
-        for group in config.groups
-    ]
-    venues = []
-    for venue in config.venues:
-        exchange = config.groups[config.group_of_venue(venue.name)].exchange
-        if venue.network == "sim" and exchange in urls:
-            found = urls[exchange]
-            venues.append(
-                dataclasses.replace(
-                    venue, stream_url=found["stream_url"], rest_url=found["rest_url"]
-                )
-            )
-        else:
-            venues.append(venue)
-    return dataclasses.replace(config, sims=tuple(sims), groups=tuple(groups), venues=tuple(venues))
+def flat(config: DeskConfig) -> list[tuple[str, Any]]:
+    """Every value of the effective config by its name, such as `limits.max_open_orders`."""
+    given = json.loads(config.text())
+    order = [one.name for one in dataclasses.fields(config)]
+    return [row for name in order for row in leaves(name, given[name])]
 
 
-def _bindable(host: str, port: int) -> OSError | None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return error
-    return None
-
-
-def _free_port(host: str, seed: str, taken: set[int]) -> int:
-    start = zlib.crc32(f"{seed}{os.getpid()}".encode()) % _PORT_COUNT
-    for k in range(_PORT_TRIES):
-        port = _PORT_FIRST + (start + k) % _PORT_COUNT
-        if port not in taken and _bindable(host, port) is None:
-            taken.add(port)
-            return port
-    raise ResourceError(
-        f"no free port on {host} between {_PORT_FIRST} and {_PORT_FIRST + _PORT_COUNT}; set "
-        "rest_port and ws_port of the [sim] in configs/exchanges"
-    )
-
-
-def _refuse_occupied(exchange: str, setting: str, host: str, port: int) -> None:
-    error = _bindable(host, port)
-    if error is not None:
-        raise ResourceError(
-            f"venue_sim.{exchange}: {setting} {port} on {host} cannot be had ({error.strerror}); "
-            f"set another {setting} in [sim] of configs/exchanges/{exchange}.toml, or 0 for a free "
-            "one"
-        )
+def leaves(name: str, value: Any) -> list[tuple[str, Any]]:
+    """The values below a name, each by its own; a list of plain values is one."""
+    if isinstance(value, Mapping) and value:
+        dotted = f"{name}." if name else ""
+        return [row for key, inner in value.items() for row in leaves(f"{dotted}{key}", inner)]
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        return [row for i, item in enumerate(value) for row in leaves(f"{name}[{i}]", item)]
+    return [(name, value)]

@@ -2,7 +2,8 @@
 
 Sentences anywhere in the sources name a command as `oms VERB`; what a person reads is passed
 through `here`, which puts the way to this `oms` in front (`.venv/bin/oms` when it is not on PATH)
-and the desk behind that the person named (`oms down --data-dir x`).
+and the desk behind that the person named (`oms down --data-dir x`). This is also where a sentence
+becomes the person's language (`procs/lang`), and nowhere before.
 """
 
 from __future__ import annotations
@@ -14,16 +15,24 @@ import shutil
 import sys
 from pathlib import Path
 
-from procs.config_files import project_root
+from procs import lang
+from procs.config_files import find_config, language_of, project_root
 
 _HINT = re.compile(r"`oms ([a-z][^`]*)`")
 _desk_words: list[str] = []
 
 
 def stand_at(config: str | None, data_dir: str | None) -> None:
-    """Remember which desk was named on the command line."""
+    """Remember which desk was named on the command line, and speak its language."""
     _desk_words[:] = [config] if config else []
     _desk_words.extend(["--data-dir", data_dir] if data_dir else [])
+    speak_as(config)
+
+
+def speak_as(config: str | None) -> None:
+    """The environment's language, else that of the desk's file, else English."""
+    asked = lang.from_environment() or language_of(find_config(config))
+    lang.speak(asked if asked in lang.LANGUAGES else lang.ENGLISH)
 
 
 def command() -> str:
@@ -42,7 +51,8 @@ def command() -> str:
 
 
 def here(text: str) -> str:
-    """The text with each hint made to work here."""
+    """The text in the person's language, with each hint made to work here."""
+    text = lang.translated(text)
     if "`oms " not in text:
         return text
     words = "".join(f" {shlex.quote(word)}" for word in _desk_words)
@@ -52,3 +62,8 @@ def here(text: str) -> str:
 def say(text: str) -> None:
     """A line for the person, on stderr."""
     print(here(text), file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """A line for the person, on stdout: what a command did."""
+    print(here(text), flush=True)

@@ -33,16 +33,19 @@ class JournalFile:
         self._name = name
         self._sync = durability == "power-safe"
         self._descriptor = -1
+        self._number = 0
+        """Of the file that is open for writing."""
 
     def files(self) -> list[Path]:
         """The files of this journal, oldest first."""
         digits = "[0-9]" * _NUMBER_DIGITS
         return sorted(self._folder.glob(f"{self._name}-{digits}{SUFFIX}"))
 
-    def existing(self) -> Iterator[bytes]:
-        """The bytes of each file, oldest first."""
+    def existing(self, first: int = 0) -> Iterator[bytes]:
+        """The bytes of each file, oldest first, from number `first` + 1 on."""
         for path in self.files():
-            yield path.read_bytes()
+            if _number_of(path) > first:
+                yield path.read_bytes()
 
     def read(self, file_index: int, offset: int, bytes_max: int) -> bytes:
         """Bytes of one file as it is now, for those who follow another process's journal."""
@@ -64,12 +67,12 @@ class JournalFile:
     def truncate(self, file_index: int, size_bytes: int) -> None:
         """Cut a damaged tail off the last file, before the first append."""
         found = self.files()
-        if file_index != len(found) - 1:
+        if not found or file_index + 1 != _number_of(found[-1]):
             raise JournalError(
                 f"journal {self._name}: damage in file {file_index + 1} of {len(found)}; only the "
                 "tail of the last file may be cut: run `oms journal verify`"
             )
-        path = found[file_index]
+        path = found[-1]
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             self._lock(descriptor, path)
@@ -81,8 +84,8 @@ class JournalFile:
 
     def roll(self, header: bytes) -> None:
         """Begin the next file with these first bytes."""
-        found = self.files()
-        number = int(found[-1].stem[-_NUMBER_DIGITS:]) + 1 if found else 1
+        found = self.files() if not self._number else []
+        number = (self._number or (_number_of(found[-1]) if found else 0)) + 1
         if number > _FILES_MAX:
             raise JournalError(f"journal {self._name}: {_FILES_MAX} files; move the old ones away")
         if self._sync and self._descriptor >= 0:
@@ -109,6 +112,7 @@ class JournalFile:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+        self._number = _number_of(path)
         if self._sync:
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -150,8 +154,15 @@ class JournalFile:
                 ) from error
 
 
+def _number_of(path: Path) -> int:
+    """Number of a journal's file, from 1."""
+    return int(path.stem[-_NUMBER_DIGITS:])
+
+
 class HumanFiles:
-    """Files to be tailed, under the desk's data directory: one line, one write."""
+    """Files to be tailed, under the desk's data directory: one line, one write. Beside them whole
+    files that are put in their place at once.
+    """
 
     _OPEN_MAX = 64
 
@@ -167,15 +178,40 @@ class HumanFiles:
         text = line.replace("\r", "\\r").replace("\n", "\\n")
         os.write(descriptor, text.encode() + b"\n")
 
-    def _open_file(self, path: str) -> int:
+    def whole(self, path: str) -> bytes:
+        """A whole file; b"" where there is none."""
+        try:
+            return self._target(path).read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def put_whole(self, path: str, data: bytes) -> None:
+        """Write beside the file, then rename: readers find the old bytes or the new ones."""
+        target = self._target(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = target.with_name(target.name + ".new")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(aside, flags, 0o600)
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(descriptor, left) :]
+        finally:
+            os.close(descriptor)
+        aside.rename(target)
+
+    def _target(self, path: str) -> Path:
         parts = Path(path).parts
         assert not Path(path).is_absolute(), f"path {path!r}"
         assert parts, "an empty path"
         assert ".." not in parts, f"path {path!r}"
+        return self._root.joinpath(*parts)
+
+    def _open_file(self, path: str) -> int:
+        target = self._target(path)
         if len(self._open) >= self._OPEN_MAX:
             oldest = next(iter(self._open))
             os.close(self._open.pop(oldest))
-        target = self._root.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(target, flags, 0o600)

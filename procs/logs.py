@@ -1,9 +1,10 @@
 """Logs: one structured JSON line per event, one file per process, rotated by size.
 
 The file is `<data_dir>/logs/<process>.jsonl`; it is reopened under the same name after rotation,
-so `tail -F` works. JSON escapes whatever could forge a line or move a terminal's cursor. Fields
-whose names speak of secrets are blanked. More lines than the bound in a second are counted and
-told in one line, so that a fault in a loop cannot fill the disk.
+so `tail -F` works; all files of all processes stay below LOG_FOLDER_BYTES_MAX. JSON escapes
+whatever could forge a line or move a terminal's cursor. Fields whose names speak of secrets are
+blanked. More lines than the bound in a second are counted and told in one line, so that a fault in
+a loop cannot fill the disk.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shm_layout.limits import LOG_LINE_CHARS_MAX
+from shm_layout.limits import LOG_FOLDER_BYTES_MAX, LOG_LINE_CHARS_MAX, PROCESSES_MAX
 
-LOG_FILE_BYTES_MAX = 16 << 20
+LOG_FILE_BYTES_MAX = 3 << 20
 LOG_FILES_MAX = 5
+assert LOG_FILE_BYTES_MAX * LOG_FILES_MAX * PROCESSES_MAX <= LOG_FOLDER_BYTES_MAX
 LINES_PER_S_MAX = 1000
 
 LEVELS = ("debug", "info", "warning", "error")

@@ -2,7 +2,8 @@
 
 Segments are attached by name when an agent first asks for an end. What a process writes is mapped
 writable, everything else read-only; a reader's cursor is a segment of its own. Asking for a writer
-that the topology gives to another role is refused.
+that the topology gives to another role is refused. Segments of a process are locked in memory
+where its limit permits; where not, they work as well until memory is short (`oms doctor`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from oms.config import DeskConfig
 from procs import locks
 from procs.paths import DeskPaths
+from procs.system import lock_in_memory
 from shm_layout import segment
 from shm_layout.channels import Capacity, Channel, RingKind, Topology, topology
 from shm_layout.doorbell import Listener, Ringer, Sleeper, open_bell
@@ -66,6 +68,8 @@ class DeskMemory:
             made = segment.attach(self._desk, shape, writable=writable)
             if writable:
                 made.claim(self._me.pid, self._me.start_ticks, self.epoch)
+            if self._process:
+                lock_in_memory(made.words.ctypes.data, shape.size_bytes)
             self._held[at] = made
         return self._held[at]
 

@@ -123,6 +123,14 @@ class LivePorts:
         """One line of a human file."""
         self._files.append_line(path, line)
 
+    def whole_file(self, path: str) -> bytes:
+        """A whole file, or b""."""
+        return self._files.whole(path)
+
+    def put_whole_file(self, path: str, data: bytes) -> None:
+        """A whole file, written aside and renamed."""
+        self._files.put_whole(path, data)
+
     def key(self, name: str) -> Key:
         """A key of a simulated venue."""
         return self._keys.key(name)

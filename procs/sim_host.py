@@ -24,13 +24,14 @@ from oms.config import (
     GroupConfig,
     HostConfig,
     LimitsConfig,
-    SimConfig,
-    build,
-    refuse_secrets,
 )
+from oms.config_build import build
+from oms.config_checks import port_mistakes
+from oms.config_parts import SimFile
 from oms.errors import ConfigError
 from procs.clock import Clock
-from procs.config_files import choose_ports, read_toml
+from procs.config_files import parse_toml, root_of
+from procs.config_ports import choose_ports
 from procs.journal_file import JournalFile
 from procs.keys import GeneratedKeys
 from procs.logs import ProcessLog
@@ -42,7 +43,6 @@ ACCOUNTS_MAX = 64
 TICK_S = 0.25
 TURN_PASSES_MAX = 16
 _NS_PER_S = 1_000_000_000
-_KEYS = ("name", "data_dir", "orders_per_10s", "accounts", "sim")
 
 
 def key_name(account: str) -> str:
@@ -52,47 +52,39 @@ def key_name(account: str) -> str:
 
 def load_sim(path: Path, data_dir: str | None, changes: Mapping[str, Any]) -> DeskConfig:
     """The exchange that the file describes; `changes` replace keys of its [sim]."""
-    given = read_toml(path)
-    refuse_secrets(given, str(path))
-    unknown = [key for key in given if key not in _KEYS]
-    if unknown:
-        raise ConfigError(f"{path}: unknown key '{unknown[0]}' (known: {', '.join(_KEYS)})")
-    missing = [key for key in _KEYS if key not in given]
-    if missing:
-        raise ConfigError(f"{path}: '{missing[0]}' is missing; it has no default, so set it")
-    names, sim = given["accounts"], given["sim"]
-    if not isinstance(names, list) or not 1 <= len(names) <= ACCOUNTS_MAX:
+    given = parse_toml(path)
+    sim = given.get("sim")
+    if isinstance(sim, dict):
+        given["sim"] = {**sim, **changes}
+    made: SimFile = build(SimFile, given, str(path))
+    if not 1 <= len(made.accounts) <= ACCOUNTS_MAX:
         raise ConfigError(f"{path}: accounts: required are 1 to {ACCOUNTS_MAX} names")
-    if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+    if len(set(made.accounts)) != len(made.accounts):
+        names = ", ".join(made.accounts)
         raise ConfigError(f"{path}: accounts: found {names}, required are distinct names")
-    if not isinstance(sim, dict):
-        raise ConfigError(f"{path}: sim: required is a table")
-    folder = path.resolve().parent
-    root = folder.parent if folder.name == "configs" else folder
-    base = Path.cwd() if data_dir else root
-    exchange = str(sim.get("exchange", ""))
+    for mistake in port_mistakes(made.sim, str(path)):
+        raise ConfigError(mistake)
     group = GroupConfig(
-        exchange,
-        exchange,
+        made.sim.exchange,
+        made.sim.exchange,
         (),
         "",
         "",
-        tuple(AccountConfig(name, key_name(name)) for name in names),
-        orders_per_10s=int(given["orders_per_10s"]),
+        tuple(AccountConfig(name, key_name(name)) for name in made.accounts),
+        orders_per_10s=made.orders_per_10s,
     )
-    data = str((base / (data_dir or str(given["data_dir"]))).resolve())
-    built: SimConfig = build(SimConfig, {**sim, **changes}, f"{path}: sim")
+    base = Path.cwd() if data_dir else root_of(path)
     return choose_ports(
         DeskConfig(
-            name=str(given["name"]),
-            data_dir=data,
+            name=made.name,
+            data_dir=str((base / (data_dir or made.data_dir)).resolve()),
             durability="process-crash-safe",
             venues=(),
             groups=(group,),
             strategies=(),
             limits=LimitsConfig("0", "0", 0, 0, 0, 0),
             host=HostConfig(PROCESS, ()),
-            sims=(built,),
+            sims=(made.sim,),
             capacity="small",
         )
     )

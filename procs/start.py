@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
-from procs import system
-from procs.config_files import effective, load_desk
-from procs.here import say
-from procs.locks import FileLock, LockHeldError
+from procs import lang, system
+from procs.config_files import load_desk
+from procs.config_ports import effective
+from procs.here import say, speak_as
+from procs.locks import FileLock, LockHeldError, living_owner
 from procs.paths import DeskPaths
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ class Progress:
             return
         if not self._shown:
             self._shown = True
-            print(f"compiling {count} kernels, once for this version of the sources; the next "
-                  "start takes seconds", file=sys.stderr, flush=True)  # fmt: skip
+            say(
+                f"compiling {count} kernels, once for this version of the sources; the next start "
+                "takes seconds"
+            )
         text = f"{finished}/{count}  {now - self._began:.0f} s"
         if self._terminal:
             full = finished * _BAR_CHARS // max(count, 1)
@@ -104,6 +107,30 @@ def warm_host(progress: Progress | None = None) -> None:
     shown.done()
 
 
+def check_machine(config: DeskConfig, paths: DeskPaths) -> None:
+    """What the desk needs of this machine, computed before anything is compiled or made.
+
+    Raises SegmentError where /dev/shm is too small for it (what a killed desk of this name left
+    there is swept, and so counts as free); a low limit of locked memory is a warning.
+    """
+    from procs.machine import (
+        may_lock_all,
+        memlock_is_low,
+        memlock_limit,
+        memlock_warning,
+        need_bytes,
+    )
+    from shm_layout import segment
+
+    need = need_bytes(config)
+    if not any(living_owner(paths.process_lock(p.name)) for p in config.host.processes):
+        left = segment.existing(paths.segments)
+        left_bytes = sum((segment.SHM_DIR / name[1:]).stat().st_size for name in left)
+        segment.check_need(need, segment.free_bytes() + left_bytes)
+    if memlock_is_low(need, memlock_limit(), may_lock_all=may_lock_all()):
+        say(f"warning: {memlock_warning(need, memlock_limit())}")
+
+
 @contextlib.contextmanager
 def desk_lock(paths: DeskPaths) -> Iterator[FileLock]:
     """The lock that says: this desk is run by me. A second start is told whom to look for."""
@@ -144,10 +171,12 @@ def _supervise(
 def supervise_here(config_path: str) -> int:
     """A supervisor in this process, without a keeper."""
     try:
+        speak_as(config_path)
         config = load_desk(Path(config_path))
         paths = DeskPaths.of(config)
         with desk_lock(paths) as lock:
             config = effective(config, paths)
+            check_machine(config, paths)
             make_agent = preload(config, Path(config_path).resolve().parent)
             return _supervise(config, make_agent, say, kept=False, inherited=(lock.descriptor,))
     except MexomsError as error:
@@ -192,6 +221,7 @@ def keep_apart(
         nothing = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, nothing), (1, out), (2, out)):
             os.dup2(source, target)
+        lang.speak(lang.ENGLISH)  # a file; who shows it to a person translates then
         code = keep_here(config, make_agent, lock)
     except BaseException:
         traceback.print_exc()

@@ -41,6 +41,11 @@ def no_core_dump() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def lock_in_memory(address: int, size_bytes: int) -> bool:
+    """Keep these pages from being swapped out; False = not permitted, or beyond RLIMIT_MEMLOCK."""
+    return _libc.mlock(ctypes.c_void_p(address), ctypes.c_size_t(size_bytes)) == 0
+
+
 def pin(core: int) -> str:
     """Pin this process to the `core`-th of the cores that it may use; "" or why it could not.
 

@@ -3,8 +3,8 @@
 A suite is a row of `SUITES`: one or more commands, the environment that makes it what it is, and a
 watchdog. pytest suites write a JUnit report, and the counts and the reasons of what was skipped are
 read from there, never from printed text. A suite that finds no test has failed: an empty folder or
-a wrong pattern must not look like success. Suites run one after another, because several of them
-hold both cores with processes of their own; only the steps of the check suite run side by side.
+a wrong pattern must not look like success. Suites run one after another: each takes both cores,
+pytest by two workers (pytest-xdist), the check suite by steps that run side by side.
 
 Usage: python scripts/test.py [SUITE ...]      (no name: every suite)
 Exit codes: 0 all passed · 1 a suite failed · 2 no such suite · 130 interrupted
@@ -55,11 +55,12 @@ class Suite:
     env: dict[str, str] = field(default_factory=dict)
     together: bool = False
     """Its steps run side by side; what they print is shown when they fail."""
-    aside: bool = False
-    """It runs on the second core beside the other suites, from the beginning."""
 
 
 TESTS_ONLY = ("tests", "--ignore=tests/tidy", "--ignore=tests/bench")
+BOTH_CORES = ("-n", "2", "--dist", "worksteal")
+"""Two workers, each with half of the tests in their order; who is done first takes from the other.
+"""
 SUITES = (
     Suite(
         "check",
@@ -78,7 +79,7 @@ SUITES = (
         "with the compiler on",
         (
             Step("kernels", (PYTHON, "-m", "procs.compile")),
-            Step("tests", (*PYTEST, *TESTS_ONLY)),
+            Step("tests", (*PYTEST, *TESTS_ONLY, *BOTH_CORES)),
         ),
         watchdog_s=1200,
         env={"NUMBA_DISABLE_JIT": "0", "MEXOMS_SMOKE": "0"},
@@ -86,16 +87,19 @@ SUITES = (
     Suite(
         "tests-uncompiled",
         "with the compiler off, smoke size",
-        (Step("tests", (*PYTEST, *TESTS_ONLY, "--ignore=tests/scripts", "-m", "not compiled")),),
+        (
+            Step(
+                "tests",
+                (*PYTEST, *TESTS_ONLY, *BOTH_CORES, "--ignore=tests/scripts", "-m", "not compiled"),
+            ),
+        ),
         watchdog_s=1200,
         env={"NUMBA_DISABLE_JIT": "1", "MEXOMS_SMOKE": "1"},
-        together=True,
-        aside=True,
     ),
     Suite(
         "benches",
         "each once, smoke size",
-        (Step("benches", (*PYTEST, "tests/bench", "--benchmark-disable")),),
+        (Step("benches", (*PYTEST, "tests/bench", *BOTH_CORES, "--benchmark-disable")),),
         watchdog_s=1200,
         env={"NUMBA_DISABLE_JIT": "0", "MEXOMS_SMOKE": "1"},
     ),
@@ -259,11 +263,8 @@ def main(names: list[str]) -> int:
     interrupted = False
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with ThreadPoolExecutor(max_workers=1) as pool:
-                begun = {s.name: pool.submit(run_suite, s, folder) for s in chosen if s.aside}
-                for suite in chosen:
-                    job = begun.get(suite.name)
-                    outcomes[suite.name] = job.result() if job else run_suite(suite, folder)
+            for suite in chosen:
+                outcomes[suite.name] = run_suite(suite, folder)
         except KeyboardInterrupt:
             interrupted = True
             for process in list(LIVE):

@@ -22,6 +22,7 @@ from shm_layout.records import (
     CLOCK_ROW,
     CURRENCY_ROW,
     EXECUTION,
+    FEE_ROW,
     FEED_ROW,
     INSTRUMENT_ROW,
     INSTRUMENT_SPEC,
@@ -38,6 +39,7 @@ from shm_layout.records import (
     POSITION_ROW,
     PROCESS_ROW,
     RATE_ROW,
+    STRATEGY_ROW,
     TOP_OF_BOOK,
 )
 
@@ -121,13 +123,14 @@ class Capacity:
     currencies: int = limits.CURRENCIES_MAX
     orders: int = limits.ORDERS_MAX
     positions: int = 4096
+    fees: int = 8192
 
     @classmethod
     def small(cls) -> Capacity:
         return cls(
             md_slots=4096, top_slots=1024, intent_slots=256, order_slots=256,
             execution_slots=512, update_slots=1024, instruments=32, accounts=16,
-            currencies=32, orders=4096, positions=256,
+            currencies=32, orders=4096, positions=256, fees=256,
         )  # fmt: skip
 
 
@@ -143,6 +146,8 @@ def _tables(
         Table("accounts", ACCOUNT_ROW, size.accounts, "risk"),
         Table("orders", ORDER_ROW, size.orders, "risk"),
         Table("positions", POSITION_ROW, size.positions, "risk"),
+        Table("fees", FEE_ROW, size.fees, "risk"),
+        Table("strategies", STRATEGY_ROW, limits.STRATEGY_ROWS_MAX, "risk"),
         *(
             Table(f"latency.{role}", LATENCY_ROW, limits.HOPS_MAX, role)
             for role in ("aggregator", "risk", *(f"executor.{g}" for g in groups))

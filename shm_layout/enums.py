@@ -38,9 +38,11 @@ class RecordType(IntEnum):
     LATENCY_ROW = 22
     MATCH_COMMAND = 23
     MATCH_PACK = 24
-    RATE_ROW = 25
-    CLOCK_ROW = 26
-    LINK_ROW = 27
+    STRATEGY_ROW = 25
+    FEE_ROW = 26
+    RATE_ROW = 27
+    CLOCK_ROW = 28
+    LINK_ROW = 29
 
 
 class Exchange(IntEnum):
@@ -128,6 +130,7 @@ class ExecKind(IntEnum):
     NOT_SENT = 10
     RECONCILED = 11
     EXTERNAL_OPEN = 12
+    FOUND_FILLED = 13
 
 
 class RejectReason(IntEnum):
@@ -162,6 +165,7 @@ class RejectReason(IntEnum):
     ORDER_CLOSED = 28
     NOT_SENT = 29
     STALE_EPOCH = 30
+    SELF_TRADE = 31
 
 
 class BookState(IntEnum):

@@ -18,6 +18,9 @@ SEGMENT_BYTES_MAX = 1 << 32
 VENUES_MAX = 16
 GROUPS_MAX = 8
 STRATEGIES_MAX = 16
+"""Strategies of one desk at a time."""
+STRATEGY_ROWS_MAX = 256
+"""Strategies that one journal has ever known by name."""
 PROCESSES_MAX = 64
 INSTRUMENTS_MAX = 512
 ACCOUNTS_MAX = 256
@@ -97,6 +100,13 @@ HISTOGRAM_BUCKETS = 64 << HISTOGRAM_SUB_BITS
 
 JOURNAL_BLOCK_BYTES_MAX = 1 << 20
 JOURNAL_FILE_BYTES_MAX = 256 << 20
+JOURNAL_FILE_RECORDS_MAX = 100_000
+"""Risk begins the next file of its journal behind so many records: a snapshot stands between two
+files, and a start reads from there on."""
+JOURNAL_BEHIND_RECORDS_MAX = 200_000
+"""A start that must read more than this says so: snapshots are not being made."""
+LOG_FOLDER_BYTES_MAX = 1 << 30
+"""Of all processes' logs together, whatever their number."""
 
 LOG_LINE_CHARS_MAX = 4096
 TEXT_CHARS_MAX = 200

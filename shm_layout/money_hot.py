@@ -27,6 +27,8 @@ ROUND_DOWN = money.ROUND_DOWN
 POW10 = np.array([10**k for k in range(19)], np.int64)
 """Powers of ten: a constant of the kernels."""
 
+MILLION = 1_000_000
+_MILLION = np.uint64(MILLION)
 _INT64_MAX = np.uint64(2**63 - 1)
 _U0 = np.uint64(0)
 _U1 = np.uint64(1)
@@ -112,5 +114,24 @@ if JIT_ON:
         value = np.int64(quotient)
         return (-value if negative else value), OK
 
+    @hot
+    def millionths(amount, rate_e6, rounding):
+        """`mul_div(amount, rate_e6, 1_000_000, rounding)`. A division by a constant is a
+        multiplication, a third of the time that the machine's own division takes."""
+        if amount >= 0 and rate_e6 >= 0:
+            high, low = multiply_wide(amount, rate_e6)
+            if high == 0 and low >= 0:
+                quotient = np.uint64(low) // _MILLION
+                remainder = np.uint64(low) - quotient * _MILLION
+                if rounding == ROUND_DOWN:
+                    return np.int64(quotient), OK
+                if rounding == ROUND_UP:
+                    return np.int64(quotient) + np.int64(remainder != _U0), OK
+        return mul_div(amount, rate_e6, MILLION, rounding)
+
 else:
     mul_div = money.mul_div
+
+    def millionths(amount, rate_e6, rounding):
+        """As compiled."""
+        return money.mul_div(amount, rate_e6, MILLION, rounding)

@@ -294,7 +294,7 @@ INTENT = record(
     ("intent_id", "i8", "counts a strategy's intents, from 1, over restarts"),
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
-    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("strategy_id", "u2", "row of the strategy table"),
     ("action", "u1", "NEW, CANCEL or CANCEL_ALL", Action),
     ("side", "u1", "BUY or SELL", Side),
     ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
@@ -322,7 +322,7 @@ ORDER_COMMAND = record(
     ("client_order_id", "i8", "ours, never used twice: risk epoch << 40 | count"),
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
-    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("strategy_id", "u2", "row of the strategy table"),
     ("action", "u1", "NEW, CANCEL, QUERY or CANCEL_ALL", Action),
     ("side", "u1", "BUY or SELL", Side),
     ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
@@ -415,7 +415,7 @@ ORDER_UPDATE = record(
     ("client_order_id", "i8", "ours; 0 when an intent was refused before it got one"),
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
-    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("strategy_id", "u2", "row of the strategy table"),
     ("state", "u1", "state after the event", OrderState),
     ("side", "u1", "BUY or SELL", Side),
     ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
@@ -425,7 +425,7 @@ ORDER_UPDATE = record(
     ("px", "i8", "limit price, px_scale"),
     ("qty", "i8", "ordered, qty_scale"),
     ("cum_qty", "i8", "filled, qty_scale"),
-    ("leaves_qty", "i8", "still open, qty_scale"),
+    ("leaves_qty", "i8", "still open, qty_scale; UNDEF when given by quote amount"),
     ("last_px", "i8", "price of this fill, px_scale; UNDEF = no fill"),
     ("last_qty", "i8", "quantity of this fill, qty_scale; 0 = no fill"),
     ("last_quote_qty", "i8", "amount of this fill, scale of the quote currency"),
@@ -451,7 +451,8 @@ ORDER_UPDATE = record(
     ("text", "S48", "venue's own words, cut"),
     ("absent_count", "i4", "UNKNOWN: how often the venue knew no such order"),
     ("query_count", "i4", "UNKNOWN: how often asked"),
-    ("reserved", ("i8", (2,)), "0"),
+    ("quote_qty", "i8", "ordered by amount, scale of the quote currency; UNDEF when by qty"),
+    ("reserved", ("i8", (1,)), "0"),
 )  # fmt: skip
 
 # --- tables and journal ----------------------------------------------------------------------
@@ -461,7 +462,7 @@ ORDER_ROW = record(
     ("client_order_id", "i8", "ours; 0 = free row"),
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
-    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("strategy_id", "u2", "row of the strategy table"),
     ("state", "u1", "state now", OrderState),
     ("side", "u1", "BUY or SELL", Side),
     ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
@@ -469,7 +470,7 @@ ORDER_ROW = record(
     ("reason", "u2", "why it was refused", RejectReason),
     ("intent_id", "i8", "the strategy's own count"),
     ("px", "i8", "px_scale; UNDEF for MARKET"),
-    ("qty", "i8", "qty_scale"),
+    ("qty", "i8", "qty_scale; UNDEF when given by quote amount"),
     ("quote_qty", "i8", "scale of the quote currency; UNDEF when given by qty"),
     ("cum_qty", "i8", "filled: the sum of fills, qty_scale"),
     ("cum_quote_qty", "i8", "scale of the quote currency"),
@@ -497,12 +498,13 @@ ORDER_ROW = record(
     ("risk_mid_px", "i8", "mid that risk checked against, half units of px_scale"),
     ("risk_book_version", "i8", "version of the top of book that risk checked against"),
     ("absent_count", "i8", "UNKNOWN: how often the venue said that it knows no such order"),
-    ("reserved", ("i8", (7,)), "0"),
+    ("exposed_qty", "i8", "base quantity that limits count: qty, or the most an amount may trade"),
+    ("reserved", ("i8", (6,)), "0"),
 )  # fmt: skip
 
 POSITION_ROW = record(
     "PositionRow", RecordType.POSITION_ROW, 192,
-    ("strategy_id", "u2", "index of the strategy in the desk's config"),
+    ("strategy_id", "u2", "row of the strategy table"),
     ("reserved0", "u2", "0"),
     ("account_id", "i4", "row of the account table"),
     ("instrument_id", "i4", "row of the instrument table"),
@@ -511,7 +513,7 @@ POSITION_ROW = record(
     ("cash", "i8", "net quote amount of fills, scale of the quote currency"),
     ("fee_quote", "i8", "fees paid in the quote currency, its scale"),
     ("fee_base", "i8", "fees paid in the base currency, its scale"),
-    ("fee_other_count", "i8", "fills whose fee was in a third coin: listed in the fills"),
+    ("fee_other_count", "i8", "fills whose fee was in a third coin: summed in the fee table"),
     ("bought_qty", "i8", "sum of buys, qty_scale"),
     ("sold_qty", "i8", "sum of sells, qty_scale"),
     ("volume_quote", "i8", "traded amount, scale of the quote currency"),
@@ -521,7 +523,19 @@ POSITION_ROW = record(
     ("maker_fills", "i4", "fills as maker"),
     ("taker_fills", "i4", "fills as taker"),
     ("edge_sum_e4", "i8", "sum of edge_e4 over fills"),
-    ("reserved", ("i8", (7,)), "0"),
+    ("fee_row", "i8", "its first row of the fee table, + 1; 0 = none"),
+    ("reserved", ("i8", (6,)), "0"),
+)  # fmt: skip
+
+FEE_ROW = record(
+    "FeeRow", RecordType.FEE_ROW, 64,
+    ("position_row", "i4", "row of the position table"),
+    ("currency_id", "i4", "a third coin: neither base nor quote of the position's instrument"),
+    ("amount", "i8", "fees paid (+) or received (-) in it, its scale"),
+    ("fills", "i8", "how many fills are folded in"),
+    ("ts_ns", "i8", "our clock at the last change"),
+    ("next_row", "i8", "the position's next row of this table, + 1; 0 = the last"),
+    ("reserved", ("i8", (1,)), "0"),
 )  # fmt: skip
 
 INSTRUMENT_ROW = record(
@@ -566,6 +580,16 @@ ACCOUNT_ROW = record(
     ("key_name", "S32", "name of its key at the KeySource; never the key"),
     ("system_id", "i8", "identity of this desk; part of every client order id"),
     ("reserved", ("i8", (2,)), "0"),
+)  # fmt: skip
+
+STRATEGY_ROW = record(
+    "StrategyRow", RecordType.STRATEGY_ROW, 128,
+    ("strategy_id", "u2", "this row; never changes its meaning"),
+    ("in_config", "u2", "1 = of the desk's config now; 0 = was, and its positions are kept"),
+    ("account_id", "i4", "row of the account table"),
+    ("ts_ns", "i8", "our clock when the row was made or changed"),
+    ("name", "S40", "as in the config"),
+    ("reserved", ("i8", (7,)), "0"),
 )  # fmt: skip
 
 START = record(

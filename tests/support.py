@@ -76,6 +76,7 @@ class FakePorts:
         self.closed: list[int] = []
         self.pinged: list[int] = []
         self.lines: dict[str, list[str]] = {}
+        self.whole_files: dict[str, bytes] = {}
         self.logs: list[tuple[str, str, dict]] = []
         self._conns = itertools.count(1)
         self._requests = itertools.count(1)
@@ -128,6 +129,12 @@ class FakePorts:
 
     def append_line(self, path: str, line: str) -> None:
         self.lines.setdefault(path, []).append(line)
+
+    def whole_file(self, path: str) -> bytes:
+        return self.whole_files.get(path, b"")
+
+    def put_whole_file(self, path: str, data: bytes) -> None:
+        self.whole_files[path] = data
 
     def log(self, level: str, event: str, **fields) -> None:
         self.logs.append((level, event, fields))

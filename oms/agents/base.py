@@ -80,8 +80,9 @@ class Journal(Protocol):
 
     def append(self, block: bytes) -> None: ...
 
-    def existing(self) -> Iterator[bytes]:
-        """The bytes of each file of this journal, oldest first, as found at start."""
+    def existing(self, first: int = 0) -> Iterator[bytes]:
+        """The bytes of each file of this journal, oldest first, as found at start; without the
+        `first` ones, which are not opened."""
         ...
 
     def read(self, file_index: int, offset: int, bytes_max: int) -> bytes:
@@ -164,6 +165,15 @@ class Ports(Protocol):
 
     def append_line(self, path: str, line: str) -> None:
         """Append one line to a human file, `path` relative to the desk's data directory."""
+        ...
+
+    def whole_file(self, path: str) -> bytes:
+        """A file of the desk's data directory as a whole; b"" where there is none."""
+        ...
+
+    def put_whole_file(self, path: str, data: bytes) -> None:
+        """Put a file in its place at once: readers find the old bytes or the new ones. It is not
+        synced: for what can be made again."""
         ...
 
     def key(self, name: str) -> Key: ...

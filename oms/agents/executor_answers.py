@@ -166,7 +166,8 @@ def _acknowledged(order: OrderView) -> Report:
     """The answer to a placement: open, filled at once (its fills follow by the user stream), or
     ended at once.
     """
-    report = status_report(order, ExecKind.ACK)
+    filled = order.status == FILLED_STATUS
+    report = None if filled else status_report(order, ExecKind.ACK)
     if report is None:
         report = Report(ExecKind.ACK, cum_qty=order.executed_qty, ts_event_ns=order.ts_event_ns)
         report.venue_order_id = order.venue_order_id

@@ -122,7 +122,9 @@ class Start:
             if status != 200:
                 words = body[:TEXT_CHARS_MAX].decode("ascii", "replace")
                 raise MalformedMessageError(f"status {status}: {words}")
-            listing = parse_exchange_info(body, self._wanted, now_ns)
+            listing = parse_exchange_info(
+                body, self._wanted, now_ns, self._group.self_trade_prevention
+            )
             if not len(listing.specs):
                 raise MalformedMessageError(f"nothing of {sorted(self._wanted)} is usable")
         except MalformedMessageError as error:
@@ -179,7 +181,9 @@ class Start:
         links = self._session.links.links
         link = links[len(self.accounts) % len(links)]
         key = self._ports.key(key_name)
-        frames = trade.AccountFrames(key, system_id, self._group.recv_window_ms)
+        frames = trade.AccountFrames(
+            key, system_id, self._group.recv_window_ms, self._group.self_trade_prevention
+        )
         orders = OrderCount(self._group.orders_per_10s, self._session.clock.venue_ns)
         orders.set_limits(self._limits.orders_10s, self._limits.orders_day)
         account = Account(account_id, name, frames, link, orders, place=len(self.accounts))

@@ -1,13 +1,20 @@
 """The journaler: what risk journaled becomes lines that people and their tools read.
 
 Follows risk's journal, folds registry rows, positions and money flows, and writes per UTC day
-`days/YYYY-MM-DD/`: `orders`, `executions` (.jsonl and .csv), `positions`, `pnl`, `balances` and
-`audit` (.jsonl). Nothing waits for it, and it decides nothing: the files can be made again from
+`days/YYYY-MM-DD/`: `orders`, `executions`, `positions`, `pnl`, `balances` and `audit`, each as
+.jsonl and .csv. Nothing waits for it, and it decides nothing: the files can be made again from
 the journal, line by line the same.
 
 It has a journal of its own with one entry per batch, the sequence of the last record written out;
 a successor folds everything before that silently. A kill between lines and entry repeats at most
 one batch; every line carries its journal sequence `seq`, so a repeated line is recognised.
+
+It also makes the snapshots from which risk, and its own successor, start: it folds risk's state
+beside risk, through the same kernels, and writes it down at each border between two files of the
+journal. So risk's cycle never waits for a snapshot (DESIGN.md 2), and a snapshot is a fold of what
+the journal says, never a copy of memory. Its own lines' state is kept in the same file.
+
+The watchdog's journal is followed beside it: changes of the kill latch stand in `audit`, too.
 """
 
 from __future__ import annotations
@@ -16,14 +23,22 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from oms.agents.base import NEVER, BaseAgent, Ports
+from oms.agents.base import NEVER, BaseAgent, Journal, Ports
 from oms.agents.journaler_lines import Lines
 from oms.config import DeskConfig
 from oms.errors import JournalError
 from oms.journal.tail import JournalTail
+from oms.risk.fold import Fold
+from oms.risk.recovery import resume_from_snapshot
+from oms.risk.registry import Registry
+from oms.risk.snapshot import PATH, capture
+from oms.risk.state import RiskArrays
 from shm_layout.limits import TEXT_CHARS_MAX
 
 POLL_NS = 100_000_000
+PLACES = "journaler"
+"""Our own journal; `journaler.watchdog` is our place in the watchdog's."""
+WATCHDOG = "watchdog"
 PLACE_BYTES = 16
 PLACES_MAX = 1 << 16
 """Entries of one file of our own journal; then the next file begins."""
@@ -35,63 +50,119 @@ class JournalerAgent(BaseAgent):
     role = "journaler"
 
     def __init__(self, config: DeskConfig) -> None:
+        self._config = config
         self._lines = Lines(config)
         self._now_ns = 0
-        self._written_seq = 0
-        self._places = 0
         self._stopped = False
+        self._watch_stopped = False
 
     @property
     def written_seq(self) -> int:
         """Journal sequence up to which lines were written."""
-        return self._written_seq
+        return self._place.seq
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
-        """Find our place; what comes before it is folded without lines."""
+        """Find our place; what comes before it is folded without lines, from a snapshot on where
+        one stands before our place.
+        """
         self._ports = ports
         self._now_ns = now_ns
-        self._tail = JournalTail(ports.journal("risk"), "risk journal")
-        self._place = ports.journal("journaler")
-        self._written_seq, self._places = last_place(self._place.existing())
+        self._place = Place(ports.journal(PLACES))
+        self._watch_place = Place(ports.journal(f"{PLACES}.{WATCHDOG}"))
+        self._watch_tail = JournalTail(ports.journal(WATCHDOG), f"{WATCHDOG} journal")
+        arrays = RiskArrays.shadow(self._config, ports)
+        self._fold = Fold(arrays, Registry(self._config, ports, arrays))
+        if snapshot := resume_from_snapshot(ports, self._fold, self._place.seq):
+            system_id = self._fold.known.system_id
+            self._lines.resume(snapshot.extra, arrays.tables, system_id)
+        self._tail = JournalTail(ports.journal("risk"), "risk journal", self._fold.recovery)
 
     def do_work(self, now_ns: int) -> int:
         """Read on; write lines; note the place."""
         self._now_ns = now_ns
+        return self._follow_risk() + self._follow_watchdog()
+
+    def _follow_watchdog(self) -> int:
+        """Its few records, as they are."""
+        if self._watch_stopped:
+            return 0
+        try:
+            records = self._watch_tail.poll()
+        except JournalError as error:
+            self._watch_stopped = True
+            self._unreadable(error)
+            return 0
+        first_seq = self._watch_tail.last_seq - len(records) + 1
+        for seq, record in enumerate(records, first_seq):
+            for path, line in self._lines.of_another(WATCHDOG, seq, record):
+                if seq > self._watch_place.seq:
+                    self._ports.append_line(path, line)
+        self._watch_place.note(self._watch_tail.last_seq)
+        return len(records)
+
+    def _unreadable(self, error: JournalError) -> None:
+        self._ports.log("error", "journal_unreadable", reason=str(error)[:TEXT_CHARS_MAX])
+
+    def _follow_risk(self) -> int:
         if self._stopped:
             return 0
+        file_index = self._tail.file_index
         try:
             records = self._tail.poll()
         except JournalError as error:
             self._stopped = True
-            self._ports.log("error", "journal_unreadable", reason=str(error)[:TEXT_CHARS_MAX])
+            self._unreadable(error)
             return 0
+        if self._tail.file_index != file_index:
+            self._snapshot()
+            return 1
         if not records:
             return 0
         first_seq = self._tail.last_seq - len(records) + 1
         for seq, record in enumerate(records, first_seq):
-            self._fold(seq, record)
-        if self._tail.last_seq > self._written_seq:
-            self._note(self._tail.last_seq)
+            self._take(seq, record)
+        self._place.note(self._tail.last_seq)
         return len(records)
 
-    def _fold(self, seq: int, record: Any) -> None:
-        for path, line in self._lines.of(seq, record):
-            if seq > self._written_seq:
-                self._ports.append_line(path, line)
+    def _snapshot(self) -> None:
+        """Every record before the next file is folded: the place for a snapshot."""
+        data = capture(self._fold, self._lines.state())
+        self._ports.put_whole_file(PATH, data)
+        self._ports.log(
+            "info", "snapshot_made", journal_seq=self._tail.last_seq, size_bytes=len(data),
+            behind_file=self._tail.file_index,
+        )  # fmt: skip
 
-    def _note(self, seq: int) -> None:
-        self._written_seq = seq
-        entry = place_bytes(seq)
-        self._places += 1
-        if self._places > PLACES_MAX:
-            self._places = 1
-            self._place.roll(entry)
-        else:
-            self._place.append(entry)
+    def _take(self, seq: int, record: Any) -> None:
+        self._fold.take(record)
+        for path, line in self._lines.of(seq, record):
+            if seq > self._place.seq:
+                self._ports.append_line(path, line)
 
     def next_timer_ns(self) -> int:
         """It is woken by time: it has no ring, so that it can hold nobody up."""
         return NEVER if self._stopped else self._now_ns + POLL_NS
+
+
+class Place:
+    """How far another's journal was written out: a journal of our own, one entry per batch."""
+
+    def __init__(self, port: Journal) -> None:
+        self._port = port
+        self.seq, self._entries = last_place(port.existing())
+
+    def note(self, seq: int) -> None:
+        """Everything up to this sequence is in the files."""
+        if seq <= self.seq:
+            return
+        self.seq = seq
+        entry = place_bytes(seq)
+        self._entries += 1
+        if self._entries > PLACES_MAX:
+            self._entries = 1
+            self._port.roll(entry)
+        else:
+            self._port.append(entry)
 
 
 def place_bytes(seq: int) -> bytes:

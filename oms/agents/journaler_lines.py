@@ -1,22 +1,22 @@
 """Journal records -> lines of the human files: a fold, deterministic, without I/O.
 
 Amounts are decimal text with all digits of their scale; prices of a mid are exact, in half units.
-P&L is marked at the price of the fill that changed it: cash flow + position at that price - fees,
-cut to the quote currency's scale; fees in a third coin are listed by coin, not converted.
+Each name has two files, JSON lines and CSV, with the same lines. What this build has no words for
+(a record of an operator's, of a watchdog's) stands in `audit` with all its fields.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from oms import ids
+from oms.agents.journaler_books import Books
 from oms.agents.journaler_text import (
     amount,
     csv_line,
     day,
+    described,
     json_line,
     plain,
     time_text,
@@ -36,7 +36,7 @@ from shm_layout.enums import (
     TimeInForce,
     Venue,
 )
-from shm_layout.records import NO_ID, UNDEF
+from shm_layout.records import UNDEF
 
 NS_PER_MS = 1_000_000
 _TERMINAL = (OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.EXPIRED)
@@ -44,25 +44,15 @@ _TERMINAL = (OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderS
 Line = tuple[str, str]
 
 
-@dataclass(slots=True)
-class Position:
-    """Fills of one strategy in one instrument and account, folded."""
-
-    qty: int = 0
-    bought_qty: int = 0
-    sold_qty: int = 0
-    cash: int = 0
-    fee_quote: int = 0
-    fee_base: int = 0
-    fees_other: dict[int, int] = field(default_factory=dict)
-    fills: int = 0
-
-
 class Lines:
     """The fold. `of` gives the lines that one record makes."""
 
     def __init__(self, config: DeskConfig) -> None:
-        self._strategies = [strategy.name for strategy in config.strategies]
+        # A journal from before strategies had rows knew them by their place.
+        self._strategies: dict[int, str] = {
+            place: strategy.name for place, strategy in enumerate(config.strategies)
+        }
+        self._config_hash = 0
         self._system_id = 0
         self._ts_ns = 0
         self._instruments: dict[int, Any] = {}
@@ -70,13 +60,16 @@ class Lines:
         self._accounts: dict[int, str] = dict(enumerate(config.account_names()))
         self._time_in_force: dict[int, int] = {}
         self._unknown_since: dict[int, int] = {}
-        self._positions: defaultdict[tuple[int, int, int], Position] = defaultdict(Position)
+        self._amounts: dict[int, list[int]] = {}
+        """Open orders by quote amount: (ordered, traded so far), scale of the quote currency."""
+        self._books = Books()
         self._begun: set[str] = set()
         self._makers = {
             RecordType.START: self._start,
             RecordType.CURRENCY_ROW: self._currency,
             RecordType.INSTRUMENT_ROW: self._instrument,
             RecordType.ACCOUNT_ROW: self._account,
+            RecordType.STRATEGY_ROW: self._strategy,
             RecordType.ORDER_ROW: self._order,
             RecordType.ORDER_UPDATE: self._update,
             RecordType.EXECUTION: self._execution,
@@ -85,9 +78,51 @@ class Lines:
 
     def of(self, seq: int, record: Any) -> Iterator[Line]:
         """(path below the data directory, line) of everything that a record says."""
-        maker = self._makers.get(RecordType(int(record["type"])))
-        if maker is not None:
+        kind = int(record["type"])
+        if kind == RecordType.CYCLE:
+            return
+        maker = self._makers.get(RecordType(kind))
+        if maker is None:
+            yield from self._anything(seq, record)
+        else:
             yield from maker(seq, record)
+
+    def of_another(self, journal: str, seq: int, record: Any) -> Iterator[Line]:
+        """Lines of a record of another process's journal: `seq` counts in there."""
+        yield from self._anything(seq, record, journal=journal)
+
+    # A successor's start
+
+    def state(self) -> dict[str, Any]:
+        """What `resume` needs to go on; plain JSON."""
+        return {
+            "ts_ns": self._ts_ns,
+            "config_hash": self._config_hash,
+            "time_in_force": list(self._time_in_force.items()),
+            "unknown_since": list(self._unknown_since.items()),
+            "amounts": list(self._amounts.items()),
+            "books": self._books.state(),
+            "begun": sorted(path for path in self._begun if day(self._ts_ns) in path),
+        }
+
+    def resume(self, state: Mapping[str, Any], tables: Mapping[str, Any], system_id: int) -> None:
+        """Be as the fold was that gave `state`; `tables` are rows by name, as `RiskArrays` has."""
+        self._system_id = system_id
+        self._ts_ns = int(state["ts_ns"])
+        self._config_hash = int(state["config_hash"])
+        self._time_in_force = dict(state["time_in_force"])
+        self._unknown_since = dict(state["unknown_since"])
+        self._amounts = dict(state["amounts"])
+        self._books.resume(state["books"])
+        self._begun = set(state["begun"])
+        for row in _written(tables["currencies"]):
+            self._currencies[int(row["currency_id"])] = plain(row["code"]), int(row["scale"])
+        for row in _written(tables["instruments"]):
+            self._instruments[int(row["instrument_id"])] = row.copy()
+        for row in _written(tables["accounts"]):
+            self._accounts[int(row["account_id"])] = plain(row["name"])
+        for row in _written(tables["strategies"]):
+            self._strategies[int(row["strategy_id"])] = plain(row["name"])
 
     # Writing
 
@@ -95,8 +130,12 @@ class Lines:
         return f"days/{day(self._ts_ns)}/{name}.jsonl", json_line(fields)
 
     def _both(self, name: str, fields: dict[str, Any]) -> Iterator[Line]:
-        """The JSON line and its CSV twin; a CSV file begins with its header."""
+        """The JSON line and its CSV twin."""
         yield self._json(name, fields)
+        yield from self._csv(name, fields)
+
+    def _csv(self, name: str, fields: dict[str, Any]) -> Iterator[Line]:
+        """A CSV line; the file begins with its header."""
         path = f"days/{day(self._ts_ns)}/{name}.csv"
         if path not in self._begun:
             self._begun.add(path)
@@ -108,15 +147,24 @@ class Lines:
         self._ts_ns = max(self._ts_ns, ts_ns)
 
     def _audit(self, seq: int, what: str, **fields: Any) -> Iterator[Line]:
-        yield self._json(
-            "audit", {"ts": time_text(self._ts_ns), "seq": seq, "what": what, **fields}
-        )
+        """One line; its CSV has the same columns for whatever is said."""
+        head = {"ts": time_text(self._ts_ns), "seq": seq, "what": what}
+        yield self._json("audit", {**head, **fields})
+        yield from self._csv("audit", {**head, "fields": json_line(fields)})
+
+    def _anything(self, seq: int, record: Any, **more: Any) -> Iterator[Line]:
+        """A record that has no line of its own: what it is, and every field that says something."""
+        what, fields = described(record)
+        fields |= more
+        for name in ("ts_ns", "ts_recv_ns"):
+            if name in (record.dtype.names or ()):
+                self._seen_at(int(record[name]))
+        yield from self._audit(seq, what, **fields)
 
     # Names
 
     def _strategy_name(self, strategy_id: int) -> str:
-        known = 0 <= strategy_id < len(self._strategies)
-        return self._strategies[strategy_id] if known else f"strategy {strategy_id}"
+        return self._strategies.get(strategy_id, f"strategy {strategy_id}")
 
     def _account_name(self, account_id: int) -> str:
         return self._accounts.get(account_id, f"account {account_id}")
@@ -149,7 +197,9 @@ class Lines:
             seq, "start", risk_epoch=int(record["risk_epoch"]),
             durability=Durability(int(record["durability"])).name,
             config_hash=f"{int(record['config_hash']):016x}",
+            config_changed=self._config_hash not in (0, int(record["config_hash"])),
         )  # fmt: skip
+        self._config_hash = int(record["config_hash"])
 
     def _currency(self, seq: int, record: Any) -> Iterator[Line]:
         code, scale = plain(record["code"]), int(record["scale"])
@@ -176,15 +226,24 @@ class Lines:
             reconciled=bool(record["reconciled"]),
         )  # fmt: skip
 
+    def _strategy(self, seq: int, record: Any) -> Iterator[Line]:
+        self._strategies[int(record["strategy_id"])] = plain(record["name"])
+        self._seen_at(int(record["ts_ns"]))
+        yield from self._audit(
+            seq, "strategy", strategy=plain(record["name"]), id=int(record["strategy_id"]),
+            account=self._account_name(int(record["account_id"])),
+            in_config=bool(record["in_config"]),
+        )  # fmt: skip
+
     # Orders
 
     def _order(self, seq: int, record: Any) -> Iterator[Line]:
         client_order_id = int(record["client_order_id"])
         self._seen_at(max(int(record["ts_state_ns"]), int(record["ts_decide_ns"])))
         self._time_in_force[client_order_id] = int(record["time_in_force"])
-        yield from self._order_line(
-            seq, record, "NEW", quote_qty=int(record["quote_qty"]), leaves=None
-        )
+        if int(record["qty"]) == UNDEF:
+            self._amounts[client_order_id] = [int(record["quote_qty"]), 0]
+        yield from self._order_line(seq, record, "NEW", leaves=None)
 
     def _update(self, seq: int, record: Any) -> Iterator[Line]:
         self._seen_at(int(record["ts_ns"]))
@@ -197,33 +256,41 @@ class Lines:
             )  # fmt: skip
             return
         kind = int(record["kind"])
+        if kind == ExecKind.FILL and client_order_id in self._amounts:
+            self._amounts[client_order_id][1] += int(record["last_quote_qty"])
         event = ExecKind(kind).name if kind else f"{Action(int(record['action'])).name} asked"
         leaves = int(record["leaves_qty"])
-        yield from self._order_line(seq, record, event, quote_qty=UNDEF, leaves=leaves)
+        yield from self._order_line(seq, record, event, leaves=leaves)
         if kind == ExecKind.FILL:
             yield from self._fill(seq, record)
         if int(record["state"]) in _TERMINAL:
             self._time_in_force.pop(client_order_id, None)
             self._unknown_since.pop(client_order_id, None)
+            self._amounts.pop(client_order_id, None)
 
     def _order_line(
-        self, seq: int, record: Any, event: str, *, quote_qty: int, leaves: int | None
+        self, seq: int, record: Any, event: str, *, leaves: int | None
     ) -> Iterator[Line]:
         ts_ns = self._ts_ns
         px_scale, qty_scale, quote_scale = self._scales(int(record["instrument_id"]))
         client_order_id = int(record["client_order_id"])
         unknown, unknown_ms = self._unknown(client_order_id, int(record["state"]), ts_ns)
         time_in_force = self._time_in_force.get(client_order_id, 0)
+        # A journal of an earlier build has 0 where no amount was ordered.
+        ordered, traded = int(record["quote_qty"]) or UNDEF, UNDEF
+        if client_order_id in self._amounts:
+            ordered, traded = self._amounts[client_order_id]
         yield from self._both("orders", {
             "ts": time_text(ts_ns), "seq": seq, "client_order_id": self._id_text(client_order_id),
             **self._place(record), "side": Side(int(record["side"])).name,
             "type": OrderType(int(record["order_type"])).name,
             "time_in_force": TimeInForce(time_in_force).name if time_in_force else None,
             "px": amount(int(record["px"]), px_scale), "qty": amount(int(record["qty"]), qty_scale),
-            "quote_qty": amount(quote_qty, quote_scale), "event": event,
+            "quote_qty": amount(ordered, quote_scale), "event": event,
             "state": OrderState(int(record["state"])).name,
             "reason": RejectReason(int(record["reason"])).name if record["reason"] else None,
             "cum_qty": amount(int(record["cum_qty"]), qty_scale),
+            "cum_quote_qty": amount(traded, quote_scale),
             "leaves_qty": None if leaves is None else amount(leaves, qty_scale),
             "venue_order_id": plain(record["venue_order_id"]) or None,
             "unknown": unknown, "unknown_ms": unknown_ms,
@@ -267,60 +334,18 @@ class Lines:
             "fee_currency": fee_code, "edge_bp": amount(int(record["edge_e4"]), 4),
             "position_qty": amount(int(record["position_qty"]), qty_scale),
         })  # fmt: skip
-        position = self._fold_position(record)
+        row = self._instruments[int(record["instrument_id"])]
+        position = self._books.fold(record)
         head = {"ts": time_text(int(record["ts_ns"])), "seq": seq, **self._place(record)}
-        yield self._json("positions", {
+        yield from self._both("positions", {
             **head, "qty": amount(position.qty, qty_scale),
             "bought_qty": amount(position.bought_qty, qty_scale),
             "sold_qty": amount(position.sold_qty, qty_scale), "fills": position.fills,
         })  # fmt: skip
-        yield self._json("pnl", {**head, **self._pnl(record, position)})
-
-    def _fold_position(self, record: Any) -> Position:
-        instrument_id = int(record["instrument_id"])
-        key = (int(record["strategy_id"]), instrument_id, int(record["account_id"]))
-        position = self._positions[key]
-        qty, cash = int(record["last_qty"]), int(record["last_quote_qty"])
-        if int(record["side"]) == Side.BUY:
-            position.bought_qty += qty
-            position.cash -= cash
-        else:
-            position.sold_qty += qty
-            position.cash += cash
-        position.qty = position.bought_qty - position.sold_qty
-        position.fills += 1
-        row, fee = self._instruments[instrument_id], int(record["fee"])
-        currency_id = int(record["fee_currency_id"])
-        if currency_id == int(row["quote_currency_id"]):
-            position.fee_quote += fee
-        elif currency_id == int(row["base_currency_id"]):
-            position.fee_base += fee
-        elif currency_id != NO_ID:
-            position.fees_other[currency_id] = position.fees_other.get(currency_id, 0) + fee
-        return position
-
-    def _pnl(self, record: Any, position: Position) -> dict[str, Any]:
-        instrument_id = int(record["instrument_id"])
-        row = self._instruments[instrument_id]
-        px_scale, qty_scale, quote_scale = self._scales(instrument_id)
-        base_scale = self._currencies[int(row["base_currency_id"])][1]
-        px = int(record["last_px"])
-        value = position.qty * px // int(row["notional_divisor"])
-        fee_base = position.fee_base * px * 10**quote_scale // 10 ** (base_scale + px_scale)
-        pnl = position.cash + value - position.fee_quote - fee_base
-        others = {
-            self._currencies[k][0]: amount(v, self._currencies[k][1])
-            for k, v in sorted(position.fees_other.items())
-        }
-        return {
-            "cash": amount(position.cash, quote_scale), "qty": amount(position.qty, qty_scale),
-            "mark_px": amount(px, px_scale), "fee_quote": amount(position.fee_quote, quote_scale),
-            "fee_base": amount(position.fee_base, base_scale), "fees_other": others,
-            "pnl": amount(pnl, quote_scale), "currency": self._quote_code(row),
-        }  # fmt: skip
-
-    def _quote_code(self, row: Any) -> str:
-        return self._currencies[int(row["quote_currency_id"])][0]
+        pnl = self._books.pnl(position, row, int(record["last_px"]), self._currencies)
+        yield self._json("pnl", {**head, **pnl})
+        yield from self._csv("pnl", {**head, **pnl, "fees": _coins(pnl["fees"]),
+                                     "not_in_pnl": " ".join(pnl["not_in_pnl"])})  # fmt: skip
 
     # The rest
 
@@ -342,8 +367,18 @@ class Lines:
             return
         code, scale = known
         free, locked = int(record["free"]), int(record["locked"])
-        yield self._json("balances", {
+        yield from self._both("balances", {
             "ts": time_text(self._ts_ns), "seq": seq,
             "account": self._account_name(int(record["account_id"])), "currency": code,
             "free": amount(free, scale), "locked": amount(locked, scale),
         })  # fmt: skip
+
+
+def _written(table: Any) -> Iterator[Any]:
+    rows = table.rows
+    return iter(rows[rows["seq"] != 0])
+
+
+def _coins(fees: Mapping[str, Any]) -> str:
+    """Fees of several coins in one cell."""
+    return "; ".join(f"{code} {fee}" for code, fee in fees.items())

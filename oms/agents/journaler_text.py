@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from oms.venues.decimal_text import to_fixed
-from shm_layout.records import UNDEF
+from shm_layout.records import SPEC_OF_TYPE, UNDEF
 
 NS_PER_S = 1_000_000_000
 _NS_PER_DAY = 86_400 * NS_PER_S
@@ -57,6 +57,31 @@ def amount(value: int, scale: int) -> Amount | None:
 def plain(raw: bytes) -> str:
     """Text out of a record, on one line and without control characters."""
     return raw.decode("utf-8", "replace").translate(_CONTROLS)
+
+
+_HEAD = ("seq", "type", "flags", "epoch")
+
+
+def described(record: Any) -> tuple[str, dict[str, Any]]:
+    """(what a record is, in lower-case words; its fields as text, numbers and enum names), for
+    records that have no line of their own. Times stay in ns; what is undefined is None.
+    """
+    spec = SPEC_OF_TYPE[int(record["type"])]
+    fields: dict[str, Any] = {}
+    for one in spec.fields:
+        if one.name in _HEAD or one.name.startswith("reserved"):
+            continue
+        value = record[one.name]
+        if isinstance(value, bytes):
+            fields[one.name] = plain(value)
+        elif getattr(value, "ndim", 0):
+            fields[one.name] = value.tolist()
+        elif one.enum is not None and int(value) in one.enum.__members__.values():
+            fields[one.name] = one.enum(int(value)).name
+        else:
+            fields[one.name] = None if int(value) == UNDEF else int(value)
+    words = "".join(f" {c.lower()}" if c.isupper() else c for c in spec.name)
+    return words.strip(), fields
 
 
 def json_line(fields: Mapping[str, Any]) -> str:

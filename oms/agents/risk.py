@@ -20,11 +20,12 @@ from oms.risk import emit_hot
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from oms.risk.executions_hot import NEED_COLD
+from oms.risk.fold import Fold
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
 from shm_layout.enums import Durability, ExecKind, OrderState, RecordType
-from shm_layout.limits import WORK_BUDGET
+from shm_layout.limits import JOURNAL_FILE_RECORDS_MAX, WORK_BUDGET
 from shm_layout.records import BALANCE, EXECUTION, START
 from shm_layout.ring import as_record
 
@@ -57,17 +58,22 @@ class RiskAgent(BaseAgent):
         self.arrays = RiskArrays.make(self.config, ports)
         self.worlds = Worlds(self.config, ports, self.arrays)
         self.registry = Registry(self.config, ports, self.arrays)
-        found = recover(ports, self.arrays, self.worlds, self.registry)
+        found = recover(ports, Fold(self.arrays, self.registry), self.worlds)
         arrays = self.arrays
         arrays.state[w_.ST_EPOCH] = found.risk_epoch
         arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
         self._journal = BlockWriter(
             ports.journal("risk"), found.risk_epoch, found.recovery.last_seq,
             found.recovery.last_sha256, found.recovery.files, found.recovery.file_size_bytes,
+            found.recovery.file_records, JOURNAL_FILE_RECORDS_MAX,
         )  # fmt: skip
-        self.worlds.build(self._journal.frames)
+        strategy_ids, strategy_rows = self.registry.strategies(now_ns)
+        arrays.configure(self.config, strategy_ids)
+        self.worlds.build(self._journal.frames, strategy_ids)
         self._published_seq = found.recovery.last_seq
         self._journal_start(now_ns, found.system_id)
+        for row in strategy_rows:
+            self.journal_record(row)
         self.registry.begin(found.system_id, found.same_memory, now_ns)
         for world in self.worlds.refresh:
             k_.step(world, now_ns, now_ns, 0)
@@ -76,7 +82,8 @@ class RiskAgent(BaseAgent):
         self._commit(now_ns)
         ports.log(
             "info", "risk_started", epoch=found.risk_epoch, journal_seq=self._journal.last_seq,
-            records=found.recovery.records, open_orders=int(arrays.state[w_.ST_OPEN_COUNT]),
+            records=found.recovery.records, records_read=found.records_read,
+            open_orders=int(arrays.state[w_.ST_OPEN_COUNT]),
             unknown=int(arrays.state[w_.ST_UNKNOWN_COUNT]), durability=self.config.durability,
             cut_bytes=found.recovery.cut_bytes, cut_reason=found.recovery.cut_reason,
         )  # fmt: skip

@@ -32,7 +32,7 @@ from shm_layout.enums import (
     Venue,
 )
 from shm_layout.limits import OPEN_ORDERS_PER_STRATEGY_MAX, WORK_BUDGET
-from shm_layout.records import INTENT, MD_TRADE, UNDEF
+from shm_layout.records import INTENT, MD_TRADE, NO_ID, UNDEF
 
 VALID_FOR_NS = 1_000_000_000
 """An intent that is older than this when it would be sent is refused."""
@@ -48,7 +48,8 @@ class StrategyAgent(BaseAgent):
         self.name = name
         self.config = config
         self.settings = next(s for s in config.strategies if s.name == name)
-        self.strategy_id = config.strategy_id(name)
+        self.strategy_id = NO_ID
+        """Its row in risk's table of strategies; found by name once risk has made it."""
         self.account_id = config.account_names().index(self.settings.account)
         self.plugin = make_strategy(self.settings.plugin, self.settings.params)
         self.instruments: dict[str, Instrument] = {}
@@ -68,7 +69,7 @@ class StrategyAgent(BaseAgent):
         self._writer = ports.writer(f"intents.{self.name}")
         self._instrument_table = ports.table_reader("instruments")
         self._currency_table = ports.table_reader("currencies")
-        self._book = OrderBook(self.orders, self.strategy_id, ports, self._writer)
+        self._strategy_table = ports.table_reader("strategies")
         self._top_reader.skip_to_end()
         self._update_reader.skip_to_end()
         self._now_ns = now_ns
@@ -85,22 +86,43 @@ class StrategyAgent(BaseAgent):
         time_in_force: TimeInForce = TimeInForce.GTC,
     ) -> Order | None:
         """See `Desk.place`."""
-        decided = self._tops.get(instrument.id)
-        full = len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX
-        if decided is None or not decided.live or full or self._draining or qty <= 0:
+        record = self._new_order(instrument, side) if qty > 0 else None
+        if record is None:
             return None
-        record = self._new_intent(Action.NEW, instrument.id, decided)
-        record["side"] = side
         record["order_type"] = order_type
         record["time_in_force"] = time_in_force
         record["px"] = UNDEF if px is None else px
         record["qty"] = qty
+        order = Order(0, instrument.id, side, order_type, px or 0, qty, leaves_qty=qty)
+        return self._ask(record, order)
+
+    def place_amount(self, instrument: Instrument, side: Side, quote_qty: int) -> Order | None:
+        """See `Desk.place_amount`."""
+        record = self._new_order(instrument, side) if quote_qty > 0 else None
+        if record is None:
+            return None
+        record["order_type"] = OrderType.MARKET
+        record["time_in_force"] = TimeInForce.IOC
+        record["quote_qty"] = quote_qty
+        order = Order(0, instrument.id, side, OrderType.MARKET, 0, 0, 0, quote_qty=quote_qty)
+        return self._ask(record, order)
+
+    def _new_order(self, instrument: Instrument, side: Side) -> Any:
+        """An intent to fill in, or None where there is no price to decide by, or no room."""
+        decided = self._tops.get(instrument.id)
+        full = len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX
+        if decided is None or not decided.live or full or self._draining:
+            return None
+        record = self._new_intent(Action.NEW, instrument.id, decided)
+        record["side"] = side
+        return record
+
+    def _ask(self, record: Any, order: Order) -> Order | None:
         if not self._writer.append(record[0]):
             self._ports.log("warning", "intents_full", strategy=self.name)
             return None
-        intent_id = self._book.next_intent()
-        order = Order(intent_id, instrument.id, side, order_type, px or 0, qty, leaves_qty=qty)
-        self.orders[intent_id] = order
+        order.intent_id = self._book.next_intent()
+        self.orders[order.intent_id] = order
         return order
 
     def cancel(self, order: Order) -> bool:
@@ -161,7 +183,18 @@ class StrategyAgent(BaseAgent):
             self.plugin.on_timer(now_ns)
         return took
 
+    def _own_row(self) -> int:
+        """Our row in the table of strategies; NO_ID = not made yet."""
+        for row in self._strategy_table.written():
+            named = bytes(row["name"]).decode() == self.name
+            if named and int(row["account_id"]) == self.account_id and int(row["in_config"]):
+                return int(row["strategy_id"])
+        return NO_ID
+
     def _try_start(self, now_ns: int) -> bool:
+        self.strategy_id = self._own_row()
+        if self.strategy_id == NO_ID:
+            return False
         rows = {}
         for row in self._instrument_table.written():
             name = f"{VENUE_NAMES[Venue(int(row['venue']))]}:{bytes(row['name']).decode()}"
@@ -180,6 +213,7 @@ class StrategyAgent(BaseAgent):
                 min_qty=int(row["min_qty"]), min_notional=int(row["min_notional"]),
                 notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
             )  # fmt: skip
+        self._book = OrderBook(self.orders, self.strategy_id, self._ports, self._writer)
         self._book.read_tables()
         self._started = True
         self.plugin.on_start(self, now_ns)

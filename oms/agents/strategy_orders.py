@@ -14,6 +14,7 @@ from oms.orders.states import TERMINAL
 from oms.risk.fold_hot import COUNT_MASK
 from oms.strategies.base import Order
 from shm_layout.enums import Action, OrderState, OrderType, RejectReason, Side
+from shm_layout.records import UNDEF
 from shm_layout.ring import RingWriter
 from shm_layout.ring_hot import READ_POS
 
@@ -62,7 +63,7 @@ class OrderBook:
             return None
         if client_order_id:
             order.client_order_id = client_order_id
-            order.leaves_qty = int(row["leaves_qty"])
+            order.leaves_qty = _or_zero(row["leaves_qty"])
         order.state = OrderState(int(row["state"]))
         order.cancel_asked = order.state is OrderState.PENDING_CANCEL
         self._keep(order)
@@ -151,10 +152,17 @@ class OrderBook:
         return self._intents.pos - 1 - (self.intent_id - intent_id)
 
 
+def _or_zero(value: Any) -> int:
+    """An amount that is not there is 0 to a plugin."""
+    return 0 if int(value) == UNDEF else int(value)
+
+
 def _order_of(row: Any) -> Order:
+    qty = _or_zero(row["qty"])
     return Order(
         int(row["intent_id"]), int(row["instrument_id"]), Side(int(row["side"])),
-        OrderType(int(row["order_type"])), int(row["px"]), int(row["qty"]),
-        int(row["qty"]) - int(row["cum_qty"]), int(row["client_order_id"]),
+        OrderType(int(row["order_type"])), _or_zero(row["px"]), qty,
+        max(qty - int(row["cum_qty"]), 0), int(row["client_order_id"]),
         OrderState(int(row["state"])), int(row["state"]) == OrderState.PENDING_CANCEL,
+        _or_zero(row["quote_qty"]),
     )  # fmt: skip

@@ -58,12 +58,11 @@ def search(keys, side_row, count, key):
 
 
 @hot(inline=True)
-def emit(world, kind, symbol, side, account, order_id, px, qty, leaves, tag, slot, reason):
-    """Append one event, the fields of a trade 0; returns its row."""
-    counters = counters_of(world)
-    events = events_of(world)
-    row = counters[lay.C_EVENTS]
-    counters[lay.C_EVENTS] = row + 1
+def write_event(
+    events, row, kind, symbol, side, account, order_id, px, qty, leaves, update_id, tag, slot,
+    reason,
+):  # fmt: skip
+    """Every field of one event, those of a trade without meaning."""
     events["kind"][row] = kind
     events["side"][row] = side
     events["symbol"][row] = symbol
@@ -79,13 +78,25 @@ def emit(world, kind, symbol, side, account, order_id, px, qty, leaves, tag, slo
     events["maker_leaves"][row] = 0
     events["maker_fee"][row] = 0
     events["trade_id"][row] = 0
-    events["update_id"][row] = 0
+    events["update_id"][row] = update_id
     events["tag"][row] = tag
     events["slot"][row] = slot
     events["maker_slot"][row] = lay.NONE
     events["maker_account"][row] = lay.NONE
     events["fee_asset"][row] = lay.NONE
     events["maker_fee_asset"][row] = lay.NONE
+
+
+@hot(inline=True)
+def emit(world, kind, symbol, side, account, order_id, px, qty, leaves, tag, slot, reason):
+    """Append one event; returns its row."""
+    counters = counters_of(world)
+    row = counters[lay.C_EVENTS]
+    counters[lay.C_EVENTS] = row + 1
+    write_event(
+        events_of(world), row, kind, symbol, side, account, order_id, px, qty, leaves, 0, tag, slot,
+        reason,
+    )  # fmt: skip
     return row
 
 
@@ -163,6 +174,12 @@ def free_order(world, slot):
         counters[lay.C_LIVE_PARTS] -= iceberg_parts(
             orders["qty"][slot], orders["iceberg_qty"][slot]
         )
+    free_slot(counters, orders, slot)
+
+
+@hot(inline=True)
+def free_slot(counters, orders, slot):
+    """Put a slot that held no iceberg on the list of the free."""
     orders["order_id"][slot] = 0
     orders["next"][slot] = counters[lay.C_FREE_ORDER]
     counters[lay.C_FREE_ORDER] = slot

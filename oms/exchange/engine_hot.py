@@ -16,8 +16,17 @@ from oms.exchange.plain_hot import is_plain_engine, plain_cancel, plain_order
 from shm_layout.jit import I64, WORLD_TYPE, hot
 from shm_layout.prefetch_hot import prefetch_row
 
-_AHEAD = 4
+_AHEAD = 6
 """Commands between asking for an order's row and needing it."""
+_NEAR = 3
+"""Commands between asking for the rows beside it in its level's queue and needing them."""
+
+
+@hot(inline=True)
+def _prefetch_neighbours(orders, slot):
+    if 0 < slot < orders.shape[0]:
+        prefetch_row(orders, orders["prev"][slot])
+        prefetch_row(orders, orders["next"][slot])
 
 
 @hot
@@ -63,6 +72,7 @@ def step(world, now_ns, until_ns, budget):
     queue = commands.shape[0]
     at = head % queue
     ahead = (head + _AHEAD) % queue
+    near = (head + _NEAR) % queue
     taken = 0
     status = lay.STEP_IDLE
     while head < tail:
@@ -74,6 +84,7 @@ def step(world, now_ns, until_ns, budget):
             break
         # What a cancel names is seldom in the cache, and its row would be waited for.
         prefetch_row(orders, commands["slot"][ahead])
+        _prefetch_neighbours(orders, commands["slot"][near])
         rows = _one(world, at)
         if counters[lay.C_QUEUE_HEAD] != lay.NONE:
             drain(world, commands["time_ns"][at])
@@ -81,9 +92,12 @@ def step(world, now_ns, until_ns, budget):
         taken += rows
         at += rows
         ahead += rows
+        near += rows
         if at >= queue:
             at -= queue
         if ahead >= queue:
             ahead -= queue
+        if near >= queue:
+            near -= queue
     counters[lay.C_COMMAND_HEAD] = head
     return status

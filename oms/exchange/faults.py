@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from oms.config import build
+from oms.config_build import build
 from oms.errors import ConfigError
 from shm_layout.limits import FAULTS_MAX, FAULTS_QUEUED_MAX, TEXT_CHARS_MAX
 

@@ -43,7 +43,7 @@ from oms.exchange.ends_hot import (
 )
 from shm_layout.jit import hot
 from shm_layout.money import ROUND_UP
-from shm_layout.money_hot import OK, ROUND_DOWN, mul_div
+from shm_layout.money_hot import OK, ROUND_DOWN, millionths, mul_div
 
 _NS_PER_S = 1_000_000_000
 _E12 = 1_000_000_000_000
@@ -153,7 +153,7 @@ def _charge(world, account, symbol, asset, got, column):
             free[account, coin] -= fee
             fees_of(world)[coin] += fee
             return fee, coin
-    fee, _ = mul_div(got, rate, lay.FEE_UNIT, ROUND_DOWN)
+    fee, _ = millionths(got, rate, ROUND_DOWN)
     free[account, asset] -= fee
     fees_of(world)[asset] += fee
     return fee, asset
@@ -223,6 +223,7 @@ def _remember(world, symbol, now_ns, quote, qty):
     sums[symbol, at, 0] = second
     sums[symbol, at, 1] += quote
     sums[symbol, at, 2] += qty
+    symbols_of(world)["average_px"][symbol] = 0
     symbols_of(world)["sum_quote"][symbol] += quote
     symbols_of(world)["sum_qty"][symbol] += qty
 
@@ -237,6 +238,7 @@ def advance_average(world, symbol, now_ns):
     if now <= newest:
         return
     symbols["sum_second"][symbol] = now
+    symbols["average_px"][symbol] = 0
     if now - newest > lay.AVERAGE_SECONDS:
         sums[symbol, :, :] = 0
         symbols["sum_quote"][symbol] = 0

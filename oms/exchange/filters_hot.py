@@ -20,9 +20,7 @@ from oms.exchange.ends_hot import is_algo, is_market
 from oms.exchange.fills_hot import advance_average
 from shm_layout.jit import hot
 from shm_layout.money import ROUND_HALF_EVEN, ROUND_UP
-from shm_layout.money_hot import OK, ROUND_DOWN, mul_div
-
-_E6 = 1_000_000
+from shm_layout.money_hot import OK, ROUND_DOWN, millionths, mul_div
 
 
 @hot
@@ -79,6 +77,9 @@ def reference_px(world, symbol, now_ns):
     if symbols["average_s"][symbol] == 0 or symbols["average_on"][symbol] == 0:
         return symbols["last_px"][symbol]
     advance_average(world, symbol, now_ns)
+    px = symbols["average_px"][symbol]
+    if px != 0:
+        return px
     qty = symbols["sum_qty"][symbol]
     if qty == 0:
         return symbols["last_px"][symbol]
@@ -88,6 +89,7 @@ def reference_px(world, symbol, now_ns):
         qty * symbols["notional_mul"][symbol],
         ROUND_HALF_EVEN,
     )
+    symbols["average_px"][symbol] = px
     return px
 
 
@@ -98,7 +100,7 @@ def _price_reason(symbols, symbol, px):
     if symbols["px_max"][symbol] > 0 and px > symbols["px_max"][symbol]:
         return lay.REASON_PRICE_MAX
     tick = symbols["tick"][symbol]
-    if tick > 0 and px % tick != 0:
+    if tick > 1 and px % tick != 0:
         return lay.REASON_PRICE_TICK
     return lay.REASON_NONE
 
@@ -111,7 +113,7 @@ def lot_reason(symbols, symbol, qty):
     if symbols["qty_max"][symbol] > 0 and qty > symbols["qty_max"][symbol]:
         return lay.REASON_LOT_MAX
     step = symbols["step"][symbol]
-    if step > 0 and qty % step != 0:
+    if step > 1 and qty % step != 0:
         return lay.REASON_LOT_STEP
     return lay.REASON_NONE
 
@@ -123,7 +125,7 @@ def _market_lot_reason(symbols, symbol, qty):
     if symbols["market_qty_max"][symbol] > 0 and qty > symbols["market_qty_max"][symbol]:
         return lay.REASON_MARKET_LOT_MAX
     step = symbols["market_step"][symbol]
-    if step > 0 and qty % step != 0:
+    if step > 1 and qty % step != 0:
         return lay.REASON_MARKET_LOT_STEP
     return lay.REASON_NONE
 
@@ -153,11 +155,11 @@ def _percent_reason(symbols, symbol, side, px, average):
         up = symbols["ask_up_e6"][symbol]
         down = symbols["ask_down_e6"][symbol]
     if up > 0:
-        most, status = mul_div(average, up, _E6, ROUND_DOWN)
+        most, status = millionths(average, up, ROUND_DOWN)
         if status == OK and px > most:
             return lay.REASON_PERCENT_PRICE
     if down > 0:
-        least, status = mul_div(average, down, _E6, ROUND_UP)
+        least, status = millionths(average, down, ROUND_UP)
         if status == OK and px < least:
             return lay.REASON_PERCENT_PRICE
     return lay.REASON_NONE

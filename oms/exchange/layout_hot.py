@@ -346,6 +346,7 @@ SYMBOL = np.dtype(
         ("sum_second", "i8"),  # newest second in the average's window
         ("sum_quote", "i8"),  # money of the window's trades
         ("sum_qty", "i8"),
+        ("average_px", "i8"),  # of these sums, once it was asked for; 0 = not since they changed
     ]
 )
 

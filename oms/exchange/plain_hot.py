@@ -14,6 +14,7 @@ from oms.exchange.book_hot import (
     counters_of,
     depths_of,
     events_of,
+    free_slot,
     key_of,
     keys_of,
     level_row,
@@ -24,6 +25,7 @@ from oms.exchange.book_hot import (
     rows_of,
     symbols_of,
     unlink_from_queue,
+    write_event,
 )
 from shm_layout.jit import hot
 from shm_layout.money_hot import ROUND_DOWN
@@ -38,44 +40,6 @@ def is_plain_engine(counters):
         and counters[lay.C_LIVE_PARTS] == 0
         and counters[lay.C_LIVE_LISTS] == 0
     )
-
-
-@hot(inline=True)
-def _event(
-    events, row, kind, symbol, side, account, order_id, px, qty, leaves, update_id, tag, slot,
-    reason,
-):  # fmt: skip
-    """One event, the fields of a trade without meaning."""
-    events["kind"][row] = kind
-    events["side"][row] = side
-    events["symbol"][row] = symbol
-    events["account"][row] = account
-    events["reason"][row] = reason
-    events["order_id"][row] = order_id
-    events["px"][row] = px
-    events["qty"][row] = qty
-    events["leaves"][row] = leaves
-    events["quote"][row] = 0
-    events["fee"][row] = 0
-    events["maker_order_id"][row] = 0
-    events["maker_leaves"][row] = 0
-    events["maker_fee"][row] = 0
-    events["trade_id"][row] = 0
-    events["update_id"][row] = update_id
-    events["tag"][row] = tag
-    events["slot"][row] = slot
-    events["maker_slot"][row] = lay.NONE
-    events["maker_account"][row] = lay.NONE
-    events["fee_asset"][row] = lay.NONE
-    events["maker_fee_asset"][row] = lay.NONE
-
-
-@hot(inline=True)
-def _free(counters, orders, slot):
-    orders["order_id"][slot] = 0
-    orders["next"][slot] = counters[lay.C_FREE_ORDER]
-    counters[lay.C_FREE_ORDER] = slot
-    counters[lay.C_LIVE_ORDERS] -= 1
 
 
 @hot
@@ -95,7 +59,7 @@ def plain_cancel(world, at):
     event = counters[lay.C_EVENTS]
     there = 0 <= slot < orders.shape[0] and order_id > 0
     if not there or orders["order_id"][slot] != order_id or orders["symbol"][slot] != symbol:
-        _event(
+        write_event(
             events, event, lay.EV_CANCEL_REJECTED, symbol, 0, commands["account"][at], order_id,
             0, 0, 0, 0, commands["tag"][at], lay.NONE, lay.REASON_UNKNOWN_ORDER,
         )  # fmt: skip
@@ -119,18 +83,18 @@ def plain_cancel(world, at):
             place -= 1
         remove_level(world, side_row, place)
     orders["level"][slot] = lay.NONE
-    _event(
+    write_event(
         events, event, lay.EV_CANCELED, symbol, side, orders["account"][slot], order_id, px,
         orders["qty"][slot], leaves, 0, orders["tag"][slot], slot, lay.REASON_NONE,
     )  # fmt: skip
     update_id = symbols["update_id"][symbol] + 1
     symbols["update_id"][symbol] = update_id
-    _event(
+    write_event(
         events, event + 1, lay.EV_LEVEL, symbol, side, lay.NONE, 0, px, 0, total, update_id, 0,
         lay.NONE, 0,
     )  # fmt: skip
     counters[lay.C_EVENTS] = event + 2
-    _free(counters, orders, slot)
+    free_slot(counters, orders, slot)
     return True
 
 
@@ -179,7 +143,7 @@ def plain_order(world, at):
     counters[lay.C_NEXT_ORDER_ID] = order_id + 1
     accepted = counters[lay.C_EVENTS]
     counters[lay.C_EVENTS] = accepted + 1
-    _event(
+    write_event(
         events, accepted, lay.EV_ACCEPTED, symbol, side, account, order_id, px, qty, qty, 0, tag,
         lay.NONE, lay.WAIT_NOTHING,
     )  # fmt: skip
@@ -191,17 +155,17 @@ def plain_order(world, at):
     event = counters[lay.C_EVENTS]
     counters[lay.C_EVENTS] = event + 1
     if left == 0:
-        _event(
+        write_event(
             events, event, lay.EV_FILLED, symbol, side, account, order_id, px, qty, 0, 0, tag, slot,
             lay.REASON_NONE,
         )  # fmt: skip
-        _free(counters, orders, slot)
+        free_slot(counters, orders, slot)
         return True
     events["slot"][accepted] = slot
     total = _rest(world, at, slot, order_id, left)
     update_id = symbols["update_id"][symbol] + 1
     symbols["update_id"][symbol] = update_id
-    _event(
+    write_event(
         events, event, lay.EV_LEVEL, symbol, side, lay.NONE, 0, px, 0, total, update_id, 0,
         lay.NONE, 0,
     )  # fmt: skip
@@ -238,7 +202,7 @@ def _take(world, symbol, side, account, order_id, tag, limit_px, qty):
             leaves -= fill
             total -= fill
             trade_id += 1
-            _event(
+            write_event(
                 events, event, lay.EV_TRADE, symbol, side, account, order_id, px, fill, left, 0,
                 tag, lay.NONE, 0,
             )  # fmt: skip
@@ -255,7 +219,7 @@ def _take(world, symbol, side, account, order_id, tag, limit_px, qty):
             if leaves == 0:
                 younger = orders["next"][slot]
                 orders["level"][slot] = lay.NONE
-                _free(counters, orders, slot)
+                free_slot(counters, orders, slot)
                 slot = younger
         symbols["trade_id"][symbol] = trade_id
         symbols["last_px"][symbol] = px
@@ -267,7 +231,7 @@ def _take(world, symbol, side, account, order_id, tag, limit_px, qty):
             orders["prev"][slot] = lay.NONE
         update_id = symbols["update_id"][symbol] + 1
         symbols["update_id"][symbol] = update_id
-        _event(
+        write_event(
             events, event, lay.EV_LEVEL, symbol, 1 - side, lay.NONE, 0, px, 0, total, update_id, 0,
             lay.NONE, 0,
         )  # fmt: skip

@@ -1,20 +1,24 @@
 """Records of the write-ahead log: commands packed by what differs from the one before.
 
-Most words of a command are those of its predecessor, or nearly. A pack (`MATCH_PACK`) begins anew
-with a command of zeros before its first, so each is read by itself. A packed command:
+Most words of a command are those of its predecessor of the same class (cancels, all others), or
+nearly. A pack (`MATCH_PACK`) begins anew with commands of zeros, so each is read by itself. A
+packed command:
 
-    2 bytes   a bit for each word (from the third) that differs from the command before
+    2 bytes   a bit for each word (from the third) that differs from its predecessor; the highest
+              bit is the class, 1 = a cancel
     then, for each such word, its difference (xor):
-    1 byte    its length in bytes less one, plus 8 where its lower half is zero and left out
+    1 byte    its length in bytes less one, plus 8 for each 16 bits at its lower end that are zero
+              and left out
     1 to 8    its bytes, lowest first
 
-What is hashed and checksummed is then a sixth of what the commands are, which is what costs.
+What is hashed and checksummed is then a tenth of what the commands are, which is what costs.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from oms.exchange.layout_hot import CMD_CANCEL
 from oms.journal.frames_hot import COUNT, FULL, SEQ, USED, append_frame
 from shm_layout.crc_hot import crc32c_words
 from shm_layout.enums import RecordType
@@ -33,21 +37,31 @@ BYTES_MIN = 2
 _COMMAND_BYTES_MAX = BYTES_MIN + 9 * (COMMAND_WORDS - _HEAD_WORDS)
 _SPILL_WORDS = _COMMAND_BYTES_MAX // 8 + 2
 """Behind a pack: a command that does not fit is written, and then it is not counted."""
+_CANCEL_BIT = 15
+_KIND_MASK = 0xFFFF
+"""`kind` is the lowest part of its word."""
 _LOW_HALF = 0xFFFFFFFF
+_LOW_QUARTER = 0xFFFF
+_LEFT_OUT = 8
+"""A length byte's mark for 16 bits."""
+_SIX_BYTES = (1 << 48) - 1
 _SEVEN_BYTES = (1 << 56) - 1
 
 
 @hot(inline=True)
 def _put_word(out, at, word):
     """Length and bytes of a difference; where the next one begins."""
-    half = 0
+    left_out = 0
     if word & _LOW_HALF == 0:
-        half = 8
+        left_out = 2 * _LEFT_OUT
         word = (word >> 32) & _LOW_HALF
+    if word & _LOW_QUARTER == 0:
+        left_out += _LEFT_OUT
+        word = (word >> 16) & _SIX_BYTES
     rest = (word >> 8) & _SEVEN_BYTES
     more = int(rest > 0) + int(rest >= 1 << 8) + int(rest >= 1 << 16) + int(rest >= 1 << 24)
     more += int(rest >= 1 << 32) + int(rest >= 1 << 40) + int(rest >= 1 << 48)
-    out[at] = more | half
+    out[at] = more | left_out
     # All eight: one store of the machine's. What is too many is written over.
     out[at + 1] = word & 0xFF
     out[at + 2] = (word >> 8) & 0xFF
@@ -60,10 +74,10 @@ def _put_word(out, at, word):
     return at + 2 + more
 
 
-@hot
-def _pack_one(out, at, words, this, before):
+@hot(inline=True)
+def _pack_one(out, at, words, this, before, cancel):
     """Pack the command at word `this`; `before` is its predecessor's, or -1. Where it ends."""
-    mask = 0
+    mask = cancel << _CANCEL_BIT
     end = at + 2
     for k in range(_HEAD_WORDS, COMMAND_WORDS):
         word = words[this + k]
@@ -88,15 +102,21 @@ def _pack(frames, out, state, words, first, count):
     at = body * 8 + _PACKED_AT
     limit = (body + PACK_WORDS) * 8
     held = 0
-    before = -1
+    before_order = -1
+    before_cancel = -1
     row = first % rows
     while held < count:
         this = row * COMMAND_WORDS
-        end = _pack_one(out, at, words, this, before)
+        cancel = int(words[this + _HEAD_WORDS] & _KIND_MASK == CMD_CANCEL)
+        before = before_cancel if cancel else before_order
+        end = _pack_one(out, at, words, this, before, cancel)
         if end > limit:
             break
         at = end
-        before = this
+        if cancel:
+            before_cancel = this
+        else:
+            before_order = this
         held += 1
         row += 1
         if row == rows:
@@ -135,20 +155,28 @@ def frame_commands(frames, out, state, words, first, count):
 def unpack(packed, count, words):
     """The `count` commands of a pack into rows of `words`, heads 0."""
     at = 0
+    before_order = -1
+    before_cancel = -1
     for row in range(count):
         this = row * COMMAND_WORDS
         mask = np.int64(packed[at]) | np.int64(packed[at + 1]) << 8
         at += 2
+        cancel = mask >> _CANCEL_BIT
+        before = before_cancel if cancel else before_order
         for k in range(COMMAND_WORDS):
             word = 0
-            if row > 0 and k >= _HEAD_WORDS:
-                word = words[this - COMMAND_WORDS + k]
+            if before >= 0 and k >= _HEAD_WORDS:
+                word = words[before + k]
             if k >= _HEAD_WORDS and mask >> (k - _HEAD_WORDS) & 1:
                 length = np.int64(packed[at])
-                shift = 32 if length & 8 else 0
+                shift = length // _LEFT_OUT * 16
                 at += 1
                 for _ in range((length & 7) + 1):
                     word ^= np.int64(packed[at]) << shift
                     shift += 8
                     at += 1
             words[this + k] = word
+        if cancel:
+            before_cancel = this
+        else:
+            before_order = this

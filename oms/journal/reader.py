@@ -39,6 +39,8 @@ class Recovery:
     published_seq: int = 0
     file_size_bytes: int = 0
     """Valid bytes of the last file; 0 = not even its header is whole."""
+    file_records: int = 0
+    """Whole records of the last file."""
     cut_bytes: int = 0
     """Damaged bytes behind them."""
     cut_reason: str = ""
@@ -62,6 +64,14 @@ class FileReader:
 
     def begin(self, data: bytes, previous: Recovery) -> None:
         """Check the header at the start of `data` and that the file follows the one before."""
+        header = self.begin_raw(data, previous)
+        self._converters = {
+            int(described["type"]): _converter(described, self.name)
+            for described in header["records"]
+        }
+
+    def begin_raw(self, data: bytes, previous: Recovery) -> dict[str, Any]:
+        """The same for whoever reads records by the header's own layouts; returns the header."""
         self.header, self.offset = fmt.parse_file_header(data, self.name)
         chained = bytes.fromhex(self.header["prev_sha256"])
         if chained != previous.last_sha256:
@@ -71,10 +81,8 @@ class FileReader:
             )
         self.recovery = previous
         previous.files += 1
-        self._converters = {
-            int(described["type"]): _converter(described, self.name)
-            for described in self.header["records"]
-        }
+        previous.file_records = 0
+        return self.header
 
     def block(self, data: bytes) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
         """The next block's words and record starts, or None with `recovery.cut_reason` set."""
@@ -99,6 +107,7 @@ class FileReader:
         head = words[: fmt.BLOCK_HEAD_WORDS].view(fmt.BLOCK_HEAD)[0]
         state.blocks += 1
         state.records += count
+        state.file_records += count
         state.last_seq += count
         state.published_seq = int(head["published_seq"])
         whole = data[self.offset : self.offset + size_bytes]
@@ -234,22 +243,30 @@ def _readable_behind(data: bytes, at: int) -> bool:
     return False
 
 
+def is_cut_tail(reader: FileReader, data: bytes) -> bool:
+    """Is what the reader could not read the unfinished end of a last file, with nothing readable
+    behind it?
+    """
+    return not reader.misplaced and not _readable_behind(data, reader.offset)
+
+
 def read_journal(
     files: Iterable[bytes], recovery: Recovery, name: str = "journal"
 ) -> Iterator[np.ndarray[Any, Any]]:
-    """Every record of a journal's files in order; `recovery` tells what was found.
+    """Every record of a journal's files in order; `recovery` tells what was found, and where the
+    first of `files` stands when it is not the journal's first (`recovery.files` were read before).
+    At most two files are held at a time.
 
     A damaged tail of the last file ends the iteration with `cut_bytes` and `cut_reason` set;
     damage with readable blocks or files behind it raises JournalError.
     """
-    listed = list(files)
-    for index, data in enumerate(listed):
-        where = f"{name} file {index + 1}"
+    for data, is_last in with_last(files):
+        where = f"{name} file {recovery.files + 1}"
         recovery.cut_reason = ""
         reader = FileReader(where)
-        if index == len(listed) - 1 and fmt.header_is_cut(data) and not _readable_behind(data, -1):
+        if is_last and fmt.header_is_cut(data) and not _readable_behind(data, -1):
             recovery.files += 1
-            recovery.file_size_bytes = 0
+            recovery.file_size_bytes = recovery.file_records = 0
             recovery.cut_bytes = len(data)
             recovery.cut_reason = "the last file's header is cut"
             return
@@ -257,12 +274,21 @@ def read_journal(
         yield from reader.records(data)
         recovery.file_size_bytes = reader.offset
         recovery.cut_bytes = len(data) - reader.offset
-        if recovery.cut_bytes and (
-            index < len(listed) - 1 or reader.misplaced or _readable_behind(data, reader.offset)
-        ):
+        if recovery.cut_bytes and not (is_last and is_cut_tail(reader, data)):
             raise JournalError(
                 f"{where}: {recovery.cut_reason} at byte {reader.offset}, and there are intact "
                 "blocks from there on: acknowledged records lie behind the damage; restore the "
                 "file from a copy and check it with `oms journal verify`; nothing trades on it "
                 "before"
             )
+
+
+def with_last(files: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """(file, whether it is the last one), looking one ahead."""
+    waiting: bytes | None = None
+    for data in files:
+        if waiting is not None:
+            yield waiting, False
+        waiting = data
+    if waiting is not None:
+        yield waiting, True

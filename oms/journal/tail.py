@@ -28,11 +28,14 @@ class Source(Protocol):
 class JournalTail:
     """A reader's place in a growing journal."""
 
-    def __init__(self, source: Source, name: str) -> None:
+    def __init__(self, source: Source, name: str, behind: Recovery | None = None) -> None:
+        """`behind`: begin with the file that follows it, as a snapshot says; it goes on counting
+        in there.
+        """
         self._source = source
         self._name = name
-        self._recovery = Recovery()
-        self._file_index = 0
+        self._recovery = behind or Recovery()
+        self._file_index = self._recovery.files
         self._offset = 0
         """Bytes of the present file that were checked and consumed."""
         self._reader: FileReader | None = None
@@ -42,6 +45,11 @@ class JournalTail:
     def last_seq(self) -> int:
         """Sequence of the last record given."""
         return self._recovery.last_seq
+
+    @property
+    def file_index(self) -> int:
+        """The file that is read, from 0; all before it have been given to their ends."""
+        return self._file_index
 
     def poll(self) -> list[np.ndarray[Any, Any]]:
         """The next records (0-d, our layouts), or none for now."""
@@ -56,6 +64,9 @@ class JournalTail:
         self._offset += reader.offset
         left_bytes = len(data) - reader.offset
         if not records and self._next_begun():
+            # A last block may have come between the two looks: then it is given first.
+            if len(self._source.read(self._file_index, self._offset, READ_BYTES_MAX)) > left_bytes:
+                return []
             self._close(left_bytes)
         elif not records and left_bytes:
             self._wait(left_bytes)

@@ -39,12 +39,21 @@ class BlockWriter:
         last_sha256: bytes,
         file_index: int,
         file_size_bytes: int,
+        file_records: int = 0,
+        file_records_max: int = 0,
     ) -> None:
+        """Go on behind what a reader found (`reader.Recovery`); all zeros and NO_HASH: begin.
+
+        `file_records_max`: the next file begins with the block that would pass it (0: by size
+        alone).
+        """
         self._port = port
         self._epoch = epoch
         self._last_sha256 = last_sha256
         self._file_index = file_index
         self._file_size_bytes = file_size_bytes
+        self._file_records = file_records
+        self._file_records_max = file_records_max
         block = np.zeros(JOURNAL_BLOCK_BYTES_MAX // 8, np.int64)
         self._words = block
         self._bytes = block.data.cast("B")
@@ -65,6 +74,13 @@ class BlockWriter:
         header = fmt.file_header(self._file_index, self._last_sha256)
         self._port.roll(header)
         self._file_size_bytes = len(header)
+        self._file_records = 0
+
+    def _is_full(self, size_bytes: int, count: int) -> bool:
+        if self._file_size_bytes + size_bytes > JOURNAL_FILE_BYTES_MAX:
+            return True
+        records = self._file_records
+        return 0 < self._file_records_max < records + count and records > 0
 
     def commit(self, state: np.ndarray[Any, Any], base: int, published_seq: int) -> int:
         """Write what the kernel framed since the last call; returns the block's size in bytes.
@@ -82,12 +98,13 @@ class BlockWriter:
         )  # fmt: skip
         words = fmt.BLOCK_HEAD_WORDS - 1
         self._words[words] = crc32c_words(self._words, 0, words)
-        if self._file_size_bytes + size_bytes > JOURNAL_FILE_BYTES_MAX:
+        if self._is_full(size_bytes, count):
             self._roll()
         data = bytes(self._bytes[:size_bytes])
         self._port.append(data)
         self._unhashed = data
         self._file_size_bytes += size_bytes
+        self._file_records += count
         self.last_seq += count
         assert self.last_seq == int(state[base + SEQ]), "journal sequence and frames disagree"
         state[base + USED] = 0

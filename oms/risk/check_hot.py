@@ -11,7 +11,7 @@ from oms.risk import world_hot as w_
 from oms.risk.fold_hot import BUY, position_of
 from shm_layout.enums import BookState, OrderType, RejectReason, Side, TimeInForce
 from shm_layout.jit import hot
-from shm_layout.money import OK, ROUND_UP
+from shm_layout.money import OK, ROUND_DOWN, ROUND_UP
 from shm_layout.money_hot import mul_div
 from shm_layout.records import UNDEF
 
@@ -44,11 +44,25 @@ SELL = int(Side.SELL)
 LIMIT = int(OrderType.LIMIT)
 MARKET = int(OrderType.MARKET)
 POST_ONLY = int(OrderType.POST_ONLY)
+GTC = int(TimeInForce.GTC)
 FOK = int(TimeInForce.FOK)
 LIVE = int(BookState.LIVE)
 
 BPS = 10_000
 CANCEL_RESERVE_DIVISOR = 8
+
+
+@hot
+def _amounts_fit(intents, k, order_type):
+    """A price unless MARKET; a quantity, or for MARKET a quote amount in its place."""
+    if order_type == MARKET:
+        if intents["px"][k] != UNDEF:
+            return False
+        if intents["qty"][k] == UNDEF:
+            return intents["quote_qty"][k] > 0
+    elif intents["px"][k] <= 0:
+        return False
+    return intents["qty"][k] > 0 and intents["quote_qty"][k] == UNDEF
 
 
 @hot
@@ -63,14 +77,11 @@ def check_shape(w, intents, k, strategy_id, now_ns):
     order_type = intents["order_type"][k]
     if intents["strategy_id"][k] != strategy_id or (side != BUY and side != SELL):
         return BAD_SHAPE
-    if order_type < LIMIT or order_type > POST_ONLY or intents["time_in_force"][k] > FOK:
+    if order_type < LIMIT or order_type > POST_ONLY:
         return BAD_SHAPE
-    if intents["qty"][k] <= 0 or intents["quote_qty"][k] != UNDEF:
+    if intents["time_in_force"][k] < GTC or intents["time_in_force"][k] > FOK:
         return BAD_SHAPE
-    if order_type == MARKET:
-        if intents["px"][k] != UNDEF:
-            return BAD_SHAPE
-    elif intents["px"][k] <= 0:
+    if not _amounts_fit(intents, k, order_type):
         return BAD_SHAPE
     instrument_id = intents["instrument_id"][k]
     instruments = w_.instruments(w)
@@ -93,7 +104,9 @@ def check_shape(w, intents, k, strategy_id, now_ns):
 
 @hot
 def check_size(w, intents, k):
-    """Tick, lot and the venue's minimum and maximum quantity."""
+    """Tick, lot and the venue's minimum and maximum quantity; those of an order by quote amount
+    need a price (`_check_amount`).
+    """
     instruments = w_.instruments(w)
     i = intents["instrument_id"][k]
     tick = instruments["tick"][i]
@@ -101,6 +114,8 @@ def check_size(w, intents, k):
     qty = intents["qty"][k]
     if tick <= 0 or lot <= 0:
         return UNSUPPORTED_TICK
+    if qty == UNDEF:
+        return PASSED
     if intents["order_type"][k] != MARKET and intents["px"][k] % tick != 0:
         return OFF_TICK
     if qty % lot != 0:
@@ -120,6 +135,33 @@ def worst_px(intents, k, mid2, collar_bps):
     reach = BPS + collar_bps if intents["side"][k] == BUY else BPS
     value, status = mul_div(mid2, reach, 2 * BPS, ROUND_UP)
     return value if status == OK else UNDEF
+
+
+@hot
+def _check_amount(w, amount, i, mid2, collar_bps):
+    """An order by quote amount has no base quantity before its fills. What it may trade at most,
+    at the collar's low end, is what limits count (`exposed_qty`) and what the venue's largest
+    quantity is held against; what it may trade at least, at the high end and in whole lots,
+    must reach the smallest.
+    """
+    instruments = w_.instruments(w)
+    divisor = instruments["notional_divisor"][i]
+    low, low_status = mul_div(mid2, BPS - collar_bps, 2 * BPS, ROUND_DOWN)
+    high, high_status = mul_div(mid2, BPS + collar_bps, 2 * BPS, ROUND_UP)
+    if low_status != OK or high_status != OK or low <= 0:
+        return OVERFLOW
+    most, status = mul_div(amount, divisor, low, ROUND_UP)
+    if status != OK:
+        return OVERFLOW
+    least, status = mul_div(amount, divisor, high, ROUND_DOWN)
+    if status != OK:
+        return OVERFLOW
+    if least - least % instruments["lot"][i] < instruments["min_qty"][i]:
+        return QTY_BELOW_MIN
+    if most > instruments["max_qty"][i]:
+        return QTY_ABOVE_MAX
+    w_.new_row(w)["exposed_qty"][0] = most
+    return PASSED
 
 
 @hot
@@ -143,19 +185,27 @@ def check_price(w, intents, k, strategy_id, now_ns):
     far, status = mul_div(mid2, collar, BPS, ROUND_UP)
     if status != OK:
         return OVERFLOW
-    if away > far:
+    # A market order's worst price is the collar itself, rounded away from the mid.
+    if away > far and intents["order_type"][k] != MARKET:
         return PRICE_COLLAR
-    instruments = w_.instruments(w)
-    notional, status = mul_div(px, intents["qty"][k], instruments["notional_divisor"][i], ROUND_UP)
-    if status != OK:
-        return OVERFLOW
-    if notional < instruments["min_notional"][i]:
-        return NOTIONAL_BELOW_MIN
-    if notional > w_.order_limits(w)[strategy_id, i]:
-        return NOTIONAL_ABOVE_MAX
     fresh = w_.new_row(w)
     fresh["risk_mid_px"][0] = mid2
     fresh["risk_book_version"][0] = tops[i, w_.TOP_VERSION]
+    fresh["exposed_qty"][0] = intents["qty"][k]
+    if intents["qty"][k] == UNDEF:
+        notional = intents["quote_qty"][k]
+        reason = _check_amount(w, notional, i, mid2, collar)
+        if reason != PASSED:
+            return reason
+    else:
+        divisor = w_.instruments(w)["notional_divisor"][i]
+        notional, status = mul_div(px, intents["qty"][k], divisor, ROUND_UP)
+        if status != OK:
+            return OVERFLOW
+    if notional < w_.instruments(w)["min_notional"][i]:
+        return NOTIONAL_BELOW_MIN
+    if notional > w_.order_limits(w)[strategy_id, i]:
+        return NOTIONAL_ABOVE_MAX
     fresh["reserved_notional"][0] = notional
     return PASSED
 
@@ -171,7 +221,7 @@ def check_limits(w, intents, k, strategy_id, now_ns):
     if row < 0:
         return ORDER_TABLE_FULL
     positions = w_.positions(w)
-    qty = intents["qty"][k]
+    qty = w_.new_row(w)["exposed_qty"][0]
     if intents["side"][k] == BUY:
         worst = positions["qty"][row] + positions["open_buy_qty"][row] + qty
     else:
@@ -186,7 +236,8 @@ def check_limits(w, intents, k, strategy_id, now_ns):
     if strategies[strategy_id, w_.SG_OPEN_COUNT] >= strategies[strategy_id, w_.SG_MAX_OPEN]:
         return OPEN_ORDERS_LIMIT
     tat = max(strategies[strategy_id, w_.SG_RATE_TAT_NS], now_ns)
-    if tat - now_ns > strategies[strategy_id, w_.SG_RATE_BURST_NS]:
+    cost = strategies[strategy_id, w_.SG_RATE_COST_NS]
+    if tat + cost - now_ns > strategies[strategy_id, w_.SG_RATE_BURST_NS]:
         return MESSAGE_RATE
     orders = w_.orders(w)
     next_row = (state[w_.ST_ORDER_COUNT] + 1) & (orders.shape[0] - 1)

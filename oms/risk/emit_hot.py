@@ -57,6 +57,7 @@ def update_of_row(w, row, now_ns):
     u["intent_id"][0] = orders["intent_id"][row]
     u["px"][0] = orders["px"][row]
     u["qty"][0] = orders["qty"][row]
+    u["quote_qty"][0] = orders["quote_qty"][row]
     u["cum_qty"][0] = orders["cum_qty"][row]
     u["last_px"][0] = UNDEF
     u["fee_currency_id"][0] = NO_ID
@@ -98,7 +99,10 @@ def settle_update(w):
     """Fold, journal and stage the update that stands in `update`."""
     state = w_.state(w)
     u = w_.update(w)
-    u["leaves_qty"][0] = max(u["qty"][0] - u["cum_qty"][0], 0)
+    if u["qty"][0] == UNDEF:
+        u["leaves_qty"][0] = UNDEF
+    else:
+        u["leaves_qty"][0] = max(u["qty"][0] - u["cum_qty"][0], 0)
     u["journal_seq"][0] = state[w_.ST_JOURNAL_SEQ] + 1
     fold_update(w)
     seq = append_frame(

@@ -11,7 +11,7 @@ from oms.orders.states import EVENT_OF_KIND, ILLEGAL, TABLE, Event
 from oms.risk import world_hot as w_
 from oms.risk.emit_hot import has_room, settle_update, update_of_row
 from oms.risk.fold_hot import edge_e4, fill_is_known, row_of
-from shm_layout.enums import ExecKind, Hop, OrderState, RecordType, RejectReason
+from shm_layout.enums import FLAG_LAST, ExecKind, Hop, OrderState, RecordType, RejectReason
 from shm_layout.jit import hot
 from shm_layout.latency_hot import note_latency
 from shm_layout.money import OK, ROUND_HALF_EVEN
@@ -26,10 +26,12 @@ S_OPEN = int(OrderState.OPEN)
 S_UNKNOWN = int(OrderState.UNKNOWN)
 S_CANCELED = int(OrderState.CANCELED)
 S_EXPIRED = int(OrderState.EXPIRED)
+S_FILLED = int(OrderState.FILLED)
 K_FILL = int(ExecKind.FILL)
 K_NO_ANSWER = int(ExecKind.NO_ANSWER)
 K_ABSENT = int(ExecKind.ABSENT)
 K_NOT_SENT = int(ExecKind.NOT_SENT)
+K_FOUND_FILLED = int(ExecKind.FOUND_FILLED)
 R_NOT_SENT = int(RejectReason.NOT_SENT)
 E_FILL_PART = int(Event.FILL_PART)
 E_FILL_FULL = int(Event.FILL_FULL)
@@ -64,10 +66,23 @@ def _copy_venue_words(w, k):
 
 
 @hot
-def _event_of(w, kind, row, new_cum):
+def _fill_event(w, row, new_cum, called_last):
+    """Whether a fill is the order's last. Of an order by quote amount only the venue knows, and
+    says it with the fill (FLAG_LAST); a fill that comes later belongs to what is filled.
+    """
+    orders = w_.orders(w)
+    if orders["qty"][row] == UNDEF:
+        full = called_last or orders["state"][row] == S_FILLED
+    else:
+        full = new_cum >= orders["qty"][row]
+    return E_FILL_FULL if full else E_FILL_PART
+
+
+@hot
+def _event_of(w, kind, row, new_cum, called_last):
     """Event of the state table for an execution kind; ILLEGAL for one that is not of orders."""
     if kind == K_FILL:
-        return E_FILL_FULL if new_cum >= w_.orders(w)["qty"][row] else E_FILL_PART
+        return _fill_event(w, row, new_cum, called_last)
     if kind == K_ABSENT:
         known = w_.order_words(w)[row * w_.ORDER_ROW_WORDS + w_.ROW_VENUE_ID_AT] != 0
         said = w_.orders(w)["absent_count"][row] + 1
@@ -88,10 +103,12 @@ def _fill_amount(w, executions, k, instrument_id):
 
 
 @hot
-def _after_terminal(w, after, cum, venue_cum):
-    """Hold a terminal word until every fill that the venue counts has come."""
+def _after_terminal(w, after, cum, venue_cum, filled_waits):
+    """Hold a terminal word until every fill that the venue counts has come. FILLED is such a word
+    (`filled_waits`) where the venue says it; else the fills themselves make it.
+    """
     u = w_.update(w)
-    if after == S_CANCELED or after == S_EXPIRED:
+    if after == S_CANCELED or after == S_EXPIRED or (after == S_FILLED and filled_waits):
         if venue_cum != UNDEF and venue_cum > cum:
             u["terminal_state"][0] = after
             return S_UNKNOWN
@@ -125,7 +142,9 @@ def _take_execution(w, k, now_ns, ring_id, pos):
     new_cum = orders["cum_qty"][row]
     if kind == K_FILL:
         new_cum += executions["qty"][k]
-    event = _event_of(w, kind, row, new_cum)
+    called_last = (executions["flags"][k] & FLAG_LAST) != 0
+    by_amount = orders["qty"][row] == UNDEF
+    event = _event_of(w, kind, row, new_cum, called_last)
     after = TABLE[orders["state"][row], event] if event != ILLEGAL else ILLEGAL
     if after == ILLEGAL:
         state[w_.ST_ILLEGAL] += 1
@@ -149,6 +168,8 @@ def _take_execution(w, k, now_ns, ring_id, pos):
         u["exec_key_low"][0] = low
         u["exec_key_high"][0] = high
         u["cum_qty"][0] = new_cum
+        if by_amount and called_last and executions["cum_qty"][k] != UNDEF:
+            u["venue_cum_qty"][0] = executions["cum_qty"][k]
         u["edge_e4"][0] = edge_e4(u["side"][0], executions["px"][k], u["mid_px"][0])
     elif executions["cum_qty"][k] != UNDEF:
         u["venue_cum_qty"][0] = executions["cum_qty"][k]
@@ -158,7 +179,8 @@ def _take_execution(w, k, now_ns, ring_id, pos):
             u["reason"][0] = R_NOT_SENT
     elif kind != K_NO_ANSWER:
         u["absent_count"][0] = 0
-    u["state"][0] = _after_terminal(w, after, new_cum, u["venue_cum_qty"][0])
+    said = by_amount or kind == K_FOUND_FILLED
+    u["state"][0] = _after_terminal(w, after, new_cum, u["venue_cum_qty"][0], said)
     settle_update(w)
 
 
@@ -180,7 +202,8 @@ def take_executions(w, now_ns, budget):
     while pos < end and has_room(w):
         k = pos & (slots.shape[0] - 1)
         kind = slots["kind"][k]
-        if slots["type"][k] != T_EXECUTION or kind > K_NOT_SENT:
+        of_orders = kind <= K_NOT_SENT or kind == K_FOUND_FILLED
+        if slots["type"][k] != T_EXECUTION or not of_orders:
             if pos == start:
                 return NEED_COLD
             break

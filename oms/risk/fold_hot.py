@@ -11,7 +11,7 @@ import numpy as np
 
 from oms.orders.states import IS_TERMINAL
 from oms.risk import world_hot as w_
-from shm_layout.enums import Action, ExecKind, Liquidity, OrderState, Side
+from shm_layout.enums import Action, ExecKind, Liquidity, OrderState, RecordType, Side
 from shm_layout.jit import hot
 from shm_layout.money import OK, ROUND_HALF_EVEN
 from shm_layout.money_hot import mul_div
@@ -26,6 +26,7 @@ ACTION_QUERY = int(Action.QUERY)
 KIND_FILL = int(ExecKind.FILL)
 KIND_ABSENT = int(ExecKind.ABSENT)
 MAKER = int(Liquidity.MAKER)
+T_FEE_ROW = int(RecordType.FEE_ROW)
 
 COUNT_MASK = (1 << 40) - 1
 QUERY_BACKOFF_NS = np.array([10**9 << k for k in range(6)], np.int64)
@@ -175,6 +176,15 @@ def _expose(w, row, qty):
 
 
 @hot
+def _exposed(w, row):
+    """Worst case of an order that still counts, qty_scale: what may be traded beyond its fills."""
+    orders = w_.orders(w)
+    if IS_TERMINAL[orders["state"][row]]:
+        return 0
+    return max(orders["exposed_qty"][row] - orders["cum_qty"][row], 0)
+
+
+@hot
 def fold_new(w):
     """Fold the ORDER_ROW in `new_row`: a new order stands in the table."""
     state = w_.state(w)
@@ -188,11 +198,56 @@ def fold_new(w):
     row_begin(words, at)
     for k in range(1, w_.ORDER_ROW_WORDS):
         words[at + k] = source[k]
+    if orders["exposed_qty"][row] == 0:
+        # Journaled by a build that knew no orders by quote amount.
+        orders["exposed_qty"][row] = orders["qty"][row]
     row_end(words, at)
     state[w_.ST_ORDER_COUNT] = max(state[w_.ST_ORDER_COUNT], count)
     _open_add(w, row)
-    _expose(w, row, orders["qty"][row])
+    _expose(w, row, _exposed(w, row))
     return row
+
+
+@hot
+def _fee_row(w, position_row, currency_id):
+    """Row of a position's fees in one coin, made when it is first needed; NO_ID = table full."""
+    fees = w_.fees(w)
+    positions = w_.positions(w)
+    at = positions["fee_row"][position_row] - 1
+    while at >= 0:
+        if fees["currency_id"][at] == currency_id:
+            return at
+        at = fees["next_row"][at] - 1
+    state = w_.state(w)
+    made = state[w_.ST_FEES_USED]
+    if made >= fees.shape[0]:
+        state[w_.ST_FEES_LOST] += 1
+        return NO_ID
+    state[w_.ST_FEES_USED] = made + 1
+    words = w_.fee_words(w)
+    row_begin(words, made * w_.FEE_ROW_WORDS)
+    fees["type"][made] = T_FEE_ROW
+    fees["position_row"][made] = position_row
+    fees["currency_id"][made] = currency_id
+    fees["next_row"][made] = positions["fee_row"][position_row]
+    row_end(words, made * w_.FEE_ROW_WORDS)
+    positions["fee_row"][position_row] = made + 1
+    return made
+
+
+@hot
+def _add_fee(w, position_row, currency_id, amount, ts_ns):
+    """A fee in a third coin is kept in that coin: no rate is guessed."""
+    at = _fee_row(w, position_row, currency_id)
+    if at < 0:
+        return
+    fees = w_.fees(w)
+    words = w_.fee_words(w)
+    row_begin(words, at * w_.FEE_ROW_WORDS)
+    fees["amount"][at] += amount
+    fees["fills"][at] += 1
+    fees["ts_ns"][at] = ts_ns
+    row_end(words, at * w_.FEE_ROW_WORDS)
 
 
 @hot
@@ -228,6 +283,7 @@ def _fold_fill(w, row):
         positions["fee_base"][at] += fee
     elif currency != NO_ID:
         positions["fee_other_count"][at] += 1
+        _add_fee(w, at, currency, fee, update["ts_ns"][0])
     positions["volume_quote"][at] += amount
     positions["fills"][at] += 1
     if update["liquidity"][0] == MAKER:
@@ -257,6 +313,15 @@ def _query_due_ns(now_ns, query_count):
 
 
 @hot
+def _overfilled(w, row):
+    """More was filled than ordered, by quantity or by amount."""
+    orders = w_.orders(w)
+    if orders["qty"][row] == UNDEF:
+        return orders["cum_quote_qty"][row] > orders["quote_qty"][row]
+    return orders["cum_qty"][row] > orders["qty"][row]
+
+
+@hot
 def fold_update(w):
     """Fold the ORDER_UPDATE in `update` into the order table, lists, positions and counters.
 
@@ -274,7 +339,7 @@ def fold_update(w):
     after = update["state"][0]
     was_open = not IS_TERMINAL[before]
     is_open = not IS_TERMINAL[after]
-    leaves_before = orders["qty"][row] - orders["cum_qty"][row] if was_open else 0
+    exposed_before = _exposed(w, row)
     at = row * w_.ORDER_ROW_WORDS
     row_begin(words, at)
     orders["state"][row] = after
@@ -310,10 +375,9 @@ def fold_update(w):
         _open_remove(w, row)
     elif is_open and not was_open:
         _open_add(w, row)
-    leaves_after = orders["qty"][row] - orders["cum_qty"][row] if is_open else 0
-    _expose(w, row, leaves_after - leaves_before)
+    _expose(w, row, _exposed(w, row) - exposed_before)
     if update["kind"][0] == KIND_FILL:
-        if update["cum_qty"][0] > orders["qty"][row]:
+        if _overfilled(w, row):
             state[w_.ST_OVERFILLS] += 1
         remember_fill(
             w,

@@ -54,6 +54,7 @@ def _refuse(w, intents, k, reason, now_ns, ring_id, pos):
     u["intent_id"][0] = intents["intent_id"][k]
     u["px"][0] = intents["px"][k]
     u["qty"][0] = intents["qty"][k]
+    u["quote_qty"][0] = intents["quote_qty"][k]
     u["last_px"][0] = UNDEF
     u["mid_px"][0] = intents["mid_px"][k]
     u["fee_currency_id"][0] = NO_ID

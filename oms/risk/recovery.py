@@ -1,9 +1,10 @@
 """Recovery: risk's state from its journal, and what the rings still lack.
 
-Starting and recovering are one path. The journal is read, checked and folded; then, within one
-shared memory (`generation`), inputs go on behind the last record that names them as its cause,
-and orders that were journaled but not yet in their ring are published (DESIGN.md law 5). A
-journal that is shorter than what the rings show as published is refused with the orders to query.
+Starting and recovering are one path. The journal is read, checked and folded, from a snapshot on
+where there is one that fits (`snapshot`); then, within one shared memory (`generation`), inputs go
+on behind the last record that names them as its cause, and orders that were journaled but not yet
+in their ring are published (DESIGN.md law 5). A journal that is shorter than what the rings show as
+published is refused with the orders to query.
 """
 
 from __future__ import annotations
@@ -16,18 +17,22 @@ import numpy as np
 from oms import ids
 from oms.agents.base import Ports
 from oms.errors import JournalError
+from oms.journal.format import parse_file_header
 from oms.journal.reader import Recovery, read_journal
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
-from oms.risk.fold_hot import COUNT_MASK
-from oms.risk.registry import Registry
+from oms.risk.fold import Fold
+from oms.risk.snapshot import PATH, Snapshot, SnapshotUnusableError
 from oms.risk.state import RiskArrays, Worlds
-from shm_layout.enums import OrderState, RecordType
+from shm_layout.enums import OrderState
+from shm_layout.limits import JOURNAL_BEHIND_RECORDS_MAX
 from shm_layout.ring import RingReader, RingWriter
 from shm_layout.ring_hot import READ_POS, release
 
 Array = np.ndarray[Any, Any]
 _NAMED_MAX = 20
+_HEADER_BYTES_MAX = 1 << 18
+"""More than the header of a journal file: its text is some 20 KB."""
 
 
 class Doubter(Protocol):
@@ -43,14 +48,20 @@ class Doubter(Protocol):
 class Found:
     """What recovery found."""
 
-    recovery: Recovery = field(default_factory=Recovery)
-    system_id: int = 0
-    risk_epoch: int = 1
-    same_memory: bool = False
-    next_pos: dict[int, int] = field(default_factory=dict)
-    """Ring id -> position behind the last record that a journaled one names as its cause."""
+    recovery: Recovery
+    system_id: int
+    risk_epoch: int
+    """Of the incarnation that begins now."""
+    same_memory: bool
+    snapshot_seq: int
+    """Sequence up to which a snapshot spared the reading; 0 = the whole journal was read."""
     published: list[int] = field(default_factory=list)
     """Per group: journal sequence of the last command in its ring."""
+
+    @property
+    def records_read(self) -> int:
+        """Records that were read and folded one by one."""
+        return self.recovery.records - self.snapshot_seq
 
     def finish(self, agent: Doubter, now_ns: int) -> None:
         """After START: publish what the rings lack; doubt what cannot be known."""
@@ -73,71 +84,76 @@ class Found:
         return self.published[group]
 
 
-def recover(ports: Ports, arrays: RiskArrays, worlds: Worlds, registry: Registry) -> Found:
-    """Fold the journal into `arrays` and `registry`; cuts a damaged tail off."""
-    found = Found()
+def recover(ports: Ports, fold: Fold, worlds: Worlds) -> Found:
+    """Fold the journal; cuts a damaged tail off. `fold` is empty."""
     journal = ports.journal("risk")
-    spare = np.zeros(1 << 12, np.int64)
-    worlds.build(spare)
-    for record in read_journal(journal.existing(), found.recovery, "risk journal"):
-        _fold(record, found, arrays, worlds, registry, ports.generation)
-    if found.recovery.cut_bytes:
-        journal.truncate(found.recovery.files - 1, found.recovery.file_size_bytes)
-        ports.log(
-            "warning", "journal_tail_cut", bytes=found.recovery.cut_bytes,
-            why=found.recovery.cut_reason,
-        )  # fmt: skip
-    if found.recovery.records == 0:
+    snapshot = resume_from_snapshot(ports, fold)
+    snapshot_seq = snapshot.last_seq if snapshot is not None else 0
+    recovery = fold.recovery
+    for record in read_journal(journal.existing(recovery.files), recovery, "risk journal"):
+        fold.take(record)
+    if recovery.cut_bytes:
+        journal.truncate(recovery.files - 1, recovery.file_size_bytes)
+        ports.log("warning", "journal_tail_cut", bytes=recovery.cut_bytes, why=recovery.cut_reason)
+    known = fold.known
+    found = Found(
+        recovery, known.system_id, known.risk_epoch + 1, known.generation == ports.generation,
+        snapshot_seq,
+    )  # fmt: skip
+    if recovery.records == 0:
         found.system_id = int.from_bytes(ports.random_bytes(8), "little") & ids.SYSTEM_ID_MAX
+    if found.records_read > JOURNAL_BEHIND_RECORDS_MAX:
+        ports.log(
+            "warning", "snapshot_far_behind", records=found.records_read,
+            hint="the journaler makes a snapshot with each file of the journal: look at its log",
+        )  # fmt: skip
     for writer in worlds.order_writers:
         found.published.append(_last_published(writer))
     _refuse_short(found, worlds.order_writers)
     if found.same_memory:
         for reader in (*worlds.execution_readers, *worlds.intent_readers):
-            _resume(reader, found.next_pos.get(reader.channel.id, 0))
+            _resume(reader, known.next_pos.get(reader.channel.id, 0))
     worlds.top_reader.skip_to_end()
     return found
 
 
-def _fold(
-    record: Array,
-    found: Found,
-    arrays: RiskArrays,
-    worlds: Worlds,
-    registry: Registry,
-    generation: int,
-) -> None:
-    kind = int(record["type"])
-    if kind in (RecordType.ORDER_ROW, RecordType.ORDER_UPDATE):
-        is_new = kind == RecordType.ORDER_ROW
-        target = arrays.new_row if is_new else arrays.update
-        target[0] = record
-        worlds.rare(k_.TASK_FOLD_NEW if is_new else k_.TASK_FOLD_UPDATE, 0, 0)
-        if found.same_memory and int(record["cause_pos"]) >= 0:
-            ring = int(record["cause_ring"])
-            behind = int(record["cause_pos"]) + 1
-            found.next_pos[ring] = max(found.next_pos.get(ring, 0), behind)
-    elif kind == RecordType.START:
-        found.system_id = int(record["system_id"])
-        found.risk_epoch = int(record["risk_epoch"]) + 1
-        found.same_memory = int(record["generation"]) == generation
-        if not found.same_memory:
-            found.next_pos.clear()
-    elif kind == RecordType.CYCLE:
-        arrays.cycle["cycle"] = record["cycle"]
-    elif kind == RecordType.EXECUTION:
-        _fold_unmatched(record, arrays)
-    else:
-        registry.restore(record)
+def resume_from_snapshot(
+    ports: Ports, fold: Fold, before_seq: int | None = None
+) -> Snapshot | None:
+    """Give an empty fold the newest snapshot's state where it fits the journal; returns it. None =
+    there is none, or none that may be used (and the reason is logged).
+
+    `before_seq`: the caller wants every record behind this one; a snapshot that has passed it is
+    of no use, and no fault.
+    """
+    data = ports.whole_file(PATH)
+    if not data:
+        return None
+    try:
+        snapshot = Snapshot(data)
+        if before_seq is not None and snapshot.last_seq > before_seq:
+            return None
+        snapshot.check(fold.arrays, _hash_before(ports, snapshot.files))
+    except (SnapshotUnusableError, JournalError) as trouble:
+        ports.log(
+            "warning", "snapshot_unusable", path=PATH, why=str(trouble),
+            hint="the whole journal is read instead; nothing is lost",
+        )  # fmt: skip
+        return None
+    snapshot.restore(fold)
+    return snapshot
 
 
-def _fold_unmatched(record: Array, arrays: RiskArrays) -> None:
-    """An execution is journaled as it came where it fits no order, or no state of one."""
-    orders, order_id = arrays.orders, int(record["client_order_id"])
-    row = (order_id & int(COUNT_MASK)) & (len(orders) - 1)
-    arrays.state[w_.ST_UNMATCHED] += 1
-    if order_id > 0 and int(orders["client_order_id"][row]) == order_id:
-        arrays.state[w_.ST_ILLEGAL] += 1
+def _hash_before(ports: Ports, file_index: int) -> str | None:
+    """The chain hash that a file of the journal names as the one before it; None = no such
+    file.
+    """
+    head = ports.journal("risk").read(file_index, 0, _HEADER_BYTES_MAX)
+    if not head:
+        return None
+    described, _ = parse_file_header(head, f"risk journal file {file_index + 1}")
+    prev: str = described["prev_sha256"]
+    return prev
 
 
 def _last_published(writer: RingWriter) -> int:

@@ -1,4 +1,5 @@
-"""Registry rows: instruments, currencies, accounts. Append-only; an id never changes its meaning.
+"""Registry rows: instruments, currencies, accounts, strategies. Append-only; an id never changes
+its meaning.
 
 Risk is the only writer (DESIGN.md law 7). Each change returns the journal records that stand for
 it; recovery gives the same records back through `restore`.
@@ -12,6 +13,7 @@ import numpy as np
 
 from oms.agents.base import Ports
 from oms.config import DeskConfig
+from oms.errors import ConfigError
 from oms.instruments import (
     Scales,
     UnsupportedInstrumentError,
@@ -20,6 +22,7 @@ from oms.instruments import (
     scales_of,
     steps_at,
 )
+from oms.risk import world_hot as w_
 from oms.risk.state import RiskArrays
 from shm_layout.enums import Exchange, RecordType
 from shm_layout.table import TableWriter
@@ -38,6 +41,7 @@ class Registry:
         self._instruments: dict[tuple[int, str], int] = {}
         self._currencies: dict[str, int] = {}
         self._accounts: dict[str, int] = {}
+        self._strategies: dict[tuple[str, int], int] = {}
 
     # Recovery
 
@@ -57,6 +61,11 @@ class Registry:
             row = int(record["account_id"])
             self._accounts[bytes(record["name"]).decode()] = row
             self._put(self._arrays.account_table, row, record)
+        elif kind == RecordType.STRATEGY_ROW:
+            row = int(record["strategy_id"])
+            key = bytes(record["name"]).decode(), int(record["account_id"])
+            self._strategies[key] = row
+            self._put(self._arrays.strategy_table, row, record)
 
     @staticmethod
     def _put(table: TableWriter, row: int, record: Array) -> None:
@@ -138,6 +147,54 @@ class Registry:
         self._arrays.position_limits[:, row] = parse_decimal(
             limits.max_position_notional_quote, scale
         )
+
+    # Strategies
+
+    def strategies(self, now_ns: int) -> tuple[list[int], list[Array]]:
+        """(rows of the config's strategies in its order, records of the rows that were made or
+        changed). A strategy is its name and its account, wherever it stands in the config: its
+        row holds its orders and positions. One that left the config keeps its row.
+
+        In a journal without such rows strategies were known by their place: the config's first
+        gets row 0, so that its orders stay its own.
+        """
+        table = self._arrays.strategy_table
+        free = self._free_strategy_row()
+        accounts = self._config.account_names()
+        ids, made = [], []
+        for strategy in self._config.strategies:
+            key = strategy.name, accounts.index(strategy.account)
+            row = self._strategies.get(key)
+            if row is None:
+                row = self._strategies[key] = free
+                free += 1
+                if row >= len(table.rows):
+                    raise ConfigError(
+                        f"strategies.{strategy.name}: this journal has known {row} strategies by "
+                        f"name, at most {len(table.rows)} fit: use one of the old names, or begin "
+                        "a new data_dir"
+                    )
+            if int(table.rows["in_config"][row]) != 1:
+                table.write(
+                    row, type=RecordType.STRATEGY_ROW, strategy_id=row, in_config=1, ts_ns=now_ns,
+                    account_id=key[1], name=strategy.name.encode(),
+                )  # fmt: skip
+                made.append(self._row(table, row))
+            ids.append(row)
+        for name, row in self._strategies.items():
+            if row not in ids and int(table.rows["in_config"][row]) == 1:
+                table.write(row, in_config=0, ts_ns=now_ns)
+                made.append(self._row(table, row))
+                self._ports.log("warning", "strategy_left_config", strategy=name[0])
+        return ids, made
+
+    def _free_strategy_row(self) -> int:
+        """The first row that no strategy has or had; 0 where the journal names none."""
+        if not self._strategies:
+            return 0
+        used = int(self._arrays.state[w_.ST_POSITIONS_USED])
+        had = self._arrays.positions["strategy_id"][:used].tolist()
+        return max([*self._strategies.values(), *had]) + 1
 
     # Accounts
 

@@ -1,7 +1,12 @@
-"""Risk's arrays and worlds (cold): allocated once, from the desk's config and its tables."""
+"""Risk's arrays and worlds (cold): allocated once, from the desk's config and its tables.
+
+`RiskArrays.make` takes the tables that others read; `RiskArrays.shadow` the same shapes in memory
+of this process alone, for whoever folds the journal beside risk (the journaler, for its snapshots).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +20,14 @@ from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import (
     EXEC_KEYS_MAX,
     GROUPS_MAX,
-    STRATEGIES_MAX,
+    STRATEGY_ROWS_MAX,
     VENUES_MAX,
 )
 from shm_layout.records import (
     CYCLE,
     EXECUTION,
     INTENT,
+    LATENCY_ROW,
     NO_ID,
     ORDER_COMMAND,
     ORDER_ROW,
@@ -29,13 +35,16 @@ from shm_layout.records import (
     TOP_OF_BOOK,
 )
 from shm_layout.ring import HEAD_WORDS, RingReader, RingWriter
-from shm_layout.table import TableWriter
+from shm_layout.table import TableMemory, TableWriter
 
 STAGED_MAX = 1024
 CYCLE_INPUTS_MAX = 32
 _NS_PER_S = 1_000_000_000
 _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
+_TABLES = (
+    "orders", "positions", "fees", "instruments", "currencies", "accounts", "strategies",
+)  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 
@@ -47,6 +56,7 @@ class RiskArrays:
     state: Array
     orders: Array
     positions: Array
+    fees: Array
     position_index: Array
     tops: Array
     strategies: Array
@@ -63,22 +73,30 @@ class RiskArrays:
     new_row: Array
     update: Array
     cycle: Array
-    order_table: TableWriter
-    position_table: TableWriter
-    instrument_table: TableWriter
-    currency_table: TableWriter
-    account_table: TableWriter
+    tables: dict[str, TableWriter]
     latency: Array
 
     @classmethod
     def make(cls, config: DeskConfig, ports: Ports) -> RiskArrays:
         """Empty state of this size; table memory is wiped, because it is folded anew."""
-        tables = {
-            name: ports.table_writer(name)
-            for name in ("orders", "positions", "instruments", "currencies", "accounts")
-        }
+        tables = {name: ports.table_writer(name) for name in _TABLES}
         for table in tables.values():
             table.rows.view(np.int64)[:] = 0
+        made = cls._of(config, tables, ports.table_writer("latency.risk").rows)
+        made.state[w_.ST_STAMPING] = int(ports.stamping)
+        return made
+
+    @classmethod
+    def shadow(cls, config: DeskConfig, ports: Ports) -> RiskArrays:
+        """Empty state of the same shapes that nobody else sees."""
+        tables = {}
+        for name in _TABLES:
+            table = ports.table_reader(name).table
+            tables[name] = TableWriter(table, TableMemory.anonymous(table), 0)
+        return cls._of(config, tables, np.zeros(1, LATENCY_ROW))
+
+    @classmethod
+    def _of(cls, config: DeskConfig, tables: dict[str, TableWriter], latency: Array) -> RiskArrays:
         orders = tables["orders"].rows
         instruments = len(tables["instruments"].rows)
         inputs = 1 + len(config.groups) + len(config.strategies)
@@ -88,11 +106,12 @@ class RiskArrays:
             state=np.zeros(w_.STATE_WORDS, np.int64),
             orders=orders,
             positions=tables["positions"].rows,
-            position_index=np.full((STRATEGIES_MAX, instruments), NO_ID, np.int64),
+            fees=tables["fees"].rows,
+            position_index=np.full((STRATEGY_ROWS_MAX, instruments), NO_ID, np.int64),
             tops=np.zeros((instruments, w_.TOP_COLUMNS), np.int64),
-            strategies=np.zeros((STRATEGIES_MAX, w_.SG_COLUMNS), np.int64),
-            order_limits=np.zeros((STRATEGIES_MAX, instruments), np.int64),
-            position_limits=np.zeros((STRATEGIES_MAX, instruments), np.int64),
+            strategies=np.zeros((STRATEGY_ROWS_MAX, w_.SG_COLUMNS), np.int64),
+            order_limits=np.zeros((STRATEGY_ROWS_MAX, instruments), np.int64),
+            position_limits=np.zeros((STRATEGY_ROWS_MAX, instruments), np.int64),
             groups=np.zeros((GROUPS_MAX, w_.GR_COLUMNS), np.int64),
             venue_groups=np.zeros(VENUES_MAX, np.int64),
             open_rows=np.zeros(len(orders), np.int64),
@@ -104,21 +123,38 @@ class RiskArrays:
             new_row=np.zeros(1, ORDER_ROW),
             update=np.zeros(1, ORDER_UPDATE),
             cycle=np.zeros(1, CYCLE),
-            order_table=tables["orders"],
-            position_table=tables["positions"],
-            instrument_table=tables["instruments"],
-            currency_table=tables["currencies"],
-            account_table=tables["accounts"],
-            latency=ports.table_writer("latency.risk").rows,
+            tables=tables,
+            latency=latency,
         )
-        made._configure(config)
-        made.state[w_.ST_STAMPING] = int(ports.stamping)
+        for group_index, group in enumerate(config.groups):
+            for venue in group.venues:
+                made.venue_groups[VENUES_BY_NAME[venue]] = group_index
         return made
 
-    def _configure(self, config: DeskConfig) -> None:
+    @property
+    def instrument_table(self) -> TableWriter:
+        return self.tables["instruments"]
+
+    @property
+    def currency_table(self) -> TableWriter:
+        return self.tables["currencies"]
+
+    @property
+    def account_table(self) -> TableWriter:
+        return self.tables["accounts"]
+
+    @property
+    def strategy_table(self) -> TableWriter:
+        return self.tables["strategies"]
+
+    def configure(self, config: DeskConfig, strategy_ids: Sequence[int]) -> None:
+        """Limits of the config's strategies, whose rows are `strategy_ids`; all others may place
+        nothing.
+        """
         limits = config.limits
-        for index, strategy in enumerate(config.strategies):
-            row = self.strategies[index]
+        self.strategies[:, w_.SG_ENABLED] = 0
+        for strategy, row_index in zip(config.strategies, strategy_ids, strict=True):
+            row = self.strategies[row_index]
             row[w_.SG_ACCOUNT] = config.account_names().index(strategy.account)
             row[w_.SG_RATE_COST_NS] = _NS_PER_S // limits.max_orders_per_s
             row[w_.SG_RATE_BURST_NS] = _NS_PER_S
@@ -126,9 +162,6 @@ class RiskArrays:
             row[w_.SG_COLLAR_BPS] = limits.price_collar_bps
             row[w_.SG_BOOK_AGE_NS] = limits.book_max_age_ms * 1_000_000
             row[w_.SG_ENABLED] = 1
-        for group_index, group in enumerate(config.groups):
-            for venue in group.venues:
-                self.venue_groups[VENUES_BY_NAME[venue]] = group_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +174,93 @@ class _Rings:
     executions: RingReader | None = None
     intents: RingReader | None = None
     orders: RingWriter | None = None
+    updates: RingWriter | None = None
+
+
+def _shared(a: RiskArrays, frames: Array) -> dict[str, Array]:
+    """The fields that every world has in common: all of risk's state."""
+    return {
+        "state": a.state,
+        "latency": a.latency,
+        "cycle": a.cycle,
+        "cycle_words": a.cycle.view(np.int64),
+        "frames": frames,
+        "orders": a.orders,
+        "order_words": a.orders.view(np.int64),
+        "new_row": a.new_row,
+        "new_row_words": a.new_row.view(np.int64),
+        "update": a.update,
+        "update_words": a.update.view(np.int64),
+        "positions": a.positions,
+        "position_words": a.positions.view(np.int64),
+        "fees": a.fees,
+        "fee_words": a.fees.view(np.int64),
+        "position_index": a.position_index,
+        "instruments": a.instrument_table.rows,
+        "accounts": a.account_table.rows,
+        "tops": a.tops,
+        "strategies": a.strategies,
+        "order_limits": a.order_limits,
+        "position_limits": a.position_limits,
+        "groups": a.groups,
+        "venue_groups": a.venue_groups,
+        "open_rows": a.open_rows,
+        "open_index": a.open_index,
+        "keys": a.keys,
+        "staged": a.staged,
+        "staged_group": a.staged_group,
+        "consumed": a.consumed,
+    }
+
+
+def _world(arrays: RiskArrays, frames: Array, task: int, rings: _Rings) -> tuple[Any, Array]:
+    """(a world for one task, its `io` words); a ring that is not given is one without records."""
+    top, executions, intents, orders, updates = (
+        rings.top, rings.executions, rings.intents, rings.orders, rings.updates
+    )  # fmt: skip
+    reader = top or executions or intents
+    io = np.zeros(w_.IO_WORDS, np.int64)
+    io[w_.IO_INPUT], io[w_.IO_OWNER], io[w_.IO_TASK] = rings.input_index, rings.owner, task
+    io[w_.IO_RING] = reader.channel.id if reader else 0
+    idle = np.zeros(HEAD_WORDS, np.int64)
+    slots = executions.slots if executions else np.zeros(1, EXECUTION)
+    told = updates.slots if updates else np.zeros(1, ORDER_UPDATE)
+    world = w_.WORLD.make(
+        **_shared(arrays, frames),
+        io=io,
+        intent_ring=intents.words if intents else idle,
+        intent_slots=intents.slots if intents else np.zeros(1, INTENT),
+        execution_ring=executions.words if executions else idle,
+        execution_slots=slots,
+        execution_words=slots.view(np.int64),
+        top_ring=top.words if top else idle,
+        top_slots=top.slots if top else np.zeros(1, TOP_OF_BOOK),
+        cursor=reader.cursor if reader else idle,
+        order_ring=orders.words if orders else idle,
+        order_slots=orders.slots if orders else np.zeros(1, ORDER_COMMAND),
+        order_gate=orders.gate if orders else idle,
+        update_ring=updates.words if updates else idle,
+        update_slots=told,
+        update_slot_words=told.view(np.int64),
+    )
+    return world, io
+
+
+class FoldWorlds:
+    """The two tasks that bring a journal back, without any ring."""
+
+    def __init__(self, arrays: RiskArrays) -> None:
+        frames = np.zeros(HEAD_WORDS, np.int64)
+        self._new = _world(arrays, frames, k_.TASK_FOLD_NEW, _Rings())[0]
+        self._update = _world(arrays, frames, k_.TASK_FOLD_UPDATE, _Rings())[0]
+
+    def new(self) -> None:
+        """Fold the ORDER_ROW in `new_row`."""
+        k_.step(self._new.handle, 0, 0, 0)
+
+    def update(self) -> None:
+        """Fold the ORDER_UPDATE in `update`."""
+        k_.step(self._update.handle, 0, 0, 0)
 
 
 class Worlds:
@@ -160,41 +280,38 @@ class Worlds:
         self._held: list[Any] = []
         self._io: dict[int, Array] = {}
 
-    def build(self, frames: Array) -> None:
-        """Make the worlds; `frames` is the journal block under construction."""
+    def build(self, frames: Array, strategy_ids: Sequence[int]) -> None:
+        """Make the worlds; `frames` is the journal block under construction, `strategy_ids` the
+        rows of the config's strategies.
+        """
         self._arrays.state[w_.ST_UPDATES_POS] = self.updates.pos
-        core = _Rings()
+        core = _Rings(updates=self.updates)
         groups = [
-            _Rings(1 + i, i, executions=reader, orders=writer)
+            _Rings(1 + i, i, executions=reader, orders=writer, updates=self.updates)
             for i, (reader, writer) in enumerate(
                 zip(self.execution_readers, self.order_writers, strict=True)
             )
         ]
         first = 1 + len(groups)
         strategies = [
-            _Rings(first + i, i, intents=reader) for i, reader in enumerate(self.intent_readers)
+            _Rings(first + i, row, intents=reader, updates=self.updates)
+            for i, (row, reader) in enumerate(zip(strategy_ids, self.intent_readers, strict=True))
         ]
-        self.tops = self._world(frames, k_.TASK_TOPS, _Rings(top=self.top_reader))
-        self.refresh = [self._world(frames, k_.TASK_REFRESH, g) for g in groups]
-        self.executions = [self._world(frames, k_.TASK_EXECUTIONS, g) for g in groups]
-        self.timers = self._world(frames, k_.TASK_TIMERS, core)
-        self.intents = [self._world(frames, k_.TASK_INTENTS, s) for s in strategies]
-        self.finish = self._world(frames, k_.TASK_FINISH, core)
+        self.tops = self._make(frames, k_.TASK_TOPS, _Rings(top=self.top_reader))
+        self.refresh = [self._make(frames, k_.TASK_REFRESH, g) for g in groups]
+        self.executions = [self._make(frames, k_.TASK_EXECUTIONS, g) for g in groups]
+        self.timers = self._make(frames, k_.TASK_TIMERS, core)
+        self.intents = [self._make(frames, k_.TASK_INTENTS, s) for s in strategies]
+        self.finish = self._make(frames, k_.TASK_FINISH, core)
         self.commits = [
-            *(self._world(frames, k_.TASK_COMMIT_GROUP, g) for g in groups),
-            *(self._world(frames, k_.TASK_COMMIT_INPUT, g) for g in (*groups, *strategies)),
-            self._world(frames, k_.TASK_COMMIT_UPDATES, core),
+            *(self._make(frames, k_.TASK_COMMIT_GROUP, g) for g in groups),
+            *(self._make(frames, k_.TASK_COMMIT_INPUT, g) for g in (*groups, *strategies)),
+            self._make(frames, k_.TASK_COMMIT_UPDATES, core),
         ]
-        self.next_query = self._world(frames, k_.TASK_NEXT_QUERY, core)
+        self.next_query = self._make(frames, k_.TASK_NEXT_QUERY, core)
         self._rare = {
-            task: self._world(frames, task, core)
-            for task in (
-                k_.TASK_DOUBT,
-                k_.TASK_RESTAGE,
-                k_.TASK_FOLD_NEW,
-                k_.TASK_FOLD_UPDATE,
-                k_.TASK_ANNOUNCE,
-            )
+            task: self._make(frames, task, core)
+            for task in (k_.TASK_DOUBT, k_.TASK_RESTAGE, k_.TASK_ANNOUNCE)
         }
 
     def rare(self, task: int, row: int, now_ns: int) -> int:
@@ -202,73 +319,7 @@ class Worlds:
         self._io[task][w_.IO_ROW] = row
         return int(k_.step(self._rare[task], now_ns, now_ns, 0))
 
-    def _shared(self, frames: Array) -> dict[str, Array]:
-        """The fields that every world has in common: all of risk's state."""
-        a = self._arrays
-        return {
-            "state": a.state,
-            "latency": a.latency,
-            "cycle": a.cycle,
-            "cycle_words": a.cycle.view(np.int64),
-            "frames": frames,
-            "orders": a.orders,
-            "order_words": a.orders.view(np.int64),
-            "new_row": a.new_row,
-            "new_row_words": a.new_row.view(np.int64),
-            "update": a.update,
-            "update_words": a.update.view(np.int64),
-            "positions": a.positions,
-            "position_words": a.positions.view(np.int64),
-            "position_index": a.position_index,
-            "instruments": a.instrument_table.rows,
-            "accounts": a.account_table.rows,
-            "tops": a.tops,
-            "strategies": a.strategies,
-            "order_limits": a.order_limits,
-            "position_limits": a.position_limits,
-            "groups": a.groups,
-            "venue_groups": a.venue_groups,
-            "open_rows": a.open_rows,
-            "open_index": a.open_index,
-            "keys": a.keys,
-            "staged": a.staged,
-            "staged_group": a.staged_group,
-            "consumed": a.consumed,
-        }
-
-    def _world(
-        self,
-        frames: Array,
-        task: int,
-        rings: _Rings,
-    ) -> Any:
-        top, executions, intents, orders = (
-            rings.top, rings.executions, rings.intents, rings.orders
-        )  # fmt: skip
-        reader = top or executions or intents
-        io = np.zeros(w_.IO_WORDS, np.int64)
-        io[w_.IO_INPUT], io[w_.IO_OWNER], io[w_.IO_TASK] = rings.input_index, rings.owner, task
-        io[w_.IO_RING] = reader.channel.id if reader else 0
-        self._io[task] = io
-        idle = np.zeros(HEAD_WORDS, np.int64)
-        slots = executions.slots if executions else np.zeros(1, EXECUTION)
-        world = w_.WORLD.make(
-            **self._shared(frames),
-            io=io,
-            intent_ring=intents.words if intents else idle,
-            intent_slots=intents.slots if intents else np.zeros(1, INTENT),
-            execution_ring=executions.words if executions else idle,
-            execution_slots=slots,
-            execution_words=slots.view(np.int64),
-            top_ring=top.words if top else idle,
-            top_slots=top.slots if top else np.zeros(1, TOP_OF_BOOK),
-            cursor=reader.cursor if reader else idle,
-            order_ring=orders.words if orders else idle,
-            order_slots=orders.slots if orders else np.zeros(1, ORDER_COMMAND),
-            order_gate=orders.gate if orders else idle,
-            update_ring=self.updates.words,
-            update_slots=self.updates.slots,
-            update_slot_words=self.updates.slots.view(np.int64),
-        )
+    def _make(self, frames: Array, task: int, rings: _Rings) -> Any:
+        world, self._io[task] = _world(self._arrays, frames, task, rings)
         self._held.append(world)
         return world.handle

@@ -14,6 +14,7 @@ from shm_layout.records import (
     ACCOUNT_ROW,
     CYCLE,
     EXECUTION,
+    FEE_ROW,
     INSTRUMENT_ROW,
     INTENT,
     LATENCY_ROW,
@@ -51,7 +52,9 @@ from shm_layout.records import (
     ST_TOPS_LOST,
     ST_POSITIONS_USED,
     ST_STAMPING,
-) = range(24)
+    ST_FEES_USED,
+    ST_FEES_LOST,
+) = range(26)
 STATE_WORDS = 32
 
 # Columns of `tops`: what the top ring last said of an instrument.
@@ -79,6 +82,7 @@ IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_WORDS = range(6)
 
 ORDER_ROW_WORDS = ORDER_ROW.itemsize // 8
 POSITION_ROW_WORDS = POSITION_ROW.itemsize // 8
+FEE_ROW_WORDS = FEE_ROW.itemsize // 8
 CYCLE_WORDS = CYCLE.itemsize // 8
 UPDATE_WORDS = ORDER_UPDATE.itemsize // 8
 EXECUTION_WORDS = EXECUTION.itemsize // 8
@@ -105,6 +109,8 @@ update = WORLD.field("update", ORDER_UPDATE)
 update_words = WORLD.field("update_words", np.int64)
 positions = WORLD.field("positions", POSITION_ROW)
 position_words = WORLD.field("position_words", np.int64)
+fees = WORLD.field("fees", FEE_ROW)
+fee_words = WORLD.field("fee_words", np.int64)
 position_index = WORLD.field("position_index", np.int64, ndim=2)
 instruments = WORLD.field("instruments", INSTRUMENT_ROW)
 accounts = WORLD.field("accounts", ACCOUNT_ROW)

@@ -39,8 +39,8 @@ class MemoryJournal:
         self.files[-1] += block
         assert len(self.files[-1]) <= 2 * JOURNAL_FILE_BYTES_MAX
 
-    def existing(self) -> Iterator[bytes]:
-        return iter([bytes(file) for file in self.files])
+    def existing(self, first: int = 0) -> Iterator[bytes]:
+        return iter([bytes(file) for file in self.files[first:]])
 
     def read(self, file_index: int, offset: int, bytes_max: int) -> bytes:
         if file_index >= len(self.files):
@@ -127,6 +127,12 @@ class HarnessPorts:
     def append_line(self, path: str, line: str) -> None:
         self._harness.lines.setdefault(path, []).append(line)
 
+    def whole_file(self, path: str) -> bytes:
+        return self._harness.whole_files.get(path, b"")
+
+    def put_whole_file(self, path: str, data: bytes) -> None:
+        self._harness.whole_files[path] = data
+
     def key(self, name: str) -> Key:
         made = hashlib.sha256(f"{self._harness.seed}/key/{name}".encode()).hexdigest()
         return Key(name, "k" + made[:31], made[32:].encode())
@@ -156,6 +162,7 @@ class Harness:
         self.network.now_ns = start_ns
         self.journals: dict[str, list[bytearray]] = {}
         self.lines: dict[str, list[str]] = {}
+        self.whole_files: dict[str, bytes] = {}
         self.logs: list[tuple[int, str, str, str, dict[str, Any]]] = []
         self.outputs: dict[str, list[str]] = {}
         self.agents: dict[str, Agent] = {}

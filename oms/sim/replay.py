@@ -19,7 +19,7 @@ import orjson
 
 from oms.agents.factory import make_agent
 from oms.agents.venue_replay import VenueReplayAgent
-from oms.config import DeskConfig, SimConfig, SimInstrumentConfig
+from oms.config import DeskConfig, SelfTrade, SimConfig, SimInstrumentConfig
 from oms.errors import ConfigError
 from oms.exchange.market import spec_from_config
 from oms.exchange.recorded import QUEUE_BACK_NO_CANCEL_CREDIT, WALK_REMEMBERED
@@ -47,6 +47,8 @@ _QUOTES = (
 )  # fmt: skip
 _HOST = "127.0.0.1"
 _REST_PORT = 8080
+_SELF_TRADE: SelfTrade = "none"
+"""A recording knows no other orders of ours to prevent."""
 _WS_PORT = 9443
 
 
@@ -160,7 +162,7 @@ def replay_config(
     )  # fmt: skip
     group = dataclasses.replace(
         group, venues=(SPOT,), ws_api_url=f"ws://{_HOST}:{_WS_PORT}/ws-api/v3",
-        rest_url=f"http://{_HOST}:{_REST_PORT}",
+        rest_url=f"http://{_HOST}:{_REST_PORT}", self_trade_prevention=_SELF_TRADE,
     )  # fmt: skip
     traded = tuple(f"{SPOT}:{name}" for name in names)
     accounts = {account.name for account in group.accounts}
@@ -339,6 +341,7 @@ class Replay:
         instruments = self.harness.table("instruments").rows
         currencies = self.harness.table("currencies").rows
         tops = self.harness.table("top").rows
+        strategies = self.harness.table("strategies").rows
         for row in self.harness.table("positions").rows:
             if int(row["seq"]) == 0:
                 continue
@@ -355,7 +358,7 @@ class Replay:
             pnl = int(row["cash"]) - int(row["fee_quote"]) + worth
             out.append(
                 {
-                    "strategy": self.config.strategies[int(row["strategy_id"])].name,
+                    "strategy": bytes(strategies["name"][int(row["strategy_id"])]).decode(),
                     "instrument": bytes(instrument["name"]).decode(),
                     "qty": decimal_text(qty, int(instrument["qty_scale"])),
                     "cash": decimal_text(int(row["cash"]), quote_scale),

@@ -32,6 +32,10 @@ class Instrument:
     notional_divisor: int
     quote_scale: int
 
+    def amount(self, text: str) -> int:
+        """A quote amount from decimal text; ValueError where it has more digits than its scale."""
+        return parse_decimal(text, self.quote_scale)
+
     def qty(self, text: str) -> int:
         """A quantity from decimal text, rounded down to the lot."""
         value = parse_decimal(text, self.qty_scale)
@@ -87,9 +91,12 @@ class Order:
     px: int
     qty: int
     leaves_qty: int
+    """Of an order by quote amount `qty` and `leaves_qty` are 0: its fills say what it bought."""
     client_order_id: int = 0
     state: OrderState = OrderState.PENDING_NEW
     cancel_asked: bool = False
+    quote_qty: int = 0
+    """> 0: ordered by quote amount, scale of the quote currency (`Instrument.quote_scale`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,11 @@ class Desk(Protocol):
         time_in_force: TimeInForce = TimeInForce.GTC,
     ) -> Order | None:
         """Ask for an order; None when there is no room or no price to decide by."""
+        ...
+
+    def place_amount(self, instrument: Instrument, side: Side, quote_qty: int) -> Order | None:
+        """Ask for a market order worth `quote_qty` (at the instrument's quote_scale): a buy spends
+        it, a sell takes it in. None as for `place`."""
         ...
 
     def cancel(self, order: Order) -> bool:

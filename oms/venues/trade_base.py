@@ -100,6 +100,8 @@ class OrderView:
     qty: int
     executed_qty: int
     ts_event_ns: int
+    by_amount: bool = False
+    """Ordered by quote amount: its quantity says nothing about when it is filled."""
 
 
 @dataclass(frozen=True, slots=True)

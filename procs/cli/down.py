@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import time
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode
 from procs import drain
 from procs.cli.common import NotRunningError, add_config, chosen_desk, owners
+from procs.here import say, tell
 from procs.paths import DeskPaths
 from procs.supervisor_name import SUPERVISOR
 
@@ -37,10 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not living:
         raise NotRunningError(f"desk '{config.name}' ({paths.data_dir}) does not run")
     if stop(config, paths, now=arguments.now):
-        print(f"desk '{config.name}' is stopped; its files are in {paths.data_dir}")
+        tell(f"desk '{config.name}' is stopped; its files are in {paths.data_dir}")
         return ExitCode.OK
     left = ", ".join(f"{name} ({o.pid})" for name, o in owners(config, paths).items())
-    print(f"oms: after {WAIT_S:.0f} s there still run: {left}; see {paths.logs}", file=sys.stderr)
+    say(f"oms: after {WAIT_S:.0f} s there still run: {left}; see {paths.logs}")
     return ExitCode.FAILED
 
 
@@ -61,7 +61,7 @@ def stop(config: DeskConfig, paths: DeskPaths, *, now: bool = False) -> bool:
             return False
         if time.monotonic() - said > 1:
             said = time.monotonic()
-            print("stopping: orders are cancelled, processes close …", file=sys.stderr)
+            say("stopping: orders are cancelled, processes close …")
         time.sleep(_LOOK_S)
     return True
 

@@ -1,7 +1,8 @@
-"""`oms journal verify`: every block, record and link of a desk's journals, read and judged.
+"""`oms journal`: a desk's journals judged (`verify`, here), read, written out, taken back in and
+compared (`procs/cli/journal_text.py`).
 
-Reads the files only; works on a running desk (the block being written at that moment shows as an
-unfinished tail) and on files given by name.
+`verify` reads every block, record and link, of the files only: it works on a running desk (the
+block being written at that moment shows as an unfinished tail) and on files given by name.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from oms.agents.journaler import PLACE_BYTES, last_place, place_bytes
+from oms.agents.journaler import PLACE_BYTES, PLACES, last_place, place_bytes
 from oms.errors import ConfigError, ExitCode, JournalError
 from oms.journal.reader import Recovery, read_journal
 from procs import compile as kernels
+from procs.cli import journal_text
 from procs.cli.common import add_config, chosen_desk, owners, print_json
 from procs.here import here
 from procs.journal_file import SUFFIX
@@ -25,14 +27,20 @@ from shm_layout.enums import RecordType
 _NUMBER_CHARS = 7
 """`-000001` behind a journal's name."""
 WHOLE, TAIL_CUT, DAMAGED = "whole", "tail cut", "damaged"
-PLACES = "journaler"
-"""The journal of one entry per batch: up to which record the day's files were written."""
 REMEMBERED = "venue_sim."
 """What a simulated exchange remembers: a line of JSON per report."""
 AGAIN_MAX = 5
 _AGAIN_S = 0.05
 
 EXAMPLES = """\
+examples:
+  oms journal cat --order m3k5t80000000400001   one order's life
+  oms journal export > risk.jsonl               everything as JSON lines
+  oms journal import risk.jsonl --to copy/      the same bytes again
+  oms journal diff copy/                        where two journals part
+  oms journal verify                            is anything cut or changed?
+"""
+VERIFY_EXAMPLES = """\
 examples:
   oms journal verify                       every journal of the desk, running or not
   oms journal verify --json
@@ -49,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser(
         "verify",
         help="check checksums, sequences and the hash chain of every journal",
-        epilog=EXAMPLES,
+        epilog=VERIFY_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(verify)
@@ -57,11 +65,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--files", nargs="+", type=Path, help="these files of one journal, oldest first"
     )
     verify.add_argument("--json", action="store_true", help="one JSON object")
+    journal_text.add_actions(actions)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify; exit code 8 when a journal is damaged, 10 when one ends in an unfinished block."""
+    """Do what was asked."""
     kernels.provide()
+    return int(_RUNS[arguments.action](arguments))
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Verify; exit code 8 when a journal is damaged, 10 when one ends in an unfinished block."""
     journals = _named(arguments.files) if arguments.files else _journals_of(arguments)
     verdicts = {name: verify(name, files) for name, files in journals.items()}
     for name, files in journals.items():
@@ -115,7 +129,7 @@ def _journals_of(arguments: argparse.Namespace) -> dict[str, list[Path]]:
 
 def verify(name: str, files: list[Path]) -> dict[str, Any]:
     """State (whole, tail cut or damaged), counts by record type, and where it ends."""
-    if name == PLACES:
+    if name == PLACES or name.startswith(f"{PLACES}."):
         return _verify_places(files)
     if name.startswith(REMEMBERED):
         return _verify_lines(files)
@@ -198,3 +212,12 @@ def _print(name: str, verdict: dict[str, Any]) -> None:
         )
     if verdict["trouble"]:
         print(here(f"  {verdict['trouble']}"))
+
+
+_RUNS = {
+    "verify": run_verify,
+    "cat": journal_text.run_cat,
+    "export": journal_text.run_export,
+    "import": journal_text.run_import,
+    "diff": journal_text.run_diff,
+}

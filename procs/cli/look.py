@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from oms import ids
 from oms.config import DeskConfig
 from procs import compile as kernels
-from procs.cli.venues import Venues
-from procs.locks import living_owner
+from procs.cli.links import LinkTables
+from procs.locks import Owner, living_owner
 from procs.memory import DeskMemory
 from procs.paths import DeskPaths
 from shm_layout.channels import RingKind
@@ -27,10 +28,12 @@ from shm_layout.enums import (
     BookState,
     ExecKind,
     OrderState,
+    OrderType,
     ProcessState,
     RecordType,
     RejectReason,
     Side,
+    TimeInForce,
     Venue,
     Wait,
 )
@@ -97,10 +100,12 @@ class Look:
         self._tops, self._orders, self._positions = (
             reader("top"), reader("orders"), reader("positions"),
         )  # fmt: skip
+        self._accounts = reader("accounts")
+        self._strategies = reader("strategies")
         self._processes = reader("processes")
         self._own = [reader(f"process.{p.name}") for p in config.host.processes]
         self._feeds = [reader(f"feed.{venue.name}") for venue in config.venues]
-        self.venues = Venues(config, self.memory)
+        self.links = LinkTables(config, self.memory)
         self._updates = self.memory.onlooker("updates")
         self._top_ring = self.memory.onlooker("top")
         self._top_ring.skip_to_end()
@@ -123,9 +128,9 @@ class Look:
         found = self._currencies.read(row) if row >= 0 else None
         return (text(found["code"]), int(found["scale"])) if found is not None else ("?", 0)
 
-    def _strategy(self, index: int) -> str:
-        names = [s.name for s in self.config.strategies]
-        return names[index] if index < len(names) else str(index)
+    def _strategy(self, row: int) -> str:
+        found = self._strategies.read(row) if 0 <= row < len(self._strategies.rows) else None
+        return text(found["name"]) if found is not None else str(row)
 
     @staticmethod
     def _label(instrument: Any) -> str:
@@ -180,9 +185,28 @@ class Look:
         row = self._processes.read(len(self._own))
         return row is not None and int(row["state"]) == ProcessState.READY
 
+    def supervised(self) -> bool:
+        """Does the supervisor that writes this memory live? What a killed desk left says that all
+        is ready, until the next start sweeps it."""
+        row = self._processes.read(len(self._own))
+        return row is not None and Owner(int(row["pid"]), int(row["start_ticks"])).lives()
+
     def drain_phase(self) -> int:
         """0 while it runs."""
         return int(self.memory.phase_words[DRAIN_PHASE])
+
+    def latch(self) -> str:
+        """ "open", or "SET" with the words of who set it; "none" on a desk without a watchdog."""
+        if "latch" not in self.memory.topology.tables:
+            return "none"
+        own = self.memory.table_reader("latch").read(0)
+        command = self.memory.table_reader("latch.command").read(0)
+        seen = 0 if own is None else int(own["seen_count"])
+        if own is not None and int(own["latched"]):
+            return f"SET: {bytes(own['reason']).decode('utf-8', 'replace')}"
+        if command is not None and int(command["count"]) > seen:
+            return f"SET: {bytes(command['reason']).decode('utf-8', 'replace')}"
+        return "open"
 
     def rings(self) -> list[dict[str, Any]]:
         """Every ring: written, how far each reader is behind, who could stop its writer."""
@@ -259,16 +283,28 @@ class Look:
             instrument = self._instrument(int(row["instrument_id"]))
             if instrument is None:
                 continue
+            account = self._accounts.read(int(row["account_id"]))
+            order_id = int(row["client_order_id"])
             rows.append(
                 {
-                    "client_order_id": int(row["client_order_id"]),
+                    "client_order_id": order_id,
+                    "id": ids.to_text(int(account["system_id"]), order_id)
+                    if account is not None
+                    else str(order_id),
+                    "venue_order_id": text(row["venue_order_id"]),
+                    "account": text(account["name"]) if account is not None else "?",
                     "strategy": self._strategy(int(row["strategy_id"])),
                     "instrument": self._label(instrument),
                     "side": Side(int(row["side"])).name,
+                    "type": OrderType(int(row["order_type"])).name,
+                    "time_in_force": TimeInForce(int(row["time_in_force"])).name,
                     "state": OrderState(int(row["state"])).name,
                     "px": self._px(instrument, row["px"]),
                     "qty": self._qty(instrument, row["qty"]),
                     "cum_qty": self._qty(instrument, row["cum_qty"]),
+                    "ts_decide_ns": int(row["ts_decide_ns"]),
+                    "ts_state_ns": int(row["ts_state_ns"]),
+                    "query_count": int(row["query_count"]),
                 }
             )
         return rows
@@ -299,6 +335,12 @@ class Look:
                     "maker_fills": int(row["maker_fills"]),
                     "volume": Decimal(int(row["volume_quote"])).scaleb(-quote_scale),
                     "currency": quote,
+                    "fee": fee,
+                    "fee_base": fee_base,
+                    "fee_other_count": int(row["fee_other_count"]),
+                    "open_buy_qty": self._qty(instrument, row["open_buy_qty"]) or Decimal(0),
+                    "open_sell_qty": self._qty(instrument, row["open_sell_qty"]) or Decimal(0),
+                    "value": qty * mid if mid is not None else None,
                     "pnl": cash - fee + (qty - fee_base) * mid if mid is not None else None,
                     "edge_bp": Decimal(int(row["edge_sum_e4"])) / _EDGE_PER_BP / fills
                     if fills

@@ -13,17 +13,26 @@ import sys
 from typing import Any
 
 from oms.errors import ExitCode, MexomsError
-from procs.here import here, say
+from procs import lang
+from procs.here import here, say, speak_as
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("procs.cli.run", "start a desk, watch it trade, stop it in order at the end"),
     "up": ("procs.cli.up", "start a desk and leave it running"),
     "down": ("procs.cli.down", "stop a running desk: cancel its orders, then close"),
     "status": ("procs.cli.status", "what runs, how far it is behind, what is open"),
+    "orders": ("procs.cli.orders", "every order that is open or unknown"),
+    "positions": ("procs.cli.positions", "what each strategy holds"),
+    "pnl": ("procs.cli.pnl", "profit and loss, fees included, marked at mid"),
+    "book": ("procs.cli.book", "a book as the desk sees it"),
+    "latency": ("procs.cli.latency", "where the time of a tick and of an order goes"),
+    "logs": ("procs.cli.logs", "what the desk's processes log"),
     "tail": ("procs.cli.tail", "follow orders, executions, positions, P&L or logs"),
     "replay": ("procs.cli.replay", "drive recorded market data through the desk's own agents"),
+    "config": ("procs.cli.config", "the effective config, every mistake in it, its schemas"),
+    "doctor": ("procs.cli.doctor", "can this machine carry the desk, and what to set if not"),
     "sim": ("procs.cli.sim", "a simulated exchange by itself, and faults in any"),
-    "journal": ("procs.cli.journal", "check that nothing in a desk's journals is cut or changed"),
+    "journal": ("procs.cli.journal", "read, check, compare and copy a desk's journals"),
 }
 """Verb -> its module and its line of help."""
 
@@ -33,7 +42,9 @@ mExOms: an order management system for several exchanges.
   oms run                 a simulated desk on this machine, live in this terminal
   oms run --for 20s       the same, ending by itself with a summary
   oms up && oms status    start it in the background and look at it
+  oms orders --unknown    what the exchange has not answered yet; also positions, pnl, book
   oms tail executions -f  follow its fills
+  oms doctor              can this machine carry the desk, and what to set if not
   oms down                cancel what is open and stop
   oms VERB --help         what a verb takes, with examples
 """
@@ -48,6 +59,10 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
         epilog=CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--lang", choices=lang.LANGUAGES, help=f"of errors and notices; else {lang.ENVIRONMENT}, "
+        "else `lang` of the desk's file"
+    )  # fmt: skip
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     for name, (module_name, line) in VERBS.items():
@@ -73,11 +88,24 @@ def _module(name: str) -> Any:
     return importlib.import_module(name)
 
 
+def with_language(given: list[str]) -> list[str]:
+    """Take `--lang ko` in front of the verb at its word, as `--lang=ko`, and have every process of
+    this command speak it."""
+    if given[:1] == ["--lang"] and len(given) > 1:
+        given = [f"--lang={given[1]}", *given[2:]]
+    if given[:1] and given[0].startswith("--lang="):
+        language = given[0].partition("=")[2]
+        if language in lang.LANGUAGES:
+            os.environ[lang.ENVIRONMENT] = language
+    return given
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns an `ExitCode`."""
-    given = sys.argv[1:] if arguments is None else arguments
+    given = with_language(sys.argv[1:] if arguments is None else arguments)
     verb = next((word for word in given if not word.startswith("-")), None)
     try:
+        speak_as(None)
         parser = build_parser(verb if verb in VERBS else None)
         chosen = parser.parse_args(given)
         if chosen.version:

@@ -21,6 +21,7 @@ from oms.sim.replay import (
 )
 from procs.cli.common import print_json
 from procs.config_files import DEFAULT_CONFIG, find_config, load_desk
+from procs.here import say
 from procs.plugins import load_plugins
 from procs.start import warm_host
 
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     _warn_of(recording)
     if arguments.instruments is None:
         instruments = inferred_instruments(found)
-        _say(
+        say(
             "warning: instruments are inferred from the numbers in the recording ("
             + ", ".join(f"{i.symbol} tick {i.tick} lot {i.lot}" for i in instruments)
             + "); give the venue's exchangeInfo with --instruments FILE to be sure"
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     replay.run(progress)
     progress.done()
     if not replay.was_live:
-        _say(
+        say(
             "oms: no book became LIVE, because the recording has no depth snapshot that its diffs "
             "follow on; add the file that holds it (earlier, same market) and replay both"
         )
@@ -104,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(result)
     for text in replay.differences()[:_DIFFERENCES_SHOWN]:
-        _say(f"disagrees: {text}")
+        say(f"disagrees: {text}")
     return ExitCode.DISAGREES if result["bbo_disagreements"] else ExitCode.OK
 
 
@@ -136,13 +137,9 @@ def _unwrapped(body: bytes) -> bytes:
 
 def _warn_of(recording: Recording) -> None:
     for line in recording.bad[:_DIFFERENCES_SHOWN]:
-        _say(f"warning: {line.file} line {line.number}: {line.reason}")
+        say(f"warning: {line.file} line {line.number}: {line.reason}")
     if len(recording.bad) > _DIFFERENCES_SHOWN:
-        _say(f"warning: {len(recording.bad)} unreadable lines in all; they are left out")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        say(f"warning: {len(recording.bad)} unreadable lines in all; they are left out")
 
 
 class _Progress:
@@ -197,7 +194,7 @@ def _write(replay: Replay, folder: Path) -> None:
             path.write_text("\n".join(lines) + "\n")
     except OSError as error:
         raise ConfigError(f"--out {folder}: cannot be written ({error.strerror})") from error
-    _say(f"wrote the journal and the day's files to {folder}")
+    say(f"wrote the journal and the day's files to {folder}")
 
 
 def _print(result: dict[str, Any]) -> None:

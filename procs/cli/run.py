@@ -14,10 +14,11 @@ from oms.errors import ConfigError, ExitCode
 from procs.cli import down, up
 from procs.cli.common import add_config, chosen_desk, owners
 from procs.cli.watch import Watch, plain_line, summary
-from procs.config_files import effective, find_config
-from procs.here import say
+from procs.config_files import find_config
+from procs.config_ports import effective
+from procs.here import say, tell
 from procs.locks import Owner
-from procs.start import desk_lock, keep_apart, preload
+from procs.start import check_machine, desk_lock, keep_apart, preload
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LOOK_S = 0.05
@@ -85,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     config, paths = chosen_desk(arguments)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
+        check_machine(config, paths)
         make_agent = preload(config, find_config(arguments.config).resolve().parent)
         keeper = keep_apart(config, make_agent, lock, with_parent=True)
     stops = _Stops()
@@ -106,9 +108,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         _show(watch, over, plain=arguments.plain or not sys.stdout.isatty())
         if ended is None:
-            print("stopping: cancelling open orders …", flush=True)
+            tell("stopping: cancelling open orders …")
         elif ended == ExitCode.OK:
-            print("the desk was stopped from outside", flush=True)
+            tell("the desk was stopped from outside")
     except OSError:  # the terminal or the pipe is gone
         silence()
     degraded = watch.degraded()
@@ -144,7 +146,7 @@ def _show(watch: Watch, over: Callable[[], bool], *, plain: bool) -> None:
     while not over():
         watch.take()
         for trouble in watch.new_deaths():
-            print(f"! {trouble}", flush=True)
+            tell(f"! {trouble}")
         if time.monotonic() - said_s >= _LINE_S:
             said_s = time.monotonic()
             print(plain_line(watch), flush=True)

@@ -64,23 +64,37 @@ class Followed:
         self._topic = topic
         self._read: dict[Path, tuple[int, int]] = {}
 
-    def look(self) -> list[Path]:
-        """Find the files; a file seen for the first time is read from its beginning."""
+    def files(self) -> list[Path]:
+        """Those that are there now."""
         found: list[Path] = []
         if self._topic in ("log", "all"):
-            found += [p for p in self._paths.logs.glob("*.jsonl") if p.stem.count(".") < 2
-                      or not p.stem.rpartition(".")[2].isdigit()]  # fmt: skip
+            logs = sorted(self._paths.logs.glob("*.jsonl"))
+            found += [p for p in logs if not p.stem.rpartition(".")[2].isdigit()]
         if self._topic != "log":
             names = TOPICS[:-2] if self._topic == "all" else (self._topic,)
             for name in names:
                 days = sorted(self._paths.data_dir.rglob(f"{name}*.jsonl"))
                 found += days[-1:]
+        return found
+
+    def wanted(self, line: bytes) -> bool:
+        """Is this line to be shown?"""
+        del line
+        return True
+
+    def shown(self, path: Path, line: str) -> str:
+        """As it is printed."""
+        return f"{path.stem} {line}" if len(self._read) > 1 else line
+
+    def look(self) -> list[Path]:
+        """Find the files; a file seen for the first time is read from its beginning."""
+        found = self.files()
         for path in found:
             self._read.setdefault(path, (path.stat().st_ino, 0))
         return found
 
-    def print_last(self, count: int) -> None:
-        """The last lines of each file, in the order of their time."""
+    def print_last(self, count: int, *, together: bool = False) -> None:
+        """The last lines of each file (`together`: of all of them), in the order of their time."""
         found: list[tuple[bytes, int, Path, bytes]] = []
         for path in tuple(self._read):
             size = path.stat().st_size
@@ -88,10 +102,12 @@ class Followed:
                 file.seek(max(size - _TAIL_BYTES, 0))
                 whole = file.read(_TAIL_BYTES)
             kept = whole[: whole.rfind(b"\n") + 1]
-            for line in kept.splitlines()[-count:] if count > 0 else []:
+            lines = [line for line in kept.splitlines() if self.wanted(line)]
+            for line in lines[-count:] if count > 0 else []:
                 found.append((_time_of(line), len(found), path, line))
             self._read[path] = (path.stat().st_ino, size - len(whole) + len(kept))
-        for _, _, path, line in sorted(found):
+        found.sort()
+        for _, _, path, line in found[-count:] if together and count > 0 else found:
             self._print(path, [line])
 
     def print_new(self) -> None:
@@ -109,10 +125,10 @@ class Followed:
             self._read[path] = (found.st_ino, start + len(whole) + len(newline))
 
     def _print(self, path: Path, lines: list[bytes]) -> None:
-        name = f"{path.stem} " if len(self._read) > 1 else ""
         for line in lines:
-            text = "".join(c if c.isprintable() else "?" for c in line.decode(errors="replace"))
-            print(f"{name}{text}", flush=True)
+            if self.wanted(line):
+                text = "".join(c if c.isprintable() else "?" for c in line.decode(errors="replace"))
+                print(self.shown(path, text), flush=True)
 
 
 def _time_of(line: bytes) -> bytes:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from oms.errors import ExitCode, MexomsError
 from procs.cli.common import add_config, chosen_desk
 from procs.cli.heard import Heard
-from procs.config_files import effective, find_config
-from procs.here import here, say
+from procs.config_files import find_config
+from procs.config_ports import effective
+from procs.here import say, tell
 from procs.paths import DeskPaths
-from procs.start import desk_lock, keep_apart, keep_here, preload
+from procs.start import check_machine, desk_lock, keep_apart, keep_here, preload
 from procs.supervisor_name import SUPERVISOR
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     config, paths = chosen_desk(arguments)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
+        check_machine(config, paths)
         make_agent = preload(config, find_config(arguments.config).resolve().parent)
         if arguments.foreground:
             return keep_here(config, make_agent, lock)
@@ -63,14 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     wait_ready(keeper, paths)
     look = Look(config, paths)
-    print(
+    tell(
         f"desk '{config.name}' runs: {len(look.processes())} processes, keeper {keeper}, "
         f"{config.durability}, files in {paths.data_dir}"
     )
-    print(
-        here("look at it with `oms status`, follow it with `oms tail executions -f`, stop it with "
-             "`oms down`")
-    )  # fmt: skip
+    tell(
+        "look at it with `oms status`, follow it with `oms tail executions -f`, stop it with "
+        "`oms down`"
+    )
     return ExitCode.OK
 
 
@@ -91,7 +93,8 @@ def wait_ready(keeper: int, paths: DeskPaths) -> None:
             raise _failed(paths, os.waitstatus_to_exitcode(status))
         if look is None:
             try:
-                look = Look(running_config(paths), paths)
+                found = Look(running_config(paths), paths)
+                look = found if found.supervised() else None
             except (SegmentError, MexomsError):
                 look = None
         elif look.ready():

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from procs.cli.watch import LATE_NS, Watch, pnl_text, refused_text, short
+from procs.here import here
 from procs.logs import utc_text
 
 _REFRESH_S = 0.25
@@ -88,7 +89,7 @@ def picture(watch: Watch, height: int, width: int) -> Group:
     lines: list[Any] = [_title(watch, width)]
     for part in parts:
         lines += [part, Text("")] if airy else [part]
-    lines += [Text(f"! {text}", style="red", no_wrap=True) for text in troubles]
+    lines += [Text(f"! {here(text)}", style="red", no_wrap=True) for text in troubles]
     return Group(*lines, _health(watch), _foot())
 
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from oms.errors import ExitCode
+from procs.cli.main import main
 from procs.config_files import load_desk
 from procs.locks import living_owner
 from procs.paths import DeskPaths
@@ -102,12 +103,23 @@ def check_journal(desk):
     assert verdicts["journaler"]["written_out_seq"] == verdicts["risk"]["last_seq"]
 
 
+def check_copy(desk):
+    """What the desk journaled goes out as JSON lines and comes back byte for byte."""
+    lines, copy = desk.folder / "risk.jsonl", desk.folder / "copy"
+    files = sorted(desk.paths.journal.glob("risk-*.mxj"))
+    out = ["--output", str(lines), "--files", *map(str, files)]
+    assert main(["journal", "export", *out]) == ExitCode.OK
+    assert main(["journal", "import", str(lines), "--to", str(copy)]) == ExitCode.OK
+    assert [(copy / path.name).read_bytes() for path in files] == [p.read_bytes() for p in files]
+
+
 def test_run_trades_resolves_what_was_unknown_and_leaves_no_order(desk):
     code, out, err = desk.oms("run", "--for", "10s")
     check_summary(code, out, err)
     assert number(r"  fills (\d+),", out) == len(desk.lines("executions")) > 0
     assert len([line for line in out.splitlines() if "processes 5/5" in line]) > 5
     check_journal(desk)
+    check_copy(desk)
     for name in ("orders", "positions", "pnl", "balances", "audit"):
         assert desk.lines(name), name
     assert segment.existing(desk.paths.segments) == []

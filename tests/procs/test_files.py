@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from oms.errors import ConfigError, JournalError
 from oms.venues.binance.server_auth import ApiKey, Keyring
 from oms.venues.binance.server_errors import ApiError
-from procs import journal_file
+from procs import journal_file, logs
 from procs.clock import SLEW_DIVISOR, STEP_NS, Clock
 from procs.journal_file import HumanFiles, JournalFile
 from procs.keys import GeneratedKeys
 from procs.logs import LINES_PER_S_MAX, ProcessLog
+from shm_layout import limits
 from tests.forked import forked
 
 UTC, MONO = 1_700_000_000_000_000_000, 5_000_000_000
@@ -223,6 +224,49 @@ def test_log_rotates_by_size_and_keeps_its_name(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 5
     assert read_log(log)[-1]["number"] == 39
     log.close()
+
+
+def test_log_can_be_followed_by_name_through_its_rotation(tmp_path, monkeypatch):
+    monkeypatch.setattr("procs.logs.LOG_FILE_BYTES_MAX", 600)
+    log = ProcessLog(tmp_path, "engine")
+    log.write("info", "", "event", number=0)
+    follow = ["tail", "-n", "+1", "--sleep-interval=0.01", "-F", str(log.path)]
+    with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
+        for number in range(60):
+            assert json.loads(tail.stdout.readline())["number"] == number
+            log.write("info", "", "event", number=number + 1)
+        tail.terminate()
+    assert (tmp_path / "engine.4.jsonl").exists(), "it was rotated"
+    log.close()
+
+
+def test_logs_of_all_processes_together_are_bounded():
+    whole = logs.LOG_FILE_BYTES_MAX * logs.LOG_FILES_MAX * limits.PROCESSES_MAX
+    assert whole <= limits.LOG_FOLDER_BYTES_MAX
+
+
+def test_whole_file_is_old_or_new_and_never_half(tmp_path):
+    made = HumanFiles(tmp_path)
+    assert made.whole("snapshots/risk.mxs") == b""
+    made.put_whole("snapshots/risk.mxs", b"one")
+    made.put_whole("snapshots/risk.mxs", b"another")
+    assert made.whole("snapshots/risk.mxs") == b"another"
+    assert [p.name for p in (tmp_path / "snapshots").iterdir()] == ["risk.mxs"]
+    with pytest.raises(AssertionError):
+        made.put_whole("../x", b"")
+
+
+def test_journal_is_read_from_a_file_on_even_where_older_ones_were_moved_away(tmp_path):
+    made = JournalFile(tmp_path, "risk", "process-crash-safe")
+    made.append(b"one")
+    made.roll(b"two")
+    made.roll(b"three")
+    assert list(made.existing(1)) == [b"two", b"three"]
+    made.files()[0].unlink()
+    assert list(made.existing(1)) == [b"two", b"three"]
+    made.close()
+    made.truncate(2, 4)
+    assert made.read(2, 0, 100) == b"thre"
 
 
 def test_log_flood_is_bounded_and_told(tmp_path):

@@ -67,3 +67,9 @@ def test_mul_div_by_powers_of_ten_is_exact(a: int, b: int, digits: int, rounding
 def test_mul_div_of_undefined_operand_or_divisor_is_overflow(a: int, d: int) -> None:
     assert money.mul_div(a, 1, d, money.ROUND_DOWN)[1] == OVERFLOW
     assert int(money_hot.mul_div(a, 1, d, money.ROUND_DOWN)[1]) == OVERFLOW
+
+
+@given(a=INT64, rate=st.one_of(st.integers(-5, 2_000_000), INT64), rounding=ROUNDINGS)
+def test_millionths_equal_the_general_division(a: int, rate: int, rounding: int) -> None:
+    value, status = money_hot.millionths(a, rate, rounding)
+    assert (int(value), int(status)) == money.mul_div(a, rate, 1_000_000, rounding)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from oms.errors import ExitCode
+from procs.cli.main import VERBS
 from tests.tidy import laws
 
 READMES = ("README.md", "README.ko.md")
@@ -26,6 +27,12 @@ def test_readme_names_only_targets_that_exist(name):
     named = set(re.findall(r"(?:`|^)make ([a-z][a-z-]*)", text(name), re.MULTILINE))
     assert {"run", "test"} <= named
     assert named <= targets, named - targets
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_readme_names_every_verb_and_none_that_is_not_there(name):
+    named = set(re.findall(r"`oms ([a-z]+)\b", text(name)))
+    assert named == set(VERBS)
 
 
 def test_readmes_have_the_same_shape():

@@ -38,8 +38,14 @@ class Listing:
     """Of its `rateLimits`; what these do not say is as `DOCUMENTED` has it."""
 
 
-def parse_exchange_info(body: bytes, wanted: Collection[str], now_ns: int) -> Listing:
-    """The instruments in `wanted` (canonical names, `BTC/USDT`), in the order of their names."""
+def parse_exchange_info(
+    body: bytes, wanted: Collection[str], now_ns: int, self_trade: str = ""
+) -> Listing:
+    """The instruments in `wanted` (canonical names, `BTC/USDT`), in the order of their names.
+
+    `self_trade`: the desk's mode of self-trade prevention; a symbol that does not take it would
+    refuse every order, so it is left out.
+    """
     try:
         message = orjson.loads(body)
         symbols = message["symbols"]
@@ -54,6 +60,7 @@ def parse_exchange_info(body: bytes, wanted: Collection[str], now_ns: int) -> Li
             left_out[name] = "the venue does not list it"
             continue
         try:
+            _check_self_trade(found[name], self_trade.upper())
             rows.append(_spec(name, found[name], now_ns))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             left_out[name] = f"its filters cannot be used: {error}"
@@ -87,6 +94,16 @@ def _limits(entries: Any) -> VenueLimits:
         orders_day=max(found.get(("ORDERS", "DAY", 1), 0), 0),
         connections_per_5m=found.get(("CONNECTIONS", "MINUTE", 5), DOCUMENTED.connections_per_5m),
     )
+
+
+def _check_self_trade(symbol: Any, mode: str) -> None:
+    """Source: self_trade_prevention_faq.md; a list that is not given allows what it pleases."""
+    allowed = symbol.get("allowedSelfTradePreventionModes")
+    if mode and allowed is not None and mode not in allowed:
+        raise ValueError(
+            f"self_trade_prevention = '{mode.lower()}' is not allowed for it; set one of "
+            f"{', '.join(str(one).lower() for one in allowed)}"
+        )
 
 
 def _spec(name: str, symbol: Any, now_ns: int) -> np.ndarray[Any, Any]:

@@ -74,11 +74,14 @@ class AccountFrames:
     """Builds what one account sends. Holds key material: its repr shows none."""
 
     __slots__ = (
-        "_api_key", "_order_signer", "_recv_window_ms", "_signer", "_system_id", "_templates",
-        "can_log_on",
+        "_api_key", "_order_signer", "_recv_window_ms", "_self_trade", "_signer", "_system_id",
+        "_templates", "can_log_on",
     )  # fmt: skip
 
-    def __init__(self, key: Key, system_id: int, recv_window_ms: int) -> None:
+    def __init__(
+        self, key: Key, system_id: int, recv_window_ms: int, self_trade: str = "expire_maker"
+    ) -> None:
+        """`self_trade` as in `GroupConfig.self_trade_prevention`."""
         self._api_key = key.api_key
         self._signer = sign.signer_of(key)
         self._order_signer = sign.signer_of(key, f"apiKey={key.api_key}&newClientOrderId=".encode())
@@ -86,6 +89,7 @@ class AccountFrames:
         """Whether a connection can be logged on with this key."""
         self._system_id = system_id
         self._recv_window_ms = recv_window_ms
+        self._self_trade = self_trade.upper()
         self._templates: dict[tuple[str, int, int, int, bool, bool], tuple[str, str]] = {}
 
     def place(
@@ -129,6 +133,7 @@ class AccountFrames:
             params["price"] = "%s"
         params["quoteOrderQty" if by_quote else "quantity"] = "%s"
         params["recvWindow"] = self._recv_window_ms
+        params["selfTradePreventionMode"] = self._self_trade
         params["side"] = Side(side).name
         params["symbol"] = symbol.replace("%", "%%")
         if kind is OrderType.LIMIT:

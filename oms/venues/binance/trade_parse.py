@@ -46,6 +46,11 @@ _END_KINDS = {
     "REJECTED": ExecKind.REJECT,
 }
 """enums.md "Order status": statuses in which an order stays, and what each is in a record."""
+_END_REASONS = {
+    "REJECTED": RejectReason.VENUE_REJECT,
+    "EXPIRED_IN_MATCH": RejectReason.SELF_TRADE,
+}
+"""Why it ended, where the status says so: EXPIRED_IN_MATCH is self-trade prevention."""
 
 _T = TypeVar("_T")
 
@@ -180,6 +185,7 @@ class TradeReader:
             ids.from_text(self.system_id, client_text) or 0, client_text,
             _integer(result["orderId"]), instrument, symbol, _text(result["status"]),
             _SIDES[result["side"]], px, qty, executed, _integer(stamp_ms) * NS_PER_MS,
+            bool(_text(result.get("origQuoteOrderQty", "0")).strip("0.")),
         )  # fmt: skip
 
     def trade(self, result: Any) -> TradeView | None:
@@ -241,8 +247,7 @@ class TradeReader:
             report.flags = FLAG_LAST if status == FILLED_STATUS else 0
         elif what != "NEW" and status in _END_KINDS:
             report.kind = _END_KINDS[status]
-            if report.kind is ExecKind.REJECT:
-                report.reason = RejectReason.VENUE_REJECT
+            report.reason = _END_REASONS.get(status, RejectReason.UNSET)
             report.text = _text(event.get("r") or "")
         elif what != "NEW":
             return None
@@ -304,12 +309,14 @@ def report_key(event: Mapping[str, Any]) -> tuple[object, ...]:
 
 def status_report(order: OrderView, open_kind: ExecKind) -> Report | None:
     """What an order's status says, as a record: `open_kind` (ACK or FOUND_OPEN) while it is open;
-    None for FILLED: its fills say it.
+    None for FILLED: its fills say it, unless it was ordered by quote amount.
     """
     if order.status in OPEN_STATUSES:
         kind = open_kind
     elif order.status in _END_KINDS:
         kind = _END_KINDS[order.status]
+    elif order.status == FILLED_STATUS and order.by_amount:
+        kind = ExecKind.FOUND_FILLED
     elif order.status == FILLED_STATUS:
         return None
     else:
@@ -319,7 +326,7 @@ def status_report(order: OrderView, open_kind: ExecKind) -> Report | None:
         order.client_order_id,
         order.instrument,
         order.side,
-        reason=RejectReason.VENUE_REJECT if kind is ExecKind.REJECT else RejectReason.UNSET,
+        reason=_END_REASONS.get(order.status, RejectReason.UNSET),
         px=order.px if kind is ExecKind.EXTERNAL_OPEN else UNDEF,
         qty=order.qty if kind is ExecKind.EXTERNAL_OPEN else 0,
         cum_qty=order.executed_qty,

@@ -12,9 +12,11 @@ from oms.agents.journaler import JournalerAgent, last_place, place_bytes
 from oms.agents.journaler_lines import Lines
 from oms.agents.journaler_text import amount, csv_line, day, json_line, plain, time_text
 from shm_layout.enums import ExecKind, RecordType, RejectReason
-from shm_layout.records import BALANCE, START, UNDEF
+from shm_layout.records import BALANCE, FEED_ROW, START, UNDEF
 from tests.desks import START_NS
 from tests.oms.agents.test_risk import PX, QTY, Bench
+from tests.oms.risk.test_fees import fill as fill_with_fee
+from tests.oms.risk.test_fees import register
 
 DAY = "days/2023-11-14"
 
@@ -157,11 +159,59 @@ def test_balance_line_and_unsaid_balance_makes_none():
     lines._currencies[0] = ("USDT", 8)
     row = np.zeros(1, BALANCE)
     row["type"], row["free"], row["locked"] = RecordType.BALANCE, 10_5000_0000, 0
-    ((path, line),) = lines.of(2, row[0])
+    (path, line), *twin = lines.of(2, row[0])
     assert path == f"{DAY}/balances.jsonl"
+    assert {path for path, _ in twin} == {f"{DAY}/balances.csv"}
     assert json.loads(line)["free"] == "10.50000000"
     row["free"] = UNDEF
     assert not list(lines.of(3, row[0]))
+
+
+def test_fees_stand_coin_by_coin_and_what_has_no_price_is_named(desk):
+    coins = [register(desk.bench, code) for code in ("BNB", "USDT", "BTC")]
+    order_id = desk.bench.place()
+    for trade_id, (coin, fee) in enumerate(zip(coins, (700, 10**6, 100), strict=True), 1):
+        fill_with_fee(desk.bench, order_id, trade_id, fee, coin)
+    desk.settle()
+    last = desk.rows("pnl")[-1]
+    assert last["fees"] == {"BTC": "0.00000100", "USDT": "0.01000000", "BNB": "0.00000700"}
+    assert last["not_in_pnl"] == ["BNB"], "nobody knows its price here"
+    assert last["pnl"] == "-0.06999999", "one cent, and 0.000001 BTC at 59,999.99"
+    assert desk.table("pnl")[-1]["fees"] == "BTC 0.00000100; USDT 0.01000000; BNB 0.00000700"
+
+
+def test_every_name_has_its_lines_twice(desk):
+    order_id = desk.bench.place()
+    desk.bench.fill(order_id, 71, QTY)
+    desk.settle()
+    for name in ("orders", "executions", "positions", "pnl", "audit"):
+        assert [str(row["seq"]) for row in desk.rows(name)] == [
+            row["seq"] for row in desk.table(name)
+        ], name
+
+
+def test_record_without_a_line_of_its_own_stands_in_audit_with_its_fields():
+    lines = Lines(Bench().config)
+    row = np.zeros(1, FEED_ROW)
+    row["type"], row["ts_recv_ns"], row["state"] = RecordType.FEED_ROW, START_NS, 2
+    row["symbol"], row["gaps"], row["connects"] = b"BTCUSDT", 3, UNDEF
+    (path, line), *_ = lines.of(9, row[0])
+    assert path == f"{DAY}/audit.jsonl"
+    said = json.loads(line)
+    assert (said["what"], said["seq"], said["symbol"]) == ("feed row", 9, "BTCUSDT")
+    assert (said["state"], said["gaps"], said["connects"]) == ("LIVE", 3, None)
+    assert "reserved" not in said
+
+
+def test_starts_and_configs_stand_in_audit(desk):
+    desk.settle()
+    desk.bench.restart()
+    desk.settle()
+    starts = [row for row in desk.rows("audit") if row["what"] == "start"]
+    assert [row["config_changed"] for row in starts] == [False, False]
+    assert len({row["config_hash"] for row in starts}) == 1
+    (strategy,) = [row for row in desk.rows("audit") if row["what"] == "strategy"]
+    assert (strategy["strategy"], strategy["account"]) == ("mm", "main")
 
 
 # Text

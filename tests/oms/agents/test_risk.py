@@ -9,6 +9,7 @@ import pytest
 
 from oms.agents.base import BaseAgent, Ports
 from oms.agents.risk import RiskAgent
+from oms.config import DeskConfig
 from oms.errors import JournalError
 from oms.journal.reader import Recovery, read_journal
 from oms.risk import world_hot as w_
@@ -45,8 +46,8 @@ class Scripted(BaseAgent):
 class Bench:
     """Risk with hands on both sides."""
 
-    def __init__(self, seed: int = 1) -> None:
-        self.config = desk_config()
+    def __init__(self, seed: int = 1, config: DeskConfig | None = None) -> None:
+        self.config = config or desk_config()
         self.harness = Harness(desk_topology(self.config), seed, START_NS)
         self.strategy = Scripted("strategy.mm")
         self.executor = Scripted("executor.binance")
@@ -171,6 +172,8 @@ def test_intent_within_limits_is_journaled_and_sent() -> None:
         ({"qty": 0}, RejectReason.BAD_SHAPE),
         ({"px": 0}, RejectReason.BAD_SHAPE),
         ({"side": 3}, RejectReason.BAD_SHAPE),
+        ({"time_in_force": 0}, RejectReason.BAD_SHAPE),
+        ({"time_in_force": 4}, RejectReason.BAD_SHAPE),
         ({"px": PX * 2}, RejectReason.PRICE_COLLAR),
         ({"qty": 200}, RejectReason.NOTIONAL_BELOW_MIN),
         ({"qty": 40 * QTY}, RejectReason.NOTIONAL_ABOVE_MAX),

@@ -10,7 +10,6 @@ from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.flow_bands import BANDS
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import LevelChange, PublicTrade, Ticker, spec_from_config
-from shm_layout.jit import JIT_ON
 from tests.oracles.market_stats import SECOND_NS, Tape, depth_within, statistics
 
 BTC = SimInstrumentConfig(
@@ -63,7 +62,7 @@ def synthetic_tape(seed: int, seconds: int) -> Tape:
     return tape
 
 
-@pytest.mark.skipif(not JIT_ON, reason="five simulated minutes: with the compiler on only")
+@pytest.mark.compiled  # five simulated minutes
 @pytest.mark.parametrize("seed", [1])
 def test_flow_five_minutes_stay_in_the_recorded_bands(seed):
     found = statistics(synthetic_tape(seed, seconds=300))

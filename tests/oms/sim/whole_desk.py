@@ -17,6 +17,7 @@ from oms.config import LimitsConfig, SimConfig, SimInstrumentConfig, StrategyCon
 from oms.exchange.market import MONEY_DIGITS, parse_decimal
 from oms.journal.reader import Recovery, read_journal
 from oms.risk import world_hot as w_
+from oms.risk.fold import Fold
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
@@ -256,7 +257,7 @@ class WholeDesk:
         arrays = self.risk.arrays
         worst = Counter()
         for row in self.open_orders():
-            worst[int(row["side"])] += int(row["qty"]) - int(row["cum_qty"])
+            worst[int(row["side"])] += max(int(row["exposed_qty"]) - int(row["cum_qty"]), 0)
         rows = arrays.positions[: self.state(w_.ST_POSITIONS_USED)]
         assert worst[1] == int(rows["open_buy_qty"].sum()), f"seed {self.seed}: open buys"
         assert worst[2] == int(rows["open_sell_qty"].sum()), f"seed {self.seed}: open sells"
@@ -270,7 +271,7 @@ def folded_anew(desk):
     ports = HarnessPorts(other, "risk", 1)
     arrays = RiskArrays.make(desk.config, ports)
     worlds = Worlds(desk.config, ports, arrays)
-    found = recover(ports, arrays, worlds, Registry(desk.config, ports, arrays))
+    found = recover(ports, Fold(arrays, Registry(desk.config, ports, arrays)), worlds)
     arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
     return arrays
 
@@ -281,7 +282,7 @@ STATE_WORDS = {
         "ST_JOURNAL_SEQ", "ST_ORDER_COUNT", "ST_OPEN_COUNT", "ST_UNKNOWN_COUNT",
         "ST_UNKNOWN_SEEN", "ST_UNKNOWN_RESOLVED", "ST_REJECTED_INTENTS", "ST_FILLS",
         "ST_KEY_GENERATION", "ST_KEYS_USED", "ST_POSITIONS_USED", "ST_ILLEGAL", "ST_UNMATCHED",
-        "ST_OVERFILLS",
+        "ST_OVERFILLS", "ST_FEES_USED", "ST_FEES_LOST",
     )
 }  # fmt: skip
 
@@ -290,8 +291,9 @@ def fold_state(arrays):
     """What the fold must bring back; seqlock words and who wrote a table row apart."""
     found = {name: int(arrays.state[word]) for name, word in STATE_WORDS.items()}
     tables = {
-        "orders": arrays.orders, "positions": arrays.positions,
+        "orders": arrays.orders, "positions": arrays.positions, "fees": arrays.fees,
         "instruments": arrays.instrument_table.rows, "currencies": arrays.currency_table.rows,
+        "strategies": arrays.strategy_table.rows,
     }  # fmt: skip
     for name, rows in tables.items():
         copied = rows.copy()

@@ -143,7 +143,8 @@ def recomputed(trades, start_ms):
 
 @pytest.fixture(scope="module")
 def traded():
-    """An exchange whose every trade is known, over a bit more than an hour."""
+    """An exchange whose every trade is known, over a bit more than an hour. Interpreted it takes a
+    minute and a half to trade, and what is tested is not compiled: the tests are marked so."""
     client = Client(flow=20)
     found, first = [], 0
     page = {"symbol": "BTCUSDT", "limit": 1000}
@@ -157,6 +158,7 @@ def traded():
     return client, found
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("minutes", [1, 7, 59, 60])
 def test_rolling_windows_equal_the_recomputation(traded, minutes):
     client, trades = traded
@@ -169,6 +171,7 @@ def test_rolling_windows_equal_the_recomputation(traded, minutes):
     assert (reply["openTime"], reply["closeTime"]) == (start_ms, client.now_ns // MS)
 
 
+@pytest.mark.compiled
 def test_day_and_trading_day_equal_the_recomputation(traded):
     client, trades = traded
     now_ms = client.now_ns // MS
@@ -190,6 +193,7 @@ def test_day_and_trading_day_equal_the_recomputation(traded):
         assert (reply["openTime"], reply["closeTime"]) == (start_ms, start_ms + DAY_MS - 1)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["1s", "1m", "3m", "15m", "1h", "4h", "1d", "1w", "1M"])
 @pytest.mark.parametrize("zone", ["0", "8", "-3:30"])
 def test_klines_equal_the_recomputation(traded, name, zone):
@@ -212,6 +216,7 @@ def test_klines_equal_the_recomputation(traded, name, zone):
             ]  # fmt: skip
 
 
+@pytest.mark.compiled
 def test_trades_by_id_and_time(traded):
     client, trades = traded
     middle = trades[len(trades) // 2]
@@ -228,6 +233,7 @@ def test_trades_by_id_and_time(traded):
     assert client.get("/api/v3/ticker/price", symbol="BTCUSDT")[1]["price"] == trades[-1]["price"]
 
 
+@pytest.mark.compiled
 def test_average_price_is_that_of_five_minutes(traded):
     client, trades = traded
     start_ms = client.now_ns // MS - 5 * MINUTE_MS

@@ -68,6 +68,7 @@ def test_kline_seconds_close_each_once_and_agree_with_rest():
         assert row == [k[n] for n in "tohlcvTqnVQ"] + ["0"]
 
 
+@pytest.mark.compiled  # seventy seconds of a market; the candles are plain Python
 def test_kline_minutes_go_out_every_two_seconds_when_changed():
     client, found = listening("/ws/btcusdt@kline_1m/btcusdt@kline_1d@+08:00", seconds=70)
     minutes = [m for m in found if m["k"]["i"] == "1m"]

@@ -9,14 +9,14 @@ import time
 from typing import Any
 
 from oms.config import DeskConfig
+from procs.cli.page import age, count, table
 from procs.memory import DeskMemory
 from shm_layout.enums import LinkState, RateKind, RateShare
 from shm_layout.records import NO_ID
 
 _NS_PER_MS = 1_000_000
 _NS_PER_S = 1_000_000_000
-FULL_PERCENT = 90
-"""A bucket this full is worth a line."""
+_BUCKETS = {"REQUEST_WEIGHT": "weight", "ORDERS": "orders", "CONNECTIONS": "connects"}
 
 
 def _roles(config: DeskConfig) -> list[str]:
@@ -24,7 +24,7 @@ def _roles(config: DeskConfig) -> list[str]:
     return [*executors, *(f"feed.{venue.name}" for venue in config.venues)]
 
 
-class Venues:
+class LinkTables:
     """The three kinds of tables of one desk."""
 
     def __init__(self, config: DeskConfig, memory: DeskMemory) -> None:
@@ -38,8 +38,8 @@ class Venues:
         """Buckets and shares: used and limit of the present window."""
         now_ns = time.time_ns()
         made = []
-        for role, table in self._tables["rates"]:
-            for row in table.written():
+        for role, rows in self._tables["rates"]:
+            for row in rows.written():
                 over = now_ns >= int(row["window_ns"]) + int(row["interval_s"]) * _NS_PER_S
                 account = int(row["account_id"])
                 whole = int(row["share"]) == RateShare.UNSET
@@ -109,21 +109,48 @@ def troubles(found: dict[str, Any]) -> list[str]:
     return made
 
 
-def print_page(found: dict[str, Any]) -> None:
+def lines(found: dict[str, Any]) -> list[str]:
     """The part of the status page."""
-    print(f"\n{'connection':26} {'state':10} {'age s':>8} {'next in s':>9} {'opens':>6} "
-          f"{'lost':>5} {'dead':>5} {'replaced':>8} {'offset ms':>10} {'trip ms':>8}")  # fmt: skip
     clocks = {row["role"]: row for row in found["clocks"]}
-    for row in found["links"]:
-        clock = clocks.get(row["role"], {"offset_ms": "-", "round_trip_ms": "-"})
-        state = row["state"] + ("*" if row["logged_on"] else "")
-        print(f"{row['role']:26} {state:10} {row['age_s']:>8} {row['replace_in_s']:>9} "
-              f"{row['opens']:>6} {row['losses']:>5} {row['dead_peers']:>5} {row['replaced']:>8} "
-              f"{clock['offset_ms']:>10} {clock['round_trip_ms']:>8}")  # fmt: skip
-    print(f"\n{'rate':26} {'bucket':16} {'share':15} {'account':12} {'used':>8} {'limit':>8} "
-          f"{'per s':>6} {'refused':>8}")  # fmt: skip
-    for row in found["rates"]:
-        full = "!" if row["limit"] and row["used"] * 100 >= row["limit"] * FULL_PERCENT else ""
-        print(f"{row['role']:26} {row['kind'].lower():16} {row['share'].lower():15} "
-              f"{row['account']:12} {row['used']:>8} {row['limit']:>8} {row['interval_s']:>6} "
-              f"{row['refused']:>8} {full}".rstrip())  # fmt: skip
+    made = table(
+        ["connection", "state", "age", "next", "lost", "dead", "replaced", "clock", "trip"],
+        [
+            [
+                row["role"] + (f" {row['link']}" if row["link"] else ""),
+                row["state"] + (" *" if row["logged_on"] else ""),
+                age(row["age_s"] * _NS_PER_S) if row["age_s"] else None,
+                age(row["replace_in_s"] * _NS_PER_S) if row["replace_in_s"] else None,
+                row["losses"],
+                row["dead_peers"],
+                row["replaced"],
+                _shown_ms(clocks, row["role"], "offset_ms"),
+                _shown_ms(clocks, row["role"], "round_trip_ms"),
+            ]
+            for row in found["links"]
+        ],
+        left=(0, 1),
+    )
+    if any(row["logged_on"] for row in found["links"]):
+        made.append("* a session: its requests need no signature")
+    made.append("")
+    made += table(
+        ["rate", "bucket", "share", "account", "used", "limit", "refused"],
+        [
+            [
+                row["role"],
+                f"{_BUCKETS[row['kind']]}/{age(row['interval_s'] * _NS_PER_S)}",
+                row["share"].lower(),
+                row["account"],
+                row["used"],
+                row["limit"] or None,
+                count(row["refused"]),
+            ]
+            for row in found["rates"]
+        ],
+        left=(0, 1, 2, 3),
+    )
+    return made
+
+
+def _shown_ms(clocks: dict[str, Any], role: str, name: str) -> str | None:
+    return f"{clocks[role][name]:.1f}ms" if role in clocks else None

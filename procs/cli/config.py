@@ -1,0 +1,130 @@
+"""`oms config`: what a desk is started with, and whence; every mistake in its files; schemas."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from oms.config import DeskConfig
+from oms.config_parts import FILES
+from oms.errors import ConfigError, ExitCode, MexomsError
+from procs.cli.common import add_config, owners, print_json
+from procs.cli.page import show
+from procs.config_files import (
+    DEFAULT_CONFIG,
+    Assembled,
+    assemble,
+    find_config,
+    flat,
+    running_config,
+)
+from procs.here import here, stand_at, tell
+from procs.paths import DeskPaths
+
+EXAMPLES = f"""\
+examples:
+  oms config check                   every mistake in a desk's files, one sentence each
+  oms config check my/desk.toml      of another desk (default: {DEFAULT_CONFIG})
+  oms config show                    every value the desk is started with, and the file it is from
+  oms config show --json             the same for a program
+  oms config schema risk             the JSON Schema of a kind of file: {", ".join(FILES)}
+
+A file whose first line is `#:schema schema/desk.json` is completed and checked by editors that know
+TOML schemas (configs/schema/). No file holds a key: keys come from the KeySource.
+"""
+_NAME_COLUMNS = 38
+_RUNNING = "the running desk"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, line in (
+        ("show", "every value that the desk is started with, and where it is from"),
+        ("check", "every mistake in the desk's files"),
+    ):
+        made = actions.add_parser(name, help=line, description=line)
+        add_config(made)
+        made.add_argument("--json", action="store_true", help="one JSON object")
+    schema = actions.add_parser("schema", help="the JSON Schema of a kind of file")
+    schema.add_argument("kind", choices=tuple(FILES))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry it out; `check`: 0 = no mistake, 3 = some."""
+    if arguments.action == "schema":
+        from procs.config_schema import schema_text
+
+        sys.stdout.write(schema_text(arguments.kind))
+        return ExitCode.OK
+    stand_at(arguments.config, arguments.data_dir)
+    path = find_config(arguments.config)
+    found = assemble(path, arguments.data_dir)
+    if arguments.action == "check":
+        return _check(path, found, as_json=arguments.json)
+    if found.config is None:
+        raise ConfigError(f"{found.mistakes[0]}; `oms config check` names every mistake")
+    return _show(found, found.config, as_json=arguments.json)
+
+
+def _check(path: Path, found: Assembled, *, as_json: bool) -> int:
+    mistakes = list(found.mistakes)
+    if found.config is not None:
+        mistakes += agent_mistakes(found.config, path)
+    if as_json:
+        print_json({"file": str(path), "mistakes": mistakes})
+    elif mistakes:
+        for number, mistake in enumerate(mistakes, 1):
+            print(f"{number}. {here(mistake)}")
+    else:
+        assert found.config is not None, "no config and no mistake"
+        tell(f"{path}: nothing is wrong; config hash {found.config.digest():x}")
+    return ExitCode.CONFIG if mistakes else ExitCode.OK
+
+
+def agent_mistakes(config: DeskConfig, path: Path) -> list[str]:
+    """What agents and plugins refuse of a config that is whole: each is made once."""
+    from oms.agents.factory import make_agent
+    from procs.plugins import load_plugins
+
+    found = []
+    try:
+        DeskPaths.of(config)
+        load_plugins(config, path.resolve().parent)
+    except MexomsError as error:
+        found.append(str(error))
+    for role in config.roles():
+        try:
+            make_agent(config, role)
+        except MexomsError as error:
+            found.append(str(error))
+    return list(dict.fromkeys(found))
+
+
+def _show(found: Assembled, config: DeskConfig, *, as_json: bool) -> int:
+    paths = DeskPaths.of(config)
+    running = bool(owners(config, paths)) and paths.effective_config.exists()
+    given = dict(flat(config))
+    if running:
+        config = running_config(paths)
+    rows = []
+    for name, value in flat(config):
+        origin = found.origin(name)
+        if running and given.get(name) != value:
+            origin = _RUNNING
+        rows.append({"name": name, "value": value, "from": origin})
+    if as_json:
+        print_json({"config_hash": f"{config.digest():x}", "running": running, "values": rows})
+        return ExitCode.OK
+    lines = [f"config hash {config.digest():x}" + ("  (as it runs)" if running else "")]
+    lines += [_line(row) for row in rows]
+    show(lines)
+    return ExitCode.OK
+
+
+def _line(row: dict[str, Any]) -> str:
+    value = json.dumps(row["value"], ensure_ascii=False)
+    return f"{row['name'] + ' = ' + value:{_NAME_COLUMNS}}  # {row['from']}"

@@ -1,0 +1,99 @@
+"""`oms pnl`: profit and loss per strategy and instrument, marked at mid, fees included."""
+
+from __future__ import annotations
+
+import argparse
+from decimal import Decimal
+from typing import Any
+
+from oms.errors import ExitCode
+from procs.cli.common import add_config, print_json, running_desk
+from procs.cli.page import show, table
+
+EXAMPLES = """\
+examples:
+  oms pnl            since the journal began, per strategy and instrument, and the sums
+  oms pnl --json     for a program, exact decimals as text
+
+P&L = what sales brought - what purchases cost - fees + the position at mid. "edge bp" is the mean
+distance of our price from the mid at the moment of the decision: above 0 is in our favour.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a page")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print; 0 also where nothing was traded."""
+    config, paths = running_desk(arguments)
+    from procs.cli.look import Look
+
+    rows = Look(config, paths).positions()
+    if arguments.json:
+        print_json({"rows": rows, "sums": sums(rows)})
+    else:
+        show(page(rows))
+    return ExitCode.OK
+
+
+def sums(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per currency; `unmarked` rows have no price and are not in the sum of P&L."""
+    made: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        one = made.setdefault(
+            row["currency"],
+            {
+                "currency": row["currency"],
+                "pnl": Decimal(0),
+                "fee": Decimal(0),
+                "volume": Decimal(0),
+                "fills": 0,
+                "unmarked": 0,
+            },
+        )
+        one["pnl"] += row["pnl"] or 0
+        one["unmarked"] += row["pnl"] is None
+        for name in ("fee", "volume", "fills"):
+            one[name] += row[name]
+    return list(made.values())
+
+
+def page(rows: list[dict[str, Any]]) -> list[str]:
+    """A table of them with a line of sums per currency."""
+    if not rows:
+        return ["no P&L: nothing was traded yet"]
+    headers = ["strategy", "instrument", "P&L", "", "fees", "volume", "fills", "edge bp"]
+    made = [
+        [
+            row["strategy"],
+            row["instrument"],
+            "not marked" if row["pnl"] is None else f"{row['pnl']:+.2f}",
+            row["currency"],
+            f"{row['fee']:.2f}",
+            f"{row['volume']:.0f}",
+            row["fills"],
+            None if row["edge_bp"] is None else f"{row['edge_bp']:+.2f}",
+        ]
+        for row in rows
+    ]
+    made += [
+        [
+            "sum",
+            f"({one['unmarked']} not marked)" if one["unmarked"] else "",
+            f"{one['pnl']:+.2f}",
+            one["currency"],
+            f"{one['fee']:.2f}",
+            f"{one['volume']:.0f}",
+            one["fills"],
+            "",
+        ]
+        for one in sums(rows)
+    ]
+    lines = table(headers, made, left=(0, 1, 3))
+    other = sum(row["fee_other_count"] for row in rows)
+    if other:
+        lines.append(f"{other} fills paid their fee in a third coin: listed in days/, not in P&L")
+    return lines

@@ -1,0 +1,57 @@
+"""`oms positions`: what each strategy holds, and what its open orders could make of it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from oms.errors import ExitCode
+from procs.cli.common import add_config, print_json, running_desk
+from procs.cli.page import show, table
+
+EXAMPLES = """\
+examples:
+  oms positions            net quantity per strategy and instrument, and its value at mid
+  oms positions --json     for a program, exact decimals as text
+
+"open buy" and "open sell" are the worst case: open and unknown orders counted as filled.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON list instead of a page")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print; 0 also where there is none."""
+    config, paths = running_desk(arguments)
+    from procs.cli.look import Look
+
+    rows = Look(config, paths).positions()
+    if arguments.json:
+        print_json(rows)
+    else:
+        show(page(rows))
+    return ExitCode.OK
+
+
+def page(rows: list[dict[str, Any]]) -> list[str]:
+    """A table of them."""
+    if not rows:
+        return ["no positions: nothing was traded yet"]
+    headers = ["strategy", "instrument", "position", "value", "", "open buy", "open sell"]
+    made = [
+        [
+            row["strategy"],
+            row["instrument"],
+            row["qty"],
+            None if row["value"] is None else f"{row['value']:.2f}",
+            row["currency"],
+            row["open_buy_qty"],
+            row["open_sell_qty"],
+        ]
+        for row in rows
+    ]
+    return table(headers, made, left=(0, 1, 4))

@@ -1,0 +1,165 @@
+"""`oms doctor`: each row on a machine that is well but for one thing, and the exit code."""
+
+import dataclasses
+import json
+import os
+import socket
+
+import pytest
+
+from oms.config import HostConfig, ProcessConfig
+from oms.errors import ExitCode
+from procs.cli import doctor, doctor_checks
+from procs.cli.doctor_checks import FAIL, OK, WARN
+from procs.cli.main import main
+from procs.cli.page import WIDTH
+from procs.config_files import load_desk
+from procs.machine import UNLIMITED, Machine, machine, mib, need_bytes
+from procs.paths import DeskPaths
+from tests.procs.desks import DEMO
+
+GIB = 1 << 30
+WELL = Machine(
+    python=(3, 11, 2), packages_wrong=(), shm_free=GIB, shm_total=GIB, memlock=UNLIMITED,
+    may_lock_all=False, swap_total=0, cores=2, files_max=65_536, clock_synchronised=True,
+)  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path):
+    return load_desk(DEMO, str(tmp_path / "data"))
+
+
+def rows(check, config, running=False, **changes):
+    found = doctor_checks.check_all(
+        config, DeskPaths.of(config), dataclasses.replace(WELL, **changes), running=running
+    )
+    return [row for row in found if row.check == check]
+
+
+def test_machine_that_is_well_has_a_row_for_each_thing(config):
+    found = doctor_checks.check_all(config, DeskPaths.of(config), WELL, running=False)
+    assert {row.check for row in found} == {
+        "python", "packages", "shm", "memlock", "cores", "clock", "data dir", "keys", "ports",
+        "disk", "files",
+    }  # fmt: skip
+    assert {row.verdict for row in found if row.check != "disk"} == {OK}
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "verdict", "fix"),
+    [
+        ("python", {"python": (3, 14, 0)}, FAIL, "3.11 to 3.13"),
+        ("packages", {"packages_wrong": ("numpy 1.0 (2.2)",)}, WARN, "remove .venv"),
+        ("packages", {"packages_wrong": ("numpy missing (2.2)",)}, FAIL, "remove .venv"),
+        ("shm", {"shm_free": 1 << 20}, FAIL, "mount -o remount,size=64m /dev/shm"),
+        ("memlock", {"memlock": 65_536}, WARN, "ulimit -l unlimited"),
+        ("cores", {"cores": 1}, WARN, "will run unpinned"),
+        ("clock", {"clock_synchronised": False}, WARN, "chrony"),
+        ("files", {"files_max": 256}, WARN, "ulimit -n"),
+    ],
+)
+def test_one_thing_that_is_wrong_is_one_row_with_its_fix(config, check, changes, verdict, fix):
+    (row,) = rows(check, config, **changes)
+    assert row.verdict == verdict
+    assert fix in row.fix
+
+
+def test_shm_of_a_full_desk_says_the_setting_that_makes_it_small(config):
+    full = dataclasses.replace(config, capacity="full")
+    need = need_bytes(full)
+    assert need > need_bytes(config)
+    (row,) = rows("shm", full, shm_free=16 << 20)
+    assert row.verdict == FAIL
+    assert mib(need) in row.found
+    assert 'capacity = "small"' in row.fix
+    assert rows("shm", full, running=True, shm_free=0)[0].verdict == OK
+
+
+def test_capability_makes_the_memlock_limit_void(config):
+    assert rows("memlock", config, memlock=0, may_lock_all=True)[0].verdict == OK
+
+
+def test_spinning_beside_a_neighbour_fails(config):
+    host = HostConfig("x", (ProcessConfig("a", (), 0, "spin"), ProcessConfig("b", (), 0)))
+    found = rows("cores", dataclasses.replace(config, host=host))
+    assert [row.verdict for row in found] == [OK, FAIL]
+    assert "b on the same core" in found[1].fix
+
+
+def test_key_that_others_may_read_fails_and_says_to_make_a_new_one(config):
+    paths = DeskPaths.of(config)
+    paths.make()
+    key = paths.keys / "binance.demo.main.json"
+    key.write_text("{}")
+    key.chmod(0o600)
+    assert rows("keys", config)[0].verdict == OK
+    key.chmod(0o644)
+    (row,) = rows("keys", config)
+    assert row.verdict == FAIL
+    assert "0644, required is 0600" in row.found
+    assert f"remove {key}" in row.fix
+
+
+def test_data_dir_that_cannot_be_made_fails(config, tmp_path):
+    (tmp_path / "file").touch()
+    beside = dataclasses.replace(config, data_dir=str(tmp_path / "file" / "desk"))
+    assert rows("data dir", beside)[0].verdict == FAIL
+    place = tmp_path / "open"
+    place.mkdir()
+    place.chmod(0o777)
+    (row,) = rows("data dir", dataclasses.replace(config, data_dir=str(place)))
+    assert row.fix == f"chmod o-w {place}"
+
+
+def test_fixed_port_that_somebody_holds_fails_unless_the_desk_runs(config):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        sim = dataclasses.replace(config.sims[0], ws_port=port)
+        fixed = dataclasses.replace(config, sims=(sim,))
+        (row,) = rows("ports", fixed)
+        assert row.verdict == FAIL
+        assert f"ws_port {port}" in row.found
+        assert rows("ports", fixed, running=True)[0].verdict == OK
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"),
+    [
+        (doctor_checks.DISK_FAIL_BYTES - 1, FAIL),
+        (doctor_checks.DISK_FAIL_BYTES, WARN),
+        (doctor_checks.DISK_WARN_BYTES, OK),
+    ],
+)
+def test_disk_is_judged_by_what_a_journal_takes(free, verdict):
+    assert doctor_checks.disk_row("/data", free).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "code"),
+    [
+        ({}, (), ExitCode.OK),
+        ({"cores": 1}, (), ExitCode.OK),
+        ({"cores": 1}, ("--strict",), ExitCode.NO_RESOURCE),
+        ({"shm_free": 0}, (), ExitCode.NO_RESOURCE),
+    ],
+)
+def test_exit_code_is_the_signal(monkeypatch, tmp_path, capsys, changes, words, code):
+    monkeypatch.setattr(doctor, "machine", lambda: dataclasses.replace(WELL, **changes))
+    plenty = os.statvfs_result((4096, 4096, 10**9, 10**9, 10**9, 1, 1, 1, 0, 255))
+    monkeypatch.setattr(doctor_checks.os, "statvfs", lambda _: plenty)
+    assert main(["doctor", "--data-dir", str(tmp_path), *words]) == code
+    out = capsys.readouterr().out
+    assert all(len(line) <= WIDTH for line in out.splitlines() if line.startswith(" "))
+    assert main(["doctor", "--data-dir", str(tmp_path), "--json", *words]) == code
+    assert {row["verdict"] for row in json.loads(capsys.readouterr().out)} <= {OK, WARN, FAIL}
+
+
+def test_this_machine_is_read():
+    found = machine()
+    assert found.python[0] == 3
+    assert found.cores == len(os.sched_getaffinity(0))
+    assert found.shm_total >= found.shm_free > 0
+    assert found.packages_wrong == ()

@@ -1,0 +1,237 @@
+"""Commands that read: on a desk's real shared memory, as a person and as a program sees it."""
+
+import json
+
+import pytest
+
+from oms.errors import ExitCode
+from procs.cli import latency, page
+from procs.cli.look import Look
+from procs.cli.main import VERBS, main
+from shm_layout.enums import BookState, Hop, OrderState
+from tests.procs.standing import StandingDesk
+
+READING = ("orders", "positions", "pnl", "latency", "status")
+
+
+@pytest.fixture
+def desk(tmp_path):
+    made = StandingDesk(tmp_path / "data")
+    yield made
+    made.close()
+
+
+def printed(capsys, desk, *words):
+    code = desk.oms(*words)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def as_json(capsys, desk, *words):
+    code, out, err = printed(capsys, desk, *words, "--json")
+    assert code == ExitCode.OK, err
+    return json.loads(out)
+
+
+def test_orders_shows_the_unknown_first_with_the_id_that_the_exchange_knows(desk, capsys):
+    desk.write_market()
+    open_id = desk.write_order(1)
+    unknown_id = desk.write_order(2, OrderState.UNKNOWN)
+    desk.write_order(3, OrderState.FILLED)
+    code, out, _ = printed(capsys, desk, "orders")
+    assert code == ExitCode.OK
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines] == ["id", unknown_id, open_id]
+    assert "UNKNOWN" in lines[1]
+    assert "0.00769" in lines[1]
+    assert max(map(len, lines)) <= page.WIDTH
+    rows = as_json(capsys, desk, "orders", "--unknown")
+    assert [row["id"] for row in rows] == [unknown_id]
+    assert rows[0]["px"] == "64999.0002"
+    assert rows[0]["venue_order_id"] == "4711"
+
+
+def test_orders_of_a_strategy_that_is_not_there_names_the_nearest(desk, capsys):
+    code, _, err = printed(capsys, desk, "orders", "--strategy", "nm")
+    assert code == ExitCode.CONFIG
+    assert "the nearest is 'mm'" in err
+    assert as_json(capsys, desk, "orders", "--strategy", "mm") == []
+
+
+def test_positions_and_pnl_are_marked_at_mid_with_fees_taken_off(desk, capsys):
+    desk.write_market()
+    desk.write_position()
+    (row,) = as_json(capsys, desk, "positions")
+    assert (row["qty"], row["open_buy_qty"]) == ("0.50000", "0.00769")
+    found = as_json(capsys, desk, "pnl")
+    assert found["sums"][0]["pnl"].startswith("490.0025")
+    assert found["rows"][0]["edge_bp"] == "0.2"
+    _, out, _ = printed(capsys, desk, "pnl")
+    assert "+490.00" in out.splitlines()[-1]
+    assert max(map(len, out.splitlines())) <= page.WIDTH
+
+
+def test_pnl_without_a_price_says_so_and_is_left_out_of_the_sum(desk, capsys):
+    desk.write_market()
+    desk.write_position()
+    desk.table("top").write(0, bid_px=-(2**63))
+    _, out, _ = printed(capsys, desk, "pnl")
+    assert "not marked" in out
+    assert as_json(capsys, desk, "pnl")["sums"][0] | {"fee": 0} == {
+        "currency": "USDT", "pnl": "0", "fee": 0, "volume": "32000.00000000", "fills": 2,
+        "unmarked": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["BTC/USDT", "binance.spot:BTC/USDT", "btcusdt"])
+def test_book_is_found_by_any_of_its_names(desk, capsys, name):
+    desk.write_market()
+    found = as_json(capsys, desk, "book", name, "--levels", "2")
+    assert [level["px"] for level in found["bids"]] == ["65000.00", "64999.99"]
+    assert found["asks"][1]["cum_qty"] == "2.00000"
+    _, out, _ = printed(capsys, desk, "book", name)
+    lines = out.splitlines()
+    assert "LIVE" in lines[0]
+    assert [line.split()[0] for line in lines[2:]] == ["ask", "ask", "---", "bid", "bid", "bid"]
+    assert "spread 0.01" in out
+
+
+def test_book_of_an_unknown_instrument_names_the_nearest(desk, capsys):
+    desk.write_market()
+    code, _, err = printed(capsys, desk, "book", "BTC/USD")
+    assert code == ExitCode.CONFIG
+    assert "'binance.spot:BTC/USDT'" in err
+    assert printed(capsys, desk, "book", "BTC/USDT", "--levels", "0")[0] == ExitCode.CONFIG
+
+
+def test_status_names_who_gates_whom_within_80_columns(desk, capsys):
+    desk.write_market()
+    desk.write_order()
+    desk.write_position()
+    desk.write_processes()
+    code, out, _ = printed(capsys, desk, "status")
+    assert code == ExitCode.OK, out
+    assert max(map(len, out.splitlines())) <= page.WIDTH, out
+    for words in (
+        "map two-core",
+        "process-crash-safe",
+        "kill latch",
+        "executor.binance*",
+        "account main (binance): reconciled",
+        "open orders 1 (unknown 0)",
+    ):
+        assert words in out
+    found = as_json(capsys, desk, "status")
+    assert found["venues"][0]["live"] == 1
+    assert found["accounts"] == [
+        {"account": "main", "group": "binance", "reconciled": True, "enabled": True}
+    ]
+
+
+def test_memory_that_a_killed_desk_left_is_not_taken_for_a_ready_one(desk):
+    look = Look(desk.config, desk.paths)
+    assert look.ready()
+    assert look.supervised()
+    desk.table("processes").write(len(desk.config.host.processes), start_ticks=1)
+    assert look.ready()
+    assert not look.supervised()
+
+
+def test_status_of_a_book_that_prices_nothing_is_degraded(desk, capsys):
+    desk.write_market(BookState.GAP)
+    code, out, _ = printed(capsys, desk, "status")
+    assert code == ExitCode.DEGRADED
+    assert "! book of binance.spot:BTC/USDT is GAP" in out
+
+
+def test_latency_is_a_waterfall_that_fits(desk, capsys):
+    desk.write_latency("aggregator", Hop.TICK_TO_BOOK, 1000, 40_000)
+    desk.write_latency("risk", Hop.TICK_TO_INTENT, 20, 90_000)
+    desk.write_latency("executor.binance", Hop.TICK_TO_SEND, 20, 200_000)
+    code, out, _ = printed(capsys, desk, "latency")
+    assert code == ExitCode.OK
+    assert "map two-core" in out
+    assert max(map(len, out.splitlines())) <= page.WIDTH
+    assert "nothing was counted yet" in out
+    found = as_json(capsys, desk, "latency")
+    points = found["ways"][0]["points"]
+    assert [point["count"] for point in points] == [1000, 20, 20]
+    assert points[1]["begins_p50_ns"] == points[0]["p50_ns"]
+
+
+def test_waterfall_begins_each_point_where_the_one_before_stood():
+    def row(hop, p50):
+        return {"owner": "o", "hop": hop.name.lower(), "count": 9, "p50_ns": p50, "p99_ns": 2 * p50}
+
+    rows = [row(Hop.TICK_TO_BOOK, 10_000), row(Hop.TICK_TO_SEND, 40_000)]
+    lines = latency.page(latency.waterfall(rows))
+    book, send = (line for line in lines if line.startswith("  "))
+    assert book.index("█") < send.index("█")
+    assert send.rstrip("·").count("█") > book.count("█")
+    assert page.bar(0, 1, 1000, 10) == "█"
+    assert page.bar(5, 5, 10, 10) == "     "
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_reading_verb_without_a_desk_is_one_sentence(tmp_path, capsys, verb):
+    assert main([verb, "--data-dir", str(tmp_path / "none")]) == ExitCode.NOT_RUNNING
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert " up --data-dir" in err
+
+
+@pytest.mark.parametrize("verb", [*READING, "book", "logs", "config", "doctor"])
+def test_help_teaches_with_examples(capsys, verb):
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert "examples:" in out
+    assert f"oms {verb}" in out
+    assert verb in VERBS
+
+
+def test_logs_are_merged_by_time_and_chosen_by_process_and_level(tmp_path, capsys):
+    logs = tmp_path / "logs"
+    logs.mkdir(parents=True)
+    for name, level, second in (("engine", "info", 1), ("risk", "error", 3), ("engine", "info", 2)):
+        with (logs / f"{name}.jsonl").open("a") as file:
+            line = {"ts": f"2026-01-01T00:00:0{second}.000000Z", "level": level, "process": name,
+                    "role": "", "event": f"event_{second}", "n": second}  # fmt: skip
+            file.write(json.dumps(line) + "\n")
+
+    def shown(*words):
+        code = main(["logs", *words, "--data-dir", str(tmp_path)])
+        return code, capsys.readouterr()
+
+    code, said = shown()
+    assert code == ExitCode.OK
+    assert [line.split()[3] for line in said.out.splitlines()] == ["event_1", "event_2", "event_3"]
+    assert [line.split()[3] for line in shown("engine")[1].out.splitlines()] == [
+        "event_1", "event_2",
+    ]  # fmt: skip
+    assert shown("--level", "warning")[1].out.split()[3] == "event_3"
+    assert json.loads(shown("--json", "-n", "1")[1].out)["n"] == 3
+    code, said = shown("engin")
+    assert code == ExitCode.CONFIG
+    assert "the nearest is 'engine'" in said.err
+
+
+def test_table_sets_columns_as_wide_as_they_need():
+    lines = page.table(["a", "number"], [["x", 5], ["long", None]])
+    assert lines == ["a    number", "x         5", "long      -"]
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"), [(0, "0ms"), (999_999_999, "999ms"), (61 * 10**9, "1m"), (90_000 * 10**9, "1d")]
+)
+def test_age_has_one_unit(ns, text):
+    assert page.age(ns) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (9999, "9999"), (12_345, "12.3k"), (4_560_000, "4.56M"), (999_999, "1000k")],
+)
+def test_count_takes_at_most_six_characters(value, text):
+    assert page.count(value) == text
