@@ -30,13 +30,15 @@ class SharesConfig:
     """
 
     orders: int = 20
+    """New orders."""
     cancels: int = 20
+    """Cancels; they also take what is left over."""
     kill: int = 15
     """The watchdog's; nobody else touches it."""
     snapshots: int = 20
     """All feeds of the exchange together."""
     reconciliation: int = 20
-    """Queries of orders in doubt among it."""
+    """Reconciliation, queries of orders in doubt, the exchange's list and its clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class VenueConfig:
     clock_warn_ms: int = 250
     """A difference to the venue's clock from which on there is a warning."""
     shares: SharesConfig = field(default_factory=SharesConfig)
+    """Parts of this address's request weight, in percent; what is left over is margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class GroupConfig:
     answer_timeout_ms: int = 2000
     """A command without an answer for so long is UNKNOWN."""
     orders_per_10s: int = 100
+    """The account's limit at the exchange; the simulated one enforces it."""
     ping_after_ms: int = 900
     """A private link that was silent for so long is pinged ..."""
     pong_within_ms: int = 1500
@@ -101,7 +105,7 @@ class GroupConfig:
     clock_warn_ms: int = 250
     """A difference to the venue's clock from which on there is a warning."""
     shares: SharesConfig = field(default_factory=SharesConfig)
-    """The account's limit at the exchange; the simulated one enforces it."""
+    """Parts of this address's request weight, in percent; what is left over is margin."""
     self_trade_prevention: SelfTrade = "expire_maker"
     """Which of two orders of one account the venue ends before they trade with each other:
     "expire_maker" (the older one), "expire_taker", "expire_both"; "none" lets them trade."""

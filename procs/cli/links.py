@@ -64,7 +64,7 @@ class LinkTables:
                 "age_ms": max(now_ns - int(row["ts_ns"]), 0) // _NS_PER_MS,
                 "failed": int(row["failed"]), "steps": int(row["steps"]),
             }
-            for role, table in self._tables["clock"] for row in table.written()
+            for role, rows in self._tables["clock"] for row in rows.written()
         ]  # fmt: skip
 
     def links(self) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ class LinkTables:
                 "dead_peers": int(row["dead_peers"]), "replaced": int(row["replaced"]),
                 "doubled": int(row["doubled"]),
             }
-            for role, table in self._tables["links"] for row in table.written()
+            for role, rows in self._tables["links"] for row in rows.written()
         ]  # fmt: skip
 
 
