@@ -63,10 +63,8 @@ class RiskAgent(BaseAgent):
         arrays.state[w_.ST_EPOCH] = found.risk_epoch
         arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
         self._journal = BlockWriter(
-            ports.journal("risk"), found.risk_epoch, found.recovery.last_seq,
-            found.recovery.last_sha256, found.recovery.files, found.recovery.file_size_bytes,
-            found.recovery.file_records, JOURNAL_FILE_RECORDS_MAX,
-        )  # fmt: skip
+            ports.journal("risk"), found.risk_epoch, found.recovery, JOURNAL_FILE_RECORDS_MAX
+        )
         strategy_ids, strategy_rows = self.registry.strategies(now_ns)
         arrays.configure(self.config, strategy_ids)
         self.worlds.build(self._journal.frames, strategy_ids)

@@ -39,9 +39,7 @@ class CommandLog:
     def __init__(self, port: Journal, recovery: Recovery | None = None) -> None:
         """`recovery`: what was found when the log was read; none = a new log."""
         found = recovery or Recovery()
-        self._writer = BlockWriter(
-            port, 1, found.last_seq, found.last_sha256, found.files, found.file_size_bytes
-        )
+        self._writer = BlockWriter(port, 1, found)
         self._out = self._writer.frames.view(np.uint8)
         self._state = np.zeros(3, np.int64)
         self._state[SEQ] = found.last_seq

@@ -46,13 +46,21 @@ BLOCK_HEAD = np.dtype(
 BLOCK_HEAD_WORDS = BLOCK_HEAD.itemsize // 8
 
 
+def described_records() -> list[dict[str, Any]]:
+    """This build's record types, as a header of its files holds them."""
+    described: list[dict[str, Any]] = json.loads(
+        json.dumps([spec.descriptor() for spec in RECORDS.values()])
+    )
+    return described
+
+
 def file_header(file_index: int, prev_sha256: bytes) -> bytes:
     """The first bytes of file number `file_index` (from 1)."""
     described = {
         "layout_version": LAYOUT_VERSION,
         "file_index": file_index,
         "prev_sha256": prev_sha256.hex(),
-        "records": [spec.descriptor() for spec in RECORDS.values()],
+        "records": described_records(),
     }
     text = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-(FILE_FIXED_BYTES + len(text)) % FILE_ALIGN_BYTES)

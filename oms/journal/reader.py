@@ -41,6 +41,8 @@ class Recovery:
     """Valid bytes of the last file; 0 = not even its header is whole."""
     file_records: int = 0
     """Whole records of the last file."""
+    file_is_ours: bool = True
+    """The last file describes records as this build lays them out: it may be written on."""
     cut_bytes: int = 0
     """Damaged bytes behind them."""
     cut_reason: str = ""
@@ -82,6 +84,7 @@ class FileReader:
         self.recovery = previous
         previous.files += 1
         previous.file_records = 0
+        previous.file_is_ours = self.header["records"] == fmt.described_records()
         return self.header
 
     def block(self, data: bytes) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:

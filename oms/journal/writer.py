@@ -16,6 +16,7 @@ import numpy as np
 from oms.agents.base import Journal
 from oms.journal import format as fmt
 from oms.journal.frames_hot import COUNT, SEQ, USED
+from oms.journal.reader import Recovery
 from shm_layout.crc_hot import crc32c_words
 from shm_layout.limits import JOURNAL_BLOCK_BYTES_MAX, JOURNAL_FILE_BYTES_MAX
 
@@ -35,36 +36,33 @@ class BlockWriter:
         self,
         port: Journal,
         epoch: int,
-        last_seq: int,
-        last_sha256: bytes,
-        file_index: int,
-        file_size_bytes: int,
-        file_records: int = 0,
+        found: Recovery,
         file_records_max: int = 0,
     ) -> None:
-        """Go on behind what a reader found (`reader.Recovery`); all zeros and NO_HASH: begin.
+        """Go on behind what a reader `found`; `Recovery()`: begin. A file of another layout is
+        not written on: its header would describe our records wrongly.
 
         `file_records_max`: the next file begins with the block that would pass it (0: by size
         alone).
         """
         self._port = port
         self._epoch = epoch
-        self._last_sha256 = last_sha256
-        self._file_index = file_index
-        self._file_size_bytes = file_size_bytes
-        self._file_records = file_records
+        self._last_sha256 = found.last_sha256
+        self._file_index = found.files
+        self._file_size_bytes = found.file_size_bytes
+        self._file_records = found.file_records
         self._file_records_max = file_records_max
         block = np.zeros(JOURNAL_BLOCK_BYTES_MAX // 8, np.int64)
         self._words = block
         self._bytes = block.data.cast("B")
         self._unhashed = b""
         self.frames = block[fmt.BLOCK_HEAD_WORDS :]
-        self.last_seq = last_seq
-        if file_index == 0:
+        self.last_seq = found.last_seq
+        if found.files == 0 or (found.file_size_bytes > 0 and not found.file_is_ours):
             self._roll()
-        elif file_size_bytes == 0:
+        elif found.file_size_bytes == 0:
             # A file was begun, and its maker died before the header was whole.
-            header = fmt.file_header(file_index, last_sha256)
+            header = fmt.file_header(found.files, found.last_sha256)
             port.append(header)
             self._file_size_bytes = len(header)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from oms.agents.journaler import WATCHDOG, JournalerAgent
-from oms.journal import format as fmt
 from oms.journal.frames_hot import append_frame
+from oms.journal.reader import Recovery
 from oms.journal.writer import BlockWriter
 from oms.sim.harness import MemoryJournal
 from shm_layout.enums import RecordType
@@ -26,7 +26,7 @@ class Watchdog:
 
     def __init__(self, desk):
         files = desk.harness.journals.setdefault(WATCHDOG, [])
-        self._writer = BlockWriter(MemoryJournal(files), 1, 0, fmt.NO_HASH, 0, 0)
+        self._writer = BlockWriter(MemoryJournal(files), 1, Recovery())
         self._state = np.zeros(3, np.int64)
 
     def put(self, symbol):

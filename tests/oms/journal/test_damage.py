@@ -18,7 +18,7 @@ from oms.journal.reader import Recovery, read_journal
 from oms.journal.writer import BlockWriter
 from oms.sim.harness import MemoryJournal
 from shm_layout.enums import RecordType
-from shm_layout.records import CYCLE, EXECUTION, ORDER_UPDATE
+from shm_layout.records import CYCLE, EXECUTION, ORDER_UPDATE, STRATEGY_ROW
 
 KINDS = ((CYCLE, RecordType.CYCLE), (EXECUTION, RecordType.EXECUTION),
          (ORDER_UPDATE, RecordType.ORDER_UPDATE))  # fmt: skip
@@ -33,7 +33,7 @@ class Written:
         self.ends = []
         """Size of the last file behind each of its blocks."""
         state = np.zeros(3, np.int64)
-        writer = BlockWriter(self.port, 1, 0, fmt.NO_HASH, 0, 0)
+        writer = BlockWriter(self.port, 1, Recovery())
         for file in range(files):
             if file:
                 writer.chain()
@@ -98,9 +98,7 @@ def test_writing_goes_on_behind_a_cut_at_any_byte(journal, sized):
         found = Recovery()
         kept = len(list(read_journal(port.existing(), found)))
         port.truncate(found.files - 1, found.file_size_bytes)
-        writer = BlockWriter(
-            port, 2, found.last_seq, found.last_sha256, found.files, found.file_size_bytes
-        )
+        writer = BlockWriter(port, 2, found)
         state = np.array([0, 0, found.last_seq])
         words = np.zeros(CYCLE.itemsize // 8, np.int64)
         words.view(CYCLE)["type"] = RecordType.CYCLE
@@ -241,6 +239,26 @@ def test_fields_that_came_and_went_are_converted_by_name(journal):
             assert found[k][name].tobytes() == ours[k][name].tobytes()
     others = [k for k in range(len(ours)) if k not in cycles]
     assert all(found[k].tobytes() == ours[k].tobytes() for k in others)
+
+
+def test_file_of_an_older_build_is_not_written_on(journal):
+    def older(records, described):
+        described["records"].remove(records["StrategyRow"])
+        rename(records["Cycle"], "now_ns", "clock_ns")
+
+    port = MemoryJournal([bytearray(with_header(journal, older))])
+    found = Recovery()
+    before = len(list(read_journal(port.existing(), found)))
+    writer = BlockWriter(port, 2, found)
+    state = np.array([0, 0, found.last_seq])
+    for dtype, kind in ((CYCLE, RecordType.CYCLE), (STRATEGY_ROW, RecordType.STRATEGY_ROW)):
+        words = np.full(dtype.itemsize // 8, 5, np.int64)
+        words.view(dtype)["type"] = kind
+        append_frame(writer.frames, state, 0, words, 0, len(words))
+    writer.commit(state, 0, found.last_seq)
+    read = list(read_journal(port.existing(), Recovery()))
+    assert [int(r["type"]) for r in read[before:]] == [RecordType.CYCLE, RecordType.STRATEGY_ROW]
+    assert int(read[before]["now_ns"]) == 5
 
 
 def retype(records, _):
