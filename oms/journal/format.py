@@ -15,6 +15,7 @@ Records are numbered from 1 over all files (`head.seq`). This file says what the
 
 from __future__ import annotations
 
+import functools
 import json
 import zlib
 from typing import Any
@@ -46,23 +47,27 @@ BLOCK_HEAD = np.dtype(
 BLOCK_HEAD_WORDS = BLOCK_HEAD.itemsize // 8
 
 
+@functools.cache
+def records_text() -> str:
+    """This build's record types as JSON: made once, so that a writer's next file begins at once."""
+    described = [spec.descriptor() for spec in RECORDS.values()]
+    return json.dumps(described, sort_keys=True, separators=(",", ":"))
+
+
+@functools.cache
 def described_records() -> list[dict[str, Any]]:
     """This build's record types, as a header of its files holds them."""
-    described: list[dict[str, Any]] = json.loads(
-        json.dumps([spec.descriptor() for spec in RECORDS.values()])
-    )
+    described: list[dict[str, Any]] = json.loads(records_text())
     return described
 
 
 def file_header(file_index: int, prev_sha256: bytes) -> bytes:
     """The first bytes of file number `file_index` (from 1)."""
-    described = {
-        "layout_version": LAYOUT_VERSION,
-        "file_index": file_index,
-        "prev_sha256": prev_sha256.hex(),
-        "records": described_records(),
-    }
-    text = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
+    # Keys in order of name, as whoever makes the text anew from its fields has them.
+    text = (
+        f'{{"file_index":{file_index},"layout_version":{LAYOUT_VERSION},'
+        f'"prev_sha256":"{prev_sha256.hex()}","records":{records_text()}}}'
+    ).encode()
     text += b" " * (-(FILE_FIXED_BYTES + len(text)) % FILE_ALIGN_BYTES)
     sizes = np.array([len(text), zlib.crc32(text)], "<u4").tobytes()
     return FILE_MAGIC + sizes + text

@@ -47,6 +47,7 @@ class BlockWriter:
         """
         self._port = port
         self._epoch = epoch
+        fmt.records_text()  # here, and not when a file is full
         self._last_sha256 = found.last_sha256
         self._file_index = found.files
         self._file_size_bytes = found.file_size_bytes

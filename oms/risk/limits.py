@@ -79,7 +79,8 @@ class LimitBook:
         dropped = None
         kept = limits_hash(self.config)
         if int(self._table.rows["config_hash"][0]) != kept:
-            if self.now != self.config:
+            # Counted against the config of that time: a snapshot's row has its values, too.
+            if int(self._table.rows["changed_count"][0]):
                 dropped = _record(OperatorVerb.LIMITS_DROPPED, now_ns)
                 dropped["reason"] = b"the config's limits have changed since"
             self._write(self.config, now_ns, kept)

@@ -1,5 +1,7 @@
 """Snapshots: a start from one is the start from the whole journal, and a bad one harms nothing."""
 
+import dataclasses
+
 import pytest
 
 from oms.agents.risk import RiskAgent
@@ -174,3 +176,16 @@ def test_risk_and_journaler_start_again_from_the_snapshot_and_go_on():
         kept = list(dict.fromkeys(lines[path]))
         assert kept == list(dict.fromkeys(expected)), path
     assert isinstance(desk.risk, RiskAgent)
+
+
+def test_limits_that_nobody_changed_by_hand_are_not_dropped_with_a_new_config(desk):
+    """Whether the start folds the whole journal or a snapshot that holds the old config's."""
+    limits = dataclasses.replace(desk.config.limits, max_open_orders=7)
+    for whole_files in ({}, desk.harness.whole_files):
+        other = Harness(desk.harness.topology, desk.seed + 1, desk.harness.now_ns)
+        other.journals["risk"] = [bytearray(file) for file in desk.harness.journals["risk"]]
+        other.whole_files = dict(whole_files)
+        risk = RiskAgent(dataclasses.replace(desk.config, limits=limits))
+        other.start("risk", risk)
+        assert risk.limits.now == limits
+        assert "limits_from_config" not in [entry[3] for entry in other.logs]
