@@ -25,6 +25,25 @@ SelfTrade = Literal["expire_maker", "expire_taker", "expire_both", "none"]
 
 
 @dataclass(frozen=True, slots=True)
+class SharesConfig:
+    """Parts of an address's request weight, in percent; together at most 100. What is left over
+    is margin. Every process of the desk that asks an exchange from one address keeps to its part,
+    so none of them has to ask another (DESIGN.md 8 "Rate limits").
+    """
+
+    orders: int = 20
+    """New orders."""
+    cancels: int = 20
+    """Cancels; they also take what is left over."""
+    kill: int = 15
+    """The watchdog's; nobody else touches it."""
+    snapshots: int = 20
+    """All feeds of the exchange together."""
+    reconciliation: int = 20
+    """Reconciliation, queries of orders in doubt, the exchange's list and its clock."""
+
+
+@dataclass(frozen=True, slots=True)
 class VenueConfig:
     """One market that the desk reads; `name` such as "binance.spot"."""
 
@@ -35,10 +54,21 @@ class VenueConfig:
     rest_url: str
     instruments: tuple[str, ...]
     """Canonical names, e.g. "BTC/USDT"."""
-    stale_after_ms: int = 3000
-    """No message of a book's connection for so long: STALE."""
+    stale_after_ms: int = 2000
+    """No sign of life of the connection for so long: its books are STALE."""
     snapshot_levels: int = 1000
     """Levels of a book's snapshot, each side."""
+    quiet_after_ms: int = 10_000
+    """A book without a message for so long, on a living connection, is held against a fresh
+    snapshot."""
+    ping_after_ms: int = 900
+    """A connection that was silent for so long is pinged ..."""
+    pong_within_ms: int = 1500
+    """... and closed when nothing came for so long after that."""
+    clock_warn_ms: int = 250
+    """A difference to the venue's clock from which on there is a warning."""
+    shares: SharesConfig = field(default_factory=SharesConfig)
+    """Parts of this address's request weight, in percent; what is left over is margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +97,17 @@ class GroupConfig:
     """A command without an answer for so long is UNKNOWN."""
     orders_per_10s: int = 100
     """The account's limit at the exchange; the simulated one enforces it."""
+    ping_after_ms: int = 900
+    """A private link that was silent for so long is pinged ..."""
+    pong_within_ms: int = 1500
+    """... and closed when nothing came for so long after that."""
+    link_max_age_ms: int = 84_600_000
+    """A private link of this age (less up to a 48th, by chance) gets a successor before it is
+    closed; Binance cuts at 24 h."""
+    clock_warn_ms: int = 250
+    """A difference to the venue's clock from which on there is a warning."""
+    shares: SharesConfig = field(default_factory=SharesConfig)
+    """Parts of this address's request weight, in percent; what is left over is margin."""
     self_trade_prevention: SelfTrade = "expire_maker"
     """Which of two orders of one account the venue ends before they trade with each other:
     "expire_maker" (the older one), "expire_taker", "expire_both"; "none" lets them trade."""

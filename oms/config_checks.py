@@ -20,6 +20,10 @@ from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import GROUPS_MAX, PROCESSES_MAX, STRATEGIES_MAX, VENUES_MAX
 
 _DIGITS = 8
+_PERCENT = 100
+LINK_AGE_MS_MIN = 60_000
+LINK_AGE_MS_MAX = 86_400_000
+"""Binance ends a connection after 24 h (web-socket-api.md "General API information")."""
 _STRATEGY_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _PROCESS_NAME = re.compile(r"[A-Za-z0-9._-]{1,39}")
 _PORT_MAX = 65_535
@@ -40,6 +44,7 @@ def mistakes_of(
         found += port_mistakes(sim, _file_of(sim, desk, files))
     if not broken & {"exchanges", "accounts"}:
         found += _venues(desk, files)
+        found += _links(desk, files)
         found += _strategies(desk, files)
     if "exchanges" not in broken:
         for sim in desk.sims:
@@ -144,6 +149,34 @@ def _whole_numbers(settings: GroupConfig | VenueConfig, where: str) -> Iterator[
         value = getattr(settings, one.name)
         if isinstance(value, int) and value <= 0:
             yield f"{where}: {one.name}: found {value}, required is above 0"
+
+
+def _shares(settings: GroupConfig | VenueConfig, where: str) -> Iterator[str]:
+    shares = settings.shares
+    parts = (shares.orders, shares.cancels, shares.kill, shares.snapshots, shares.reconciliation)
+    if min(parts) <= 0 or sum(parts) > _PERCENT:
+        yield (
+            f"{where}: shares: found {', '.join(str(part) for part in parts)}, required are parts "
+            "above 0 that sum up to at most 100 (percent of the address's request weight)"
+        )
+
+
+def _links(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    for group in desk.groups:
+        where = files[f"exchanges.{group.name}"]
+        yield from _shares(group, where)
+        if not LINK_AGE_MS_MIN <= group.link_max_age_ms <= LINK_AGE_MS_MAX:
+            yield (
+                f"{where}: link_max_age_ms: found {group.link_max_age_ms}, required is "
+                f"{LINK_AGE_MS_MIN} to {LINK_AGE_MS_MAX}: the exchange cuts a connection at 24 h"
+            )
+    for venue in desk.venues:
+        if venue.stale_after_ms <= venue.ping_after_ms:
+            yield (
+                f"{_file_of_venue(venue, desk, files)}: stale_after_ms: found "
+                f"{venue.stale_after_ms}, required is more than ping_after_ms "
+                f"({venue.ping_after_ms}): a quiet connection speaks only when pinged"
+            )
 
 
 def _strategies(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from shm_layout.records import (
     ACCOUNT_ROW,
     BALANCE,
     BOOK_ROW,
+    CLOCK_ROW,
     CURRENCY_ROW,
     EXECUTION,
     FEE_ROW,
@@ -29,6 +30,7 @@ from shm_layout.records import (
     LATCH_ROW,
     LATENCY_ROW,
     LIMITS_ROW,
+    LINK_ROW,
     MD_LEVELS,
     MD_STATE,
     MD_TICKER,
@@ -38,6 +40,7 @@ from shm_layout.records import (
     ORDER_UPDATE,
     POSITION_ROW,
     PROCESS_ROW,
+    RATE_ROW,
     STRATEGY_ROW,
     TOP_OF_BOOK,
 )
@@ -160,7 +163,25 @@ def _tables(
         Table("processes", PROCESS_ROW, limits.PROCESSES_MAX, "supervisor"),
         *(Table(f"process.{name}", PROCESS_ROW, 1, f"process.{name}") for name in processes),
         *(Table(f"feed.{v}", FEED_ROW, size.instruments, f"feed.{v}") for v in venues),
+        *_venue_tables(size, [f"executor.{g}" for g in groups], [f"feed.{v}" for v in venues]),
     ]
+
+
+def _venue_tables(size: Capacity, executors: Iterable[str], feeds: Iterable[str]) -> list[Table]:
+    """What each role that speaks to a venue says of its limits, the venue's clock and its
+    connections.
+    """
+    made = []
+    for role in executors:
+        rates = limits.RATE_ROWS_EGRESS + limits.RATE_ROWS_ACCOUNT * size.accounts
+        made.append(Table(f"rates.{role}", RATE_ROW, rates, role))
+        made.append(Table(f"clock.{role}", CLOCK_ROW, 1, role))
+        made.append(Table(f"links.{role}", LINK_ROW, limits.CONNECTIONS_PER_AGENT_MAX, role))
+    for role in feeds:
+        made.append(Table(f"rates.{role}", RATE_ROW, limits.RATE_ROWS_EGRESS, role))
+        made.append(Table(f"clock.{role}", CLOCK_ROW, 1, role))
+        made.append(Table(f"links.{role}", LINK_ROW, 1, role))
+    return made
 
 
 def topology(

@@ -43,6 +43,9 @@ class RecordType(IntEnum):
     LATCH_ROW = 27
     LIMITS_ROW = 28
     OPERATOR = 29
+    RATE_ROW = 30
+    CLOCK_ROW = 31
+    LINK_ROW = 32
 
 
 class Exchange(IntEnum):
@@ -232,6 +235,41 @@ class OperatorVerb(IntEnum):
     LIMITS_SET = 1
     LIMITS_DROPPED = 2
     """At a start: the config's limits have changed since, and they count."""
+
+
+class RateKind(IntEnum):
+    """What a venue counts (DESIGN.md 8 "Rate limits")."""
+
+    UNSET = 0
+    REQUEST_WEIGHT = 1
+    """By egress: the address that requests come from."""
+    ORDERS = 2
+    """New orders, by account."""
+    CONNECTIONS = 3
+    """WebSockets opened, by egress."""
+
+
+class RateShare(IntEnum):
+    """Whose part of a bucket; UNSET = the whole of it."""
+
+    UNSET = 0
+    ORDERS = 1
+    CANCELS = 2
+    KILL = 3
+    SNAPSHOTS = 4
+    RECONCILIATION = 5
+    """Queries of orders in doubt, the venue's list and its clock among them."""
+
+
+class LinkState(IntEnum):
+    """Where a connection to a venue stands."""
+
+    UNSET = 0
+    DOWN = 1
+    OPENING = 2
+    OPEN = 3
+    REPLACING = 4
+    """Open, and its successor is being prepared."""
 
 
 class BookRule(IntEnum):

@@ -83,6 +83,14 @@ FAULTS_QUEUED_MAX = 1 << 16
 DIFFS_BUFFERED_MAX = 4096
 """Depth diffs that a feed keeps while it waits for a snapshot."""
 
+RATE_ROWS_EGRESS = 8
+"""Rows of a rate table before those of accounts: the address's weight, its shares, connections."""
+RATE_ROWS_ACCOUNT = 2
+"""Rows of each account: its order counts of ten seconds and of a day."""
+EVENTS_REMEMBERED_MAX = 4096
+"""User events of one account that are held against a second connection's."""
+CLOCK_SAMPLES_MAX = 9
+
 WORK_BUDGET = 256
 """Records that one call of a kernel may take from one ring before it looks at the others."""
 

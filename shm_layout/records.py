@@ -30,11 +30,14 @@ from shm_layout.enums import (
     Exchange,
     ExecKind,
     Hop,
+    LinkState,
     Liquidity,
     OperatorVerb,
     OrderState,
     OrderType,
     ProcessState,
+    RateKind,
+    RateShare,
     RecordType,
     RejectReason,
     Side,
@@ -701,6 +704,61 @@ OPERATOR = record(
     ("value", "S32", "its value from now on, as text"),
     ("before", "S32", "its value before, as text"),
     ("reason", "S160", "why, in that person's words, UTF-8, cut"),
+)  # fmt: skip
+
+# --- venues as an executor or a feed meets them -------------------------------------------------
+
+RATE_ROW = record(
+    "RateRow", RecordType.RATE_ROW, 128,
+    ("kind", "u1", "what is counted", RateKind),
+    ("share", "u1", "whose part; UNSET = the whole bucket", RateShare),
+    ("exchange", "u2", "company", Exchange),
+    ("interval_s", "i4", "length of its window, seconds"),
+    ("account_id", "i4", "row of the account table; NO_ID = by egress"),
+    ("reserved0", "i4", "0"),
+    ("used", "i8", "in this window: of a share what we sent, of a bucket what the venue counts"),
+    ("limit", "i8", "of this window"),
+    ("reported", "i8", "the venue's last word in this window; NO_ID = none yet"),
+    ("refused", "i8", "requests that did not fit, since the start"),
+    ("window_ns", "i8", "our clock when this window began"),
+    ("pause_until_ns", "i8", "first row: no new orders and queries before this (429)"),
+    ("ban_until_ns", "i8", "first row: nothing before this (418)"),
+    ("ts_ns", "i8", "our clock at the last change"),
+    ("reserved", ("i8", (4,)), "0"),
+)  # fmt: skip
+
+CLOCK_ROW = record(
+    "ClockRow", RecordType.CLOCK_ROW, 128,
+    ("exchange", "u2", "company", Exchange),
+    ("large", "u2", "1 = the offset is larger than the config's clock_warn_ms"),
+    ("samples", "i4", "answers that the estimate rests on"),
+    ("offset_ns", "i8", "the venue's clock minus ours"),
+    ("round_trip_ns", "i8", "shortest of those answers"),
+    ("last_round_trip_ns", "i8", "of the newest"),
+    ("ts_ns", "i8", "our clock at the newest"),
+    ("asked", "i8", "questions since the start"),
+    ("failed", "i8", "questions without a usable answer"),
+    ("steps", "i8", "how often the difference jumped"),
+    ("reserved", ("i8", (6,)), "0"),
+)  # fmt: skip
+
+LINK_ROW = record(
+    "LinkRow", RecordType.LINK_ROW, 128,
+    ("link", "i4", "this row: count of a role's connections, from 0"),
+    ("state", "u1", "state now", LinkState),
+    ("logged_on", "u1", "1 = a session by Ed25519: its requests need no signature"),
+    ("exchange", "u2", "company", Exchange),
+    ("accounts", "i4", "accounts whose events it carries"),
+    ("reserved0", "i4", "0"),
+    ("opened_ns", "i8", "our clock when it was ready; 0 = it is down"),
+    ("heard_ns", "i8", "our clock at the last sign of life, when this row was written"),
+    ("replace_ns", "i8", "our clock when its successor is opened; 0 = it is down"),
+    ("opens", "i8", "connections that became ready"),
+    ("losses", "i8", "connections that ended, or could not be opened"),
+    ("dead_peers", "i8", "of these: cut by us, because a ping had no pong in time"),
+    ("replaced", "i8", "successors that took over with no gap"),
+    ("doubled", "i8", "events that came on two connections and were used once"),
+    ("reserved", ("i8", (4,)), "0"),
 )  # fmt: skip
 
 # --- the head of a segment: bytes 0..511 of its head page; no record, so without the common head --

@@ -61,7 +61,9 @@ class Memory:
 
 
 class FakePorts:
-    """Ports that note what an agent does: `sent`, `requested`, `opened`, `closed`, `lines`."""
+    """Ports that note what an agent does: `sent`, `requested`, `opened`, `closed`, `pinged`,
+    `lines`.
+    """
 
     def __init__(self, memory: Memory, role: str, epoch: int = 1) -> None:
         self.memory = memory
@@ -72,6 +74,7 @@ class FakePorts:
         self.requested: list[dict] = []
         self.opened: list[tuple[int, str]] = []
         self.closed: list[int] = []
+        self.pinged: list[int] = []
         self.lines: dict[str, list[str]] = {}
         self.whole_files: dict[str, bytes] = {}
         self.logs: list[tuple[str, str, dict]] = []
@@ -103,7 +106,11 @@ class FakePorts:
         self.sent.append((conn, data))
 
     def ping(self, conn: int, payload: bytes) -> None:
-        self.sent.append((conn, payload))
+        assert conn not in self.closed, "a ping on a closed connection"
+        self.pinged.append(conn)
+
+    def random_bytes(self, count: int) -> bytes:
+        return bytes(count)
 
     def request(self, base_url: str, method: str, target: str, headers, body: bytes) -> int:
         request_id = next(self._requests)

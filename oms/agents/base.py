@@ -38,9 +38,9 @@ class ConnEvent(IntEnum):
     FAILED = 3
     """Could not be opened; there is no CLOSED after it."""
     PONG = 4
-    """The client answered our `Ports.ping` with its payload. Servers alone hear of it."""
+    """The peer answered our `Ports.ping` with its payload."""
     CONTROL = 5
-    """The client sent a ping, or a pong that answers none of ours. Servers alone hear of it."""
+    """The peer sent a ping, or a pong that answers none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,8 @@ class Ports(Protocol):
         ...
 
     def ping(self, conn: int, payload: bytes) -> None:
-        """Send one ping frame to a client of ours; PONG follows when it answers."""
+        """Send one ping frame; PONG follows when the peer answers. Hosts ping nobody by
+        themselves that an agent keeps alive: see `oms/agents/heartbeat.py`."""
         ...
 
     def request(

@@ -10,8 +10,10 @@ incarnation has not taken from the ring within one answer time, is reported NO_A
 asks the venue. (The wait covers a risk that had written the table and not yet the ring.)
 
 Start: exchangeInfo -> INSTRUMENT_SPEC; wait for risk's rows; open links, subscribe, reconcile;
-RECONCILED. After each reconnect the last three again. New orders of an account are refused
-(NOT_SENT) until it is reconciled.
+RECONCILED. After each reconnect the last three again; a connection that is replaced before it ends
+(`executor_links`) costs nothing. New orders of an account are refused (NOT_SENT) until it is
+reconciled. Everything that leaves is charged to the rate ledger (`rates`) and signed by the venue's
+clock (`venue_clock`).
 """
 
 from __future__ import annotations
@@ -21,10 +23,11 @@ from oms.agents.executor_answers import Answers
 from oms.agents.executor_checks import LastChecks, Refusal
 from oms.agents.executor_former import FormerWork, released_commands
 from oms.agents.executor_hot import note_sent
+from oms.agents.executor_links import Account, Link, Wire
 from oms.agents.executor_orders import OrderTable
 from oms.agents.executor_out import Outbox
-from oms.agents.executor_session import Account, Link, Question, Session, What
-from oms.agents.executor_start import Start
+from oms.agents.executor_session import Question, What
+from oms.agents.executor_start import Start, make_session
 from oms.agents.latch import LatchView
 from oms.agents.limits_view import LimitsView
 from oms.config import DeskConfig
@@ -34,6 +37,7 @@ from oms.venues.binance.trade_parse import (
     UserEvent,
     parse_frame,
     parse_http,
+    report_key,
 )
 from oms.venues.order_command import Command, CommandReader
 from oms.venues.trade_base import Instrument, MalformedMessageError, Report
@@ -46,11 +50,18 @@ from shm_layout.enums import (
 from shm_layout.limits import EXECUTION_BACKLOG_MAX, TEXT_CHARS_MAX, WORK_BUDGET
 
 TABLE_POLL_NS = 20_000_000
+RUNS_AT_ONCE_MAX = 8
+"""Accounts that reconcile at a time: with two hundred of them, the first trade before the last have
+been asked for anything.
+"""
+ACCOUNTS_PUBLISHED_MAX = 8
+"""Accounts whose order counts are written in one turn."""
 GARBAGE_RECONCILE_NS = 1_000_000_000
 
 _COMMAND_QUESTIONS = frozenset(
     {What.NEW, What.CANCEL, What.CANCEL_ALL, What.QUERY, What.QUERY_TRADES}
 )
+_SESSION_QUESTIONS = frozenset({What.LOGON, What.SUBSCRIBE})
 
 
 class ExecutorAgent(BaseAgent):
@@ -83,7 +94,11 @@ class ExecutorAgent(BaseAgent):
         self._latency = ports.table_writer(f"latency.{self.role}").rows
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
         self._former = FormerWork(self._order_table, self._orders, settle_ns)
-        self._session = Session(ports, self._group, self._ended)
+        self._session = make_session(
+            ports, self._config, self._group, ended=self._ended, relieved=self._relieved,
+            now_ns=now_ns,
+        )  # fmt: skip
+        self._ledger, self._clock = self._session.ledger, self._session.clock
         for command in released_commands(self._orders):
             if command.action == Action.NEW:
                 self._checks.saw(command)
@@ -96,7 +111,7 @@ class ExecutorAgent(BaseAgent):
         self._instruments = self._start.instruments
         self._accounts = self._start.accounts
         self._reconcilers = self._start.reconcilers
-        self._start.ask_listing()
+        self._start.ask_listing(now_ns)
 
     def _prepare(self, now_ns: int) -> int:
         """Go to work once risk's rows are there."""
@@ -106,6 +121,7 @@ class ExecutorAgent(BaseAgent):
         self._answers = Answers(self._session, self._outbox, self._reader)
         self._former.begin(set(self._accounts), now_ns)
         self._prepared = True
+        self._clock.begin(now_ns)
         return 1
 
     # Turns
@@ -113,14 +129,21 @@ class ExecutorAgent(BaseAgent):
     def do_work(self, now_ns: int) -> int:
         """One turn: publish, prepare, reconcile, take commands, look at what is overdue."""
         self._now_ns = now_ns
+        done = self._turn(now_ns)
+        if now_ns >= self._ledger.publish_due_ns():
+            self._publish(now_ns)
+        return done
+
+    def _turn(self, now_ns: int) -> int:
         done = self._outbox.flush(now_ns)
         if now_ns >= self._start.listing_due_ns:
-            self._start.ask_listing()
+            self._start.ask_listing(now_ns)
             done += 1
+        done += self._clock.ask(now_ns)
         if not self._prepared:
             return done + self._prepare(now_ns)
         self._hold_or_go(now_ns)
-        done += self._session.open_due(now_ns)
+        done += self._session.links.work(now_ns)
         done += self._take_commands(now_ns)
         done += self._session.expire(now_ns)
         if self._session.stirred or now_ns >= self._reconcile_due_ns:
@@ -135,7 +158,12 @@ class ExecutorAgent(BaseAgent):
         """
         self._session.stirred = False
         reconcilers = self._reconcilers.values()
-        done = sum(reconciler.work(now_ns) for reconciler in reconcilers)
+        running = sum(reconciler.running for reconciler in reconcilers)
+        done = 0
+        for reconciler in reconcilers:
+            was_running = reconciler.running
+            done += reconciler.work(now_ns, may_begin=running < RUNS_AT_ONCE_MAX)
+            running += reconciler.running - was_running
         if done:
             self._session.stirred = True
         self._reconcile_due_ns = min((r.next_timer_ns() for r in reconcilers), default=NEVER)
@@ -150,14 +178,20 @@ class ExecutorAgent(BaseAgent):
             self._outbox.report(report, account_id, now_ns)
         return 1
 
+    def _publish(self, now_ns: int) -> None:
+        """The ledger's table: the address, and a few of the accounts that changed."""
+        changed = [account for account in self._accounts.values() if account.orders.changed]
+        self._ledger.publish(now_ns, again=len(changed) > ACCOUNTS_PUBLISHED_MAX)
+        for account in changed[:ACCOUNTS_PUBLISHED_MAX]:
+            self._ledger.publish_orders(account.place, account.account_id, account.orders, now_ns)
+
     def _hold_or_go(self, now_ns: int) -> None:
         """Stop reading the private sockets while the executions' ring is far behind."""
-        if self._outbox.overfull and not self._session.held:
-            self._session.held = True
-            for link in self._session.links:
-                self._session.close(link, now_ns, "executions are not read")
-        elif self._session.held and not len(self._outbox):
-            self._session.held = False
+        links = self._session.links
+        if self._outbox.overfull and not links.held:
+            links.hold(now_ns, "executions are not read")
+        elif links.held and not len(self._outbox):
+            links.go_on()
 
     def next_timer_ns(self) -> int:
         """The earliest of everything that waits for a time."""
@@ -166,6 +200,7 @@ class ExecutorAgent(BaseAgent):
             self._start.listing_due_ns,
             self._former.due_ns,
         )
+        due = min(due, self._clock.due_ns, self._ledger.publish_due_ns())
         if not self._prepared:
             return min(due, self._now_ns + TABLE_POLL_NS)
         due = min(due, self._session.next_timer_ns())
@@ -214,7 +249,7 @@ class ExecutorAgent(BaseAgent):
             params = account.frames.order_params(instrument, command.client_order_id)
             asked = Question(What.CANCEL, account, command.client_order_id, instrument, pos)
             if not self._session.ask("order.cancel", params, asked, now_ns):
-                refusal = (RejectReason.NOT_SENT, "the venue banned this address")
+                refusal = (RejectReason.MESSAGE_RATE, "the address is banned, or out of weight")
                 self._say(ExecKind.CANCEL_REJECT, command, pos, now_ns, refusal)
         elif command.action == Action.QUERY:
             about = Question(What.QUERY, account, command.client_order_id, instrument, pos)
@@ -237,12 +272,11 @@ class ExecutorAgent(BaseAgent):
             return
         assert account is not None
         assert instrument is not None
-        request_id = self._session.next_id()
-        frame = account.frames.place(request_id, now_ns // NS_PER_MS, instrument, command)
+        wire = account.link.wire
+        assert wire is not None
         question = Question(What.NEW, account, command.client_order_id, instrument, pos)
-        account.rate.count(now_ns)
         self.sent += 1
-        self._session.send(request_id, frame, question, now_ns)
+        self._session.place(command, account, wire, instrument, question, now_ns)
         if command.stamp_cycles or command.risk_cycles:
             note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
 
@@ -265,13 +299,13 @@ class ExecutorAgent(BaseAgent):
             return RejectReason.DRAINING, ""
         if command.client_order_id in self._former.given_up:
             return RejectReason.NOT_SENT, "given up at start"
-        if not account.link.opened:
+        if account.link.wire is None:
             return RejectReason.NOT_SENT, "connection is down"
         if not account.ready:
             return RejectReason.NOT_RECONCILED, ""
-        paused_ns = max(self._session.pause_until_ns, self._session.ban_until_ns)
-        if account.rate.full(now_ns) or now_ns < paused_ns:
-            return RejectReason.MESSAGE_RATE, f"{self._group.orders_per_10s} in 10 s"
+        # The last check of all: what it lets through is charged.
+        if not self._session.may_place(account, now_ns):
+            return RejectReason.MESSAGE_RATE, self._session.why_not(account, now_ns)
         return None
 
     def _say(
@@ -295,20 +329,19 @@ class ExecutorAgent(BaseAgent):
     # Connections and bytes
 
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
-        """A link is up: subscribe. A link is gone: what was asked on it has no answer."""
+        """A connection opened, ended, or gave a sign of life."""
         self._now_ns = now_ns
-        link = self._session.link_of(conn)
-        if link is None:
-            return
-        if event is not ConnEvent.OPENED:
-            self._session.lost(link, now_ns, event.name)
-            return
-        link.opened, link.last_recv_ns = True, now_ns
+        self._session.links.on_conn(conn, event, now_ns)
+
+    def _relieved(self, link: Link, now_ns: int) -> None:
+        """The accounts' events come by a new wire: one whose events were cut off is reconciled
+        from its beginning; of another, the history is pulled, to be sure.
+        """
         for account in link.accounts:
-            self._reconcilers[account.account_id].abort()
-            request_id = self._session.next_id()
-            frame = account.frames.subscribe(request_id, now_ns // NS_PER_MS)
-            self._session.send(request_id, frame, Question(What.SUBSCRIBE, account), now_ns)
+            reconciler = self._reconcilers[account.account_id]
+            if not account.ready:
+                reconciler.abort()
+            reconciler.wake(now_ns)
 
     def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
         """One answer or event."""
@@ -316,28 +349,30 @@ class ExecutorAgent(BaseAgent):
         if meta is not None:
             self._on_http(data, now_ns, meta)
             return
-        link = self._session.link_of(conn)
-        if link is None:
+        wire = self._session.links.wire_of(conn)
+        if wire is None:
             return
-        link.last_recv_ns, link.pinged = now_ns, False
+        wire.beat.heard(now_ns)
         try:
             message = parse_frame(data)
             if isinstance(message, UserEvent):
-                self._on_event(link, message, now_ns)
+                self._on_event(wire, message, now_ns)
             else:
                 self._on_reply(conn, message, now_ns)
         except ValueError as error:
-            self._on_garbage(link, error, now_ns)
+            self._on_garbage(wire, error, now_ns)
 
     def _on_http(self, body: bytes, now_ns: int, meta: HttpMeta) -> None:
+        if self._clock.answered(body, now_ns, meta):
+            return
         if meta.request_id == self._start.listing_id:
-            self._start.listed(meta.status, body, now_ns)
+            self._start.listed(body, now_ns, meta)
             return
         question = self._session.rest.pop(meta.request_id, None)
         if question is None:
             return
         try:
-            reply = parse_http(meta.request_id, meta.status, body)
+            reply = parse_http(meta.request_id, meta.status, body, meta.headers)
         except MalformedMessageError:
             self._ended(question, now_ns)
             return
@@ -346,53 +381,44 @@ class ExecutorAgent(BaseAgent):
     def _on_reply(self, conn: int, reply: Reply, now_ns: int) -> None:
         question = self._session.take(conn, reply)
         if question is None:
-            self._session.note_limits(reply, now_ns)
+            self._session.note(reply, None, now_ns)
             self._ports.log("warning", "answer_to_no_question", status=reply.status)
             return
         self._answered(question, reply, now_ns)
 
     def _answered(self, question: Question, reply: Reply, now_ns: int) -> None:
-        self._session.note_limits(reply, now_ns)
+        self._session.note(reply, question, now_ns)
         if question.what in _COMMAND_QUESTIONS:
             self._answers.answered(question, reply, now_ns)
-        elif question.what is What.SUBSCRIBE:
-            self._subscribed(question.account, reply, now_ns)
-        elif question.what is not What.PING:
+        elif question.what in _SESSION_QUESTIONS:
+            self._session.prepared(question, reply, now_ns)
+        else:
             self._reconcilers[question.account.account_id].answered(question, reply, now_ns)
-
-    def _subscribed(self, account: Account, reply: Reply, now_ns: int) -> None:
-        given = reply.result.get("subscriptionId") if isinstance(reply.result, dict) else None
-        if reply.code or not isinstance(given, int) or given < 0:
-            self._ports.log(
-                "error", "no_user_stream", account=account.name, status=reply.status,
-                code=reply.code, text=reply.text[:TEXT_CHARS_MAX],
-            )  # fmt: skip
-            self._session.close(account.link, now_ns, "no user stream")
-            return
-        account.subscription_id = given
-        self._reconcilers[account.account_id].wake(now_ns)
 
     def _ended(self, question: Question, now_ns: int) -> None:
         """A question ended without an answer: time, or the end of its connection."""
         if question.what in _COMMAND_QUESTIONS:
             self._answers.ended(question, now_ns)
-        elif question.what is What.SUBSCRIBE:
-            if question.overdue:
-                self._session.close(question.account.link, now_ns, "no user stream in time")
-        elif question.what is not What.PING:
+        elif question.what in _SESSION_QUESTIONS:
+            wire = self._session.links.wire_of(question.conn)
+            if wire is not None:
+                self._session.links.close(wire, now_ns, "no user stream in time")
+        else:
             self._reconcilers[question.account.account_id].ended(question, now_ns)
 
-    def _on_event(self, link: Link, message: UserEvent, now_ns: int) -> None:
-        if message.kind in ("serverShutdown", "eventStreamTerminated"):
-            self._session.close(link, now_ns, message.kind)
-            link.retry_ns = now_ns
+    def _on_event(self, wire: Wire, message: UserEvent, now_ns: int) -> None:
+        if message.kind == "serverShutdown":
+            self._session.links.shutdown_said(wire, now_ns)
             return
-        account = self._account_of(link, message)
+        if message.kind == "eventStreamTerminated":
+            self._session.links.close(wire, now_ns, message.kind, again_ns=now_ns)
+            return
+        account = _account_of(wire, message)
         if account is None:
             raise MalformedMessageError(f"event of subscription {message.subscription_id}")
         if message.kind == "executionReport":
             report = self._reader.execution_report(message.event)
-            if report is None:
+            if report is None or account.doubled(report_key(message.event), wire.conn):
                 return
             if report.instrument is not None:
                 instrument_id = report.instrument.instrument_id
@@ -401,21 +427,21 @@ class ExecutorAgent(BaseAgent):
         elif message.kind == "outboundAccountPosition":
             found = self._reader.balances(message.event)
             stamp_ns = int(message.event.get("E", 0)) * NS_PER_MS
-            self._outbox.balances(found, account.account_id, now_ns, stamp_ns, full=False)
+            if not account.doubled(("balances", stamp_ns, *found), wire.conn):
+                self._outbox.balances(found, account.account_id, now_ns, stamp_ns, full=False)
 
-    @staticmethod
-    def _account_of(link: Link, message: UserEvent) -> Account | None:
-        for account in link.accounts:
-            if account.subscription_id == message.subscription_id >= 0:
-                return account
-        return link.accounts[0] if len(link.accounts) == 1 else None
-
-    def _on_garbage(self, link: Link, error: ValueError, now_ns: int) -> None:
+    def _on_garbage(self, wire: Wire, error: ValueError, now_ns: int) -> None:
         """Bytes that cannot be read may have been a fill: ask the venue what it was."""
         self.garbage += 1
         if self.garbage & (self.garbage - 1) == 0:
             words = str(error)[:TEXT_CHARS_MAX]
             self._ports.log("error", "message_unreadable", count=self.garbage, words=words)
-        for account in link.accounts:
-            if account.subscription_id >= 0:
-                self._reconcilers[account.account_id].wake(now_ns + GARBAGE_RECONCILE_NS)
+        for account in wire.carries.values():
+            self._reconcilers[account.account_id].wake(now_ns + GARBAGE_RECONCILE_NS)
+
+
+def _account_of(wire: Wire, message: UserEvent) -> Account | None:
+    """Whose event it is; one that names no subscription is the only account's."""
+    accounts = wire.link.accounts
+    only = accounts[0] if len(accounts) == 1 else None
+    return wire.carries.get(message.subscription_id, only)

@@ -1,13 +1,12 @@
 """The sender's own last checks, before the cursor's record becomes bytes (RELIABILITY D19).
 
 They repeat nothing of risk's rules; they stop what must not leave whatever risk said: an order
-without its journal record, of a dead incarnation, too old, too big, too many, or seen before.
-Each refusal becomes an EXECUTION NOT_SENT with reason and text.
+without its journal record, of a dead incarnation, too old, too big, or seen before. (Too many:
+`rates`, where every request is counted.) Each refusal becomes an EXECUTION NOT_SENT with reason
+and text.
 """
 
 from __future__ import annotations
-
-from collections import deque
 
 from oms.config import GroupConfig, LimitsConfig
 from oms.venues.decimal_text import from_text_down
@@ -17,29 +16,11 @@ from shm_layout.enums import OrderType, RejectReason, Side, TimeInForce
 from shm_layout.limits import ORDERS_MAX
 from shm_layout.records import UNDEF
 
-RATE_WINDOW_NS = 10_000_000_000
 _SIDES = frozenset(int(s) for s in Side if s)
 _TYPES = frozenset(int(t) for t in OrderType if t)
 _TIMES = frozenset(int(t) for t in TimeInForce if t)
 
 Refusal = tuple[RejectReason, str]
-
-
-class RateWindow:
-    """New orders of one account in the last ten seconds; the venue counts them by account."""
-
-    def __init__(self, orders_per_10s: int) -> None:
-        self._sent: deque[int] = deque(maxlen=max(orders_per_10s, 1))
-        self._closed = orders_per_10s <= 0
-
-    def full(self, now_ns: int) -> bool:
-        """Whether one more now would be too many."""
-        sent = self._sent
-        return self._closed or (len(sent) == sent.maxlen and now_ns - sent[0] < RATE_WINDOW_NS)
-
-    def count(self, now_ns: int) -> None:
-        """One more was sent; the oldest falls out."""
-        self._sent.append(now_ns)
 
 
 class LastChecks:

@@ -8,6 +8,7 @@ Order of the stages, each begun when the one before has all its answers:
   RECONCILED   risk may send from now on; after a new connection its ts_event_ns says when the
                venue was asked, and risk doubts open orders that were not named since
 A failed step begins the whole anew after a while: "query failed" never means "nothing there".
+What does not fit reconciliation's share of the request weight waits for the next window.
 
 The trade cursor is what a *pulled* history has covered, never what a pushed event said: a lost
 event on a healthy socket would otherwise stay lost (RELIABILITY F5). In a first pull it is a
@@ -22,15 +23,10 @@ from enum import IntEnum
 from typing import Any
 
 from oms.agents.base import NEVER
+from oms.agents.executor_links import BACKOFF_FIRST_NS, Account
 from oms.agents.executor_orders import CERTAIN_STATES, OrderTable
 from oms.agents.executor_out import Outbox
-from oms.agents.executor_session import (
-    BACKOFF_FIRST_NS,
-    Account,
-    Question,
-    Session,
-    What,
-)
+from oms.agents.executor_session import Question, Session, What
 from oms.venues.binance.errors import judge
 from oms.venues.binance.trade import TRADES_LIMIT, trades_params
 from oms.venues.binance.trade_parse import Reply, TradeReader, status_report
@@ -84,6 +80,10 @@ class Reconciler:
         self._todo: deque[tuple[str, Mapping[str, str | int], Question]] = deque()
         self._in_flight = 0
         self._due_ns = NEVER
+        self._room_ns = NEVER
+        """What is to be asked next waits for room in the ledger until then."""
+        self._queued = False
+        """Due, and others are at it."""
         self._live: dict[int, Any] = {}
         self._shown: set[int] = set()
         self._cursor: dict[int, int] = {}
@@ -108,27 +108,34 @@ class Reconciler:
         self._session.stirred = True
         self._run += 1
         self._stage, self._due_ns, self._in_flight = Stage.IDLE, NEVER, 0
+        self._room_ns = NEVER
         self._todo.clear()
 
     def next_timer_ns(self) -> int:
-        """When `work` has something to begin."""
-        idle = not self.running and self.account.subscription_id >= 0
-        return self._due_ns if idle else NEVER
+        """When `work` has something to begin, or to go on with."""
+        if self.running:
+            return self._room_ns
+        return self._due_ns if self.account.subscribed and not self._queued else NEVER
 
-    def work(self, now_ns: int) -> int:
+    def work(self, now_ns: int, *, may_begin: bool = True) -> int:
         """Begin when due; ask what may be asked; returns how much was done."""
-        if self.running and self.account.subscription_id < 0:
+        if self.running and not self.account.subscribed:
             self.abort()
         if self._stage is Stage.IDLE:
-            if now_ns < self._due_ns or self.account.subscription_id < 0:
+            due = self.account.subscribed and now_ns >= self._due_ns
+            self._queued = due and not may_begin
+            if not due or not may_begin:
                 return 0
             self._begin(now_ns)
         asked = 0
+        self._room_ns = NEVER
         while self._todo and self._in_flight < IN_FLIGHT_MAX:
-            method, params, question = self._todo.popleft()
-            if not self._session.ask(method, params, question, now_ns):
-                self._fail(now_ns, "not sent: the venue wants a pause")
+            method, params, question = self._todo[0]
+            if not self._session.has_room(question.what, method, params, now_ns):
+                self._room_ns = self._session.ledger.next_window_ns(now_ns)
                 return asked
+            self._todo.popleft()
+            self._session.ask(method, params, question, now_ns)
             self._in_flight += 1
             asked += 1
         if self.running and not self._in_flight and not self._todo:
@@ -232,8 +239,8 @@ class Reconciler:
             stage=self._stage.name, reason=reason,
         )  # fmt: skip
         self.abort()
-        pause_ns = max(self._session.pause_until_ns, self._session.ban_until_ns)
-        self._due_ns = max(now_ns + RETRY_NS, pause_ns)
+        ledger = self._session.ledger
+        self._due_ns = max(now_ns + RETRY_NS, ledger.pause_until_ns, ledger.ban_until_ns)
 
     # Answers
 

@@ -1,38 +1,37 @@
-"""An executor's connections and questions: who was asked what, and what became of it.
+"""An executor's questions to its venue: who was asked what, and what became of it.
 
-Owns the WebSocket-API connections (links), the accounts on them, and every question that has no
-answer yet. A question ends in exactly one way: its answer, its time-out, or the end of its
-connection; the agent's `answered` is told. A late answer still comes through, marked `overdue`:
-it is evidence.
+Owns every question that has no answer yet, and the rate ledger that each is charged to. A question
+ends in exactly one way: its answer, its time-out, or the end of its connection; the agent's
+`answered` is told. A late answer still comes through, marked `overdue`: it is evidence.
 
-Accounts share links when there are more of them than CONNECTIONS_PER_AGENT_MAX; the venue allows
-several signed subscriptions on one connection (userDataStream.subscribe.signature).
+By which way: queries and cancels go by the account's wire, else by REST. A new order goes by the
+wire alone: where that is down it is NOT_SENT, which is known at once and costs nothing, while a
+second way would have to be proved never to double the first (DESIGN.md law 8).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from oms.agents.base import NEVER, Ports
-from oms.agents.executor_checks import RateWindow
+from oms.agents.executor_links import Account, Link, Links, Wire
+from oms.agents.rates import Ledger
+from oms.agents.venue_clock import VenueClock
 from oms.config import GroupConfig
-from oms.venues.binance.errors import HTTP_BANNED, HTTP_TOO_MANY
-from oms.venues.binance.trade import AccountFrames
+from oms.venues.binance.errors import CODE_TIMESTAMP, CODE_TOO_MANY_ORDERS
+from oms.venues.binance.trade import WEIGHT_ORDER, WEIGHT_SESSION, weight_of
 from oms.venues.binance.trade_parse import Reply
-from oms.venues.trade_base import Instrument
-from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, ORDERS_MAX
+from oms.venues.order_command import Command
+from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Instrument
+from shm_layout.enums import RateShare
+from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID
 
 NS_PER_MS = 1_000_000
-BACKOFF_FIRST_NS = 100_000_000
-BACKOFF_MAX_NS = 5_000_000_000
-PAUSE_DEFAULT_NS = 10_000_000_000
-"""429 or 418 without a time: so long nothing of that class is sent."""
-PING_AFTER_NS = 3_000_000_000
-"""A link that was silent for so long is asked for a sign of life; no answer in time ends it."""
+NS_PER_S = 1_000_000_000
 OVERDUE_MAX = 4096
 
 
@@ -45,7 +44,7 @@ class What(IntEnum):
     QUERY = 4
     QUERY_TRADES = 5
     SUBSCRIBE = 6
-    PING = 7
+    LOGON = 7
     OPEN_ORDERS = 8
     BALANCES = 9
     ORDER = 10
@@ -54,44 +53,14 @@ class What(IntEnum):
     WHOSE = 13
 
 
-@dataclass(slots=True)
-class Link:
-    """One WebSocket-API connection."""
-
-    index: int
-    accounts: list[Account] = field(default_factory=list)
-    conn: int = NO_ID
-    opened: bool = False
-    retry_ns: int = 0
-    backoff_ns: int = BACKOFF_FIRST_NS
-    last_recv_ns: int = 0
-    pinged: bool = False
+_CANCELS = (What.CANCEL, What.CANCEL_ALL)
 
 
-@dataclass(slots=True, eq=False)
-class Account:
-    """One account of the group."""
-
-    account_id: int
-    name: str
-    frames: AccountFrames = field(repr=False)
-    link: Link = field(repr=False)
-    rate: RateWindow = field(repr=False)
-    subscription_id: int = NO_ID
-    """NO_ID: this connection does not carry its events."""
-    ready: bool = False
-    """Reconciled on this connection: new orders may go."""
-    client_ids: dict[tuple[int, int], int] = field(default_factory=dict, repr=False)
-    """(instrument, venue's order id) -> ours; 0 = known not to be ours. Newest ORDERS_MAX.
-    Binance counts orders, and trades, by symbol."""
-
-    def learn(self, instrument_id: int, venue_order_id: int, client_order_id: int) -> None:
-        """Note whose order the venue means by its id."""
-        known = self.client_ids
-        key = (instrument_id, venue_order_id)
-        if key not in known and len(known) >= ORDERS_MAX:
-            del known[next(iter(known))]
-        known[key] = client_order_id
+def share_of(what: What) -> RateShare:
+    """The share that a question is charged to."""
+    if what is What.NEW:
+        return RateShare.ORDERS
+    return RateShare.CANCELS if what in _CANCELS else RateShare.RECONCILIATION
 
 
 @dataclass(slots=True)
@@ -108,120 +77,157 @@ class Question:
     conn: int = NO_ID
     """NO_ID: it went by REST."""
     overdue: bool = False
+    mark: int = 0
+    """Our total of request weight when it went."""
+    order_mark: int = 0
+    """Our total of the account's new orders when it went."""
 
 
 class Session:
-    """Links, questions and pauses of one executor."""
+    """Questions of one executor; see the module's text."""
 
     def __init__(
-        self, ports: Ports, group: GroupConfig, ended: Callable[[Question, int], None]
+        self,
+        ports: Ports,
+        group: GroupConfig,
+        ledger: Ledger,
+        clock: VenueClock,
+        *,
+        ended: Callable[[Question, int], None],
+        relieved: Callable[[Link, int], None],
     ) -> None:
         self.ports = ports
-        self.links: list[Link] = []
+        self.ledger = ledger
+        self.clock = clock
+        self.links = Links(
+            ports, group, ledger,
+            prepare=self._prepare, relieved=relieved, ended=self._conn_ended, busy=self._busy,
+        )  # fmt: skip
         self.questions: dict[int, Question] = {}
         """Open ones, oldest first."""
         self.late: dict[int, Question] = {}
         """Ended by time; an answer may still come."""
         self.rest: dict[int, Question] = {}
-        self.pause_until_ns = 0
-        """429: no new orders and queries before this."""
-        self.ban_until_ns = 0
-        """418: nothing at all before this."""
-        self.held = False
-        """True: no link is opened (the executions' ring is behind)."""
         self.stirred = True
         """Something happened that a reconciliation may wait for; its owner looks, and resets it."""
         self._group = group
         self._ended = ended
         self._timeout_ns = group.answer_timeout_ms * NS_PER_MS
         self._next_id = 1
-        self._by_conn: dict[int, Link] = {}
-        self._links_down = 0
-        self._ping_due_ns = 0
-        """No link wants a ping before this: with many links they are not looked at each turn."""
 
-    def make_links(self, count: int) -> None:
-        """As many links as accounts, up to the limit of connections."""
-        self.links = [Link(k) for k in range(min(count, CONNECTIONS_PER_AGENT_MAX))]
-        self._links_down = len(self.links)
+    # Asking
 
-    # Connections
-
-    def open_due(self, now_ns: int) -> int:
-        """Open every link whose waiting time is over."""
-        opened = 0
-        if self._links_down == 0 or self.held or now_ns < self.ban_until_ns:
-            return opened
-        for link in self.links:
-            if link.conn == NO_ID and now_ns >= link.retry_ns:
-                link.conn = self.ports.open_ws(self._group.ws_api_url)
-                self._by_conn[link.conn] = link
-                link.pinged = False
-                opened += 1
-        self._links_down -= opened
-        return opened
-
-    def link_of(self, conn: int) -> Link | None:
-        """The link that a connection belongs to now."""
-        return self._by_conn.get(conn)
-
-    def close(self, link: Link, now_ns: int, reason: str) -> None:
-        """End a link from our side; what was asked on it has no answer."""
-        if link.conn != NO_ID:
-            self.ports.close(link.conn)
-            self.lost(link, now_ns, reason)
-
-    def lost(self, link: Link, now_ns: int, reason: str) -> None:
-        """A link ended: its questions end unanswered, it is opened again after a while."""
-        conn = link.conn
-        self.ports.log("warning", "private_link_lost", link=link.index, reason=reason)
-        del self._by_conn[conn]
-        link.conn, link.opened = NO_ID, False
-        self._links_down += 1
-        self.stirred = True
-        link.retry_ns = now_ns + link.backoff_ns
-        link.backoff_ns = min(link.backoff_ns * 2, BACKOFF_MAX_NS)
-        for account in link.accounts:
-            account.ready, account.subscription_id = False, NO_ID
-        for request_id in [k for k, q in self.late.items() if q.conn == conn]:
-            del self.late[request_id]
-        for request_id in [k for k, q in self.questions.items() if q.conn == conn]:
-            self._ended(self.questions.pop(request_id), now_ns)
-
-    # Questions
-
-    def next_id(self) -> int:
-        """A request id of the WebSocket API."""
+    def place(
+        self, command: Command, account: Account, wire: Wire, instrument: Instrument,
+        question: Question, now_ns: int,
+    ) -> None:  # fmt: skip
+        """Send a new order that passed every check and was charged to the ledger."""
         self._next_id += 1
-        return self._next_id
+        request_id = self._next_id
+        venue_ms = self.clock.venue_ms(now_ns)
+        frame = account.frames.place(request_id, venue_ms, instrument, command, wire.logged_on)
+        question.order_mark = account.orders.count(now_ns)
+        self._send(request_id, frame, question, wire, now_ns)
 
-    def send(self, request_id: int, frame: bytes, question: Question, now_ns: int) -> None:
-        """Send a finished frame on the account's link."""
-        question.sent_ns, question.conn = now_ns, question.account.link.conn
+    def may_place(self, account: Account, now_ns: int) -> bool:
+        """Charge a new order to the ledger; False = it must not go now."""
+        if account.orders.full(now_ns):
+            account.orders.refused += 1
+            account.orders.changed = True
+            return False
+        return self.ledger.charge(RateShare.ORDERS, WEIGHT_ORDER, now_ns)
+
+    def why_not(self, account: Account, now_ns: int) -> str:
+        """Why `may_place` said no, for the record's text."""
+        if self.ledger.blocked(RateShare.ORDERS, now_ns):
+            return "the venue wants a pause"
+        if account.orders.full(now_ns):
+            return f"{account.orders.limit} new orders in 10 s"
+        return "no request weight left for orders"
+
+    def _send(
+        self, request_id: int, frame: bytes, question: Question, wire: Wire, now_ns: int
+    ) -> None:
+        question.sent_ns, question.conn, question.mark = now_ns, wire.conn, self.ledger.total
         self.questions[request_id] = question
-        self.ports.send(question.conn, frame)
+        self.ports.send(wire.conn, frame)
+
+    def has_room(self, what: What, method: str, params: Mapping[str, Any], now_ns: int) -> bool:
+        """Whether `ask` would send this now."""
+        return self.ledger.fits(share_of(what), weight_of(method, params), now_ns)
 
     def ask(
         self, method: str, params: Mapping[str, str | int], question: Question, now_ns: int
     ) -> bool:
-        """Ask by WebSocket where the link is up, else by REST; False = not sent: banned, or no
-        cancel while the venue wants a pause.
+        """Ask by WebSocket where the wire is up, else by REST; False = not sent: it did not fit
+        its share, or the venue wants a pause.
         """
-        cancel = question.what in (What.CANCEL, What.CANCEL_ALL)
-        if now_ns < self.ban_until_ns or (now_ns < self.pause_until_ns and not cancel):
+        weight = weight_of(method, params)
+        if not self.ledger.charge(share_of(question.what), weight, now_ns):
             return False
         account = question.account
-        now_ms = now_ns // NS_PER_MS
-        if account.link.opened:
-            request_id = self.next_id()
-            frame = account.frames.signed(request_id, method, now_ms, params)
-            self.send(request_id, frame, question, now_ns)
+        wire, venue_ms = account.link.wire, self.clock.venue_ms(now_ns)
+        question.order_mark = account.orders.total
+        if wire is not None:
+            self._next_id += 1
+            frame = account.frames.signed(self._next_id, method, venue_ms, params, wire.logged_on)
+            self._send(self._next_id, frame, question, wire, now_ns)
             return True
-        verb, target, headers = account.frames.rest(method, now_ms, params)
-        question.sent_ns = now_ns
+        verb, target, headers = account.frames.rest(method, venue_ms, params)
+        question.sent_ns, question.mark = now_ns, self.ledger.total
         request_id = self.ports.request(self._group.rest_url, verb, target, headers, b"")
         self.rest[request_id] = question
         return True
+
+    # Preparing a wire
+
+    def _prepare(self, wire: Wire, now_ns: int) -> None:
+        """It is open: log on where one key serves the whole wire, else subscribe by signature."""
+        accounts = wire.link.accounts
+        if len(accounts) == 1 and accounts[0].frames.can_log_on:
+            self._next_id += 1
+            frame = accounts[0].frames.logon(self._next_id, self.clock.venue_ms(now_ns))
+            self._ask_session(What.LOGON, frame, wire, accounts[0], now_ns)
+        else:
+            self._subscribe(wire, now_ns)
+
+    def _subscribe(self, wire: Wire, now_ns: int) -> None:
+        for account in wire.link.accounts:
+            self._next_id += 1
+            venue_ms = self.clock.venue_ms(now_ns)
+            frame = account.frames.subscribe(self._next_id, venue_ms, wire.logged_on)
+            self._ask_session(What.SUBSCRIBE, frame, wire, account, now_ns)
+
+    def _ask_session(
+        self, what: What, frame: bytes, wire: Wire, account: Account, now_ns: int
+    ) -> None:
+        # A link that is up is worth more than its weight of 2: charged, and sent all the same.
+        self.ledger.charge(RateShare.RECONCILIATION, WEIGHT_SESSION, now_ns)
+        self._send(self._next_id, frame, Question(what, account), wire, now_ns)
+
+    def prepared(self, question: Question, reply: Reply, now_ns: int) -> None:
+        """The venue's answer to a logon or a subscription."""
+        wire = self.links.wire_of(question.conn)
+        if wire is None:
+            return
+        if question.what is What.LOGON:
+            wire.logged_on = reply.code == 0 and 200 <= reply.status < 300
+            if not wire.logged_on:
+                self._complain("no_session_logon", question, reply)
+            self._subscribe(wire, now_ns)
+            return
+        given = reply.result.get("subscriptionId") if isinstance(reply.result, dict) else None
+        if reply.code or not isinstance(given, int) or isinstance(given, bool) or given < 0:
+            self._complain("no_user_stream", question, reply)
+            self.links.close(wire, now_ns, "no user stream")
+            return
+        self.links.carried(wire, question.account, given, now_ns)
+
+    def _complain(self, event: str, question: Question, reply: Reply) -> None:
+        self.ports.log("error", event, account=question.account.name, status=reply.status,
+                       code=reply.code, text=reply.text[:TEXT_CHARS_MAX])  # fmt: skip
+
+    # Answers
 
     def take(self, conn: int, reply: Reply) -> Question | None:
         """The question that a WebSocket reply answers; it is then closed."""
@@ -235,22 +241,45 @@ class Session:
         """An answer turned out to be another's: the question stays open."""
         (self.late if question.overdue else self.questions)[request_id] = question
 
-    def note_limits(self, reply: Reply, now_ns: int) -> None:
-        """429 pauses new orders and queries, 418 everything (RELIABILITY D22)."""
+    def note(self, reply: Reply, question: Question | None, now_ns: int) -> None:
+        """What any answer says beside itself: the venue's counts, a pause, a wrong clock.
+
+        Too many orders is the account's matter and stops its new orders alone; 429 for request
+        weight pauses new orders and queries, 418 everything (RELIABILITY D22).
+        """
+        if question is not None:
+            usage = reply.usage
+            self.ledger.note(usage, question.mark, question.sent_ns, now_ns)
+            if usage.orders_10s >= 0 or usage.orders_day >= 0:
+                question.account.orders.note(usage, question.order_mark, question.sent_ns, now_ns)
+        if reply.code == CODE_TIMESTAMP:
+            self.ports.log("warning", "timestamp_refused", offset_ns=self.clock.offset_ns)
+            self.clock.hurry(now_ns)
         if reply.status not in (HTTP_TOO_MANY, HTTP_BANNED):
             return
-        until_ns = max(reply.retry_at_ms * NS_PER_MS, now_ns)
-        if until_ns == now_ns:
-            until_ns = now_ns + PAUSE_DEFAULT_NS
-        if reply.status == HTTP_BANNED:
-            self.ban_until_ns = max(self.ban_until_ns, until_ns)
-        self.pause_until_ns = max(self.pause_until_ns, until_ns)
-        self.ports.log("error", "venue_asks_pause", status=reply.status, until_ns=until_ns)
+        until_ns = reply.retry_at_ms * NS_PER_MS - self.clock.offset_ns if reply.retry_at_ms else 0
+        if reply.retry_after_s:
+            until_ns = now_ns + reply.retry_after_s * NS_PER_S
+        if question is not None and reply.code == CODE_TOO_MANY_ORDERS:
+            question.account.orders.pause(until_ns, now_ns)
+        else:
+            self.ledger.note_refusal(reply.status, until_ns, now_ns)
 
-    # Time
+    # Ends
+
+    def _busy(self, conn: int) -> bool:
+        return any(question.conn == conn for question in self.questions.values())
+
+    def _conn_ended(self, conn: int, now_ns: int) -> None:
+        """A connection is gone: its questions end unanswered."""
+        self.stirred = True
+        for request_id in [k for k, q in self.late.items() if q.conn == conn]:
+            del self.late[request_id]
+        for request_id in [k for k, q in self.questions.items() if q.conn == conn]:
+            self._ended(self.questions.pop(request_id), now_ns)
 
     def expire(self, now_ns: int) -> int:
-        """End questions that waited too long; end links that give no sign of life."""
+        """End questions that waited too long."""
         due = now_ns - self._timeout_ns
         late = []
         for request_id, question in self.questions.items():
@@ -258,58 +287,23 @@ class Session:
                 break
             late.append(request_id)
         for request_id in late:
-            self._expire_one(request_id, now_ns)
-        return len(late) + self._ping(now_ns)
+            # The end of one may close a connection, and with it others.
+            if request_id in self.questions:
+                self._expire(request_id, now_ns)
+        return len(late)
 
-    def _expire_one(self, request_id: int, now_ns: int) -> None:
-        question = self.questions.pop(request_id, None)
-        if question is None:
-            return
+    def _expire(self, request_id: int, now_ns: int) -> None:
+        question = self.questions.pop(request_id)
         question.overdue = True
         if len(self.late) >= OVERDUE_MAX:
             del self.late[next(iter(self.late))]
         self.late[request_id] = question
         self._ended(question, now_ns)
-        link = question.account.link
-        silent = link.opened and link.conn == question.conn
-        silent = silent and link.last_recv_ns < question.sent_ns
-        if silent and question.what is What.PING:
-            self.close(link, now_ns, "no sign of life")
-        elif silent and not link.pinged:
-            # One lost answer on a quiet link is no proof that the link is dead: ask.
-            self._ask_life(link, now_ns)
-
-    def _ping(self, now_ns: int) -> int:
-        if now_ns < self._ping_due_ns:
-            return 0
-        count = 0
-        # A link that hears something later than now wants its ping later than this.
-        due_ns = now_ns + PING_AFTER_NS
-        for link in self.links:
-            if not link.opened or link.pinged:
-                continue
-            if now_ns >= link.last_recv_ns + PING_AFTER_NS:
-                self._ask_life(link, now_ns)
-                count += 1
-            else:
-                due_ns = min(due_ns, link.last_recv_ns + PING_AFTER_NS)
-        self._ping_due_ns = due_ns
-        return count
-
-    def _ask_life(self, link: Link, now_ns: int) -> None:
-        link.pinged = True
-        request_id = self.next_id()
-        question = Question(What.PING, link.accounts[0])
-        self.send(request_id, b'{"id":"%d","method":"ping"}' % request_id, question, now_ns)
 
     def next_timer_ns(self) -> int:
-        """The next time-out, reopening or ping."""
+        """The next time-out, or what a link wants."""
         due = NEVER
         for question in self.questions.values():
             due = question.sent_ns + self._timeout_ns
             break
-        if self._links_down and not self.held:
-            for link in self.links:
-                if link.conn == NO_ID:
-                    due = min(due, max(link.retry_ns, self.ban_until_ns))
-        return min(due, self._ping_due_ns) if self.links else due
+        return min(due, self.links.next_timer_ns())

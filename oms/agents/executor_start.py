@@ -7,30 +7,59 @@ again), nothing waits for the list.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from oms.agents.base import NEVER, Ports
-from oms.agents.executor_checks import RateWindow
+from oms.agents.base import NEVER, HttpMeta, Ports
+from oms.agents.executor_links import Account, Link
 from oms.agents.executor_orders import OrderTable
 from oms.agents.executor_out import Outbox
 from oms.agents.executor_reconcile import Reconciler
-from oms.agents.executor_session import Account, Session
-from oms.config import DeskConfig
-from oms.errors import ConfigError
+from oms.agents.executor_session import Question, Session
+from oms.agents.rates import Ledger, OrderCount
+from oms.agents.venue_clock import WEIGHT, VenueClock
+from oms.config import DeskConfig, GroupConfig
 from oms.venues.binance import trade
-from oms.venues.binance.exchange_info import parse_exchange_info
+from oms.venues.binance.exchange_info import DOCUMENTED, parse_exchange_info
 from oms.venues.binance.trade_parse import TradeReader
+from oms.venues.binance.usage import retry_after_s, usage_of_headers
 from oms.venues.trade_base import Instrument, MalformedMessageError
-from shm_layout.enums import VENUES_BY_NAME
+from shm_layout.enums import VENUES_BY_NAME, Exchange, RateShare
 from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID
 
-LISTING_RETRY_NS = 1_000_000_000
+NS_PER_S = 1_000_000_000
+LISTING_RETRY_NS = NS_PER_S
 REGISTER_WAIT_NS = 5_000_000_000
 """Risk refuses what does not fit 64 bits: after so long the desk trades what has its row."""
 RECONCILE_EVERY_NS = 60_000_000_000
-RECONCILE_WEIGHT_SHARE = 4
-"""Reconciliation may use one part in so many of the venue's request weight."""
+OWN_SHARES = (RateShare.ORDERS, RateShare.CANCELS, RateShare.RECONCILIATION)
+
+
+def make_session(
+    ports: Ports,
+    config: DeskConfig,
+    group: GroupConfig,
+    *,
+    ended: Callable[[Question, int], None],
+    relieved: Callable[[Link, int], None],
+    now_ns: int,
+) -> Session:
+    """The session of a group, with the ledger that its questions are charged to and the venue's
+    clock that signs them.
+    """
+    feeds = [venue.name for venue in config.venues if venue.name in group.venues]
+    ledger = Ledger(
+        ports, Exchange.BINANCE, group.shares, DOCUMENTED, OWN_SHARES,
+        [ports.table_reader(f"rates.feed.{name}") for name in feeds], now_ns,
+    )  # fmt: skip
+    clock = VenueClock(
+        ports, exchange=Exchange.BINANCE, rest_url=group.rest_url, target=trade.TIME_TARGET,
+        warn_ms=group.clock_warn_ms,
+        may_ask=lambda now_ns: ledger.charge(RateShare.RECONCILIATION, WEIGHT, now_ns),
+    )  # fmt: skip
+    ledger.venue_ns = clock.venue_ns
+    return Session(ports, group, ledger, clock, ended=ended, relieved=relieved)
 
 
 class Start:
@@ -60,6 +89,8 @@ class Start:
         }
         self._left_out: dict[str, str] = {}
         self._listed_ns = NEVER
+        self._limits = DOCUMENTED
+        self._asked_ns = self._mark = 0
         self._instrument_table = ports.table_reader("instruments")
         self._account_table = ports.table_reader("accounts")
         self._currency_table = ports.table_reader("currencies")
@@ -70,16 +101,23 @@ class Start:
         self.reconcilers: dict[int, Reconciler] = {}
         self.reader: TradeReader
 
-    def ask_listing(self) -> None:
-        """Ask the venue for its list."""
+    def ask_listing(self, now_ns: int) -> None:
+        """Ask the venue for its list, as soon as there is room for it."""
         self.listing_due_ns = NEVER
+        ledger = self._session.ledger
+        if not ledger.charge(RateShare.RECONCILIATION, trade.WEIGHT_EXCHANGE_INFO, now_ns):
+            self.listing_due_ns = ledger.next_window_ns(now_ns)
+            return
+        self._asked_ns, self._mark = now_ns, ledger.total
         self.listing_id = self._ports.request(
             self._group.rest_url, "GET", trade.EXCHANGE_INFO_TARGET, {}, b""
         )
 
-    def listed(self, status: int, body: bytes, now_ns: int) -> None:
+    def listed(self, body: bytes, now_ns: int, meta: HttpMeta) -> None:
         """The venue's list came, or not."""
         self.listing_id = NO_ID
+        status, ledger = meta.status, self._session.ledger
+        ledger.note(usage_of_headers(meta.headers), self._mark, self._asked_ns, now_ns)
         try:
             if status != 200:
                 words = body[:TEXT_CHARS_MAX].decode("ascii", "replace")
@@ -91,8 +129,14 @@ class Start:
                 raise MalformedMessageError(f"nothing of {sorted(self._wanted)} is usable")
         except MalformedMessageError as error:
             self._ports.log("error", "no_exchange_info", reason=str(error)[:TEXT_CHARS_MAX])
-            self.listing_due_ns = now_ns + LISTING_RETRY_NS
+            ledger.note_refusal(status, now_ns + retry_after_s(meta.headers) * NS_PER_S, now_ns)
+            pause_ns = max(ledger.pause_until_ns, ledger.ban_until_ns)
+            self.listing_due_ns = max(now_ns + LISTING_RETRY_NS, pause_ns)
             return
+        self._limits = listing.limits
+        ledger.set_limits(self._limits)
+        for account in self.accounts.values():
+            account.orders.set_limits(self._limits.orders_10s, self._limits.orders_day)
         for name, reason in listing.left_out.items():
             self._ports.log("error", "instrument_left_out", instrument=name, reason=reason)
         self._left_out, self._listed_ns = listing.left_out, now_ns
@@ -120,7 +164,7 @@ class Start:
         self.reader = TradeReader(system_id)
         for row in rows:
             self._learn_instrument(row)
-        self._session.make_links(len(accounts))
+        self._session.links.make(len(accounts))
         for row in accounts:
             self._add_account(int(row["account_id"]), row["name"].decode(), system_id)
         return True
@@ -134,18 +178,15 @@ class Start:
 
     def _add_account(self, account_id: int, name: str, system_id: int) -> None:
         key_name = next(a.key_name for a in self._group.accounts if a.name == name)
+        links = self._session.links.links
+        link = links[len(self.accounts) % len(links)]
         key = self._ports.key(key_name)
-        if key.kind != "hmac":
-            raise ConfigError(
-                f"key '{key_name}' of account '{name}': found kind {key.kind}, required is hmac: "
-                "the executor signs with that alone; put another key into the key file"
-            )
-        link = self._session.links[len(self.accounts) % len(self._session.links)]
         frames = trade.AccountFrames(
             key, system_id, self._group.recv_window_ms, self._group.self_trade_prevention
         )
-        rate = RateWindow(self._group.orders_per_10s)
-        account = Account(account_id, name, frames, link, rate)
+        orders = OrderCount(self._group.orders_per_10s, self._session.clock.venue_ns)
+        orders.set_limits(self._limits.orders_10s, self._limits.orders_day)
+        account = Account(account_id, name, frames, link, orders, place=len(self.accounts))
         link.accounts.append(account)
         self.accounts[account_id] = account
         self.reconcilers[account_id] = Reconciler(
@@ -160,9 +201,11 @@ class Start:
         )
 
     def _reconcile_every_ns(self) -> int:
-        """So often that all accounts together keep within their share of the request weight."""
+        """So often that all accounts together keep within half of their share of the request
+        weight; the other half is for queries of orders in doubt.
+        """
         weight = trade.WEIGHT_OPEN_ORDERS_ALL + trade.WEIGHT_ACCOUNT
         weight += trade.WEIGHT_TRADES_OF_SYMBOL * len(self.instruments)
-        per_minute = trade.WEIGHT_PER_MINUTE // RECONCILE_WEIGHT_SHARE
-        all_ns = weight * len(self._group.accounts) * 60_000_000_000 // per_minute
+        per_minute = self._session.ledger.share_of(RateShare.RECONCILIATION)
+        all_ns = weight * len(self._group.accounts) * 60_000_000_000 // (per_minute // 2)
         return max(RECONCILE_EVERY_NS, all_ns)

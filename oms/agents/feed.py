@@ -1,13 +1,17 @@
 """The feed agent: one venue's market streams -> its md ring.
 
-Cold side of `oms/book/sync_hot.py` and of the venue's kernels: connections, snapshots, buffers,
-timers. One crossing into compiled code per message; what the kernel hands back (a diff to keep,
-a gap, a message that wants the cold decoder) is dealt with here.
+Cold side of `oms/book/sync_hot.py` and of the venue's kernels: snapshots, buffers, timers. One
+crossing into compiled code per message; what the kernel hands back (a diff to keep, a gap, a
+message that wants the cold decoder) is dealt with here. `FeedLink` owns the connection.
 
 Life of a book: stream opened -> SYNCING, diffs buffered, snapshot asked -> snapshot used, buffered
 diffs replayed -> LIVE. A gap, an unreadable message, a lost connection or a request of the
-aggregator (table `resync`) leads back to the snapshot. STALE: no diff for `stale_after_ms`; the
-next good diff makes it LIVE again. Snapshots of one book are asked with growing distance.
+aggregator (table `resync`: the book is crossed, or was lapped) leads back to the snapshot.
+Snapshots of one book are asked with growing distance, and out of the feeds' share of the venue's
+request weight.
+
+`stale_after_ms` without any sign of life of the connection: STALE, and LIVE with the next sign. A
+book that alone is quiet is `feed_quiet`'s.
 """
 
 from __future__ import annotations
@@ -18,13 +22,18 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
+from oms.agents.feed_link import FeedLink
+from oms.agents.feed_quiet import SNAPSHOT_WAIT_NS_MIN, VERIFY_LEVELS, Book, Quiet
+from oms.agents.rates import Ledger
+from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.book import sync_hot
 from oms.config import DeskConfig, VenueConfig
 from oms.venues import decode_status_hot as words
 from oms.venues.base import DecodeStatus
 from oms.venues.registry import market_data
 from oms.venues.symbols import SymbolTable
-from shm_layout.enums import BookState
+from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY
+from shm_layout.enums import BookState, Exchange, RateShare
 from shm_layout.limits import BOOK_LEVELS_MAX, DIFFS_BUFFERED_MAX
 from shm_layout.records import (
     MD_STATE,
@@ -38,30 +47,13 @@ from shm_layout.table import TableReader, TableWriter
 NS_PER_MS = 1_000_000
 POLL_NS = 50 * NS_PER_MS
 """How often tables of other processes are looked at."""
-SNAPSHOT_WAIT_NS_MIN = 100 * NS_PER_MS
+LOOK_NS = 250 * NS_PER_MS
+"""How often books are held against the connection's last sign of life."""
 SNAPSHOT_WAIT_NS_MAX = 30_000 * NS_PER_MS
 SNAPSHOT_CALM_NS = 60_000 * NS_PER_MS
 """A book that asked for no snapshot for so long starts again at the smallest wait."""
-RECONNECT_WAIT_NS_MIN = 200 * NS_PER_MS
-RECONNECT_WAIT_NS_MAX = 30_000 * NS_PER_MS
 LOGGED_MALFORMED_MAX = 20
 """Unreadable messages that get a line of their own; all are counted."""
-
-
-class _Book:
-    """Cold state of one instrument."""
-
-    def __init__(self, instrument_id: int, name: str, symbol: str) -> None:
-        self.instrument_id = instrument_id
-        self.name = name
-        self.symbol = symbol
-        self.buffered: list[tuple[bytes, int]] = []
-        self.request_id = 0
-        """Snapshot under way; 0 = none."""
-        self.ask_at_ns = NEVER
-        self.asked_ns = 0
-        self.wait_ns = SNAPSHOT_WAIT_NS_MIN
-        self.resync_seen = 0
 
 
 class FeedAgent(BaseAgent):
@@ -73,16 +65,12 @@ class FeedAgent(BaseAgent):
         self.venue: VenueConfig = next(v for v in config.venues if v.name == venue_name)
         self.market = market_data(venue_name)
         self.stale_after_ns = self.venue.stale_after_ms * NS_PER_MS
-        self.books: dict[int, _Book] = {}
-        self._by_request: dict[int, _Book] = {}
-        self._conn = 0
-        self._open = False
-        self._connect_at_ns = NEVER
-        self._connect_wait_ns = RECONNECT_WAIT_NS_MIN
+        self.books: dict[int, Book] = {}
+        self._config = config
+        self._by_request: dict[int, Book] = {}
         self._poll_at_ns = 0
-        self._stale_at_ns = NEVER
+        self._look_at_ns = NEVER
         self._unreadable = 0
-        self._connects = 0
         self._closed = False
 
     # Start
@@ -94,12 +82,38 @@ class FeedAgent(BaseAgent):
         self._instruments: TableReader = ports.table_reader("instruments")
         self._resync: TableReader = ports.table_reader("resync")
         self._make_world(ports)
+        self._make_link(ports, now_ns)
         self._poll_at_ns = now_ns
+
+    def _make_link(self, ports: Ports, now_ns: int) -> None:
+        """The connection, and the ledger and the clock that all feeds and executors keep."""
+        venue, spec = self.venue, self.market.spec
+        exchange = Exchange[self.venue_name.partition(".")[0].upper()]
+        groups = [g.name for g in self._config.groups if self.venue_name in g.venues]
+        self.ledger = Ledger(
+            ports, exchange, venue.shares, spec.limits, (RateShare.SNAPSHOTS,),
+            [ports.table_reader(f"rates.executor.{name}") for name in groups], now_ns,
+        )  # fmt: skip
+        self.clock = VenueClock(
+            ports, exchange=exchange, rest_url=venue.rest_url, target=spec.time_path,
+            warn_ms=venue.clock_warn_ms,
+            may_ask=lambda at_ns: self.ledger.charge(RateShare.SNAPSHOTS, WEIGHT, at_ns),
+        )  # fmt: skip
+        self.ledger.venue_ns = self.clock.venue_ns
+        self.quiet = Quiet(
+            ports, self.world.handle, self.sync, spec.book_rule, venue.quiet_after_ms,
+            verify=self._ask_snapshot, resync=self._resync_quiet, reopen=self._reopen,
+        )  # fmt: skip
+        self.link = FeedLink(
+            ports, venue, exchange, self.ledger, spec.connection_hours_max,
+            opened=self._on_opened, lost=self._on_lost, switched=self._on_switched,
+        )  # fmt: skip
 
     def _make_world(self, ports: Ports) -> None:
         rows = self.table.rows.shape[0]
         self.symbols = SymbolTable.empty(rows)
         self.sync = np.zeros((rows, sync_hot.S_WORDS), np.int64)
+        self.sync[:, sync_hot.S_TRADE_ID] = -1
         self.msg = np.zeros(words.MSG_WORDS, np.int64)
         self.px = np.zeros((2, BOOK_LEVELS_MAX), np.int64)
         self.qty = np.zeros((2, BOOK_LEVELS_MAX), np.int64)
@@ -138,7 +152,7 @@ class FeedAgent(BaseAgent):
             return False
         for name in self.venue.instruments:
             row = found[name]
-            book = _Book(int(row["instrument_id"]), name, bytes(row["symbol"]).decode())
+            book = Book(int(row["instrument_id"]), name, bytes(row["symbol"]).decode())
             self.symbols.add(
                 book.instrument_id, book.symbol, int(row["px_scale"]), int(row["qty_scale"])
             )
@@ -150,7 +164,13 @@ class FeedAgent(BaseAgent):
                 symbol=book.symbol.encode(),
                 latency_ns_min=UNDEF,
             )
-        self._connect_at_ns = now_ns
+        symbols = [book.symbol for book in self.books.values()]
+        self.link.begin(self.market.stream_url(self.venue.stream_url, symbols), now_ns)
+        self.clock.begin(now_ns)
+        self._look_at_ns = now_ns + LOOK_NS
+        weight = self.market.snapshot_request("", VERIFY_LEVELS).weight
+        share = self.ledger.share_of(RateShare.SNAPSHOTS)
+        self.quiet.space(len(self.books), weight, share)
         return True
 
     # Turns and timers
@@ -162,31 +182,48 @@ class FeedAgent(BaseAgent):
             self._poll_at_ns = now_ns + POLL_NS
             if self.books or self._find_instruments(now_ns):
                 self._look_at_resync(now_ns)
-        if now_ns >= self._connect_at_ns:
-            self._connect(now_ns)
+        if now_ns >= self.link.next_ns():
+            self.link.work(now_ns)
+        self.clock.ask(now_ns)
         for book in self.books.values():
             if now_ns >= book.ask_at_ns:
                 self._ask_snapshot(book, now_ns)
-        if now_ns >= self._stale_at_ns:
-            self._check_stale(now_ns)
+        if now_ns >= self._look_at_ns:
+            self._look(now_ns)
+        if now_ns >= self.ledger.publish_due_ns():
+            self.ledger.publish(now_ns)
         return 1
 
     def next_timer_ns(self) -> int:
         if self._closed:
             return NEVER
-        due = min(self._poll_at_ns, self._connect_at_ns, self._stale_at_ns)
-        return min(due, self._ask_due_ns())
+        due = min(self._poll_at_ns, self._look_at_ns, self.link.next_ns(), self.clock.due_ns)
+        return min(due, self.ledger.publish_due_ns(), self._ask_due_ns())
 
     def _ask_due_ns(self) -> int:
         return min((book.ask_at_ns for book in self.books.values()), default=NEVER)
 
-    def _check_stale(self, now_ns: int) -> None:
-        begun = self.ring.pos
-        handle = self.world.handle
-        due_ns = int(sync_hot.check_stale(handle, now_ns, self.stale_after_ns))
-        self._stale_at_ns = max(due_ns, now_ns + 1)
-        if self.ring.pos != begun:
-            self.ports.log("warning", "book_stale", books=self.ring.pos - begun)
+    # Quiet books
+
+    def _look(self, now_ns: int) -> None:
+        """Hold every book against its connection, and quiet ones against a snapshot."""
+        self._look_at_ns = now_ns + LOOK_NS
+        if not self.link.is_open:
+            return
+        handle, heard_ns = self.world.handle, self.link.beat.heard_ns
+        if sync_hot.check_alive(handle, now_ns, heard_ns, self.stale_after_ns):
+            silent_ms = (now_ns - heard_ns) // NS_PER_MS
+            self.ports.log("warning", "books_change_with_connection", silent_ms=silent_ms)
+        for book in self.books.values():
+            if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED:
+                self.quiet.look_at(book, now_ns)
+        self.link.tell()
+
+    def _resync_quiet(self, book: Book, now_ns: int) -> None:
+        self._begin_sync(book, BookState.SYNCING, now_ns)
+
+    def _reopen(self, book: Book, now_ns: int) -> None:
+        self.link.give_up(self.link.conn, now_ns, f"{book.name} is frozen")
 
     def _look_at_resync(self, now_ns: int) -> None:
         wanted = self._resync.rows["resync_wanted"]
@@ -200,32 +237,18 @@ class FeedAgent(BaseAgent):
 
     # Connection
 
-    def _connect(self, now_ns: int) -> None:
-        self._connect_at_ns = NEVER
-        url = self.market.stream_url(
-            self.venue.stream_url, [book.symbol for book in self.books.values()]
-        )
-        self._conn = self.ports.open_ws(url)
-        self._connects += 1
-        self.ports.log("info", "stream_opening", url=url)
-        for book in self.books.values():
-            self.table.write(book.instrument_id, connects=self._connects)
-
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
-        if conn != self._conn or self._closed:
-            return
-        if event is ConnEvent.OPENED:
-            self._open = True
-            self._connect_wait_ns = RECONNECT_WAIT_NS_MIN
-            for book in self.books.values():
-                self._begin_sync(book, BookState.SYNCING, now_ns)
-                self.sync[book.instrument_id, sync_hot.S_NEED_ID] = -1  # ids may begin anew
-            return
-        self._open = False
-        self._conn = 0
-        self._connect_at_ns = now_ns + self._connect_wait_ns
-        self._connect_wait_ns = min(2 * self._connect_wait_ns, RECONNECT_WAIT_NS_MAX)
-        self.ports.log("warning", "stream_lost", how=event.name)
+        if not self._closed:
+            self.link.on_conn(conn, event, now_ns)
+
+    def _on_opened(self, now_ns: int) -> None:
+        for book in self.books.values():
+            self._begin_sync(book, BookState.SYNCING, now_ns)
+            state = self.sync[book.instrument_id]
+            state[sync_hot.S_NEED_ID] = state[sync_hot.S_TRADE_ID] = -1  # ids may begin anew
+            self.table.write(book.instrument_id, connects=self.link.opens)
+
+    def _on_lost(self, now_ns: int) -> None:
         for book in self.books.values():
             book.ask_at_ns = NEVER
             book.buffered.clear()
@@ -234,14 +257,26 @@ class FeedAgent(BaseAgent):
                     self.world.handle, book.instrument_id, int(BookState.GAP), now_ns
                 )
 
+    def _on_switched(self, kept: list[bytes], now_ns: int) -> None:
+        """The next connection has taken over: the first diff of each book that is new to it may
+        begin before its last one, as after a snapshot.
+        """
+        for book in self.books.values():
+            self.sync[book.instrument_id, sync_hot.S_FIRST_PENDING] = 1
+            self.table.write(book.instrument_id, connects=self.link.opens)
+        for data in kept:
+            self._use(data, now_ns)
+
     # Messages
 
     def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
         if meta is not None:
             self._on_reply(data, now_ns, meta)
             return
-        if conn != self._conn:
-            return
+        if self.link.takes(conn, data, now_ns):
+            self._use(data, now_ns)
+
+    def _use(self, data: bytes, now_ns: int) -> None:
         status = self._give(data, now_ns)
         if status > words.IGNORED:
             self._on_status(status, data, now_ns)
@@ -293,7 +328,7 @@ class FeedAgent(BaseAgent):
             ):
                 self._begin_sync(book, BookState.GAP, now_ns, published=True)
 
-    def _buffer(self, book: _Book, data: bytes, now_ns: int) -> None:
+    def _buffer(self, book: Book, data: bytes, now_ns: int) -> None:
         """Keep a diff for after the snapshot; when there are too many, begin anew."""
         if len(book.buffered) >= DIFFS_BUFFERED_MAX:
             self.ports.log("error", "diffs_overflow", instrument=book.name)
@@ -306,12 +341,16 @@ class FeedAgent(BaseAgent):
     # Snapshots
 
     def _begin_sync(
-        self, book: _Book, state: BookState, now_ns: int, *, published: bool = False
+        self, book: Book, state: BookState, now_ns: int, *, published: bool = False
     ) -> None:
         """Buffer from here on and ask for a snapshot, as soon as the pace allows."""
         if not published:
             sync_hot.set_state(self.world.handle, book.instrument_id, int(state), now_ns)
         book.buffered.clear()
+        book.settle()
+        if book.request_id and book.verifying:
+            del self._by_request[book.request_id]
+            book.request_id = 0
         self.table.write(book.instrument_id, state=int(state))
         if now_ns - book.asked_ns > SNAPSHOT_CALM_NS:
             book.wait_ns = SNAPSHOT_WAIT_NS_MIN
@@ -321,32 +360,55 @@ class FeedAgent(BaseAgent):
         if book.ask_at_ns <= now_ns:
             self._ask_snapshot(book, now_ns)
 
-    def _ask_snapshot(self, book: _Book, now_ns: int) -> None:
+    def _ask_snapshot(self, book: Book, now_ns: int) -> None:
         book.ask_at_ns = NEVER
-        if not self._open:
+        if not self.link.is_open:
             return
-        wanted = self.market.snapshot_request(book.symbol, self.venue.snapshot_levels)
+        syncing = self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.BUFFERING
+        levels = self.venue.snapshot_levels if syncing else VERIFY_LEVELS
+        wanted = self.market.snapshot_request(book.symbol, levels)
+        if not self.ledger.charge(RateShare.SNAPSHOTS, wanted.weight, now_ns):
+            room_ns = self.ledger.next_window_ns(now_ns)
+            if syncing:
+                book.ask_at_ns = room_ns
+            self.ports.log("warning", "snapshot_waits", instrument=book.name, syncing=syncing,
+                           for_ms=(room_ns - now_ns) // NS_PER_MS)  # fmt: skip
+            return
         if book.request_id:
             del self._by_request[book.request_id]
-        book.asked_ns = now_ns
-        book.wait_ns = min(2 * book.wait_ns, SNAPSHOT_WAIT_NS_MAX)
+        book.sent_ns, book.mark, book.verifying = now_ns, self.ledger.total, not syncing
+        if syncing:
+            book.asked_ns = now_ns
+            book.wait_ns = min(2 * book.wait_ns, SNAPSHOT_WAIT_NS_MAX)
         book.request_id = self.ports.request(
             self.venue.rest_url, wanted.method, wanted.target, wanted.headers, wanted.body
         )
         self._by_request[book.request_id] = book
 
     def _on_reply(self, data: bytes, now_ns: int, meta: HttpMeta) -> None:
+        if self._closed or self.clock.answered(data, now_ns, meta):
+            return
         book = self._by_request.pop(meta.request_id, None)
-        if book is None or self._closed:
+        if book is None:
             return
         book.request_id = 0
-        if self.sync[book.instrument_id, sync_hot.S_PHASE] != sync_hot.BUFFERING or not self._open:
+        usage = self.market.usage(meta.headers)
+        self.ledger.note(usage, book.mark, book.sent_ns, now_ns)
+        if meta.status in (HTTP_TOO_MANY, HTTP_BANNED):
+            wait_s = self.market.retry_after_s(meta.headers)
+            self.ledger.note_refusal(meta.status, now_ns + wait_s * 1000 * NS_PER_MS, now_ns)
+        if not self.link.is_open:
             return
         status = words.MALFORMED
         if meta.status == 200 and data:
             status = self._give_snapshot(book, data, now_ns)
+        if book.verifying:
+            if status == words.IGNORED and int(self.msg[words.MSG_KIND]) == words.KIND_SNAPSHOT:
+                self.quiet.hold_against(book, int(self.msg[words.MSG_LAST_ID]), now_ns)
+            return
         if status != words.OK:
-            book.ask_at_ns = now_ns + book.wait_ns
+            pause_ns = max(self.ledger.pause_until_ns, self.ledger.ban_until_ns)
+            book.ask_at_ns = max(now_ns + book.wait_ns, pause_ns)
             self.ports.log(
                 "warning",
                 "snapshot_unused",
@@ -357,7 +419,7 @@ class FeedAgent(BaseAgent):
             return
         self._replay(book, now_ns)
 
-    def _give_snapshot(self, book: _Book, data: bytes, now_ns: int) -> int:
+    def _give_snapshot(self, book: Book, data: bytes, now_ns: int) -> int:
         handle = self.world.handle
         buf = np.frombuffer(data, np.uint8)
         target = book.instrument_id
@@ -370,7 +432,7 @@ class FeedAgent(BaseAgent):
                 status = int(sync_hot.take(handle, now_ns))
         return status
 
-    def _replay(self, book: _Book, now_ns: int) -> None:
+    def _replay(self, book: Book, now_ns: int) -> None:
         """Give the buffered diffs again, now that the snapshot is used; LIVE if they chain."""
         buffered: Sequence[tuple[bytes, int]] = book.buffered
         book.buffered = []
@@ -381,7 +443,7 @@ class FeedAgent(BaseAgent):
         sync_hot.set_state(self.world.handle, book.instrument_id, int(BookState.LIVE), now_ns)
         if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED:
             self.table.write(book.instrument_id, state=int(BookState.LIVE))
-            self._stale_at_ns = min(self._stale_at_ns, now_ns + self.stale_after_ns)
+            book.proved_ns = now_ns
             self.ports.log(
                 "info",
                 "book_live",
@@ -400,8 +462,7 @@ class FeedAgent(BaseAgent):
                 sync_hot.set_state(
                     self.world.handle, book.instrument_id, int(BookState.GAP), now_ns
                 )
-        if self._conn:
-            self.ports.close(self._conn)
+        self.link.end()
 
 
 def summary(rows: Any) -> dict[str, int]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oms.agents.base import HttpMeta, Ports
-from oms.exchange.faults import Faults, Passage, Step, Verdict
+from oms.exchange.faults import Faults, FaultSpec, Passage, Step, Verdict
 from oms.venues.binance import server_faults as words
 from oms.venues.binance.server import BinanceServer, Close, Out, Ping, Respond, Send
-from oms.venues.binance.server_errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +187,15 @@ class Wire:
                 self._ports.mute(passage.conn)
             elif step.verdict in (Verdict.REFUSE, Verdict.REPLACE):
                 assert step.fault is not None
-                self._say(passage, words.error_of(step.fault, self.clock(now_ns)))
+                self._say(passage, step.fault, self.clock(now_ns))
             elif passage.direction == "in":
                 self._hand_over(passage, now_ns)
             else:
                 self._emit(passage.item)
 
-    def _say(self, passage: Passage, error: ApiError) -> None:
+    def _say(self, passage: Passage, fault: FaultSpec, clock_ns: int) -> None:
         """The fault's error, as the answer to a request or in the place of one."""
+        error = words.error_of(fault, clock_ns)
         item: _In | Send | Respond = passage.item
         if passage.link == "rest":
             meta = item.meta if isinstance(item, _In) else None
@@ -204,7 +204,7 @@ class Wire:
             self._names.pop(passage.conn, None)
             self._ports.respond(passage.conn, asked, status, headers, body)
         elif isinstance(item, _In | Send):
-            reply = words.api_reply(words.id_of(item.data), error)
+            reply = words.api_reply(words.id_of(item.data), error, clock_ns)
             self._ports.send(passage.conn, reply)
 
     def next_timer_ns(self) -> int:

@@ -242,10 +242,19 @@ def _take_state(world, i, cause_pos):
     found = as_state(world)
     mine = agg_state(world)
     state = int(found["state"][0])
+    if state == LIVE and mine[i, A_FEED] == LIVE:
+        # A quiet book is still true as of then: nothing but its age changes.
+        mine[i, A_TS_RECV] = max(mine[i, A_TS_RECV], found["ts_recv_ns"][0])
+        mine[i, A_STAMP] = 0
+        mark_dirty(world, i)
+        offer_top(world, i, cause_pos)
+        return
     mine[i, A_FEED] = state
     mine[i, A_VERSION] += 1
     mark_dirty(world, i)
     mine[i, A_TICK_ID] = 0
+    if state == LIVE:
+        mine[i, A_TS_RECV] = max(mine[i, A_TS_RECV], found["ts_recv_ns"][0])
     if state == GAP or state == SYNCING:
         if mine[i, A_WANT] == WANT_NOTHING:
             mine[i, A_WANT] = WANT_FIRST_SNAPSHOT

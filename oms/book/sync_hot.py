@@ -95,7 +95,14 @@ S_FIRST_PENDING = 3  # 1 = the next diff is the first after a snapshot
 S_NEED_ID = 4  # a snapshot must reach this id: what is published, or buffered; -1 = any does
 S_SEEN_NS = 5  # our clock of the last diff that was used
 S_GENERATION = 6
-S_WORDS = 8
+S_TOLD_NS = 7  # as of when the ring last said that this book is true
+S_FROZEN = 8  # 1 = quiet for too long, and nothing proves that it is still true
+S_TRADE_ID = 9  # of the last trade that was published
+S_WORDS = 16
+
+ALIVE_EVERY_NS = 500_000_000
+"""A quiet LIVE book is said to be LIVE so often, as of the last sign of life of its connection:
+readers tell a quiet book from a dead one by its age."""
 
 IDLE = 0
 BUFFERING = 1
@@ -348,6 +355,8 @@ def _take_depth(world, instrument, now_ns):
         mine[instrument, S_LAST_ID] = msg[MSG_LAST_ID]
         mine[instrument, S_FIRST_PENDING] = 0
         mine[instrument, S_SEEN_NS] = now_ns
+        mine[instrument, S_TOLD_NS] = now_ns
+        mine[instrument, S_FROZEN] = 0
         if mine[instrument, S_BOOK] == _STALE:
             mine[instrument, S_BOOK] = _LIVE
             _put_state(world, instrument, now_ns)
@@ -371,6 +380,8 @@ def _take_snapshot(world, instrument, now_ns):
         mine[instrument, S_FIRST_PENDING] = 1
         mine[instrument, S_PHASE] = CHAINED
         mine[instrument, S_SEEN_NS] = now_ns
+        mine[instrument, S_TOLD_NS] = now_ns
+        mine[instrument, S_FROZEN] = 0
         mine[instrument, S_GENERATION] += 1
         _count(world, instrument, status, now_ns)
     return status
@@ -387,11 +398,15 @@ def take(world, now_ns):
         return _take_depth(world, instrument, now_ns)
     if kind == KIND_SNAPSHOT:
         return _take_snapshot(world, instrument, now_ns)
-    if sync_state(world)[instrument, S_PHASE] == IDLE:
+    mine = sync_state(world)
+    if mine[instrument, S_PHASE] == IDLE:
         return IGNORED
     if kind == KIND_TICKER:
         _put_ticker(world, now_ns)
+    elif msg[MSG_TRADE_ID] <= mine[instrument, S_TRADE_ID]:
+        return DROPPED  # it came on the connection before this one, too
     else:
+        mine[instrument, S_TRADE_ID] = msg[MSG_TRADE_ID]
         _put_trade(world, now_ns)
     status = kind - kind  # OK, as a number: a constant would compile `_count` once more
     _count(world, instrument, status, now_ns)
@@ -422,18 +437,43 @@ def unreadable(world, instrument, status, now_ns):
     _count(world, instrument, status, now_ns)
 
 
-@hot(entry=(WORLD_TYPE, I64, I64))
-def check_stale(world, now_ns, stale_after_ns):
-    """Publish STALE for each LIVE book without a diff for so long; returns when the next of the
-    others would be due, at most `now_ns + stale_after_ns`."""
+@hot(entry=(WORLD_TYPE, I64, I64, I64))
+def check_alive(world, now_ns, heard_ns, stale_after_ns):
+    """What the connection's last sign of life, at `heard_ns`, says of its books: after
+    `stale_after_ns` without one LIVE books are STALE, and LIVE again with the next (what TCP
+    delivers, it delivers whole). A quiet book is LIVE as of that sign. Returns how many changed
+    their state."""
     mine = sync_state(world)
-    due_ns = now_ns + stale_after_ns
+    dead = now_ns - heard_ns >= stale_after_ns
+    changed = 0
     for instrument in range(mine.shape[0]):
-        if mine[instrument, S_PHASE] == CHAINED and mine[instrument, S_BOOK] == _LIVE:
-            at_ns = mine[instrument, S_SEEN_NS] + stale_after_ns
-            if at_ns <= now_ns:
+        if mine[instrument, S_PHASE] != CHAINED:
+            continue
+        if mine[instrument, S_BOOK] == _LIVE:
+            if dead:
                 mine[instrument, S_BOOK] = _STALE
                 _put_state(world, instrument, now_ns)
-            else:
-                due_ns = min(due_ns, at_ns)
-    return due_ns
+                changed += 1
+            elif heard_ns - mine[instrument, S_TOLD_NS] >= ALIVE_EVERY_NS:
+                mine[instrument, S_TOLD_NS] = heard_ns
+                _put_state(world, instrument, heard_ns)
+        elif mine[instrument, S_BOOK] == _STALE and not dead and mine[instrument, S_FROZEN] == 0:
+            mine[instrument, S_BOOK] = _LIVE
+            mine[instrument, S_TOLD_NS] = heard_ns
+            _put_state(world, instrument, heard_ns)
+            changed += 1
+    return changed
+
+
+@hot(entry=(WORLD_TYPE, I64, I64, I64))
+def prove(world, instrument, proved, now_ns):
+    """A book that was quiet for too long: `proved` 1 = a fresh snapshot says that nothing is
+    missing, so it is as alive as its connection (`check_alive`); 0 = nothing says so, and it is
+    STALE until something does."""
+    mine = sync_state(world)
+    if mine[instrument, S_PHASE] != CHAINED:
+        return
+    mine[instrument, S_FROZEN] = 1 - proved
+    if proved == 0 and mine[instrument, S_BOOK] == _LIVE:
+        mine[instrument, S_BOOK] = _STALE
+        _put_state(world, instrument, now_ns)

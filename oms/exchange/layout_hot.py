@@ -173,8 +173,6 @@ REASON_AMEND_QTY = 33
 """Not below the order's quantity, or not above what is filled."""
 REASON_RESTRICTED = 34
 """The cancel's restriction (RESTRICT_*) does not hold."""
-REASON_NO_BOOK = 35
-"""A market order, and there is nothing to trade with."""
 
 STEP_IDLE = 0
 STEP_BUDGET = 1

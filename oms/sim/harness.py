@@ -136,7 +136,7 @@ class HarnessPorts:
         self._harness.network.close(conn)
 
     def mute(self, conn: int) -> None:
-        """The agent passes nothing on; there are no frames beneath it here."""
+        self._harness.network.mute(conn)
 
     def conn_info(self, conn: int) -> Mapping[str, str]:
         return self._harness.network.conn_info(conn)

@@ -75,15 +75,22 @@ class _Ports:
         return self._chain.on_request(target)
 
     def close(self, conn: int) -> None:
-        del conn
+        self._chain.closed.append(conn)
+
+    def ping(self, conn: int, payload: bytes) -> None:
+        del payload
+        self._chain.pinged.append(conn)
+
+    def random_bytes(self, count: int) -> bytes:
+        return bytes(count)
 
     def log(self, level: str, event: str, **fields: Any) -> None:
         self._chain.logs.append((level, event, fields))
 
 
-def _config(venue_name: str, symbols: Sequence[str], stale_after_ms: int) -> DeskConfig:
+def _config(venue_name: str, symbols: Sequence[str], **times: Any) -> DeskConfig:
     venue = VenueConfig(
-        venue_name, "sim", "ws://recorded", "http://recorded", tuple(symbols), stale_after_ms
+        venue_name, "sim", "ws://recorded", "http://recorded", tuple(symbols), **times
     )
     limits = LimitsConfig("0", "0", 0, 0, 0, 0)
     host = HostConfig("recorded", ())
@@ -99,9 +106,10 @@ class MarketChain:
         instruments: Sequence[RecordedInstrument],
         now_ns: int,
         *,
-        stale_after_ms: int = 3000,
         capacity: Capacity | None = None,
+        **times: Any,
     ) -> None:
+        """`times`: of VenueConfig, such as stale_after_ms."""
         self.venue_name = venue_name
         self.instruments = list(instruments)
         self.memory = _Memory(venue_name, capacity or Capacity())
@@ -109,10 +117,13 @@ class MarketChain:
         self.requests: dict[str, int] = {}
         """Symbol -> snapshot request that has no answer yet."""
         self.urls: list[str] = []
+        self.closed: list[int] = []
+        self.pinged: list[int] = []
+        self.answers_pings = True
         self._request_count = 0
         self._epochs = {"feed": 0, "aggregator": 0}
         self._write_instruments()
-        self.config = _config(venue_name, [i.symbol for i in self.instruments], stale_after_ms)
+        self.config = _config(venue_name, [i.symbol for i in self.instruments], **times)
         self.start_feed(now_ns)
         self.start_aggregator(now_ns)
         self.turn(now_ns)
@@ -140,7 +151,7 @@ class MarketChain:
         self.feed = FeedAgent(self.config, self.venue_name)
         self.feed.on_start(self._ports(self.feed.role, self._epochs["feed"]), now_ns)
         self.feed.do_work(now_ns)
-        self.feed.on_conn(CONN, ConnEvent.OPENED, now_ns)
+        self.feed.on_conn(self.conn, ConnEvent.OPENED, now_ns)
 
     def start_aggregator(self, now_ns: int) -> None:
         self._epochs["aggregator"] += 1
@@ -153,10 +164,17 @@ class MarketChain:
 
     def on_open(self, url: str) -> int:
         self.urls.append(url)
-        return CONN
+        return self.conn
+
+    @property
+    def conn(self) -> int:
+        """The connection opened last."""
+        return CONN + len(self.urls) - 1
 
     def on_request(self, target: str) -> int:
         self._request_count += 1
+        if "symbol=" not in target:
+            return self._request_count  # the venue's clock: nobody answers here
         symbol = target.partition("symbol=")[2].partition("&")[0]
         self.requests[symbol] = self._request_count
         return self._request_count
@@ -166,14 +184,18 @@ class MarketChain:
     def turn(self, now_ns: int) -> None:
         """Let both agents work until they are idle."""
         self.feed.do_work(now_ns)
+        while self.pinged:
+            conn = self.pinged.pop()
+            if self.answers_pings:
+                self.feed.on_conn(conn, ConnEvent.PONG, now_ns)
         for _ in range(SETTLE_TURNS_MAX):
             if not self.aggregator.do_work(now_ns):
                 return
         raise AssertionError("the aggregator finds no end")
 
-    def message(self, data: bytes, now_ns: int) -> None:
-        """One stream message."""
-        self.feed.on_bytes(CONN, data, now_ns)
+    def message(self, data: bytes, now_ns: int, conn: int = 0) -> None:
+        """One stream message, on the connection at work if none is named."""
+        self.feed.on_bytes(conn or self.feed.link.conn, data, now_ns)
         self.turn(now_ns)
 
     def snapshot(self, symbol: str, body: bytes, now_ns: int, status: int = 200) -> bool:

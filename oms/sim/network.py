@@ -40,6 +40,8 @@ class _End:
     next_ns: int = 0
     """Nothing sent later may arrive at the peer before this."""
     open: bool = True
+    muted: bool = False
+    """Its machine is gone: it answers no ping."""
 
 
 class VirtualNetwork:
@@ -145,19 +147,27 @@ class VirtualNetwork:
             self._receiver.deliver_bytes(end.role, end.conn, data, None)
 
     def ping(self, conn: int) -> None:
-        """A server's ping: its client answers at once, as every WebSocket library does."""
+        """A ping: the peer answers at once, as every WebSocket library does."""
         sender = self._ends.get(conn)
         peer = self._ends.get(sender.peer) if sender is not None and sender.open else None
         if sender is not None and peer is not None:
             self._arrive(sender, lambda: self._pong(peer, sender))
 
-    def _pong(self, client: _End, server: _End) -> None:
-        if client.open and client.role not in self.silenced:
-            self._arrive(client, lambda: self._ponged(server))
+    def _pong(self, answering: _End, asking: _End) -> None:
+        heard = answering.open and not answering.muted
+        if heard and answering.role not in self.silenced:
+            self._arrive(answering, lambda: self._ponged(asking))
+            self._receiver.deliver_event(answering.role, answering.conn, ConnEvent.CONTROL)
 
-    def _ponged(self, server: _End) -> None:
-        if server.open and server.role not in self.silenced:
-            self._receiver.deliver_event(server.role, server.conn, ConnEvent.PONG)
+    def _ponged(self, asking: _End) -> None:
+        if asking.open and not asking.muted and asking.role not in self.silenced:
+            self._receiver.deliver_event(asking.role, asking.conn, ConnEvent.PONG)
+
+    def mute(self, conn: int) -> None:
+        """The end's machine is gone: it hears and says nothing, and stays open."""
+        end = self._ends.get(conn)
+        if end is not None:
+            end.muted = True
 
     def close(self, conn: int) -> None:
         """Close one end; it hears nothing more, its peer hears CLOSED after the latency."""

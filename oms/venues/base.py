@@ -16,6 +16,7 @@ import numpy as np
 
 from oms.venues import decode_status_hot as words
 from oms.venues.symbols import SymbolTable
+from oms.venues.trade_base import Usage, VenueLimits
 from shm_layout.enums import BookRule, Venue
 
 
@@ -70,7 +71,9 @@ class MarketSpec:
     snapshot_levels: tuple[int, ...]
     snapshot_weight: Mapping[int, int]
     """By levels: weight in the request budget."""
-    weight_per_minute: int
+    limits: VenueLimits
+    """As documented."""
+    time_path: str
     streams_per_connection: int
     connection_hours_max: int
     ticker_has_event_time: bool
@@ -88,6 +91,14 @@ class MarketData(Protocol):
 
     def snapshot_request(self, symbol: str, levels: int) -> HttpRequest:
         """The depth snapshot with at least `levels` levels, or the venue's most."""
+        ...
+
+    def usage(self, headers: Mapping[str, str]) -> Usage:
+        """What a REST answer's headers say of the venue's own counts."""
+        ...
+
+    def retry_after_s(self, headers: Mapping[str, str]) -> int:
+        """How long a refused request asks us to wait; 0 = not said."""
         ...
 
     on_message: Callable[..., int]

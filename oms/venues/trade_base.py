@@ -13,6 +13,9 @@ from typing import Any
 from shm_layout.enums import ExecKind, Liquidity, RejectReason, Side
 from shm_layout.records import UNDEF
 
+HTTP_TOO_MANY = 429
+HTTP_BANNED = 418
+
 
 class MalformedMessageError(ValueError):
     """Bytes of a venue that cannot be read; whatever they said is unknown."""
@@ -108,3 +111,27 @@ class TradeView:
     venue_order_id: int
     report: Report
     """Without `client_order_id`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer says of the venue's own counts; -1 = nothing."""
+
+    weight: int = -1
+    """Request weight of our address in the venue's present minute."""
+    orders_10s: int = -1
+    """New orders of the account in the present ten seconds."""
+    orders_day: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class VenueLimits:
+    """A venue's limits: of its documents at first, of its own list once that has come."""
+
+    weight_per_minute: int
+    """Request weight of one address."""
+    orders_10s: int
+    """New orders of one account; 0 = not said, as below."""
+    orders_day: int
+    connections_per_5m: int
+    """WebSockets that one address may open."""

@@ -19,6 +19,7 @@ from oms import ids
 from oms.agents.latch import is_latched, read_latch
 from oms.config import DeskConfig
 from procs import compile as kernels
+from procs.cli.links import LinkTables
 from procs.locks import Owner, living_owner
 from procs.memory import DeskMemory
 from procs.paths import DeskPaths
@@ -106,6 +107,7 @@ class Look:
         self._processes = reader("processes")
         self._own = [reader(f"process.{p.name}") for p in config.host.processes]
         self._feeds = [reader(f"feed.{venue.name}") for venue in config.venues]
+        self.links = LinkTables(config, self.memory)
         self._updates = self.memory.onlooker("updates")
         self._top_ring = self.memory.onlooker("top")
         self._top_ring.skip_to_end()

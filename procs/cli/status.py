@@ -9,6 +9,7 @@ from typing import Any
 
 from oms.errors import ExitCode
 from procs.cli.common import add_config, owners, print_json, running_desk
+from procs.cli.links import troubles as link_troubles
 from procs.cli.page import show
 from procs.here import here
 from procs.logs import utc_text
@@ -65,6 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         "orders": look.orders(),
         "positions": look.positions(),
         "latency": look.latency(),
+        "links": look.links.links(),
+        "clocks": look.links.clocks(),
+        "rates": look.links.rates(),
     }
     troubles = _troubles(found)
     found["troubles"] = troubles
@@ -101,4 +105,4 @@ def _troubles(found: dict[str, Any]) -> list[str]:
              for row in found["markets"] if row["state"] in _BAD_BOOKS]  # fmt: skip
     made += [f"ring {row['name']} is full: {row['gate']} gates {row['writer']}"
              for row in found["rings"] if row["full"]]  # fmt: skip
-    return made
+    return made + link_troubles(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from procs.cli import links
 from procs.cli.page import WIDTH, age, cell, count, table
 
 _NS_PER_MS = 1_000_000
@@ -20,6 +21,8 @@ def page(found: dict[str, Any]) -> list[str]:
         *_rings(found),
         "",
         *_venues(found),
+        "",
+        *links.lines(found),
         "",
         *_markets(found),
         "",

@@ -3,8 +3,9 @@
 Each whole message goes to the agent from inside `data_received`: no task, no queue and no switch
 lies between the socket and the agent. Compression is off. Every byte from outside is hostile: a
 bad handshake, a broken frame or an oversized message ends that connection and nothing else.
-Pings are answered by the library. A client pings a silent server and, if it stays silent, cuts it
-off; the ping rule of a server is its agent's (`Ports.ping`).
+Pings are answered by the library. Whether the peer is still alive is the agent's to find out
+(`Ports.ping`, `oms/agents/heartbeat.py`: within 3 s); a client whose agent does not ask is pinged
+here after PING_AFTER_S, and cut off when it stays silent.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ PING_AFTER_S = 5.0
 SILENT_S = 15.0
 CLOSE_S = 2.0
 PINGS_REMEMBERED_MAX = 8
-"""Payloads of pings that a client may still answer."""
+"""Payloads of pings that the peer may still answer."""
 
 
 class WsConnection(asyncio.Protocol):
@@ -142,7 +143,7 @@ class WsConnection(asyncio.Protocol):
             self._cut("ws_slow_reader", f"{WS_WRITE_BYTES_MAX} bytes unsent")
 
     def ping(self, payload: bytes) -> None:
-        """One ping of a server to its client."""
+        """One ping of the agent's."""
         if self._transport is None or self._muted or self._protocol.state is not State.OPEN:
             return
         self._payloads.append(payload)
@@ -211,11 +212,11 @@ class WsConnection(asyncio.Protocol):
                 whole = b"".join(self._parts)
                 self._parts.clear()
                 self._sink.on_bytes(self._conn, whole)
-        elif isinstance(self._protocol, ServerProtocol) and frame.opcode is not Opcode.CLOSE:
+        elif frame.opcode is not Opcode.CLOSE:
             self._on_control(frame)
 
     def _on_control(self, frame: Frame) -> None:
-        """A client's ping, or its pong: the agent counts them."""
+        """The peer's ping, or its pong: the agent counts them."""
         payload = bytes(frame.data)
         if frame.opcode is Opcode.PONG and payload in self._payloads:
             while self._payloads.popleft() != payload:

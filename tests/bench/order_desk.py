@@ -84,6 +84,12 @@ def make_desk(config: DeskConfig) -> DeskPaths:
     return paths
 
 
+_NO_LIMITS = [
+    {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": 10**9}
+    for kind, interval, number in (("REQUEST_WEIGHT", "MINUTE", 1), ("ORDERS", "SECOND", 10))
+]
+
+
 class CannedNetwork:
     """The network of the executor: TCP to a peer that drains, and a venue out of a table."""
 
@@ -107,8 +113,11 @@ class CannedNetwork:
 
     def open_ws(self, sink: Any, url: str, headers: Any = None) -> int:
         conn = self._number()
-        self.todo.append((conn, None))
+        self.todo.append((conn, ConnEvent.OPENED))
         return conn
+
+    def ping(self, conn: int, payload: bytes) -> None:
+        self.todo.append((conn, ConnEvent.PONG))
 
     def request(self, sink: Any, base: str, method: str, target: str, headers: Any, body: bytes):
         number = self._number()
@@ -136,10 +145,10 @@ class CannedNetwork:
             conn, asked = self.todo.popleft()
             served += 1
             if conn == 0:
-                body = json.dumps(EXCHANGE_INFO).encode()
+                body = json.dumps(EXCHANGE_INFO | {"rateLimits": _NO_LIMITS}).encode()
                 agent.on_bytes(0, body, now_ns, HttpMeta(asked, status=200))
-            elif asked is None:
-                agent.on_conn(conn, ConnEvent.OPENED, now_ns)
+            elif isinstance(asked, ConnEvent):
+                agent.on_conn(conn, asked, now_ns)
             else:
                 self._drain()
                 agent.on_bytes(conn, self._answer(asked), now_ns)
@@ -164,11 +173,9 @@ class CannedNetwork:
             answer["result"] = {"subscriptionId": int(frame["id"])}
         elif method == "account.status":
             answer["result"] = {"balances": [{"asset": "USDT", "free": "1000.0", "locked": "0"}]}
-        elif method in ("openOrders.status", "myTrades"):
-            answer["result"] = []
         else:
-            assert method == "ping", method
-            answer["result"] = {}
+            assert method in ("openOrders.status", "myTrades"), method
+            answer["result"] = []
         return json.dumps(answer).encode()
 
 

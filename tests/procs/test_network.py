@@ -213,6 +213,26 @@ def test_ws_silent_peer_is_cut_off(monkeypatch):
     run(test)
 
 
+def test_ws_client_pings_and_hears_of_its_pong():
+    async def test(both):
+        await both.connect()
+        both.net.ping(both.out, b"mexoms")
+        assert (await both.client.next())[:2] == (both.out, ConnEvent.PONG)
+        assert (await both.server.next())[:2] == (both.back, ConnEvent.CONTROL)
+
+    run(test)
+
+
+def test_ws_client_hears_of_the_servers_ping():
+    async def test(both):
+        await both.connect()
+        both.net.ping(both.back, b"1700000000000")
+        assert (await both.client.next())[:2] == (both.out, ConnEvent.CONTROL)
+        assert (await both.server.next())[:2] == (both.back, ConnEvent.PONG)
+
+    run(test)
+
+
 def test_ws_server_pings_and_hears_of_its_pongs_alone():
     async def test(both):
         await both.connect()
@@ -220,6 +240,7 @@ def test_ws_server_pings_and_hears_of_its_pongs_alone():
         connection.tick(connection._heard_s + 1000)
         both.net.ping(both.back, b"1700000000000")
         assert (await both.server.next())[:2] == (both.back, ConnEvent.PONG)
+        assert (await both.client.next())[:2] == (both.out, ConnEvent.CONTROL)
         client = both.net._connections[both.out]
         client._protocol.send_pong(b"1700000000000")
         client._flush()

@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from oms.venues.trade_base import Verdict
 from shm_layout.enums import RejectReason
 
-HTTP_TOO_MANY = 429
-HTTP_BANNED = 418
 HTTP_SERVER_ERROR = 500
 
-CODE_TOO_MUCH_WEIGHT = -1003
-CODE_REJECTED_KEY = -2015
-CODE_ALREADY_SUBSCRIBED = -2035
+CODE_TOO_MANY_ORDERS = -1015
+CODE_TIMESTAMP = -1021
 
 VERDICTS: dict[int, Verdict] = {
     -1000: Verdict.UNKNOWN,  # "An unknown error occurred while processing the request."

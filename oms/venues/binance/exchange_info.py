@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from oms.venues.decimal_text import from_text, from_text_down
-from oms.venues.trade_base import MalformedMessageError
+from oms.venues.trade_base import MalformedMessageError, VenueLimits
 from shm_layout.enums import RecordType, Venue
 from shm_layout.records import INSTRUMENT_SPEC
 
@@ -24,6 +24,8 @@ STEP_SCALE = 12
 BOUND_SCALE = 6
 _SYMBOL_BYTES_MAX = 32
 _CODE_BYTES_MAX = 16
+DOCUMENTED = VenueLimits(weight_per_minute=6000, orders_10s=0, orders_day=0, connections_per_5m=300)
+"""rest-api.md "LIMITS", web-socket-api.md "WebSocket limits"; orders depend on the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Listing:
 
     specs: np.ndarray[Any, Any]
     left_out: dict[str, str]
-    order_limit_10s: int
-    """ORDERS per account and 10 s; 0 = not said."""
+    limits: VenueLimits
+    """Of its `rateLimits`; what these do not say is as `DOCUMENTED` has it."""
 
 
 def parse_exchange_info(
@@ -50,7 +52,7 @@ def parse_exchange_info(
         rows: list[np.ndarray[Any, Any]] = []
         left_out: dict[str, str] = {}
         found = {f"{s['baseAsset']}/{s['quoteAsset']}": s for s in symbols}
-        limit = _order_limit(message.get("rateLimits", ()))
+        limits = _limits(message.get("rateLimits", ()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MalformedMessageError(f"exchangeInfo: {type(error).__name__} {error}") from error
     for name in sorted(wanted):
@@ -67,7 +69,31 @@ def parse_exchange_info(
         specs[index] = row[0]
     if rows:
         specs["final"][-1] = 1
-    return Listing(specs, left_out, limit)
+    return Listing(specs, left_out, limits)
+
+
+def _limits(entries: Any) -> VenueLimits:
+    """Each limit brought to the interval that we count by."""
+    found = {
+        (entry["rateLimitType"], entry["interval"], int(entry["intervalNum"])): int(entry["limit"])
+        for entry in entries
+    }
+    minutes = [
+        limit // number
+        for (kind, interval, number), limit in found.items()
+        if (kind, interval) == ("REQUEST_WEIGHT", "MINUTE") and number > 0
+    ]
+    seconds = [
+        limit * 10 // number
+        for (kind, interval, number), limit in found.items()
+        if (kind, interval) == ("ORDERS", "SECOND") and number > 0
+    ]
+    return VenueLimits(
+        weight_per_minute=min((m for m in minutes if m > 0), default=DOCUMENTED.weight_per_minute),
+        orders_10s=min((s for s in seconds if s > 0), default=0),
+        orders_day=max(found.get(("ORDERS", "DAY", 1), 0), 0),
+        connections_per_5m=found.get(("CONNECTIONS", "MINUTE", 5), DOCUMENTED.connections_per_5m),
+    )
 
 
 def _check_self_trade(symbol: Any, mode: str) -> None:
@@ -78,13 +104,6 @@ def _check_self_trade(symbol: Any, mode: str) -> None:
             f"self_trade_prevention = '{mode.lower()}' is not allowed for it; set one of "
             f"{', '.join(str(one).lower() for one in allowed)}"
         )
-
-
-def _order_limit(limits: Any) -> int:
-    for limit in limits:
-        if limit.get("rateLimitType") == "ORDERS" and limit.get("interval") == "SECOND":
-            return int(limit["limit"]) * 10 // int(limit["intervalNum"])
-    return 0
 
 
 def _spec(name: str, symbol: Any, now_ns: int) -> np.ndarray[Any, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from oms.venues.base import HttpRequest, MarketSpec
 from oms.venues.binance import decode, market_hot
 from oms.venues.binance.spec import MARKETS
+from oms.venues.binance.usage import retry_after_s, usage_of_headers
 
 
 class BinanceMarketData:
@@ -17,6 +18,9 @@ class BinanceMarketData:
 
     def __init__(self, spec: MarketSpec) -> None:
         self.spec = spec
+
+    usage = staticmethod(usage_of_headers)
+    retry_after_s = staticmethod(retry_after_s)
 
     def stream_url(self, base_url: str, symbols: Sequence[str]) -> str:
         """Combined stream of diffs, book tickers and trades; stream names are lower case."""

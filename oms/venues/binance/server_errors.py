@@ -218,8 +218,6 @@ STP_NOT_ALLOWED = (-1013, "This symbol does not allow the specified self-trade p
 WOULD_TRIGGER = (-2010, "Order would trigger immediately.")
 MARKET_CLOSED = (-1013, "Market is closed.")
 LIST_PRICES = (-2010, "The relationship of the prices for the orders is not correct.")
-NO_DEPTH = (-1112, "No orders on book for symbol.")
-NO_LIQUIDITY = (-2010, "Order book liquidity is less than symbol minimum quantity.")
 CANCEL_RESTRICTED = (-2011, "Order was not canceled due to cancel restrictions.")
 BAD_RESTRICTION = (
     -1145,

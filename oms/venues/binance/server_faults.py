@@ -91,9 +91,13 @@ def http_reply(error: err.ApiError) -> tuple[int, dict[str, str], bytes]:
     return error.status, headers, orjson.dumps(error.body())
 
 
-def api_reply(number: Any, error: err.ApiError) -> bytes:
-    """A WebSocket API reply to the request of this id."""
-    return orjson.dumps({"id": number, "status": error.status, "error": error.body()})
+def api_reply(number: Any, error: err.ApiError, now_ns: int) -> bytes:
+    """A WebSocket API reply to the request of this id; `now_ns`: the exchange's clock."""
+    body: dict[str, Any] = error.body()
+    if error.retry_after_s is not None:
+        now_ms = now_ns // _MS
+        body["data"] = {"serverTime": now_ms, "retryAfter": now_ms + error.retry_after_s * 1000}
+    return orjson.dumps({"id": number, "status": error.status, "error": body})
 
 
 def id_of(data: bytes) -> Any:

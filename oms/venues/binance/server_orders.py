@@ -54,13 +54,6 @@ def refuse_namesake(desk: Desk, request: OrderRequest) -> None:
         raise err.ApiError(*err.DUPLICATE_ORDER)
 
 
-def refused(request: OrderRequest, reason: int) -> err.ApiError:
-    """The error of a new order that the market refused."""
-    if reason == lay.REASON_NO_BOOK and request.quote_qty:
-        return err.ApiError(*err.NO_LIQUIDITY)
-    return refusal(reason)
-
-
 def placed_reply(desk: Desk, order: Order, response_type: str) -> dict[str, Any]:
     """The reply to a new order, with the fills and prevented matches that it caused at once."""
     log, request = desk.market.log, order.request
@@ -85,7 +78,7 @@ def place(desk: Desk, call: Call) -> Any:
     refuse_namesake(desk, request)
     placed = desk.market.submit(request, call.now_ns)
     if not isinstance(placed, Order):
-        raise refused(request, placed)
+        raise refusal(placed)
     if desk.lose_reply():
         desk.muted.add(placed.order_id)
         raise LostReplyError
@@ -113,7 +106,7 @@ def check_order(desk: Desk, call: Call) -> Any:
     request, _ = read_order(desk, call)
     wants_rates = call.params.boolean("computeCommissionRates", False)
     if reason := desk.market.check(request):
-        raise refused(request, reason)
+        raise refusal(reason)
     if not wants_rates:
         return {}
     rates = desk.market.commission(request.account, request.symbol)
@@ -286,7 +279,7 @@ def cancel_replace(desk: Desk, call: Call) -> Any:
     cancel_id = cancel_id or desk.new_id()
     order = _to_replace(desk, call, request.symbol)
     if reason := desk.market.check(request):
-        raise refused(request, reason)
+        raise refusal(reason)
     if error := _over_limit(desk, call, order, cancel_id):
         raise error
     if order is None or order.client_id != request.client_id:
@@ -299,7 +292,7 @@ def cancel_replace(desk: Desk, call: Call) -> Any:
     if done.placed is None:
         raise _replace_error(canceled, ("NOT_ATTEMPTED", None))
     if not isinstance(done.placed, Order):
-        error = refused(request, done.placed)
+        error = refusal(done.placed)
         if canceled[0] == "SUCCESS":
             desk.market.log.reject(
                 Order(-1, request, call.now_ns, call.now_ns, qty=request.qty), done.placed,

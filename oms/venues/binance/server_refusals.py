@@ -42,7 +42,6 @@ _REFUSALS: dict[int, err.Refused] = {
     lay.REASON_CANCEL_ONLY: err.MARKET_CLOSED,
     lay.REASON_LIST_PRICES: err.LIST_PRICES,
     lay.REASON_RESTRICTED: err.CANCEL_RESTRICTED,
-    lay.REASON_NO_BOOK: err.NO_DEPTH,
 }
 
 

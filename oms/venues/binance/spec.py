@@ -6,6 +6,7 @@ Sources: VENUES.md 4.4 and 4.5, developers.binance.com; what is odd stands in QU
 from __future__ import annotations
 
 from oms.venues.base import MarketSpec
+from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import BookRule, Venue
 
 SPOT = MarketSpec(
@@ -24,7 +25,8 @@ SPOT = MarketSpec(
     depth_suffix="@depth@100ms",
     snapshot_levels=(100, 500, 1000, 5000),
     snapshot_weight={100: 5, 500: 25, 1000: 50, 5000: 250},
-    weight_per_minute=6000,
+    limits=VenueLimits(6000, 0, 0, 300),
+    time_path="/api/v3/time",
     streams_per_connection=1024,
     connection_hours_max=24,
     ticker_has_event_time=False,
@@ -47,7 +49,8 @@ USDM = MarketSpec(
     depth_suffix="@depth@0ms",
     snapshot_levels=(5, 10, 20, 50, 100, 500, 1000),
     snapshot_weight={50: 2, 100: 5, 500: 10, 1000: 20},
-    weight_per_minute=2400,
+    limits=VenueLimits(2400, 0, 0, 300),
+    time_path="/fapi/v1/time",
     streams_per_connection=1024,
     connection_hours_max=24,
     ticker_has_event_time=True,
@@ -64,7 +67,8 @@ COINM = MarketSpec(
     depth_suffix="@depth@0ms",
     snapshot_levels=(5, 10, 20, 50, 100, 500, 1000),
     snapshot_weight={50: 2, 100: 5, 500: 10, 1000: 20},
-    weight_per_minute=2400,
+    limits=VenueLimits(2400, 0, 0, 300),
+    time_path="/dapi/v1/time",
     streams_per_connection=200,
     connection_hours_max=24,
     ticker_has_event_time=True,

@@ -1,9 +1,11 @@
 """Binance spot, order side, outgoing: WebSocket-API frames and REST requests. Bytes out, no I/O.
 
-An order's frame is filled into a template of its (symbol, side, type, time in force), and its
-signature is an HMAC whose key pads and first bytes (`apiKey=...`) were hashed when the template
-was made. Params stand in the order in which they are signed (web-socket-api.md "Request
-security": sorted by name). Prices and quantities become decimal text from integers.
+An order's frame is filled into a template of its (symbol, side, type, time in force). By an HMAC
+key its signature is one whose key pads and first bytes (`apiKey=...`) were hashed when the template
+was made; an Ed25519 key logs a connection on once (`logon`), and what follows there carries neither
+key nor signature (`logged_on`). Params stand in the order in which they are signed
+(web-socket-api.md "Request security": sorted by name; "Session Authentication"). Prices and
+quantities become decimal text from integers.
 
 One `AccountFrames` per account. Request ids are decimal numbers chosen by the caller; the venue
 gives them back as they are. Times are milliseconds UTC.
@@ -18,7 +20,6 @@ from oms import ids
 from oms.agents.base import Key
 from oms.venues.binance import sign
 from oms.venues.decimal_text import to_text
-from oms.venues.hmac_sha256 import HmacSha256
 from oms.venues.order_command import Command
 from oms.venues.trade_base import Instrument
 from shm_layout.enums import OrderType, Side, TimeInForce
@@ -29,8 +30,22 @@ TRADES_LIMIT = 1000
 WEIGHT_OPEN_ORDERS_ALL = 80
 WEIGHT_ACCOUNT = 20
 WEIGHT_TRADES_OF_SYMBOL = 20
-"""Request weights as rest-api.md gives them; the limit is 6,000 per minute and address."""
-WEIGHT_PER_MINUTE = 6000
+WEIGHT_TRADES_OF_ORDER = 5
+WEIGHT_EXCHANGE_INFO = 20
+WEIGHT_CONNECT = 2
+WEIGHT_SESSION = 2
+WEIGHT_ORDER = 1
+"""Request weights as rest-api.md and web-socket-api.md give them."""
+_WEIGHTS = {
+    "order.place": WEIGHT_ORDER,
+    "order.cancel": 1,
+    "openOrders.cancelAll": 1,
+    "order.status": 4,
+    "openOrders.status": WEIGHT_OPEN_ORDERS_ALL,
+    "account.status": WEIGHT_ACCOUNT,
+    "myTrades": WEIGHT_TRADES_OF_SYMBOL,
+}
+TIME_TARGET = "/api/v3/time"
 
 _RESPONSE_TYPE = "RESULT"
 """The answer says status and executed quantity; fills with their fees come by the user stream."""
@@ -48,12 +63,19 @@ _REST_OF_METHOD = {
 }
 
 
+def weight_of(method: str, params: Mapping[str, str | int]) -> int:
+    """Request weight of a method of the WebSocket API; REST counts the same."""
+    if method == "myTrades" and "orderId" in params:
+        return WEIGHT_TRADES_OF_ORDER
+    return _WEIGHTS[method]
+
+
 class AccountFrames:
     """Builds what one account sends. Holds key material: its repr shows none."""
 
     __slots__ = (
         "_api_key", "_order_signer", "_recv_window_ms", "_self_trade", "_signer", "_system_id",
-        "_templates",
+        "_templates", "can_log_on",
     )  # fmt: skip
 
     def __init__(
@@ -61,24 +83,26 @@ class AccountFrames:
     ) -> None:
         """`self_trade` as in `GroupConfig.self_trade_prevention`."""
         self._api_key = key.api_key
-        self._signer = HmacSha256(key.secret)
-        self._order_signer = HmacSha256(
-            key.secret, f"apiKey={key.api_key}&newClientOrderId=".encode()
-        )
+        self._signer = sign.signer_of(key)
+        self._order_signer = sign.signer_of(key, f"apiKey={key.api_key}&newClientOrderId=".encode())
+        self.can_log_on = key.kind == "ed25519"
+        """Whether a connection can be logged on with this key."""
         self._system_id = system_id
         self._recv_window_ms = recv_window_ms
         self._self_trade = self_trade.upper()
-        self._templates: dict[tuple[str, int, int, int, bool], tuple[str, str]] = {}
+        self._templates: dict[tuple[str, int, int, int, bool, bool], tuple[str, str]] = {}
 
     def place(
-        self, request_id: int, now_ms: int, instrument: Instrument, command: Command
-    ) -> bytes:
+        self, request_id: int, now_ms: int, instrument: Instrument, command: Command,
+        logged_on: bool = False,
+    ) -> bytes:  # fmt: skip
         """`order.place` of a command that passed the sender's checks: LIMIT and POST_ONLY by `px`
         and `qty`, MARKET by `qty`, or by `quote_qty` where `qty` is UNDEF.
         """
         by_quote = command.qty == UNDEF
         shape = (
             instrument.symbol, command.side, command.order_type, command.time_in_force, by_quote,
+            logged_on,
         )  # fmt: skip
         template = self._templates.get(shape)
         if template is None:
@@ -91,13 +115,16 @@ class AccountFrames:
         else:
             px = to_text(command.px, instrument.px_scale)
             amounts = (px, to_text(command.qty, instrument.qty_scale))
-        signature = self._order_signer.hex((template[0] % (client_text, *amounts, now_ms)).encode())
-        frame = template[1] % (request_id, client_text, *amounts, now_ms, signature)
-        return frame.encode()
+        filled = (client_text, *amounts, now_ms)
+        if logged_on:
+            return (template[1] % (request_id, *filled)).encode()
+        signature = self._order_signer.text((template[0] % filled).encode())
+        return (template[1] % (request_id, *filled, signature)).encode()
 
     def _template(
-        self, symbol: str, side: int, order_type: int, time_in_force: int, by_quote: bool
-    ) -> tuple[str, str]:
+        self, symbol: str, side: int, order_type: int, time_in_force: int, by_quote: bool,
+        logged_on: bool,
+    ) -> tuple[str, str]:  # fmt: skip
         """(what is signed after the prefix, the whole frame), with %s where an order differs."""
         kind = OrderType(order_type)
         params: dict[str, str | int] = {"newClientOrderId": "%s"}
@@ -115,28 +142,39 @@ class AccountFrames:
         params["type"] = _TYPES[kind]
         assert list(params) == sorted(params), "params stand in the order in which they are signed"
         signed = sign.ws_payload(params).decode().removeprefix("newClientOrderId=")
-        shown: dict[str, str | int] = {"apiKey": self._api_key.replace("%", "%%"), **params}
-        shown["signature"] = "%s"
+        shown = params
+        if not logged_on:
+            shown = {"apiKey": self._api_key.replace("%", "%%"), **params, "signature": "%s"}
         body = json.dumps(shown, separators=(",", ":"), ensure_ascii=False)
         body = body.replace('"timestamp":"%s"', '"timestamp":%s')
         return signed, '{"id":"%s","method":"order.place","params":' + body + "}"
 
     def signed(
-        self, request_id: int, method: str, now_ms: int, params: Mapping[str, str | int]
-    ) -> bytes:
+        self, request_id: int, method: str, now_ms: int, params: Mapping[str, str | int],
+        logged_on: bool = False,
+    ) -> bytes:  # fmt: skip
         """Any other signed WebSocket-API request."""
         full: dict[str, str | int] = {
-            "apiKey": self._api_key, **params,
-            "recvWindow": self._recv_window_ms, "timestamp": now_ms,
+            **params, "recvWindow": self._recv_window_ms, "timestamp": now_ms,
         }  # fmt: skip
-        full["signature"] = sign.ws_signature(self._signer, full)
+        if not logged_on:
+            full["apiKey"] = self._api_key
+            full["signature"] = sign.ws_signature(self._signer, full)
         frame = {"id": str(request_id), "method": method, "params": full}
         return json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
 
-    def subscribe(self, request_id: int, now_ms: int) -> bytes:
-        """`userDataStream.subscribe.signature`: this account's events on this connection
-        (listenKeys are gone since 2026-02-20).
+    def logon(self, request_id: int, now_ms: int) -> bytes:
+        """`session.logon`: what follows on this connection needs no signature. Ed25519 keys
+        alone.
         """
+        return self.signed(request_id, "session.logon", now_ms, {})
+
+    def subscribe(self, request_id: int, now_ms: int, logged_on: bool = False) -> bytes:
+        """`userDataStream.subscribe`, or `.subscribe.signature` where nobody is logged on: this
+        account's events on this connection (listenKeys are gone since 2026-02-20).
+        """
+        if logged_on:
+            return b'{"id":"%d","method":"userDataStream.subscribe"}' % request_id
         params: dict[str, str | int] = {"apiKey": self._api_key, "timestamp": now_ms}
         params["signature"] = sign.ws_signature(self._signer, params)
         method = "userDataStream.subscribe.signature"

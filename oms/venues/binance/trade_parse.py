@@ -15,6 +15,12 @@ from typing import Any, TypeVar
 import orjson
 
 from oms import ids
+from oms.venues.binance.usage import (
+    NO_USAGE,
+    retry_after_s,
+    usage_of_headers,
+    usage_of_limits,
+)
 from oms.venues.decimal_text import from_text, from_text_down
 from oms.venues.trade_base import (
     Instrument,
@@ -22,6 +28,7 @@ from oms.venues.trade_base import (
     OrderView,
     Report,
     TradeView,
+    Usage,
 )
 from shm_layout.enums import FLAG_LAST, ExecKind, Liquidity, RejectReason, Side
 from shm_layout.records import UNDEF
@@ -59,7 +66,10 @@ class Reply:
     code: int = 0
     text: str = ""
     retry_at_ms: int = 0
-    """429 and 418: not before this, venue's clock."""
+    """429 and 418: not before this, venue's clock; 0 = not said."""
+    retry_after_s: int = 0
+    """The same as REST says it: so long from now."""
+    usage: Usage = NO_USAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,26 +118,33 @@ def _frame(message: Any) -> Reply | UserEvent:
 
 def _reply(request_id: int, status: int, message: Mapping[str, Any]) -> Reply:
     error = message.get("error")
+    usage = usage_of_limits(message.get("rateLimits"))
     if error is None:
-        return Reply(request_id, status, message.get("result"))
+        return Reply(request_id, status, message.get("result"), usage=usage)
     retry_at_ms = (error.get("data") or {}).get("retryAfter", 0)
     return Reply(
-        request_id, status, None, _integer(error["code"]), _text(error["msg"]), int(retry_at_ms)
-    )
+        request_id, status, None, _integer(error["code"]), _text(error["msg"]), int(retry_at_ms),
+        usage=usage,
+    )  # fmt: skip
 
 
-def parse_http(request_id: int, status: int, body: bytes) -> Reply:
+def parse_http(
+    request_id: int, status: int, body: bytes, headers: Mapping[str, str] | None = None
+) -> Reply:
     """A REST answer; `status` 0 = none came, `body` then holds the host's reason."""
     if status == 0:
         return Reply(request_id, 0, None, 0, body[:_TEXT_CHARS_MAX].decode("ascii", "replace"))
+    usage = usage_of_headers(headers or {})
     if 200 <= status < 300:
-        return Reply(request_id, status, _read(lambda: orjson.loads(body), "body"))
+        found = _read(lambda: orjson.loads(body), "body")
+        return Reply(request_id, status, found, usage=usage)
+    retry_s = retry_after_s(headers or {})
     try:
         error = orjson.loads(body)
-        return Reply(request_id, status, None, int(error["code"]), str(error["msg"]))
+        code, text = int(error["code"]), str(error["msg"])
     except (ValueError, TypeError, KeyError):
-        text = body[:_TEXT_CHARS_MAX].decode("ascii", "replace")
-        return Reply(request_id, status, None, 0, text)
+        code, text = 0, body[:_TEXT_CHARS_MAX].decode("ascii", "replace")
+    return Reply(request_id, status, None, code, text, retry_after_s=retry_s, usage=usage)
 
 
 def _integer(value: Any) -> int:
@@ -281,6 +298,13 @@ def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise MalformedMessageError(f"{str(value)[:_TEXT_CHARS_MAX]!r} is neither true nor false")
     return value
+
+
+def report_key(event: Mapping[str, Any]) -> tuple[object, ...]:
+    """What makes an `executionReport` that one event and no other, on whatever connection it
+    comes: the order, what happened to it, the trade, and the venue's own id of the report.
+    """
+    return tuple(event.get(name) for name in ("s", "i", "x", "X", "t", "z", "I", "C"))
 
 
 def status_report(order: OrderView, open_kind: ExecKind) -> Report | None:

@@ -72,6 +72,8 @@ class Desk:
         self.read: list[Any] = []
         self.conn = NO_ID
         self.cause: dict[int, int] = {}
+        self.dead: set[int] = set()
+        """Connections whose peer answers no ping."""
 
     # The executor's life
 
@@ -92,7 +94,12 @@ class Desk:
 
     def work(self) -> None:
         for _ in range(1000):
-            if not self.agent.do_work(self.now_ns):
+            done = self.agent.do_work(self.now_ns)
+            pinged, self.ports.pinged = self.ports.pinged, []
+            for conn in pinged:
+                if conn not in self.dead:
+                    self.agent.on_conn(conn, ConnEvent.PONG, self.now_ns)
+            if not done:
                 break
         else:
             raise AssertionError("no end of work")
@@ -181,6 +188,10 @@ class Desk:
         for number, frame in enumerate(self.asked("userDataStream.subscribe.signature")):
             self.answer(frame, {"subscriptionId": number})
 
+    def rest(self, path: str) -> list[dict]:
+        """REST requests for this path so far."""
+        return [r for r in self.ports.requested if r["target"].partition("?")[0] == path]
+
     def asked(self, method: str | None = None) -> list[dict]:
         """Frames sent since the last look, of this method; the others stay."""
         found, left = [], []
@@ -196,8 +207,9 @@ class Desk:
         self.agent.on_bytes(self.conn, data, self.now_ns)
         self.work()
 
-    def answer(self, frame: dict, result: Any, status: int = 200) -> None:
-        self.push({"id": frame["id"], "status": status, "result": result, "rateLimits": []})
+    def answer(self, frame: dict, result: Any, status: int = 200, limits: Any = ()) -> None:
+        said = {"id": frame["id"], "status": status, "result": result, "rateLimits": list(limits)}
+        self.push(said)
 
     def refuse(self, frame: dict, status: int, code: int, text: str = "", **data: Any) -> None:
         error = {"code": code, "msg": text} | ({"data": data} if data else {})
@@ -214,9 +226,7 @@ class Desk:
                 return
             for frame in frames:
                 params, method = frame.get("params", {}), frame["method"]
-                if method == "ping":
-                    self.answer(frame, {})
-                elif method == "openOrders.status":
+                if method == "openOrders.status":
                     self.answer(frame, list(orders))
                 elif method == "account.status":
                     self.answer(frame, {"balances": held})

@@ -138,22 +138,6 @@ def test_reconcile_page_full_of_trades_goes_on(desk):
     assert kinds(rows) == ["FOUND_OPEN", *["FILL"] * 1000, "RECONCILED"]
 
 
-def test_silent_link_is_asked_and_then_left(desk):
-    desk.advance(3 * S)
-    assert desk.asked("ping")
-    desk.advance(2 * S)
-    assert desk.conn in desk.ports.closed
-    desk.advance(S)
-    assert len(desk.ports.opened) == 2
-
-
-def test_server_shutdown_reconnects_at_once(desk):
-    desk.push({"e": "serverShutdown", "E": 1})
-    desk.advance(0)
-    assert desk.conn in desk.ports.closed
-    assert len(desk.ports.opened) == 2
-
-
 def test_subscription_refused_closes_and_tries_again(desk):
     lose_link(desk)
     desk.advance(100 * MS)
@@ -377,8 +361,6 @@ def test_reconcile_periodic_is_silent_about_what_is_known_and_doubts_nothing(des
     desk.order_row(1, vanished, OrderState.OPEN)
     for _ in range(60):
         desk.advance(S)
-        for frame in desk.asked("ping"):
-            desk.answer(frame, {})
     desk.reconcile(orders=[desk.order(known)])
     absent, done = desk.take()
     assert kinds([absent, done]) == ["ABSENT", "RECONCILED"]

@@ -143,27 +143,29 @@ class Replay:
             ring.epoch = int(row["epoch"])
             assert ring.append(row)
 
-    def start(self, record):
+    def start(self, record, first_cycle):
         """An incarnation of risk; one before it is dead."""
         if self.agent is not None:
             self.harness.kill("risk")
+        self.free_orders(first_cycle)
         self.give("top", int(record["top_pos"]) - self.rings["top"].pos)
         self.agent = RiskAgent(self.desk.config)
         self.harness.network.now_ns = int(record["ts_ns"])
         self.harness.start("risk", self.agent)
+
+    def free_orders(self, record):
+        """The executor had read so far when this cycle began."""
+        ring = self.harness.ring("orders.binance")
+        free = int(record["order_slots_free"][0])
+        cursor = self.harness.cursor("orders.binance", "executor.binance")
+        cursor[READ_POS] = int(ring.words[WRITE_POS]) - (len(ring.slots) - free)
 
     def cycle(self, record):
         consumed = record["consumed"].tolist()
         now_ns = int(record["now_ns"])
         if int(record["flags"]) & FLAG_DRAINING and not self.agent.arrays.state[w_.ST_DRAINING]:
             self.agent.on_drain(now_ns)
-        orders = self.harness.ring("orders.binance").words
-        free, slots = (
-            int(record["order_slots_free"][0]),
-            len(self.harness.ring("orders.binance").slots),
-        )
-        cursor = self.harness.cursor("orders.binance", "executor.binance")
-        cursor[READ_POS] = int(orders[WRITE_POS]) - (slots - free)
+        self.free_orders(record)
         while consumed[0] > 512:
             self.give("top", 512)
             self.agent.do_work(self.now_ns)
@@ -177,10 +179,12 @@ class Replay:
 def replayed(desk, tap):
     replay = Replay(desk, tap)
     fresh = False
-    for record in desk.records():
+    records = desk.records()
+    for at, record in enumerate(records):
         kind = int(record["type"])
         if kind == RecordType.START:
-            replay.start(record)
+            cycles = (r for r in records[at:] if int(r["type"]) == RecordType.CYCLE)
+            replay.start(record, next(cycles))
             fresh = True
         elif kind == RecordType.CYCLE:
             if not fresh:

@@ -9,6 +9,7 @@ nothing is unknown or open (I4).
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from oms.agents.risk import RiskAgent
 from oms.agents.venue_sim import VenueSimAgent
 from oms.config import SimConfig, SimInstrumentConfig
 from oms.risk import world_hot as w_
-from oms.sim.harness import Harness
+from oms.sim.harness import Harness, HarnessPorts
 from shm_layout.enums import Action, OrderState, OrderType, RecordType, Side, TimeInForce
 from shm_layout.records import INTENT, ORDER_UPDATE, UNDEF
 from tests.desks import START_NS, desk_config, desk_topology, top
@@ -47,17 +48,19 @@ class Trader(BaseAgent):
 class Market:
     """One run of one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, ports=HarnessPorts, sim=None, **group) -> None:
         self.chance = random.Random(seed)
         btc = SimInstrumentConfig(
             "BTCUSDT", "BTC", "USDT", "0.01", "0.00001", "0.00001", "9000", "5", "60000"
         )
-        sim = SimConfig(
+        values = {"drop_reply_one_in": 6} | (sim or {})
+        made = SimConfig(
             "binance", "127.0.0.1", 8080, 9443, seed, (btc,), {"BTC": "100", "USDT": "10000000"},
-            drop_reply_one_in=6,
+            **values,
         )  # fmt: skip
-        self.config = desk_config(sims=(sim,))
-        self.harness = Harness(desk_topology(self.config), seed, START_NS)
+        plain = desk_config(sims=(made,))
+        self.config = replace(plain, groups=(replace(plain.groups[0], **group),))
+        self.harness = Harness(desk_topology(self.config), seed, START_NS, ports=ports)
         self.harness.before_call = self._before
         self.calls = 0
         self.kill_at = 0
@@ -163,6 +166,28 @@ class Market:
         self.harness.run_until(self.harness.now_ns + S)
         return ended
 
+    def check(self, seed: int) -> int:
+        """The exchange's books against risk's journal; returns how many fills there were."""
+        risk = self.harness.agents["risk"]
+        log = self.harness.agents["venue_sim.binance"].market.log
+        at_venue = [order.request.client_id for order in log.history(0, 0)]
+        system_id = int(risk.arrays.account_table.rows["system_id"][0])
+        rows = risk.arrays.orders
+        journaled = set(rows["client_order_id"].tolist())
+        assert max(Counter(at_venue).values()) == 1, f"seed {seed}: an order was sent twice"
+        assert {ids.from_text(system_id, text) for text in at_venue} <= journaled, f"seed {seed}"
+        lines = [
+            json.loads(line)
+            for path, found in self.harness.lines.items() if path.endswith("executions.jsonl")
+            for line in found
+        ]  # fmt: skip
+        ours = sorted(line["trade_id"] for line in lines)
+        assert ours == sorted(fill.trade_id for fill in log.fills(0, 0)), f"seed {seed}: fills"
+        assert not log.open_orders(0, None), f"seed {seed}: an order is open at the venue"
+        assert risk.arrays.state[w_.ST_UNKNOWN_COUNT] == 0, f"seed {seed}: something is unknown"
+        assert risk.arrays.state[w_.ST_ILLEGAL] == 0, f"seed {seed}: an illegal event"
+        return len(ours)
+
 
 @pytest.fixture(scope="module")
 def seeds(smoke):
@@ -178,26 +203,8 @@ def test_orders_and_fills_equal_the_venues_after_any_faults(seeds):
         for _ in range(5):
             market.fault()
         assert market.heal(), f"seed {seed}: something is left open"
-        risk = market.harness.agents["risk"]
-        log = market.harness.agents["venue_sim.binance"].market.log
-        at_venue = [order.request.client_id for order in log.history(0, 0)]
-        system_id = int(risk.arrays.account_table.rows["system_id"][0])
-        rows = risk.arrays.orders
-        journaled = set(rows["client_order_id"].tolist())
-        assert max(Counter(at_venue).values()) == 1, f"seed {seed}: an order was sent twice"
-        assert {ids.from_text(system_id, text) for text in at_venue} <= journaled, f"seed {seed}"
-        lines = [
-            json.loads(line)
-            for path, found in market.harness.lines.items() if path.endswith("executions.jsonl")
-            for line in found
-        ]  # fmt: skip
-        ours = sorted(line["trade_id"] for line in lines)
-        assert ours == sorted(fill.trade_id for fill in log.fills(0, 0)), f"seed {seed}: fills"
-        assert not log.open_orders(0, None), f"seed {seed}: an order is open at the venue"
-        assert risk.arrays.state[w_.ST_UNKNOWN_COUNT] == 0, f"seed {seed}: something is unknown"
-        assert risk.arrays.state[w_.ST_ILLEGAL] == 0, f"seed {seed}: an illegal event"
-        fills += len(ours)
-        unknown += int(risk.arrays.state[w_.ST_UNKNOWN_SEEN])
+        fills += market.check(seed)
+        unknown += int(market.harness.agents["risk"].arrays.state[w_.ST_UNKNOWN_SEEN])
         fired += market.fired
     assert fills > 0
     assert unknown > 0, "a run in which no order was unknown proves nothing"

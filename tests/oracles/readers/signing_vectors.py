@@ -89,7 +89,8 @@ def _binance(vector: dict[str, Any], signer: HmacSha256) -> str:
     if "HMAC" not in kind.upper():
         raise UnreadError(f"binance: kind '{kind}', only HMAC is signed here")
     if isinstance(vector.get("params"), dict):
-        return binance.ws_signature(signer, vector["params"])
+        binance_signer = binance.HmacSigner(vector["secret"].encode())
+        return binance.ws_signature(binance_signer, vector["params"])
     if "payload" not in vector:
         raise UnreadError("binance: neither payload nor params in the vector")
     return signer.hex(vector["payload"].encode())

@@ -52,7 +52,7 @@ def test_recorded_exchange_info_every_symbol_is_exact():
 def test_wanted_and_not_listed_is_left_out_with_the_reason():
     listing = parsed(EXCHANGE_INFO, ("BTC/USDT", "NO/SUCH"))
     assert listing.left_out == {"NO/SUCH": "the venue does not list it"}
-    assert listing.order_limit_10s == 100
+    assert (listing.limits.orders_10s, listing.limits.weight_per_minute) == (100, 6000)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,21 @@ def test_symbol_that_does_not_trade_says_so():
 def test_answer_of_another_shape_is_malformed(body):
     with pytest.raises(MalformedMessageError, match="exchangeInfo"):
         parse_exchange_info(body, ("BTC/USDT",), NOW)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], (6000, 0, 0, 300)),
+        ([("REQUEST_WEIGHT", "MINUTE", 1, 1200), ("ORDERS", "SECOND", 1, 20)], (1200, 200, 0, 300)),
+        ([("REQUEST_WEIGHT", "MINUTE", 5, 6000), ("ORDERS", "DAY", 1, 99)], (1200, 0, 99, 300)),
+        ([("CONNECTIONS", "MINUTE", 5, 7), ("ORDERS", "SECOND", 10, -5)], (6000, 0, 0, 7)),
+    ],
+)
+def test_limits_of_the_list_come_in_our_intervals(given, expected):
+    names = ("rateLimitType", "interval", "intervalNum", "limit")
+    limits = [dict(zip(names, one, strict=True)) for one in given]
+    found = parsed(EXCHANGE_INFO | {"rateLimits": limits}, ("BTC/USDT",)).limits
+    assert (
+        found.weight_per_minute, found.orders_10s, found.orders_day, found.connections_per_5m
+    ) == expected  # fmt: skip

@@ -1,0 +1,249 @@
+"""The rate ledger: shares, the venue's own counts, pauses, and what it costs nobody."""
+
+import pytest
+
+from oms.agents.rates import Ledger, OrderCount
+from oms.config import SharesConfig
+from oms.venues.trade_base import Usage, VenueLimits
+from shm_layout.enums import Exchange, RateShare
+from tests.support import FakePorts, Memory
+
+T0 = 1_700_000_040_000_000_000  # a whole minute
+S = 1_000_000_000
+SHARES = SharesConfig(orders=20, cancels=20, kill=15, snapshots=20, reconciliation=20)
+LIMITS = VenueLimits(1000, 100, 200_000, 300)
+EXECUTOR = (RateShare.ORDERS, RateShare.CANCELS, RateShare.RECONCILIATION)
+ORDERS, CANCELS, QUERIES = EXECUTOR
+SNAPSHOTS, KILL = RateShare.SNAPSHOTS, RateShare.KILL
+
+
+def ledger(memory=None, role="executor.binance", own=EXECUTOR, peers=(), now_ns=T0):
+    memory = memory or Memory()
+    readers = [memory.table_reader(f"rates.{peer}") for peer in peers]
+    ports = FakePorts(memory, role)
+    return Ledger(ports, Exchange.BINANCE, SHARES, LIMITS, own, readers, now_ns)
+
+
+def spend(made, share, now_ns=T0, weight=10):
+    """How much of a share goes through."""
+    spent = 0
+    while made.charge(share, weight, now_ns):
+        spent += weight
+        assert spent <= 1000
+    return spent
+
+
+def test_each_share_takes_its_part_and_no_more():
+    made = ledger()
+    assert spend(made, ORDERS) == 200
+    assert spend(made, QUERIES) == 200
+    assert not made.charge(ORDERS, 1, T0 + 59 * S)
+    assert made.charge(ORDERS, 1, T0 + 60 * S)
+
+
+def test_cancels_also_take_what_is_left_over_but_never_the_kills():
+    made = ledger()
+    spend(made, ORDERS)
+    spend(made, QUERIES)
+    # The feeds' 200 and the kill's 150 are somebody else's: 250 are left.
+    assert spend(made, CANCELS) == 250
+
+
+def test_every_process_at_its_full_share_fits_the_address():
+    """Each sees the others' use in the venue's count alone."""
+    executor, feed = ledger(), ledger(role="feed.binance.spot", own=(SNAPSHOTS,))
+    used = 0
+    for _ in range(100):
+        for made, share in ((executor, ORDERS), (executor, CANCELS), (executor, QUERIES),
+                            (feed, SNAPSHOTS)):  # fmt: skip
+            if share is CANCELS and used >= 800:
+                continue
+            if made.charge(share, 10, T0):
+                used += 10
+                made.note(Usage(weight=used), made.total, T0, T0)
+    assert used >= 780
+    assert feed.charge(SNAPSHOTS, 1, T0) is False
+    assert used <= 1000 - 150
+
+
+def test_other_programs_of_this_address_are_given_way_to_in_order():
+    made = ledger()
+    assert made.charge(ORDERS, 1, T0)
+    made.note(Usage(weight=500), made.total, T0, T0)
+    # 150 for the kill, 200 for cancels and 200 for reconciliation leave nothing for orders.
+    assert not made.charge(ORDERS, 1, T0)
+    assert spend(made, QUERIES) == 150
+    assert spend(made, CANCELS) == 200
+
+
+def test_venues_count_holds_until_its_window_ends():
+    made = ledger()
+    made.charge(ORDERS, 1, T0)
+    made.note(Usage(weight=990), made.total, T0, T0)
+    assert not made.charge(CANCELS, 1, T0 + 59 * S)
+    assert made.charge(CANCELS, 1, T0 + 60 * S)
+
+
+def test_venues_count_of_the_window_before_says_nothing():
+    made = ledger()
+    made.charge(ORDERS, 1, T0)
+    mark = made.total
+    made.note(Usage(weight=990), mark, T0, T0 + 60 * S)
+    assert made.charge(ORDERS, 1, T0 + 60 * S)
+
+
+def test_venues_older_word_does_not_replace_a_newer_one():
+    made = ledger()
+    made.charge(ORDERS, 1, T0)
+    first = made.total
+    made.charge(ORDERS, 1, T0)
+    made.note(Usage(weight=990), made.total, T0, T0)
+    made.note(Usage(weight=5), first, T0, T0)
+    assert not made.charge(CANCELS, 1, T0)
+
+
+def test_what_was_sent_after_the_answered_request_is_added():
+    made = ledger()
+    made.charge(QUERIES, 100, T0)
+    mark = made.total
+    made.charge(QUERIES, 100, T0)
+    made.note(Usage(weight=700), mark, T0, T0)
+    # 700 + 100, and 150 are the kill's.
+    assert spend(made, CANCELS) == 50
+
+
+def test_window_follows_the_venues_clock():
+    made = ledger()
+    made.venue_ns = lambda now_ns: now_ns + 30 * S
+    spend(made, ORDERS)
+    assert not made.charge(ORDERS, 1, T0 + 29 * S)
+    assert made.charge(ORDERS, 1, T0 + 30 * S)
+    assert made.next_window_ns(T0 + 31 * S) == T0 + 90 * S
+
+
+def test_estimate_of_the_clock_that_goes_back_begins_no_window_twice():
+    made = ledger(now_ns=T0 + 60 * S)
+    spend(made, ORDERS, T0 + 60 * S)
+    assert not made.charge(ORDERS, 1, T0 + 60 * S - 1)
+    assert not made.charge(ORDERS, 1, T0 + 60 * S)
+
+
+# Pauses
+
+
+def test_429_stops_all_but_cancels_and_418_everything():
+    made = ledger()
+    made.note_refusal(429, T0 + 5 * S, T0)
+    assert [made.charge(share, 1, T0) for share in EXECUTOR] == [False, True, False]
+    made.note_refusal(418, T0 + 9 * S, T0)
+    assert not made.charge(CANCELS, 1, T0)
+    assert all(made.charge(share, 1, T0 + 9 * S) for share in EXECUTOR)
+
+
+def test_pause_without_a_time_is_ten_seconds():
+    made = ledger()
+    made.note_refusal(429, 0, T0)
+    assert not made.charge(ORDERS, 1, T0 + 10 * S - 1)
+    assert made.charge(ORDERS, 1, T0 + 10 * S)
+
+
+@pytest.mark.parametrize("status", [0, 200, 400, 403, 503])
+def test_other_answers_pause_nothing(status):
+    made = ledger()
+    made.note_refusal(status, T0 + 5 * S, T0)
+    assert made.charge(ORDERS, 1, T0)
+
+
+def test_pause_told_to_one_process_holds_for_the_others():
+    memory = Memory()
+    executor = ledger(memory, peers=("feed.binance.spot",))
+    feed = ledger(memory, "feed.binance.spot", (SNAPSHOTS,), ("executor.binance",))
+    feed.note_refusal(418, T0 + 5 * S, T0)
+    feed.publish(T0)
+    assert not executor.charge(CANCELS, 1, T0 + 50_000_000)
+    assert executor.charge(CANCELS, 1, T0 + 5 * S)
+
+
+def test_successor_knows_what_was_sent_in_this_minute_and_the_pause():
+    memory = Memory()
+    former = ledger(memory)
+    spend(former, ORDERS)
+    former.note_refusal(429, T0 + 20 * S, T0)
+    former.publish(T0)
+    again = ledger(memory, now_ns=T0 + 30 * S)
+    assert not again.charge(ORDERS, 1, T0 + 30 * S)
+    assert again.pause_until_ns == T0 + 20 * S
+    assert again.charge(ORDERS, 1, T0 + 60 * S)
+
+
+# Connections
+
+
+def test_connections_are_half_of_the_addresss():
+    made = ledger()
+    assert sum(made.connect(T0 + k) for k in range(300)) == 150
+    assert made.connect(T0 + 300 * S)
+
+
+# New orders of an account
+
+
+def orders(limit=5, day=0):
+    made = OrderCount(limit, lambda now_ns: now_ns)
+    made.set_limits(100, day)
+    return made
+
+
+def fill(made, now_ns):
+    sent = 0
+    while not made.full(now_ns):
+        made.count(now_ns)
+        sent += 1
+    return sent
+
+
+def test_orders_in_any_ten_seconds_stay_below_the_limit():
+    made = orders()
+    assert fill(made, T0 + 9 * S) == 5
+    assert fill(made, T0 + 11 * S) == 0, "another window of the venue's, the same ten seconds"
+    assert fill(made, T0 + 19 * S) == 5
+
+
+def test_orders_of_others_on_this_account_count_too():
+    made = orders()
+    mark = made.count(T0)
+    made.note(Usage(orders_10s=4), mark, T0, T0)
+    assert fill(made, T0) == 1
+    assert fill(made, T0 + 10 * S) == 5
+
+
+def test_orders_lowered_limit_of_the_list_holds():
+    made = OrderCount(100, lambda now_ns: now_ns)
+    made.set_limits(3, 0)
+    assert fill(made, T0) == 3
+
+
+def test_orders_of_the_day_are_counted_by_the_venue():
+    made = orders(day=10)
+    mark = made.count(T0)
+    made.note(Usage(orders_day=9), mark, T0, T0)
+    assert fill(made, T0) == 1
+    assert made.full(T0 + 3600 * S)
+
+
+def test_orders_paused_by_the_venue_wait():
+    made = orders()
+    made.pause(T0 + 7 * S, T0)
+    assert made.full(T0 + 7 * S - 1)
+    assert not made.full(T0 + 7 * S)
+
+
+def test_ledgers_table_shows_use_and_limit():
+    memory = Memory()
+    made = ledger(memory)
+    made.charge(CANCELS, 7, T0)
+    made.note(Usage(weight=70), made.total, T0, T0)
+    made.publish(T0)
+    rows = memory.table_reader("rates.executor.binance").rows
+    assert (int(rows["used"][0]), int(rows["limit"][0])) == (70, 1000)
+    assert (int(rows["used"][CANCELS]), int(rows["limit"][CANCELS])) == (7, 200)
