@@ -19,6 +19,8 @@ Network = Literal["sim", "testnet", "mainnet"]
 Durability = Literal["process-crash-safe", "power-safe"]
 Capacity = Literal["small", "full"]
 Wait = Literal["park", "spin"]
+OPERATOR = "operator"
+"""Reserved name of the strategy that carries a person's orders; the first of every desk."""
 SelfTrade = Literal["expire_maker", "expire_taker", "expire_both", "none"]
 
 
@@ -238,11 +240,15 @@ class DeskConfig:
     sims: tuple[SimConfig, ...] = ()
     capacity: Capacity = "full"
     """"full", or "small" for a desk of a few instruments."""
+    dead_man_ms: int = 5000
+    """Risk or an executor without a turn for so long, and orders are open: the watchdog cancels
+    them; 0 = never."""
 
     def roles(self) -> tuple[str, ...]:
         """Every role of the desk, in the order in which they are started."""
         return (
             *(f"venue_sim.{sim.exchange}" for sim in self.sims),
+            "watchdog",
             "risk",
             *(f"executor.{group.name}" for group in self.groups),
             *(f"feed.{venue.name}" for venue in self.venues),

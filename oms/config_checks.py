@@ -50,7 +50,7 @@ def mistakes_of(
         for sim in desk.sims:
             found += _sim(desk, sim, files)
     if "limits" not in broken:
-        found += _limits(desk.limits, files["limits"])
+        found += limit_mistakes(desk.limits, files["limits"])
     if not broken & {"exchanges", "host"}:
         found += _host(desk, files["host"])
     return found
@@ -203,7 +203,8 @@ def _strategies(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
                 )
 
 
-def _limits(limits: LimitsConfig, where: str) -> Iterator[str]:
+def limit_mistakes(limits: LimitsConfig, where: str) -> Iterator[str]:
+    """Limits that are no amount or number above 0; `where` is their file."""
     for name in ("max_order_notional_quote", "max_position_notional_quote"):
         given = getattr(limits, name)
         try:

@@ -72,6 +72,9 @@ class DeskFile:
     capacity: Capacity = "full"
     """"small" for a desk of a few instruments, "full" for six exchanges: size of rings and
     tables."""
+    dead_man_ms: int = 5000
+    """Risk or an executor stands still for so long with orders open: the watchdog cancels them at
+    the exchange; 0 = never."""
     lang: Literal["en", "ko"] = "en"
     """Language of errors and notices on the terminal; logs and files stay English."""
 

@@ -27,6 +27,13 @@ class ExitCode(IntEnum):
     """Shared memory, a port, a core or a disk that the desk needs is not to be had."""
     DISAGREES = 10
     """An oracle, a verification or a comparison found a difference."""
+    REFUSED = 11
+    """The desk or the exchange refused what a person asked for; the reason was printed."""
+
+
+ORDERS_LEFT = 3
+"""`oms kill`: not every order is proved cancelled at the exchange (3 by contract, as CONFIG is: in
+both cases nothing was proved)."""
 
 
 class MexomsError(Exception):
@@ -56,6 +63,13 @@ class JournalError(MexomsError):
 
     exit_code = ExitCode.JOURNAL_DAMAGED
     action = "do not trade on it: run `oms journal verify`, restore, then reconcile"
+
+
+class DiskFullError(JournalError):
+    """No room for what must be written. It passes: the process is started again, with pauses."""
+
+    exit_code = ExitCode.NO_RESOURCE
+    action = "free the disk; the desk goes on by itself"
 
 
 class VenueError(MexomsError):

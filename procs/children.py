@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from oms.config import ProcessConfig
@@ -18,6 +20,10 @@ from shm_layout.table import TableReader
 
 BACKOFF_S = 0.1
 BACKOFF_S_MAX = 5.0
+WANT_S_MAX = 30.0
+_EPOCH_CHARS = 24
+SETTLED_S = 60.0
+"""A process that ran for so long has got over what ended it."""
 STARTS_WINDOW_S = 60.0
 STARTS_MAX = 5
 """More starts than this in the window: the process counts as failed (DEGRADED)."""
@@ -29,6 +35,40 @@ class StartFailure:
 
     code: ExitCode
     sentence: str
+
+
+class EpochFile:
+    """The last incarnation granted to a process: overwritten in place, so that a full disk does
+    not keep a process from being started again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def place(self) -> None:
+        """Make it, with its block, before it is needed."""
+        if not self._path.exists():
+            self._write(0)
+
+    def grant(self, at_least: int) -> int:
+        """The next incarnation, on disk before the process exists; OSError."""
+        try:
+            before = int(self._path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            before = 0
+        epoch = max(before, at_least) + 1
+        self._write(epoch)
+        return epoch
+
+    def _write(self, epoch: int) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self._path, flags, 0o600)
+        try:
+            text = str(epoch).ljust(_EPOCH_CHARS).encode()
+            if os.pwrite(descriptor, text, 0) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        finally:
+            os.close(descriptor)
 
 
 class Child:
@@ -50,6 +90,8 @@ class Child:
         self.exit_code = 0
         self.starts: list[float] = []
         self.start_count = 0
+        self.want_count = 0
+        """Ends in a row for want of disk or memory."""
         self.row_written: dict[str, Any] = {}
         self.words: Any = None
         self.reader: TableReader | None = None
@@ -65,6 +107,11 @@ class Child:
             return True
         last = max(drain.phase_of(role) for role in self.process.roles)
         return phase < drain.CLOSE and last >= phase
+
+    def closing(self, phase: int) -> bool:
+        """Has it an agent that drains or is closed up to this phase? What follows waits for it."""
+        last = max(drain.phase_of(role) for role in self.process.roles)
+        return self.pidfd >= 0 and phase < drain.CLOSE and last + 2 >= phase
 
     def started(self, pid: int, pidfd: int, epoch: int) -> None:
         """Forked by us."""
@@ -94,19 +141,28 @@ class Child:
             _, status = os.waitpid(self.pid, 0)
             self.exit_code = os.waitstatus_to_exitcode(status)
         self.is_ready()
+        if time.monotonic_ns() - self.started_ns > SETTLED_S * 1e9:
+            self.want_count = 0
         os.close(self.pidfd)
         self.pidfd = -1
         return self.exit_code
 
     def backoff(self) -> None:
-        """The first restart at once, then 0.1 s doubling up to 5 s within the window."""
+        """The first restart at once, then 0.1 s doubling up to 5 s within the window. What ended
+        for want of disk or memory waits 1 s, doubling up to 30 s: only a person can help there.
+        """
         recent = len(self.starts) - 1
         wait_s = 0.0 if recent < 1 else min(BACKOFF_S * 2**recent, BACKOFF_S_MAX)
+        if self.exit_code == ExitCode.NO_RESOURCE:
+            wait_s = min(1 << min(self.want_count, 8), WANT_S_MAX)
+            self.want_count += 1
         self.start_not_before = time.monotonic() + wait_s
 
     def degraded(self) -> bool:
-        """Started too often of late."""
+        """Started too often of late, or kept from starting by a full disk."""
         now = time.monotonic()
+        if self.want_count and not self.is_ready():
+            return True
         return sum(now - t < STARTS_WINDOW_S for t in self.starts) > STARTS_MAX
 
     def is_ready(self) -> bool:

@@ -18,7 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from oms.config import DeskConfig, GroupConfig, HostConfig, LimitsConfig, SimConfig, VenueConfig
+from oms.config import (
+    OPERATOR,
+    DeskConfig,
+    GroupConfig,
+    HostConfig,
+    LimitsConfig,
+    SimConfig,
+    StrategyConfig,
+    VenueConfig,
+)
 from oms.config_build import build, one_of_many, secrets_in
 from oms.config_checks import PARTS, desk_from_text, mistakes_of
 from oms.config_parts import AccountsFile, DeskFile, ExchangeFile, ExchangePart, settings_of
@@ -226,6 +235,21 @@ class _Assembly:
             )
         )
 
+    def with_operator(self, named: tuple[StrategyConfig, ...]) -> tuple[StrategyConfig, ...]:
+        """The strategy that carries a person's orders before the desk's own: on the first account,
+        in everything that the desk reads.
+        """
+        if any(strategy.name == OPERATOR for strategy in named):
+            self.found.mistakes.append(
+                f"{self.path}: strategies: the name '{OPERATOR}' is the desk's own, for orders by "
+                "`oms order`; give this one another name"
+            )
+        accounts = [account.name for group in self.groups for account in group.accounts]
+        if not accounts:
+            return named
+        read = tuple(f"{venue.name}:{name}" for venue in self.venues for name in venue.instruments)
+        return (StrategyConfig(OPERATOR, OPERATOR, accounts[0], read), *named)
+
     def run(self, data_dir: str | None) -> Assembled:
         """Read everything that the desk names, whatever is wrong with the rest of it."""
         found, shown = self.found, str(self.path)
@@ -264,7 +288,8 @@ class _Assembly:
             durability=desk.durability,
             venues=tuple(self.venues),
             groups=tuple(self.groups),
-            strategies=desk.strategies,
+            strategies=self.with_operator(desk.strategies),
+            dead_man_ms=desk.dead_man_ms,
             limits=limits,
             host=host or HostConfig("", ()),
             sims=tuple(self.sims),

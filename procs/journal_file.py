@@ -5,19 +5,28 @@ process: what was acknowledged must be there, and what was not must not be belie
 D7). In mode `power-safe` an `fdatasync` returns before `append` does, and the folder is synced
 when a file is made. One process appends: the file is locked from the first append on; others may
 read `existing()`.
+
+Room is set apart behind the end (JOURNAL_AHEAD_BYTES, invisible in the file's size), a few times a
+second by the host and never on the way of an order. When the disk gives no more and half of it is
+used up, `low` says so: what is open can still be brought to its end (RELIABILITY D8, F20).
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from oms.errors import JournalError
+from oms.errors import DiskFullError, JournalError
+from procs.system import set_apart
+from shm_layout.limits import JOURNAL_AHEAD_BYTES
 
 SUFFIX = ".mxj"
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""No space, no quota, no larger file: what passes when somebody makes room."""
 _NUMBER_DIGITS = 6
 _FILES_MAX = 10**_NUMBER_DIGITS - 1
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -33,6 +42,11 @@ class JournalFile:
         self._name = name
         self._sync = durability == "power-safe"
         self._descriptor = -1
+        self._end = 0
+        """Size of the open file."""
+        self._apart = 0
+        """Up to where its blocks are there already."""
+        self._refused = False
         self._number = 0
         """Of the file that is open for writing."""
 
@@ -94,6 +108,22 @@ class JournalFile:
         self._open(self._path(number))
         self._write(header)
 
+    def reserve(self) -> None:
+        """Keep JOURNAL_AHEAD_BYTES behind the end, as far as the disk gives them. A file system
+        that cannot do such a thing is taken as it is.
+        """
+        if self._descriptor < 0 or self._apart - self._end >= JOURNAL_AHEAD_BYTES // 2:
+            self._refused = False
+            return
+        found = set_apart(self._descriptor, self._end, JOURNAL_AHEAD_BYTES)
+        if found is None or found:
+            self._apart = self._end + JOURNAL_AHEAD_BYTES
+        self._refused = found is False
+
+    def low(self) -> bool:
+        """The disk gives no more, and half of what was set apart is used up."""
+        return self._refused
+
     def close(self) -> None:
         """Give the descriptor back."""
         if self._descriptor >= 0:
@@ -112,6 +142,8 @@ class JournalFile:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+        self._end = self._apart = os.fstat(descriptor).st_size
+        self.reserve()
         self._number = _number_of(path)
         if self._sync:
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -133,17 +165,22 @@ class JournalFile:
         try:
             written = os.write(self._descriptor, block)
         except OSError as error:
-            raise JournalError(
+            self.close()
+            said = (
                 f"journal {self._name}: writing {len(block)} bytes failed ({error.strerror}); the "
                 "process stops, because what is not journaled must not be sent: free the disk, "
-                "then start again"
-            ) from error
-        if written != len(block):
-            raise JournalError(
-                f"journal {self._name}: {written} of {len(block)} bytes were written (is the disk "
-                "full?); the process stops: free the disk, then start again, and the cut block is "
-                "taken off"
+                "then it goes on"
             )
+            raise _trouble(error, said) from error
+        if written != len(block):
+            # Nobody was told of these bytes: the next start finds a whole tail.
+            os.ftruncate(self._descriptor, self._end)
+            self.close()
+            raise DiskFullError(
+                f"journal {self._name}: {written} of {len(block)} bytes were written (is the disk "
+                "full?); the process stops: free the disk, then it goes on"
+            )
+        self._end += written
         if self._sync:
             try:
                 os.fdatasync(self._descriptor)
@@ -152,6 +189,11 @@ class JournalFile:
                     f"journal {self._name}: fdatasync failed ({error.strerror}); the process stops "
                     "and never tries again, because the system may have dropped the pages"
                 ) from error
+
+
+def _trouble(error: OSError, said: str) -> JournalError:
+    """A full disk is another matter than a broken one."""
+    return DiskFullError(said) if error.errno in FULL_DISK else JournalError(said)
 
 
 def _number_of(path: Path) -> int:
@@ -175,8 +217,21 @@ class HumanFiles:
         descriptor = self._open.get(path)
         if descriptor is None:
             descriptor = self._open_file(path)
-        text = line.replace("\r", "\\r").replace("\n", "\\n")
-        os.write(descriptor, text.encode() + b"\n")
+        data = line.replace("\r", "\\r").replace("\n", "\\n").encode() + b"\n"
+        found = "no space"
+        try:
+            written = os.write(descriptor, data)
+            if written == len(data):
+                return
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+        except OSError as error:
+            if error.errno not in FULL_DISK:
+                raise
+            found = str(error.strerror)
+        raise DiskFullError(
+            f"{self._root / path}: a line could not be written ({found}); free the disk, then it "
+            "goes on"
+        )
 
     def whole(self, path: str) -> bytes:
         """A whole file; b"" where there is none."""

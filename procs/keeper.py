@@ -7,14 +7,18 @@ that there is little that could end it. SIGTERM, SIGINT and SIGHUP are passed on
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable
 
-from oms.errors import ExitCode
+from oms.errors import ExitCode, MexomsError
 from procs import system
+from procs.config_files import running_config
+from procs.here import say
 from procs.locks import Owner, living_owner, start_ticks
+from procs.orphans import stop_orphans
 from procs.paths import DeskPaths
 from procs.supervisor import NAME
 
@@ -24,7 +28,8 @@ _LOOK_S = 0.5
 _AGAIN_S = (0.0, 0.2, 1.0, 5.0)
 _SETTLED_S = 60.0
 _FAILURES_MAX = 8
-"""Deaths in a row, each within a minute of its start; then the keeper gives up and says so."""
+"""Deaths in a row, each within a minute of its start; then the keeper gives up, says so, and ends
+the processes in order: no orphans."""
 
 
 def keep(paths: DeskPaths, supervise: Callable[[], int]) -> int:
@@ -58,7 +63,17 @@ def keep(paths: DeskPaths, supervise: Callable[[], int]) -> int:
             return code
         failures = 1 if time.monotonic() - began > _SETTLED_S else failures + 1
         if failures > _FAILURES_MAX:
+            _give_up(paths)
             return ExitCode.FAILED
+
+
+def _give_up(paths: DeskPaths) -> None:
+    """No supervisor stays alive: nothing may go on trading that nobody starts again."""
+    with contextlib.suppress(OSError, MexomsError):
+        say(f"the supervisor ended {_FAILURES_MAX + 1} times in a row: the desk is stopped; see "
+            f"{paths.logs}")  # fmt: skip
+    with contextlib.suppress(OSError, MexomsError):
+        stop_orphans(running_config(paths), paths, kill=True)
 
 
 def _start(supervise: Callable[[], int]) -> Owner:

@@ -82,9 +82,9 @@ class ProcessLog:
             short = {"cut_chars": len(text), "text": text[: LOG_LINE_CHARS_MAX // 2]}
             text = json.dumps({**head, "role": role, "event": event, **short})
         line = text.encode() + b"\n"
-        if self._size_bytes + len(line) > LOG_FILE_BYTES_MAX:
-            self._rotate()
         with contextlib.suppress(OSError):
+            if self._size_bytes + len(line) > LOG_FILE_BYTES_MAX:
+                self._rotate()
             self._size_bytes += os.write(self._descriptor, line)
 
     def _admit(self) -> bool:
@@ -98,13 +98,14 @@ class ProcessLog:
         return self._lines <= LINES_PER_S_MAX
 
     def _rotate(self) -> None:
-        os.close(self._descriptor)
         for number in range(LOG_FILES_MAX - 1, 0, -1):
             older = self.path.with_suffix(f".{number}.jsonl")
             newer = self.path.with_suffix(f".{number - 1}.jsonl") if number > 1 else self.path
             with contextlib.suppress(FileNotFoundError):
                 newer.rename(older)
+        before = self._descriptor
         self._open()
+        os.close(before)
 
     def close(self) -> None:
         """Give the descriptor back."""

@@ -90,6 +90,14 @@ class DeskPaths:
         """The sentence with which the process refused to start."""
         return self.run / f"{process}.failed"
 
+    def fixed(self, name: str) -> Path:
+        """A file that is overwritten in place (`procs/fixed_file.py`)."""
+        return self.run / f"{name}.fixed"
+
+    def control(self, process: str) -> Path:
+        """The process's control socket."""
+        return self.run / f"{process}.sock"
+
     def make(self) -> None:
         """Make the directories; run/ and keys/ for nobody else."""
         for place in (self.data_dir, self.journal, self.logs):

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from oms.agents.base import Journal, Key
+from oms.agents.base import FixedFile, Journal, Key
 from oms.config import DeskConfig
+from procs.fixed_file import PlacedFile
 from procs.journal_file import HumanFiles, JournalFile
 from procs.keys import GeneratedKeys
 from procs.logs import ProcessLog
@@ -45,6 +46,7 @@ class LivePorts:
         self._keys = GeneratedKeys(paths.keys)
         self._files = HumanFiles(paths.data_dir)
         self._journals: dict[str, JournalFile] = {}
+        self._fixed: dict[str, PlacedFile] = {}
 
     def writer(self, channel: str) -> RingWriter:
         """The ring's one writing end."""
@@ -118,6 +120,17 @@ class LivePorts:
         if name not in self._journals:
             self._journals[name] = JournalFile(self._paths.journal, name, self._durability)
         return self._journals[name]
+
+    def fixed_file(self, name: str) -> FixedFile:
+        """A file that is overwritten in place."""
+        if name not in self._fixed:
+            self._fixed[name] = PlacedFile(self._paths.fixed(name))
+        return self._fixed[name]
+
+    def reserve_disk(self) -> None:
+        """A few times a second: journals set the disk apart that they will need."""
+        for journal in self._journals.values():
+            journal.reserve()
 
     def append_line(self, path: str, line: str) -> None:
         """One line of a human file."""

@@ -26,6 +26,8 @@ from oms.config import DeskConfig, ProcessConfig
 from oms.errors import ExitCode, MexomsError
 from procs import drain, system
 from procs.clock import Clock
+from procs.control import ControlServer
+from procs.journal_file import FULL_DISK
 from procs.locks import FileLock, LockHeldError
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory
@@ -117,6 +119,7 @@ class Runtime:
         self._armed: asyncio.TimerHandle | None = None
         self._armed_ns = NEVER
         self._queued = self._in_turn = self._ended = False
+        self._control: ControlServer | None = None
 
     # Start and end
 
@@ -139,6 +142,8 @@ class Runtime:
                 raise self.error
         except Exception as error:  # noqa: BLE001 - whatever it is ends here, as a sentence
             return self._failed(error)
+        if self._control is not None:
+            self._control.close(self._paths.control(name))
         self._row(ProcessState.STOPPED)
         self._log.write("info", "", "process_stopped")
         return ExitCode.OK
@@ -150,11 +155,14 @@ class Runtime:
         where = "" if known else "".join(traceback.format_exception(error))[-3000:]
         self._log.write("error", "", "process_failed", error=text, traceback=where)
         sentence = text if known else f"{type(error).__name__}: {text} (see {self._log.path})"
-        self._paths.failure(self.process.name).write_text(sentence, encoding="utf-8")
+        with contextlib.suppress(OSError):
+            self._paths.failure(self.process.name).write_text(sentence, encoding="utf-8")
         with contextlib.suppress(AttributeError):
             self._row(ProcessState.FAILED)
         if isinstance(error, MexomsError):
             return error.exit_code
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            return ExitCode.NO_RESOURCE
         return ExitCode.NO_RESOURCE if isinstance(error, SegmentError) else ExitCode.FAILED
 
     def _begin(self) -> None:
@@ -185,6 +193,12 @@ class Runtime:
             ports.sink = made
             self.hosted.append(made)
         self._drain = drain.Drain(self.hosted)
+        if any(one.agent.control_verbs for one in self.hosted):
+            path = self._paths.control(self.process.name)
+            try:
+                self._control = ControlServer(path, self._on_command)
+            except OSError as error:
+                self._log.write("error", "", "no_control_socket", found=f"{path}: {error.strerror}")
 
     def _start_agents(self) -> None:
         for one in self.hosted:
@@ -200,6 +214,16 @@ class Runtime:
             self.error = error
         if self._loop is not None:
             self._loop.stop()
+
+    def _on_command(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """A person's command goes to the agent that takes its verb; the turn follows."""
+        for one in self.hosted:
+            if verb in one.agent.control_verbs:
+                if one.closed or self.error is not None:
+                    return {"error": f"{one.role} is ending"}
+                return one.agent.on_control(verb, fields, self.clock.now_ns())
+        known = [verb for one in self.hosted for verb in one.agent.control_verbs]
+        return {"error": f"unknown verb {verb[:40]!r}; {self.process.name} takes {known}"}
 
     # One turn
 
@@ -260,8 +284,12 @@ class Runtime:
         self._beat_ns = now
         self.clock.retune_now()
         self._row(None)
+        for one in self.hosted:
+            one.ports.reserve_disk()
         if self._network is not None:
             self._network.tick()
+        elif self._control is not None:
+            self._control.serve()
 
     def _row(self, state: ProcessState | None) -> None:
         beat = time.monotonic_ns()
@@ -280,6 +308,8 @@ class Runtime:
         signal.signal(signal.SIGTERM, lambda *_: self._on_term())
         poll = select.poll()
         poll.register(self._sleeper.bell, select.POLLIN)
+        if self._control is not None:
+            poll.register(self._control.fileno(), select.POLLIN)
         self._start_agents()
         while not self._drain.finished():
             idle = self._turn()
@@ -292,9 +322,15 @@ class Runtime:
 
     def _wait(self, poll: select.poll, timeout_ns: int) -> None:
         """Sleep until the bell rings or the time is over."""
-        if self._sleeper.fall_asleep() and poll.poll(-(-timeout_ns // 1_000_000)):
-            quiet(self._sleeper.bell)
+        found: list[tuple[int, int]] = []
+        if self._sleeper.fall_asleep():
+            found = poll.poll(-(-timeout_ns // 1_000_000))
         self._sleeper.wake_up()
+        for descriptor, _ in found:
+            if descriptor == self._sleeper.bell:
+                quiet(descriptor)
+            elif self._control is not None:
+                self._control.serve()
 
     # With sockets
 
@@ -316,7 +352,19 @@ class Runtime:
         except Exception as error:  # noqa: BLE001 - asyncio would swallow it; the host ends on it
             self.fail(error)
             return
+        if self._control is not None:
+            assert self._loop is not None
+            self._loop.add_reader(self._control.fileno(), self._on_control_bytes)
         self._beat_in_loop()
+        self._turn_in_loop()
+
+    def _on_control_bytes(self) -> None:
+        assert self._control is not None
+        try:
+            self._control.serve()
+        except Exception as error:  # noqa: BLE001 - asyncio would swallow it; the host ends on it
+            self.fail(error)
+            return
         self._turn_in_loop()
 
     def _beat_in_loop(self) -> None:

@@ -50,20 +50,37 @@ def key_name(account: str) -> str:
     return f"sim.{account}"
 
 
-def load_sim(path: Path, data_dir: str | None, changes: Mapping[str, Any]) -> DeskConfig:
-    """The exchange that the file describes; `changes` replace keys of its [sim]."""
-    given = parse_toml(path)
+def is_sim_file(given: Mapping[str, Any]) -> bool:
+    """Is it the file of a simulated exchange by itself, and not a desk's?"""
+    return "sim" in given and "exchanges" not in given
+
+
+def read_sim(
+    path: Path, given: dict[str, Any], changes: Mapping[str, Any], mistakes: list[str]
+) -> SimFile | None:
+    """What the file says, with `changes` in its [sim]; None where there are mistakes, all of which
+    are noted."""
     sim = given.get("sim")
     if isinstance(sim, dict):
         given["sim"] = {**sim, **changes}
-    made: SimFile = build(SimFile, given, str(path))
+    made: SimFile | None = build(SimFile, given, str(path), mistakes)
+    if made is None:
+        return None
     if not 1 <= len(made.accounts) <= ACCOUNTS_MAX:
-        raise ConfigError(f"{path}: accounts: required are 1 to {ACCOUNTS_MAX} names")
+        mistakes.append(f"{path}: accounts: required are 1 to {ACCOUNTS_MAX} names")
     if len(set(made.accounts)) != len(made.accounts):
         names = ", ".join(made.accounts)
-        raise ConfigError(f"{path}: accounts: found {names}, required are distinct names")
-    for mistake in port_mistakes(made.sim, str(path)):
-        raise ConfigError(mistake)
+        mistakes.append(f"{path}: accounts: found {names}, required are distinct names")
+    mistakes += port_mistakes(made.sim, str(path))
+    return None if mistakes else made
+
+
+def load_sim(path: Path, data_dir: str | None, changes: Mapping[str, Any]) -> DeskConfig:
+    """The exchange that the file describes; `changes` replace keys of its [sim]."""
+    mistakes: list[str] = []
+    made = read_sim(path, parse_toml(path), changes, mistakes)
+    if made is None:
+        raise ConfigError(mistakes[0])
     group = GroupConfig(
         made.sim.exchange,
         made.sim.exchange,

@@ -20,10 +20,12 @@ import sys
 import time
 from collections.abc import Callable
 
+from oms.agents.latch import COMMAND_FILE, WATCHDOG_FILE
 from oms.config import DeskConfig, ProcessConfig
 from oms.errors import ConfigError, ExitCode
 from procs import drain, memory, system
-from procs.children import Child, StartFailure
+from procs.children import Child, EpochFile, StartFailure
+from procs.fixed_file import PlacedFile
 from procs.locks import FileLock, LockHeldError, Owner, living_owner
 from procs.logs import ProcessLog
 from procs.paths import DeskPaths
@@ -60,7 +62,7 @@ class Supervisor:
     ) -> None:
         self._config = config
         self._make_agent = make_agent
-        self._say = say
+        self._say = _unfailing(say)
         self._paths = DeskPaths.of(config)
         self._children = [Child(p, i) for i, p in enumerate(config.host.processes)]
         assert len(self._children) < PROCESSES_MAX, f"{len(self._children)} processes"
@@ -119,6 +121,9 @@ class Supervisor:
             make_bell(self._paths.bell(child.name))
             child.bell = open_bell(self._paths.bell(child.name))
             self._inherited.append(child.bell)
+            EpochFile(self._paths.epoch(child.name)).place()
+        for name in (WATCHDOG_FILE, COMMAND_FILE):
+            PlacedFile(self._paths.fixed(name)).close()
         self._attach_tables(topology)
         text = self._config.text()
         if not living:
@@ -130,6 +135,10 @@ class Supervisor:
             )
         for child, owner in living.items():
             self._adopt(child, owner)
+        before = self._row_reader.read(len(self._children))
+        self._ready = (
+            bool(living) and before is not None and (int(before["state"]) == ProcessState.READY)
+        )
 
     def _attach_tables(self, topology: Topology) -> None:
         desk = self._paths.segments
@@ -140,6 +149,7 @@ class Supervisor:
         self._phase = int(mine.words[DRAIN_PHASE])
         self._phase_since = time.monotonic()
         self._rows = TableWriter(table, mine.table_memory(), 1)
+        self._row_reader = TableReader(table, mine.table_memory())
         for child in self._children:
             own = topology.tables[f"process.{child.name}"]
             made = segment.attach(desk, segment.table_shape(own))
@@ -193,13 +203,23 @@ class Supervisor:
             if found is not None:
                 self._adopt(child, found)
             else:
-                self._fork(child)
+                self._fork_if_possible(child)
         if not self._ready and all(child.is_ready() for child in self._children):
             self._ready = True
             self._log.write("info", "", "desk_ready", processes=len(self._children))
 
-    def _fork(self, child: Child) -> None:
-        epoch = self._grant(child)
+    def _fork_if_possible(self, child: Child) -> None:
+        """A full disk or a full process table passes; the desk waits for it, with pauses."""
+        try:
+            self._fork(child, EpochFile(self._paths.epoch(child.name)).grant(child.epoch))
+        except OSError as error:
+            child.exit_code = ExitCode.NO_RESOURCE
+            child.backoff()
+            self._log.write("error", "", "process_not_started", process_name=child.name,
+                            found=f"{error.strerror}: {error.filename}")  # fmt: skip
+            self._say(f"{child.name} cannot be started ({error.strerror}); tried again")
+
+    def _fork(self, child: Child, epoch: int) -> None:
         assert system.thread_count() == 1, "the supervisor must have one thread when it forks"
         gc.freeze()
         pid = os.fork()
@@ -214,17 +234,6 @@ class Supervisor:
         self._poll.register(pidfd, select.POLLIN)
         self._log.write("info", "", "process_started", process_name=child.name, pid=pid,
                         incarnation=epoch, core=child.process.core)  # fmt: skip
-
-    def _grant(self, child: Child) -> int:
-        """The next incarnation, on disk before the process exists."""
-        path = self._paths.epoch(child.name)
-        try:
-            before = int(path.read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            before = 0
-        epoch = max(before, child.epoch) + 1
-        self._write_aside(path.name, str(epoch))
-        return epoch
 
     def _in_child(self, process: ProcessConfig, epoch: int) -> int:
         signal.set_wakeup_fd(-1)
@@ -269,7 +278,8 @@ class Supervisor:
     def _give_up(self, failure: StartFailure) -> None:
         """The desk cannot start: say why, stop the rest."""
         self._say(failure.sentence)
-        self._write_aside(f"{NAME}.failed", failure.sentence)
+        with contextlib.suppress(OSError):
+            self._write_aside(f"{NAME}.failed", failure.sentence)
         self._exit = failure.code
         self._terms += 2
 
@@ -322,7 +332,12 @@ class Supervisor:
         if self._terms > 1:
             self._enter(drain.CLOSE)
             return False
-        waiting = [c for c in self._children if c.wanted(self._phase) and not self._drained(c)]
+        waiting = [
+            child
+            for child in self._children
+            if (child.wanted(self._phase) or child.closing(self._phase))
+            and not self._drained(child)
+        ]
         late = since_s > drain.bound_s(self._phase)
         if late and waiting:
             names = ",".join(child.name for child in waiting)
@@ -334,6 +349,16 @@ class Supervisor:
 
     def _drained(self, child: Child) -> bool:
         return child.pidfd >= 0 and int(child.words[DRAINED_PHASE]) >= self._phase
+
+
+def _unfailing(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Words for a person never stop the desk: they may go to a file on a full disk."""
+
+    def tell(text: str) -> None:
+        with contextlib.suppress(OSError):
+            say(text)
+
+    return tell
 
 
 def say_plain(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -12,6 +13,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _NAME_CHARS_MAX = 15
+_FALLOC_FL_KEEP_SIZE = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -66,3 +68,18 @@ def pin(core: int) -> str:
 def thread_count() -> int:
     """Threads of this process; a parent must have one when it forks."""
     return len(list(Path("/proc/self/task").iterdir()))
+
+
+def set_apart(descriptor: int, offset: int, size_bytes: int) -> bool | None:
+    """Give a file its blocks beyond its end without making it longer; False = the disk (or a quota,
+    or a limit of file size) refuses, None = this file system cannot.
+    """
+    while _libc.fallocate(
+        descriptor, _FALLOC_FL_KEEP_SIZE, ctypes.c_int64(offset), ctypes.c_int64(size_bytes)
+    ):
+        trouble = ctypes.get_errno()
+        if trouble in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return False
+        if trouble != errno.EINTR:
+            return None
+    return True

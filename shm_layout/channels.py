@@ -27,7 +27,9 @@ from shm_layout.records import (
     INSTRUMENT_ROW,
     INSTRUMENT_SPEC,
     INTENT,
+    LATCH_ROW,
     LATENCY_ROW,
+    LIMITS_ROW,
     LINK_ROW,
     MD_LEVELS,
     MD_STATE,
@@ -42,6 +44,9 @@ from shm_layout.records import (
     STRATEGY_ROW,
     TOP_OF_BOOK,
 )
+
+COMMAND = "command"
+"""Who writes `latch.command`: `oms kill`, one at a time, where the watchdog does not answer."""
 
 
 class RingKind(Enum):
@@ -146,6 +151,9 @@ def _tables(
         Table("accounts", ACCOUNT_ROW, size.accounts, "risk"),
         Table("orders", ORDER_ROW, size.orders, "risk"),
         Table("positions", POSITION_ROW, size.positions, "risk"),
+        Table("limits", LIMITS_ROW, 1, "risk"),
+        Table("latch", LATCH_ROW, 1, "watchdog"),
+        Table("latch.command", LATCH_ROW, 1, COMMAND),
         Table("fees", FEE_ROW, size.fees, "risk"),
         Table("strategies", STRATEGY_ROW, limits.STRATEGY_ROWS_MAX, "risk"),
         *(

@@ -40,9 +40,12 @@ class RecordType(IntEnum):
     MATCH_PACK = 24
     STRATEGY_ROW = 25
     FEE_ROW = 26
-    RATE_ROW = 27
-    CLOCK_ROW = 28
-    LINK_ROW = 29
+    LATCH_ROW = 27
+    LIMITS_ROW = 28
+    OPERATOR = 29
+    RATE_ROW = 30
+    CLOCK_ROW = 31
+    LINK_ROW = 32
 
 
 class Exchange(IntEnum):
@@ -166,6 +169,7 @@ class RejectReason(IntEnum):
     NOT_SENT = 29
     STALE_EPOCH = 30
     SELF_TRADE = 31
+    DISK_LOW = 32
 
 
 class BookState(IntEnum):
@@ -222,6 +226,15 @@ class Hop(IntEnum):
     """Message off the socket -> signed bytes of the order given to the socket."""
     EXECUTION_TO_RISK = 5
     """Executor publishes what the venue said -> risk folds it."""
+
+
+class OperatorVerb(IntEnum):
+    """What a person changed by a control socket (`OPERATOR`)."""
+
+    UNSET = 0
+    LIMITS_SET = 1
+    LIMITS_DROPPED = 2
+    """At a start: the config's limits have changed since, and they count."""
 
 
 class RateKind(IntEnum):
@@ -282,3 +295,7 @@ FLAG_RISK_STARTED = 32
 """Update: risk began anew; what it says of no order, and readers read the tables again."""
 FLAG_DRAINING = 64
 """Cycle: risk was draining."""
+FLAG_LATCHED = 128
+"""Cycle: the kill latch was set."""
+FLAG_DISK_LOW = 256
+"""Cycle: the journal's preallocated room was nearly used up."""

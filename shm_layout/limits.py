@@ -108,6 +108,15 @@ JOURNAL_BEHIND_RECORDS_MAX = 200_000
 LOG_FOLDER_BYTES_MAX = 1 << 30
 """Of all processes' logs together, whatever their number."""
 
+JOURNAL_AHEAD_BYTES = 4 << 20
+"""Disk that a journal has set apart behind its end. When the disk gives no more and half of it is
+used up, new orders are refused; the other half is for cancels and what the exchanges say."""
+FIXED_FILE_BYTES = 4096
+
+CONTROL_LINE_BYTES_MAX = 1 << 16
+CONTROL_CLIENTS_MAX = 16
+"""Of one control socket; beyond it, the one that was silent for longest is cut off."""
+
 LOG_LINE_CHARS_MAX = 4096
 TEXT_CHARS_MAX = 200
 

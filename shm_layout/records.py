@@ -32,6 +32,7 @@ from shm_layout.enums import (
     Hop,
     LinkState,
     Liquidity,
+    OperatorVerb,
     OrderState,
     OrderType,
     ProcessState,
@@ -314,7 +315,8 @@ INTENT = record(
     ("cause_ring", "i4", "id of the ring that caused this"),
     ("reserved1", "i4", "0"),
     ("cause_pos", "i8", "position in that ring"),
-    ("reserved", ("i8", (6,)), "0"),
+    ("asked_by", "i8", "a person's: user id << 32 | process id; 0 = a strategy's own"),
+    ("reserved", ("i8", (5,)), "0"),
 )  # fmt: skip
 
 ORDER_COMMAND = record(
@@ -452,7 +454,7 @@ ORDER_UPDATE = record(
     ("absent_count", "i4", "UNKNOWN: how often the venue knew no such order"),
     ("query_count", "i4", "UNKNOWN: how often asked"),
     ("quote_qty", "i8", "ordered by amount, scale of the quote currency; UNDEF when by qty"),
-    ("reserved", ("i8", (1,)), "0"),
+    ("asked_by", "i8", "a person's: user id << 32 | process id; 0 = nobody's"),
 )  # fmt: skip
 
 # --- tables and journal ----------------------------------------------------------------------
@@ -499,7 +501,8 @@ ORDER_ROW = record(
     ("risk_book_version", "i8", "version of the top of book that risk checked against"),
     ("absent_count", "i8", "UNKNOWN: how often the venue said that it knows no such order"),
     ("exposed_qty", "i8", "base quantity that limits count: qty, or the most an amount may trade"),
-    ("reserved", ("i8", (6,)), "0"),
+    ("asked_by", "i8", "a person's: user id << 32 | process id; 0 = a strategy's own"),
+    ("reserved", ("i8", (5,)), "0"),
 )  # fmt: skip
 
 POSITION_ROW = record(
@@ -605,7 +608,8 @@ START = record(
     ("input_count", "i4", "rings that risk consumes, in the order of Cycle.consumed"),
     ("generation", "i8", "identity of the shared memory; ring positions hold within one"),
     ("top_pos", "i8", "position in the top ring where this incarnation begins to read"),
-    ("reserved", ("i8", (6,)), "0"),
+    ("limits_hash", "i8", "first 63 bits of the SHA-256 of the config's limits"),
+    ("reserved", ("i8", (5,)), "0"),
 )  # fmt: skip
 
 CYCLE = record(
@@ -657,6 +661,49 @@ FEED_ROW = record(
     ("resync_wanted", "i8", "aggregator: counts its requests for a new snapshot"),
     ("symbol", "S32", "the venue's own string"),
     ("reserved", ("i8", (6,)), "0"),
+)  # fmt: skip
+
+LATCH_ROW = record(
+    "LatchRow", RecordType.LATCH_ROW, 256,
+    ("latched", "i8", "1 = no new orders"),
+    ("count", "i8", "counts the changes of this latch, from 1"),
+    ("seen_count", "i8", "the watchdog's: count of the command's latch that it has taken over"),
+    ("swept", "i8", "1 = the exchanges have said since that no order is open"),
+    ("ts_ns", "i8", "our clock at the change"),
+    ("uid", "i4", "who asked: user id"),
+    ("pid", "i4", "who asked: process id"),
+    ("reason", "S160", "why, in that person's words, UTF-8, cut"),
+    ("reserved", ("i8", (4,)), "0"),
+)  # fmt: skip
+
+LIMITS_ROW = record(
+    "LimitsRow", RecordType.LIMITS_ROW, 192,
+    ("version", "i8", "counts the times that this row was written"),
+    ("ts_ns", "i8", "our clock at the change"),
+    ("price_collar_bps", "i8", "basis points from mid"),
+    ("max_open_orders", "i8", "per strategy"),
+    ("max_orders_per_s", "i8", "per strategy, new orders"),
+    ("book_max_age_ms", "i8", "milliseconds"),
+    ("max_order_notional_quote", "S32", "decimal text, units of the quote currency"),
+    ("max_position_notional_quote", "S32", "decimal text, units of the quote currency"),
+    ("changed_count", "i8", "limits that differ from the config's"),
+    ("config_hash", "i8", "of the config's limits under which the changes were made"),
+    ("reserved", ("i8", (6,)), "0"),
+)  # fmt: skip
+
+OPERATOR = record(
+    "Operator", RecordType.OPERATOR, 320,
+    ("verb", "u2", "what was changed", OperatorVerb),
+    ("reserved0", "u2", "0"),
+    ("uid", "i4", "who asked: user id"),
+    ("pid", "i4", "who asked: process id; 0 = the desk itself"),
+    ("reserved1", "i4", "0"),
+    ("ts_ns", "i8", "our clock"),
+    ("reserved", ("i8", (3,)), "0"),
+    ("name", "S32", "which limit"),
+    ("value", "S32", "its value from now on, as text"),
+    ("before", "S32", "its value before, as text"),
+    ("reason", "S160", "why, in that person's words, UTF-8, cut"),
 )  # fmt: skip
 
 # --- venues as an executor or a feed meets them -------------------------------------------------

@@ -64,6 +64,7 @@ def desk_config(**changes: Any) -> DeskConfig:
         "limits": limits,
         "host": HostConfig("test", (ProcessConfig("all", (*roles, "journaler"), 0),)),
         "capacity": "small",
+        "dead_man_ms": 0,
     }
     values.update(changes)
     return DeskConfig(**values)

@@ -9,6 +9,7 @@ always from one thread:
     do_work(now_ns) -> int             a turn: takes records, returns how much it did (0 = idle)
     on_bytes(conn, data, now_ns, meta) one WebSocket message, or one HTTP message with its `meta`
     on_conn(conn, event, now_ns)       a connection opened, or ended
+    on_control(verb, fields, now_ns)   a person's command, for agents that name `control_verbs`
     next_timer_ns() -> int             when it wants do_work even if nothing comes; NEVER = not
     on_drain(now_ns)                   stop beginning new things (an orderly end is coming)
     drained() -> bool                  nothing of ours is left open
@@ -99,6 +100,22 @@ class Journal(Protocol):
         """Begin the next file with these first bytes."""
         ...
 
+    def low(self) -> bool:
+        """The disk gives no more room, and what was set apart for the end is being used: begin
+        nothing new, finish what is open."""
+        ...
+
+
+class FixedFile(Protocol):
+    """A small file that exists from the desk's start on and is overwritten in place: it takes what
+    it is given when the disk is full, too."""
+
+    def read(self) -> bytes: ...
+
+    def write(self, offset: int, data: bytes) -> str:
+        """Overwrite; returns "" or, where the system refuses, its words. Never raises."""
+        ...
+
 
 class Ports(Protocol):
     """What a host gives to one agent."""
@@ -163,6 +180,8 @@ class Ports(Protocol):
     # Files, keys, chance, words
     def journal(self, name: str) -> Journal: ...
 
+    def fixed_file(self, name: str) -> FixedFile: ...
+
     def append_line(self, path: str, line: str) -> None:
         """Append one line to a human file, `path` relative to the desk's data directory."""
         ...
@@ -191,6 +210,8 @@ class Agent(Protocol):
     """One stage; see the module's text. Inherit from `BaseAgent` for the empty defaults."""
 
     role: str
+    control_verbs: tuple[str, ...]
+    """What it takes from its process's control socket; () = nothing."""
 
     def on_start(self, ports: Ports, now_ns: int) -> None: ...
     def do_work(self, now_ns: int) -> int: ...
@@ -199,6 +220,11 @@ class Agent(Protocol):
     ) -> None: ...
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None: ...
     def next_timer_ns(self) -> int: ...
+    def on_control(self, verb: str, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+        """Answer a person's command at once. The host has put `uid` and `pid` of who asks into
+        `fields`; everything else in there is hostile. An answer with `error` is a refusal."""
+        ...
+
     def on_drain(self, now_ns: int) -> None: ...
     def drained(self) -> bool: ...
     def on_close(self, now_ns: int) -> None: ...
@@ -208,6 +234,7 @@ class BaseAgent:
     """Defaults for what most agents leave empty."""
 
     role = ""
+    control_verbs: tuple[str, ...] = ()
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
         del ports, now_ns
@@ -224,6 +251,10 @@ class BaseAgent:
 
     def next_timer_ns(self) -> int:
         return NEVER
+
+    def on_control(self, verb: str, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+        del fields, now_ns
+        raise AssertionError(f"{self.role} takes no {verb}")
 
     def on_drain(self, now_ns: int) -> None:
         del now_ns

@@ -28,6 +28,8 @@ from oms.agents.executor_orders import OrderTable
 from oms.agents.executor_out import Outbox
 from oms.agents.executor_session import Question, What
 from oms.agents.executor_start import Start, make_session
+from oms.agents.latch import LatchView
+from oms.agents.limits_view import LimitsView
 from oms.config import DeskConfig
 from oms.venues.binance.trade_parse import (
     NS_PER_MS,
@@ -86,6 +88,8 @@ class ExecutorAgent(BaseAgent):
         self._orders = ports.reader(f"orders.{self._group.name}")
         self._commands = CommandReader(self._orders)
         self._outbox = Outbox(ports, self._group.name, Exchange.BINANCE)
+        self._latch = LatchView(ports)
+        self._limits = LimitsView(ports)
         self._order_table = OrderTable(ports.table_reader("orders"))
         self._latency = ports.table_writer(f"latency.{self.role}").rows
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
@@ -279,7 +283,11 @@ class ExecutorAgent(BaseAgent):
     def _refuse(
         self, command: Command, account: Account | None, instrument: Instrument | None, now_ns: int
     ) -> Refusal | None:
-        """The last checks: of the command, of the account, of the connection."""
+        """The last checks: the kill latch, the command, the account, the connection."""
+        if self._latch.latched():
+            return RejectReason.KILLED, "the kill latch is set"
+        if (changed := self._limits.news()) is not None:
+            self._checks.set_max_notional(changed)
         if account is None:
             return RejectReason.UNKNOWN_ACCOUNT, "not of this group"
         if instrument is None:

@@ -48,6 +48,12 @@ class LastChecks:
         """
         return client_order_id in self._seen or client_order_id <= self._forgotten_below
 
+    def set_max_notional(self, text: str) -> None:
+        """A person changed the largest order amount; risk has journaled it."""
+        if text != self._max_notional_text:
+            self._max_notional_text = text
+            self._max_notional.clear()
+
     def max_notional(self, quote_scale: int) -> int:
         """The largest order amount, at a quote currency's scale."""
         found = self._max_notional.get(quote_scale)

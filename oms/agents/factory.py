@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oms.agents.base import Agent
-from oms.config import DeskConfig
+from oms.config import OPERATOR, DeskConfig
 
 
 def make_agent(config: DeskConfig, role: str) -> Agent:
@@ -18,6 +18,14 @@ def make_agent(config: DeskConfig, role: str) -> Agent:
         from oms.agents.aggregator import AggregatorAgent
 
         return AggregatorAgent(config)
+    if role == f"strategy.{OPERATOR}":
+        from oms.agents.operator import OperatorAgent
+
+        return OperatorAgent(config)
+    if kind == "watchdog":
+        from oms.agents.watchdog import WatchdogAgent
+
+        return WatchdogAgent(config)
     if kind == "strategy":
         from oms.agents.strategy import StrategyAgent
 

@@ -28,6 +28,7 @@ from shm_layout.enums import (
     Durability,
     ExecKind,
     Liquidity,
+    OperatorVerb,
     OrderState,
     OrderType,
     RecordType,
@@ -74,6 +75,7 @@ class Lines:
             RecordType.ORDER_UPDATE: self._update,
             RecordType.EXECUTION: self._execution,
             RecordType.BALANCE: self._balance,
+            RecordType.OPERATOR: self._operator,
         }
 
     def of(self, seq: int, record: Any) -> Iterator[Line]:
@@ -187,6 +189,15 @@ class Lines:
             "venue": VENUE_NAMES.get(Venue(int(row["venue"])), "") if row is not None else None,
             "instrument": plain(row["name"]) if row is not None else None,
         }
+
+    def _operator(self, seq: int, record: Any) -> Iterator[Line]:
+        self._seen_at(int(record["ts_ns"]))
+        yield from self._audit(
+            seq, OperatorVerb(int(record["verb"])).name.lower(), name=plain(record["name"]),
+            value=plain(record["value"]), before=plain(record["before"]),
+            reason=bytes(record["reason"]).decode("utf-8", "replace"), uid=int(record["uid"]),
+            pid=int(record["pid"]),
+        )  # fmt: skip
 
     # Registry
 

@@ -8,12 +8,16 @@ cold half: it makes the arrays, reads the journal back, writes blocks, and handl
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from oms.agents.base import BaseAgent, Ports
-from oms.config import DeskConfig
+from oms.agents.latch import LatchView
+from oms.config import DeskConfig, LimitsConfig
+from oms.errors import ConfigError
 from oms.journal.frames_hot import append_frame
 from oms.journal.writer import BlockWriter
 from oms.risk import emit_hot
@@ -21,6 +25,7 @@ from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from oms.risk.executions_hot import NEED_COLD
 from oms.risk.fold import Fold
+from oms.risk.limits import LimitBook, limits_hash
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
@@ -31,18 +36,22 @@ from shm_layout.ring import as_record
 
 DRAIN_TIMER_NS = 100_000_000
 NO_ROOM_RETRY_NS = 10_000_000
+CAUSE_CONTROL = 2
+"""Cycle.cause of a control request."""
 
 
 class RiskAgent(BaseAgent):
     """See the module's text. `arrays`, `worlds` and `registry` are its state."""
 
     role = "risk"
+    control_verbs: tuple[str, ...] = ("limits_set",)
 
     def __init__(self, config: DeskConfig) -> None:
         self.config = config
         self.arrays: RiskArrays
         self.worlds: Worlds
         self.registry: Registry
+        self.limits: LimitBook
         self._ports: Ports
         self._journal: BlockWriter
         self._published_seq = 0
@@ -58,18 +67,22 @@ class RiskAgent(BaseAgent):
         self.arrays = RiskArrays.make(self.config, ports)
         self.worlds = Worlds(self.config, ports, self.arrays)
         self.registry = Registry(self.config, ports, self.arrays)
+        self.limits = self.registry.limit_book
+        self._latch = LatchView(ports)
         found = recover(ports, Fold(self.arrays, self.registry), self.worlds)
         arrays = self.arrays
         arrays.state[w_.ST_EPOCH] = found.risk_epoch
         arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
+        self._port = ports.journal("risk")
         self._journal = BlockWriter(
-            ports.journal("risk"), found.risk_epoch, found.recovery, JOURNAL_FILE_RECORDS_MAX
+            self._port, found.risk_epoch, found.recovery, JOURNAL_FILE_RECORDS_MAX
         )
         strategy_ids, strategy_rows = self.registry.strategies(now_ns)
         arrays.configure(self.config, strategy_ids)
         self.worlds.build(self._journal.frames, strategy_ids)
         self._published_seq = found.recovery.last_seq
         self._journal_start(now_ns, found.system_id)
+        self._begin_limits(now_ns)
         for row in strategy_rows:
             self.journal_record(row)
         self.registry.begin(found.system_id, found.same_memory, now_ns)
@@ -101,7 +114,20 @@ class RiskAgent(BaseAgent):
         record["input_count"] = len(self.arrays.consumed)
         record["generation"] = self._ports.generation
         record["top_pos"] = self.worlds.top_reader.pos
+        record["limits_hash"] = limits_hash(self.config.limits)
         self.journal_record(record)
+
+    def _begin_limits(self, now_ns: int) -> None:
+        """What a person changed before, as far as the config has not changed since."""
+        dropped = self.limits.begin(now_ns)
+        if dropped is not None:
+            self.journal_record(dropped)
+            self._ports.log("warning", "limits_from_config", dropped=True)
+        self._apply(self.limits.now)
+
+    def _apply(self, limits: LimitsConfig) -> None:
+        self.arrays.apply_limits(limits)
+        self.registry.set_limits(limits)
 
     def journal_record(self, record: np.ndarray[Any, Any]) -> int:
         """Frame one record (1-element array) for this cycle's block; returns its sequence."""
@@ -119,7 +145,9 @@ class RiskAgent(BaseAgent):
     def do_work(self, now_ns: int) -> int:
         """One working cycle: prices, executions, timers, intents; then journal, then publish."""
         self._now_ns = now_ns
-        worlds = self.worlds
+        worlds, state = self.worlds, self.arrays.state
+        state[w_.ST_LATCH] = self._latch.latched()
+        state[w_.ST_DISK_LOW] = self._port.low()
         took = int(k_.step(worlds.tops, now_ns, now_ns, WORK_BUDGET * 4))
         for world in worlds.refresh:
             k_.step(world, now_ns, now_ns, 0)
@@ -226,6 +254,29 @@ class RiskAgent(BaseAgent):
         """Make one order UNKNOWN: journaled, exposed in full, queried until there is evidence."""
         self._make_room()
         self.worlds.rare(k_.TASK_DOUBT, row, self._now_ns)
+
+    # What a person asks
+
+    def on_control(self, verb: str, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+        """`limits_set`: journaled, then in force, at once."""
+        assert verb == "limits_set", verb
+        self._now_ns = now_ns
+        try:
+            after, record = self.limits.ask(fields, now_ns)
+        except ConfigError as error:
+            return {"error": str(error)}
+        before = self.limits.now
+        if fields.get("dry_run") is not True:
+            self._make_room()
+            self.journal_record(record)
+            self.arrays.cycle["cause"] = CAUSE_CONTROL
+            self._commit(now_ns)
+            self.arrays.cycle["cause"] = 0
+            self.limits.put(after, now_ns)
+            self._apply(after)
+            self._ports.log("warning", "limit_set", name=fields["name"], value=fields["value"],
+                            uid=fields["uid"], pid=fields["pid"])  # fmt: skip
+        return {"before": dataclasses.asdict(before), "limits": dataclasses.asdict(after)}
 
     # Timers and the end
 

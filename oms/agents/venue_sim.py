@@ -16,6 +16,7 @@ import numpy as np
 from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
 from oms.agents.venue_sim_control import Control
 from oms.agents.venue_sim_wire import Wire
+from oms.agents.watchdog_sweep import watchdog_key
 from oms.config import DeskConfig, SimConfig
 from oms.errors import ConfigError
 from oms.exchange.engine import Capacity
@@ -171,8 +172,9 @@ class VenueSimAgent(BaseAgent):
             self._remember(self.market.remembered, now_ns)
         keys: dict[str, ApiKey] = {}
         for row, account in enumerate(self._accounts):
-            key = ports.key(account.key_name)
-            keys[key.api_key] = ApiKey(row, key.public_key or key.secret, key.kind)
+            for name in (account.key_name, watchdog_key(account)):
+                key = ports.key(name)
+                keys[key.api_key] = ApiKey(row, key.public_key or key.secret, key.kind)
         rules = LimitRules(orders_per_10s=max(g.orders_per_10s for g in self._groups))
         self.faults = Faults(self._sim.seed)
         if self._sim.drop_reply_one_in:

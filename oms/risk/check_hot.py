@@ -32,6 +32,7 @@ MESSAGE_RATE = int(RejectReason.MESSAGE_RATE)
 BOOK_NOT_LIVE = int(RejectReason.BOOK_NOT_LIVE)
 BOOK_STALE = int(RejectReason.BOOK_STALE)
 DRAINING = int(RejectReason.DRAINING)
+DISK_LOW = int(RejectReason.DISK_LOW)
 KILLED = int(RejectReason.KILLED)
 NOT_RECONCILED = int(RejectReason.NOT_RECONCILED)
 VENUE_BACKPRESSURE = int(RejectReason.VENUE_BACKPRESSURE)
@@ -73,6 +74,8 @@ def check_shape(w, intents, k, strategy_id, now_ns):
         return KILLED
     if state[w_.ST_DRAINING] != 0:
         return DRAINING
+    if state[w_.ST_DISK_LOW] != 0:
+        return DISK_LOW
     side = intents["side"][k]
     order_type = intents["order_type"][k]
     if intents["strategy_id"][k] != strategy_id or (side != BUY and side != SELL):

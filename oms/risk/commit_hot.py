@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from oms.journal.frames_hot import append_frame
 from oms.risk import world_hot as w_
-from shm_layout.enums import FLAG_DRAINING, RecordType
+from shm_layout.enums import FLAG_DISK_LOW, FLAG_DRAINING, FLAG_LATCHED, RecordType
 from shm_layout.jit import hot
 from shm_layout.ring_hot import CLAIM_POS, READ_POS, WRITE_POS, lossless_free, publish, release
 
@@ -17,8 +17,9 @@ CYCLE_TOPS_MAX = 60_000
 
 @hot
 def finish_cycle(w, now_ns):
-    """Close a working cycle with its CYCLE record: now, positions consumed, and the two things
-    that decide without being in a ring: whether we drain, and the room towards each executor.
+    """Close a working cycle with its CYCLE record: now, positions consumed, and what
+    decides without being in a ring: whether we drain, are killed or short of disk, and the
+    room towards each executor.
 
     Returns how many records the block holds, 0 = nothing happened but prices: no record, and what
     was taken from the top ring is counted into the next cycle.
@@ -38,7 +39,14 @@ def finish_cycle(w, now_ns):
     record["record_count"][0] = state[w_.ST_FRAME_COUNT]
     for k in range(consumed.shape[0]):
         record["consumed"][0, k] = consumed[k]
-    record["flags"][0] = FLAG_DRAINING if state[w_.ST_DRAINING] != 0 else 0
+    flags = 0
+    if state[w_.ST_DRAINING] != 0:
+        flags |= FLAG_DRAINING
+    if state[w_.ST_LATCH] != 0:
+        flags |= FLAG_LATCHED
+    if state[w_.ST_DISK_LOW] != 0:
+        flags |= FLAG_DISK_LOW
+    record["flags"][0] = flags
     groups = w_.groups(w)
     for k in range(record["order_slots_free"].shape[1]):
         record["order_slots_free"][0, k] = groups[k, w_.GR_FREE]

@@ -67,6 +67,7 @@ def update_of_row(w, row, now_ns):
     u["was_unknown"][0] = orders["was_unknown"][row]
     u["absent_count"][0] = orders["absent_count"][row]
     u["query_count"][0] = orders["query_count"][row]
+    u["asked_by"][0] = w_.state(w)[w_.ST_ASKED_BY]
     u["ts_ns"][0] = now_ns
     u["cause_pos"][0] = NO_ID
     words = w_.update_words(w)

@@ -76,6 +76,7 @@ class Fold:
         known = self.known
         known.system_id = int(record["system_id"])
         known.risk_epoch = int(record["risk_epoch"])
+        self.registry.limit_book.fold_start(int(record["limits_hash"]), int(record["ts_ns"]))
         if int(record["generation"]) != known.generation:
             known.generation = int(record["generation"])
             known.next_pos.clear()

@@ -59,6 +59,7 @@ def _refuse(w, intents, k, reason, now_ns, ring_id, pos):
     u["mid_px"][0] = intents["mid_px"][k]
     u["fee_currency_id"][0] = NO_ID
     u["venue_cum_qty"][0] = UNDEF
+    u["asked_by"][0] = intents["asked_by"][k]
     u["ts_ns"][0] = now_ns
     u["cause_ring"][0] = ring_id
     u["cause_pos"][0] = pos
@@ -97,6 +98,7 @@ def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles):
     fresh["venue"][0] = w_.instruments(w)["venue"][i]
     fresh["group"][0] = w_.venue_groups(w)[fresh["venue"][0]]
     fresh["venue_cum_qty"][0] = UNDEF
+    fresh["asked_by"][0] = intents["asked_by"][k]
     fresh["cause_ring"][0] = ring_id
     fresh["cause_pos"][0] = pos
     strategies = w_.strategies(w)
@@ -120,13 +122,19 @@ def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles):
 
 @hot
 def _cancel_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos):
-    """A strategy may cancel its own open orders, whatever the limits say."""
+    """A strategy may cancel its own open orders, whatever the limits say; the operator anybody's.
+
+    Of another's order the update keeps that strategy's own intent: what counts intents there must
+    not take the operator's number for one of its own.
+    """
     row = row_of(w, intents["target_client_order_id"][k])
-    if row < 0 or w_.orders(w)["strategy_id"][row] != strategy_id:
+    mine = row >= 0 and w_.orders(w)["strategy_id"][row] == strategy_id
+    if row < 0 or (not mine and w_.strategies(w)[strategy_id, w_.SG_OPERATOR] == 0):
         return R_UNKNOWN_ORDER
     if w_.open_index(w)[row] < 0:
         return R_ORDER_CLOSED
-    if not cancel_order(w, row, now_ns, intents["intent_id"][k], ring_id, pos):
+    intent_id = intents["intent_id"][k] if mine else 0
+    if not cancel_order(w, row, now_ns, intent_id, ring_id, pos):
         return R_BACKPRESSURE
     return PASSED
 
@@ -148,6 +156,7 @@ def take_intents(w, now_ns, budget):
     while pos < end and has_room(w):
         k = pos & (slots.shape[0] - 1)
         action = slots["action"][k]
+        w_.state(w)[w_.ST_ASKED_BY] = slots["asked_by"][k]
         read_cycles = stamp_if(stamping)
         if stamping:
             note_latency(w_.latency(w), HOP_TICK_TO_INTENT, slots["stamp_cycles"][k])
@@ -163,4 +172,5 @@ def take_intents(w, now_ns, budget):
             _refuse(w, slots, k, reason, now_ns, ring_id, pos)
         pos += 1
         consumed[at] += 1
+    w_.state(w)[w_.ST_ASKED_BY] = 0
     return pos - start

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import Ports
-from oms.config import DeskConfig
+from oms.config import DeskConfig, LimitsConfig
 from oms.errors import ConfigError
 from oms.instruments import (
     Scales,
@@ -23,6 +23,7 @@ from oms.instruments import (
     steps_at,
 )
 from oms.risk import world_hot as w_
+from oms.risk.limits import LimitBook
 from oms.risk.state import RiskArrays
 from shm_layout.enums import Exchange, RecordType
 from shm_layout.table import TableWriter
@@ -36,6 +37,8 @@ class Registry:
 
     def __init__(self, config: DeskConfig, ports: Ports, arrays: RiskArrays) -> None:
         self._config = config
+        self.limits = config.limits
+        self.limit_book = LimitBook(config.limits, arrays.tables["limits"])
         self._ports = ports
         self._arrays = arrays
         self._instruments: dict[tuple[int, str], int] = {}
@@ -53,6 +56,8 @@ class Registry:
             self._instruments[int(record["venue"]), bytes(record["symbol"]).decode()] = row
             self._put(self._arrays.instrument_table, row, record)
             self._apply_limits(row)
+        elif kind == RecordType.OPERATOR:
+            self.limit_book.fold(record)
         elif kind == RecordType.CURRENCY_ROW:
             row = int(record["currency_id"])
             self._currencies[bytes(record["code"]).decode()] = row
@@ -142,11 +147,17 @@ class Registry:
         """The desk's limits of amount, at the scale of this instrument's quote currency."""
         quote = int(self._arrays.instrument_table.rows["quote_currency_id"][row])
         scale = int(self._arrays.currency_table.rows["scale"][quote])
-        limits = self._config.limits
+        limits = self.limits
         self._arrays.order_limits[:, row] = parse_decimal(limits.max_order_notional_quote, scale)
         self._arrays.position_limits[:, row] = parse_decimal(
             limits.max_position_notional_quote, scale
         )
+
+    def set_limits(self, limits: LimitsConfig) -> None:
+        """Amounts that orders are held against, from now on."""
+        self.limits = limits
+        for row in self._instruments.values():
+            self._apply_limits(row)
 
     # Strategies
 

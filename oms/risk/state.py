@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import Ports
-from oms.config import DeskConfig
+from oms.config import OPERATOR, DeskConfig, LimitsConfig
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from shm_layout.enums import VENUES_BY_NAME
@@ -43,7 +43,7 @@ _NS_PER_S = 1_000_000_000
 _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
 _TABLES = (
-    "orders", "positions", "fees", "instruments", "currencies", "accounts", "strategies",
+    "orders", "positions", "fees", "instruments", "currencies", "accounts", "strategies", "limits",
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -151,17 +151,23 @@ class RiskArrays:
         """Limits of the config's strategies, whose rows are `strategy_ids`; all others may place
         nothing.
         """
-        limits = config.limits
         self.strategies[:, w_.SG_ENABLED] = 0
+        self.strategies[:, w_.SG_OPERATOR] = 0
         for strategy, row_index in zip(config.strategies, strategy_ids, strict=True):
             row = self.strategies[row_index]
             row[w_.SG_ACCOUNT] = config.account_names().index(strategy.account)
-            row[w_.SG_RATE_COST_NS] = _NS_PER_S // limits.max_orders_per_s
-            row[w_.SG_RATE_BURST_NS] = _NS_PER_S
-            row[w_.SG_MAX_OPEN] = limits.max_open_orders
-            row[w_.SG_COLLAR_BPS] = limits.price_collar_bps
-            row[w_.SG_BOOK_AGE_NS] = limits.book_max_age_ms * 1_000_000
             row[w_.SG_ENABLED] = 1
+            row[w_.SG_OPERATOR] = int(strategy.name == OPERATOR)
+        self.apply_limits(config.limits)
+
+    def apply_limits(self, limits: LimitsConfig) -> None:
+        """Limits that are plain numbers, for every strategy; amounts are the registry's."""
+        rows = self.strategies
+        rows[:, w_.SG_RATE_COST_NS] = _NS_PER_S // limits.max_orders_per_s
+        rows[:, w_.SG_RATE_BURST_NS] = _NS_PER_S
+        rows[:, w_.SG_MAX_OPEN] = limits.max_open_orders
+        rows[:, w_.SG_COLLAR_BPS] = limits.price_collar_bps
+        rows[:, w_.SG_BOOK_AGE_NS] = limits.book_max_age_ms * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ from shm_layout.records import (
     ST_STAMPING,
     ST_FEES_USED,
     ST_FEES_LOST,
-) = range(26)
+    ST_DISK_LOW,
+    ST_ASKED_BY,
+) = range(28)
 STATE_WORDS = 32
 
 # Columns of `tops`: what the top ring last said of an instrument.
@@ -71,8 +73,9 @@ TOP_MID2, TOP_VERSION, TOP_STATE, TOP_TS, TOP_COLUMNS = range(5)
     SG_COLLAR_BPS,
     SG_BOOK_AGE_NS,
     SG_ENABLED,
+    SG_OPERATOR,
     SG_COLUMNS,
-) = range(10)
+) = range(11)
 
 # Columns of `groups`.
 GR_FREE, GR_SLOTS, GR_COLUMNS = range(3)

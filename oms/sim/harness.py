@@ -18,7 +18,7 @@ import numpy as np
 from oms.agents.base import NEVER, Agent, ConnEvent, HttpMeta, Key
 from oms.sim.network import VirtualNetwork
 from shm_layout.channels import Topology
-from shm_layout.limits import JOURNAL_FILE_BYTES_MAX
+from shm_layout.limits import FIXED_FILE_BYTES, JOURNAL_FILE_BYTES_MAX
 from shm_layout.ring import HEAD_WORDS, RingMemory, RingReader, RingWriter
 from shm_layout.ring_hot import WRITE_POS
 from shm_layout.table import TableMemory, TableReader, TableWriter
@@ -52,6 +52,26 @@ class MemoryJournal:
 
     def roll(self, header: bytes) -> None:
         self.files.append(bytearray(header))
+
+    def low(self) -> bool:
+        return False
+
+
+class MemoryFixedFile:
+    """FixedFile port over bytes; `trouble` is what every write answers."""
+
+    def __init__(self) -> None:
+        self.data = bytearray(FIXED_FILE_BYTES)
+        self.trouble = ""
+
+    def read(self) -> bytes:
+        return bytes(self.data)
+
+    def write(self, offset: int, data: bytes) -> str:
+        assert 0 <= offset <= FIXED_FILE_BYTES - len(data), f"{offset} + {len(data)}"
+        if not self.trouble:
+            self.data[offset : offset + len(data)] = data
+        return self.trouble
 
 
 class HarnessPorts:
@@ -124,6 +144,9 @@ class HarnessPorts:
     def journal(self, name: str) -> MemoryJournal:
         return MemoryJournal(self._harness.journals.setdefault(name, []))
 
+    def fixed_file(self, name: str) -> MemoryFixedFile:
+        return self._harness.fixed_files.setdefault(name, MemoryFixedFile())
+
     def append_line(self, path: str, line: str) -> None:
         self._harness.lines.setdefault(path, []).append(line)
 
@@ -161,6 +184,7 @@ class Harness:
         self.network = VirtualNetwork(self, seed, latency_ns, jitter_ns)
         self.network.now_ns = start_ns
         self.journals: dict[str, list[bytearray]] = {}
+        self.fixed_files: dict[str, MemoryFixedFile] = {}
         self.lines: dict[str, list[str]] = {}
         self.whole_files: dict[str, bytes] = {}
         self.logs: list[tuple[int, str, str, str, dict[str, Any]]] = []
@@ -228,6 +252,12 @@ class Harness:
             self._call(role, action)
         if role in self.agents:
             self._ready[role] = None
+
+    def control(self, role: str, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask an agent as its control socket does; {} where it does not answer."""
+        found: dict[str, Any] = {}
+        self._call(role, lambda agent: found.update(agent.on_control(verb, fields, self.now_ns)))
+        return found
 
     def drain(self, role: str) -> None:
         self._call(role, lambda agent: agent.on_drain(self.now_ns))

@@ -211,7 +211,7 @@ class Replay:
         self._start()
 
     def _start(self) -> None:
-        for role in self.config.roles():
+        for role in (r for r in self.config.roles() if r != "watchdog"):
             agent = self.venue if role == self.venue.role else make_agent(self.config, role)
             self.harness.start(role, agent)
 

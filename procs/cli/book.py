@@ -9,10 +9,12 @@ from typing import Any
 
 from oms.errors import ConfigError, ExitCode
 from procs.cli.common import add_config, print_json, running_desk
-from procs.cli.page import age, redraw, show, table
+from procs.cli.page import age, height, redraw, show, table
 from shm_layout.limits import BOOK_TABLE_LEVELS
 
 _LEVELS = 10
+_BESIDE_LEVELS = 4
+"""Lines of the page beside them: two of the head, the spread, the cursor's."""
 _AGAIN_S = 0.25
 
 EXAMPLES = f"""\
@@ -51,10 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
     look = Look(config, paths)
     try:
         while True:
-            found = book(look, arguments.instrument, arguments.levels)
+            drawn = arguments.watch and sys.stdout.isatty() and not arguments.json
+            levels = min(arguments.levels, levels_that_fit(height())) if drawn else arguments.levels
+            found = book(look, arguments.instrument, levels)
             if arguments.json:
                 print_json(found)
-            elif arguments.watch and sys.stdout.isatty():
+            elif drawn:
                 redraw(page(found))
             else:
                 show(page(found))
@@ -63,6 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
             time.sleep(_AGAIN_S)
     except KeyboardInterrupt:
         return ExitCode.OK
+
+
+def levels_that_fit(lines: int) -> int:
+    """Levels of each side that a terminal shows whole: both sides or it is no book."""
+    return max((lines - _BESIDE_LEVELS) // 2, 1)
 
 
 def page(found: dict[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from procs.config_files import (
     assemble,
     find_config,
     flat,
+    parse_toml,
     running_config,
 )
 from procs.here import here, stand_at, tell
@@ -27,7 +28,7 @@ from procs.paths import DeskPaths
 EXAMPLES = f"""\
 examples:
   oms config check                   every mistake in a desk's files, one sentence each
-  oms config check my/desk.toml      of another desk (default: {DEFAULT_CONFIG})
+  oms config check my/desk.toml      of another desk (default: {DEFAULT_CONFIG}), or of a sim
   oms config show                    every value the desk is started with, and the file it is from
   oms config show --json             the same for a program
   oms config schema risk             the JSON Schema of a kind of file: {", ".join(FILES)}
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     stand_at(arguments.config, arguments.data_dir)
     path = find_config(arguments.config)
+    if arguments.action == "check" and (mistakes := _sim_mistakes(path)) is not None:
+        return _told(path, mistakes, "", as_json=arguments.json)
     found = assemble(path, arguments.data_dir)
     if arguments.action == "check":
         return _check(path, found, as_json=arguments.json)
@@ -71,18 +74,38 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(path: Path, found: Assembled, *, as_json: bool) -> int:
-    mistakes = list(found.mistakes)
-    if found.config is not None:
-        mistakes += agent_mistakes(found.config, path)
+    if found.config is None:
+        return _told(path, found.mistakes, "", as_json=as_json)
+    digest = f"{found.config.digest():x}"
+    return _told(path, agent_mistakes(found.config, path), digest, as_json=as_json)
+
+
+def _told(path: Path, mistakes: list[str], digest: str, *, as_json: bool) -> int:
     if as_json:
         print_json({"file": str(path), "mistakes": mistakes})
     elif mistakes:
         for number, mistake in enumerate(mistakes, 1):
             print(f"{number}. {here(mistake)}")
+    elif digest:
+        tell(f"{path}: nothing is wrong; config hash {digest}")
     else:
-        assert found.config is not None, "no config and no mistake"
-        tell(f"{path}: nothing is wrong; config hash {found.config.digest():x}")
+        tell(f"{path}: nothing is wrong")
     return ExitCode.CONFIG if mistakes else ExitCode.OK
+
+
+def _sim_mistakes(path: Path) -> list[str] | None:
+    """Those of a file of `oms sim`; None = it is a desk's."""
+    from procs.sim_host import is_sim_file, read_sim
+
+    try:
+        given = parse_toml(path)
+    except ConfigError:
+        return None
+    if not is_sim_file(given):
+        return None
+    mistakes: list[str] = []
+    read_sim(path, given, {}, mistakes)
+    return mistakes
 
 
 def agent_mistakes(config: DeskConfig, path: Path) -> list[str]:

@@ -8,9 +8,9 @@ import time
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode
-from procs import drain
 from procs.cli.common import NotRunningError, add_config, chosen_desk, owners
 from procs.here import say, tell
+from procs.orphans import stop_orphans
 from procs.paths import DeskPaths
 from procs.supervisor_name import SUPERVISOR
 
@@ -53,7 +53,7 @@ def stop(config: DeskConfig, paths: DeskPaths, *, now: bool = False) -> bool:
         if now:
             head.signal(signal.SIGTERM)
     else:
-        _stop_orphans(config, paths)
+        stop_orphans(config, paths)
     deadline = said = time.monotonic()
     deadline += WAIT_S
     while owners(config, paths):
@@ -64,16 +64,3 @@ def stop(config: DeskConfig, paths: DeskPaths, *, now: bool = False) -> bool:
             say("stopping: orders are cancelled, processes close …")
         time.sleep(_LOOK_S)
     return True
-
-
-def _stop_orphans(config: DeskConfig, paths: DeskPaths) -> None:
-    """Neither keeper nor supervisor lives: drain the processes one after another."""
-
-    def first_phase(name: str) -> int:
-        roles = next(p.roles for p in config.host.processes if p.name == name)
-        return min(drain.phase_of(role) for role in roles)
-
-    living = owners(config, paths)
-    for name in sorted(living, key=first_phase):
-        living[name].signal(signal.SIGTERM)
-        living[name].wait(sum(drain.BOUNDS_S.values()) + drain.BOUND_S)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from oms import ids
+from oms.agents.latch import is_latched, read_latch
 from oms.config import DeskConfig
 from procs import compile as kernels
 from procs.cli.links import LinkTables
@@ -37,6 +38,7 @@ from shm_layout.enums import (
     Venue,
     Wait,
 )
+from shm_layout.limits import CURRENCIES_MAX
 from shm_layout.records import LAYOUT_VERSION, MD_TRADE, RECORDS, UNDEF
 from shm_layout.ring_hot import DRAIN_PHASE, READ_POS, WRITE_POS
 
@@ -101,7 +103,7 @@ class Look:
             reader("top"), reader("orders"), reader("positions"),
         )  # fmt: skip
         self._accounts = reader("accounts")
-        self._strategies = reader("strategies")
+        self._strategies, self._fee_rows = reader("strategies"), reader("fees")
         self._processes = reader("processes")
         self._own = [reader(f"process.{p.name}") for p in config.host.processes]
         self._feeds = [reader(f"feed.{venue.name}") for venue in config.venues]
@@ -144,6 +146,11 @@ class Look:
     @staticmethod
     def _qty(instrument: Any, qty: Any) -> Decimal | None:
         return at_step(int(qty), int(instrument["qty_scale"]), int(instrument["lot"]))
+
+    def _amount(self, instrument: Any, amount: int) -> Decimal | None:
+        """An amount of the quote currency."""
+        _, scale = self._currency(int(instrument["quote_currency_id"]))
+        return None if amount == UNDEF else Decimal(amount).scaleb(-scale).normalize()
 
     # What is there
 
@@ -195,18 +202,31 @@ class Look:
         """0 while it runs."""
         return int(self.memory.phase_words[DRAIN_PHASE])
 
-    def latch(self) -> str:
-        """ "open", or "SET" with the words of who set it; "none" on a desk without a watchdog."""
-        if "latch" not in self.memory.topology.tables:
-            return "none"
-        own = self.memory.table_reader("latch").read(0)
-        command = self.memory.table_reader("latch.command").read(0)
-        seen = 0 if own is None else int(own["seen_count"])
-        if own is not None and int(own["latched"]):
-            return f"SET: {bytes(own['reason']).decode('utf-8', 'replace')}"
-        if command is not None and int(command["count"]) > seen:
-            return f"SET: {bytes(command['reason']).decode('utf-8', 'replace')}"
-        return "open"
+    def latch(self) -> dict[str, Any]:
+        """The kill latch, as every sender sees it."""
+        own = read_latch(self.memory.table_reader("latch"))
+        command = read_latch(self.memory.table_reader("latch.command"))
+        newest = own if command.count <= own.seen_count else command
+        return {**newest.shown(), "latched": is_latched(own, command)}
+
+    def exposures(self) -> list[dict[str, Any]]:
+        """Worst case of every position in its quote currency: open and unknown orders as filled."""
+        mids = {row["instrument"]: row["mid"] for row in self.markets()}
+        rows = []
+        for row in self._positions.written():
+            instrument = self._instrument(int(row["instrument_id"]))
+            if instrument is None or (mid := mids.get(self._label(instrument))) is None:
+                continue
+            qty = int(row["qty"])
+            worst = max(qty + int(row["open_buy_qty"]), -qty + int(row["open_sell_qty"]), 0)
+            rows.append(
+                {
+                    "strategy": self._strategy(int(row["strategy_id"])),
+                    "instrument": self._label(instrument),
+                    "worst_notional": Decimal(worst).scaleb(-int(instrument["qty_scale"])) * mid,
+                }
+            )
+        return rows
 
     def rings(self) -> list[dict[str, Any]]:
         """Every ring: written, how far each reader is behind, who could stop its writer."""
@@ -301,6 +321,7 @@ class Look:
                     "state": OrderState(int(row["state"])).name,
                     "px": self._px(instrument, row["px"]),
                     "qty": self._qty(instrument, row["qty"]),
+                    "quote_qty": self._amount(instrument, int(row["quote_qty"])),
                     "cum_qty": self._qty(instrument, row["cum_qty"]),
                     "ts_decide_ns": int(row["ts_decide_ns"]),
                     "ts_state_ns": int(row["ts_state_ns"]),
@@ -308,6 +329,20 @@ class Look:
                 }
             )
         return rows
+
+    def _fees(self, first: int) -> list[dict[str, Any]]:
+        """Fees of a position in third coins; `first` is its first row of the fee table, + 1."""
+        found: list[dict[str, Any]] = []
+        next_row = first
+        while 0 < next_row <= len(self._fee_rows.rows) and len(found) < CURRENCIES_MAX:
+            row = self._fee_rows.read(next_row - 1)
+            if row is None:
+                break
+            code, scale = self._currency(int(row["currency_id"]))
+            amount = Decimal(int(row["amount"])).scaleb(-scale)
+            found.append({"currency": code, "amount": amount, "fills": int(row["fills"])})
+            next_row = int(row["next_row"])
+        return found
 
     def positions(self) -> list[dict[str, Any]]:
         """Every position with its profit and loss, marked at mid, in its quote currency."""
@@ -337,7 +372,7 @@ class Look:
                     "currency": quote,
                     "fee": fee,
                     "fee_base": fee_base,
-                    "fee_other_count": int(row["fee_other_count"]),
+                    "fees_other": self._fees(int(row["fee_row"])),
                     "open_buy_qty": self._qty(instrument, row["open_buy_qty"]) or Decimal(0),
                     "open_sell_qty": self._qty(instrument, row["open_sell_qty"]) or Decimal(0),
                     "value": qty * mid if mid is not None else None,

@@ -21,6 +21,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "up": ("procs.cli.up", "start a desk and leave it running"),
     "down": ("procs.cli.down", "stop a running desk: cancel its orders, then close"),
     "status": ("procs.cli.status", "what runs, how far it is behind, what is open"),
+    "kill": ("procs.cli.kill", "no new order leaves, every open one is cancelled at the exchange"),
+    "resume": ("procs.cli.resume", "lift the kill latch, with a reason"),
+    "order": ("procs.cli.order", "place, cancel or amend an order by hand"),
+    "limits": ("procs.cli.limits", "the limits in force and their use; change one"),
     "orders": ("procs.cli.orders", "every order that is open or unknown"),
     "positions": ("procs.cli.positions", "what each strategy holds"),
     "pnl": ("procs.cli.pnl", "profit and loss, fees included, marked at mid"),
@@ -45,6 +49,7 @@ mExOms: an order management system for several exchanges.
   oms orders --unknown    what the exchange has not answered yet; also positions, pnl, book
   oms tail executions -f  follow its fills
   oms doctor              can this machine carry the desk, and what to set if not
+  oms kill                stop trading now: latch, cancel at the exchange, prove it
   oms down                cancel what is open and stop
   oms VERB --help         what a verb takes, with examples
 """

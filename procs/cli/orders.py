@@ -9,7 +9,7 @@ from typing import Any
 from oms.config_build import nearest
 from oms.errors import ConfigError, ExitCode
 from procs.cli.common import add_config, print_json, running_desk
-from procs.cli.page import age, show, table
+from procs.cli.page import age, cell, show, table
 
 EXAMPLES = """\
 examples:
@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(rows)
         return ExitCode.OK
-    show(page(rows, many=len(config.strategies) > 1 or len(config.venues) > 1))
+    strategies = {row["strategy"] for row in rows}
+    show(page(rows, many=len(strategies) > 1 or len(config.venues) > 1))
     return ExitCode.OK
 
 
@@ -81,7 +82,7 @@ def page(rows: list[dict[str, Any]], *, many: bool) -> list[str]:
             row["instrument"] if many else row["instrument"].partition(":")[2],
             row["side"],
             row["px"],
-            row["qty"],
+            row["qty"] if row["qty"] is not None else f"for {cell(row['quote_qty'])}",
             row["cum_qty"],
             row["state"],
             age(now - row["ts_decide_ns"]),

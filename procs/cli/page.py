@@ -66,6 +66,11 @@ def width() -> int:
     return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
 
 
+def height() -> int:
+    """Lines of this terminal."""
+    return shutil.get_terminal_size((WIDTH, 24)).lines
+
+
 def show(lines: Sequence[str]) -> None:
     """Print; a terminal that is narrower cuts lines instead of breaking them."""
     narrow = width() if sys.stdout.isatty() else None
@@ -75,8 +80,7 @@ def show(lines: Sequence[str]) -> None:
 
 def redraw(lines: Sequence[str]) -> None:
     """The lines in the place of the last ones, at most as many as the terminal has."""
-    height = shutil.get_terminal_size((WIDTH, 24)).lines
-    shown = [line[: width()] for line in lines[: height - 1]]
+    shown = [line[: width()] for line in lines[: height() - 1]]
     sys.stdout.write(_CLEAR + "\n".join(shown) + "\n")
     sys.stdout.flush()
 

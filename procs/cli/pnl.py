@@ -93,7 +93,11 @@ def page(rows: list[dict[str, Any]]) -> list[str]:
         for one in sums(rows)
     ]
     lines = table(headers, made, left=(0, 1, 3))
-    other = sum(row["fee_other_count"] for row in rows)
-    if other:
-        lines.append(f"{other} fills paid their fee in a third coin: listed in days/, not in P&L")
+    others: dict[str, Decimal] = {}
+    for row in rows:
+        for fee in row["fees_other"]:
+            others[fee["currency"]] = others.get(fee["currency"], Decimal(0)) + fee["amount"]
+    if others:
+        paid = ", ".join(f"{amount:f} {code}" for code, amount in others.items())
+        lines.append(f"besides, fees in third coins, which no price here turns into P&L: {paid}")
     return lines

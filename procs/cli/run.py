@@ -117,7 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
     stopped = down.stop(config, paths) if ended is None else ended == ExitCode.OK
     watch.take()
     try:
-        print(summary(watch), flush=True)
+        for line in summary(watch):
+            tell(line)
     except OSError:
         silence()
     left = len(watch.look.orders())
@@ -149,5 +150,5 @@ def _show(watch: Watch, over: Callable[[], bool], *, plain: bool) -> None:
             tell(f"! {trouble}")
         if time.monotonic() - said_s >= _LINE_S:
             said_s = time.monotonic()
-            print(plain_line(watch), flush=True)
+            tell(plain_line(watch))
         time.sleep(_LOOK_S)

@@ -12,6 +12,7 @@ from procs.cli.common import add_config, owners, print_json, running_desk
 from procs.cli.links import troubles as link_troubles
 from procs.cli.page import show
 from procs.here import here
+from procs.logs import utc_text
 from procs.supervisor_name import SUPERVISOR
 
 _STALE_NS = 2_000_000_000
@@ -53,9 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
         "config_hash": f"{config.digest():x}",
         "drain_phase": look.drain_phase(),
         "cores": len(os.sched_getaffinity(0)),
-        "latch": look.latch(),
         "keeper_pid": living["keeper"].pid if "keeper" in living else 0,
         "supervisor_pid": living[SUPERVISOR].pid if SUPERVISOR in living else 0,
+        "latch": look.latch(),
         "processes": look.processes(),
         "rings": look.rings(),
         "venues": venues(look),
@@ -85,15 +86,21 @@ def _troubles(found: dict[str, Any]) -> list[str]:
         made.append("no supervisor: nothing that dies is started again; run `oms up` to adopt")
     if not found["keeper_pid"]:
         made.append("no keeper: a supervisor that dies stays dead; run `oms up` to adopt")
+    if found["latch"]["latched"]:
+        latch = found["latch"]
+        made.append(
+            f"killed: no order leaves since {utc_text(latch['ts_ns'])} (user {latch['uid']}, "
+            f"reason: {latch['reason'] or 'none given'}); lift it with `oms resume --reason TEXT`"
+        )
     for row in found["processes"]:
         if row["degraded"]:
-            made.append(f"{row['name']}: started too often of late, see its log")
+            made.append(
+                f"{row['name']}: started too often of late, or its disk is full: see its log"
+            )
         elif row["state"] in ("dead", "failed"):
             made.append(f"{row['name']}: dead")
         elif now - row["heartbeat_ns"] > _STALE_NS:
             made.append(f"{row['name']}: no turn for {(now - row['heartbeat_ns']) // 10**6} ms")
-    if found["latch"].startswith("SET"):
-        made.append("the kill latch is set: no new orders; `oms resume` opens it")
     made += [f"book of {row['instrument']} is {row['state']}: nothing is priced off it"
              for row in found["markets"] if row["state"] in _BAD_BOOKS]  # fmt: skip
     made += [f"ring {row['name']} is full: {row['gate']} gates {row['writer']}"

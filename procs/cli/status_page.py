@@ -35,7 +35,7 @@ def _head(found: dict[str, Any]) -> list[str]:
         f"desk {found['desk']}  map {found['host']}  {found['durability']}",
         f"layout {found['layout']}  config {found['config_hash']}",
         f"keeper {found['keeper_pid'] or 'none'}  supervisor {found['supervisor_pid'] or 'none'}",
-        f"cores {found['cores']}  kill latch {found['latch']}",
+        f"cores {found['cores']}  kill latch {'SET' if found['latch']['latched'] else 'open'}",
         f"files {found['data_dir']}",
     ]
     if found["drain_phase"]:

@@ -191,11 +191,12 @@ def plain_line(watch: Watch) -> str:
     )
 
 
-def summary(watch: Watch) -> str:
+def summary(watch: Watch) -> list[str]:
     """What the desk did in this run, at its end."""
     look, counts, money = watch.look, watch.look.counts, watch.money()
     first = "" if watch.first_fill_s is None else f", first fill after {watch.first_fill_s:.1f} s"
-    lines = [f"ran {watch.ran_s():.1f} s (ready after {watch.ready_s:.1f} s{first})"]
+    lines: list[str] = []
+    lines.append(f"ran {watch.ran_s():.1f} s (ready after {watch.ready_s:.1f} s{first})")
     for one in money:
         edge = "none" if one.edge_bp is None else f"{one.edge_bp:+.2f} bp"
         pnl = "not marked" if one.pnl is None else f"{one.pnl:+.2f} {one.currency}"
@@ -208,10 +209,9 @@ def summary(watch: Watch) -> str:
         )
     fills = sum(one.fills for one in money)
     older = watch.older_fills()
-    lines.append(
-        f"  fills {fills}, P&L {pnl_text(money)}"
-        + (f"; the journal also holds {older} fills of earlier runs" if older else "")
-    )
+    lines.append(f"  fills {fills}, P&L {pnl_text(money)}")
+    if older:
+        lines.append(f"  (the journal also holds {older} fills of earlier runs)")
     lines.append(
         f"  answers lost: {len(counts.unknown_seen)} orders were UNKNOWN, {watch.resolved()} "
         f"resolved by query, {len(counts.unknown_open)} pending"
@@ -224,4 +224,4 @@ def summary(watch: Watch) -> str:
         lines.append(f"  (this view was lapped by {counts.lost} updates; the journal has them all)")
     data = look.paths.data_dir
     lines.append(f"  files: {data} (days/ for people, journal/, logs/)")
-    return "\n".join(lines)
+    return lines

@@ -117,7 +117,7 @@ def test_run_trades_resolves_what_was_unknown_and_leaves_no_order(desk):
     code, out, err = desk.oms("run", "--for", "10s")
     check_summary(code, out, err)
     assert number(r"  fills (\d+),", out) == len(desk.lines("executions")) > 0
-    assert len([line for line in out.splitlines() if "processes 5/5" in line]) > 5
+    assert len([line for line in out.splitlines() if "processes 6/6" in line]) > 5
     check_journal(desk)
     check_copy(desk)
     for name in ("orders", "positions", "pnl", "balances", "audit"):

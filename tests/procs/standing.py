@@ -22,6 +22,7 @@ from shm_layout.enums import (
     Venue,
     Wait,
 )
+from shm_layout.records import UNDEF
 from shm_layout.ring import RingWriter
 from shm_layout.table import TableWriter
 from tests.procs.desks import DEMO
@@ -51,6 +52,10 @@ class StandingDesk:
             FileLock(self.paths.process_lock(p.name)) for p in self.config.host.processes
         ]
         self.write_processes()
+        for index, strategy in enumerate(self.config.strategies):
+            self.table("strategies").write(
+                index, strategy_id=index, in_config=1, name=strategy.name.encode()
+            )
 
     def table(self, name):
         memory = self.made["table", name].table_memory()
@@ -102,7 +107,7 @@ class StandingDesk:
             0, instrument_id=0, state=state, messages=1000, connects=1, ts_recv_ns=now,
         )  # fmt: skip
 
-    def write_order(self, count=1, state=OrderState.OPEN, strategy_id=0):
+    def write_order(self, count=1, state=OrderState.OPEN, strategy_id=0, amount=None):
         self.table("accounts").write(
             0, account_id=0, group=0, reconciled=1, enabled=1, name=b"main", system_id=SYSTEM_ID
         )
@@ -110,7 +115,8 @@ class StandingDesk:
         self.table("orders").write(
             count, client_order_id=order_id, state=state, side=Side.BUY, account_id=0,
             order_type=OrderType.LIMIT, time_in_force=TimeInForce.GTC, px=649_990_000 + count,
-            qty=76_900, cum_qty=0, strategy_id=strategy_id, instrument_id=0,
+            qty=76_900 if amount is None else UNDEF, quote_qty=UNDEF if amount is None else amount,
+            cum_qty=0, strategy_id=strategy_id, instrument_id=0,
             venue_order_id=b"4711", ts_decide_ns=time.time_ns() - 3_000_000_000,
         )  # fmt: skip
         return ids.to_text(SYSTEM_ID, order_id)

@@ -2,23 +2,30 @@
 
 import base64
 import json
+import resource
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from oms.errors import ConfigError, JournalError
+from oms.config import ProcessConfig
+from oms.errors import ConfigError, DiskFullError, ExitCode, JournalError
 from oms.venues.binance.server_auth import ApiKey, Keyring
 from oms.venues.binance.server_errors import ApiError
 from procs import journal_file, logs
+from procs.children import Child, EpochFile
 from procs.clock import SLEW_DIVISOR, STEP_NS, Clock
+from procs.fixed_file import PlacedFile
 from procs.journal_file import HumanFiles, JournalFile
 from procs.keys import GeneratedKeys
 from procs.logs import LINES_PER_S_MAX, ProcessLog
 from shm_layout import limits
+from shm_layout.limits import FIXED_FILE_BYTES, JOURNAL_AHEAD_BYTES
 from tests.forked import forked
 
 UTC, MONO = 1_700_000_000_000_000_000, 5_000_000_000
@@ -284,3 +291,103 @@ def test_log_line_is_bounded(tmp_path):
     assert read_log(log)[0]["cut_chars"] > 100_000
     assert log.path.stat().st_size < 4096
     log.close()
+
+
+def test_journal_sets_room_apart_without_growing(tmp_path):
+    made = JournalFile(tmp_path, "risk", "process-crash-safe")
+    made.append(b"one")
+    path = made.files()[0]
+    assert path.read_bytes() == b"one"
+    assert path.stat().st_blocks * 512 >= JOURNAL_AHEAD_BYTES
+    assert not made.low()
+
+
+def test_journal_is_low_when_the_disk_gives_no_more_and_half_is_used(tmp_path, monkeypatch):
+    made = JournalFile(tmp_path, "risk", "process-crash-safe")
+    made.append(b"one")
+    given = []
+    monkeypatch.setattr(journal_file, "set_apart", lambda *words: given[-1])
+    given.append(False)
+    made.reserve()
+    assert not made.low(), "nothing of it is used yet"
+    for _ in range(3):
+        made.append(bytes(JOURNAL_AHEAD_BYTES // 4))
+    made.reserve()
+    assert made.low()
+    given.append(True)
+    made.reserve()
+    assert not made.low()
+
+
+def test_file_system_that_cannot_set_apart_is_taken_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_file, "set_apart", lambda *words: None)
+    made = JournalFile(tmp_path, "risk", "process-crash-safe")
+    made.append(bytes(JOURNAL_AHEAD_BYTES))
+    made.reserve()
+    assert not made.low()
+
+
+def test_full_disk_is_told_from_a_broken_one_and_the_journal_can_be_opened_again(tmp_path):
+    made = JournalFile(tmp_path, "watchdog", "process-crash-safe")
+    made.append(b"one")
+
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        mine = JournalFile(tmp_path, "risk", "process-crash-safe")
+        with pytest.raises(DiskFullError, match="were written"):
+            mine.append(b"123456789")
+        mine.append(b"1234")
+        with pytest.raises(DiskFullError, match="were written"):
+            mine.append(b"5678")
+
+    with forked(fill) as child:
+        assert child.wait() == 0
+    assert (tmp_path / "risk-000001.mxj").read_bytes() == b"1234"
+
+
+def test_line_for_which_there_is_no_room_leaves_no_half(tmp_path):
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        files = HumanFiles(tmp_path)
+        files.append_line("days/orders.jsonl", "123456")
+        for _ in range(2):
+            with pytest.raises(DiskFullError, match=r"orders.jsonl: a line could not"):
+                files.append_line("days/orders.jsonl", "789")
+
+    with forked(fill) as child:
+        assert child.wait() == 0
+    assert (tmp_path / "days/orders.jsonl").read_bytes() == b"123456\n"
+
+
+def test_fixed_file_has_its_block_and_is_overwritten_in_place(tmp_path):
+    made = PlacedFile(tmp_path / "latch.fixed")
+    assert made.read() == bytes(FIXED_FILE_BYTES)
+    assert made.write(1024, b"word") == ""
+    again = PlacedFile(tmp_path / "latch.fixed")
+    assert again.read()[1024:1028] == b"word"
+    assert (tmp_path / "latch.fixed").stat().st_size == FIXED_FILE_BYTES
+
+
+def test_incarnations_are_granted_in_place(tmp_path):
+    file = EpochFile(tmp_path / "engine.epoch")
+    file.place()
+    size = (tmp_path / "engine.epoch").stat().st_size
+    assert [file.grant(0), file.grant(0), file.grant(7)] == [1, 2, 8]
+    file.place()
+    assert file.grant(0) == 9
+    assert (tmp_path / "engine.epoch").stat().st_size == size
+    (tmp_path / "engine.epoch").write_text("12")
+    assert file.grant(0) == 13, "as an earlier version left it"
+
+
+def test_process_without_disk_waits_longer_each_time_and_counts_as_degraded():
+    child = Child(ProcessConfig("engine", ("risk",), 0), 0)
+    child.exit_code = ExitCode.NO_RESOURCE
+    waits = []
+    for _ in range(8):
+        child.backoff()
+        waits.append(round(child.start_not_before - time.monotonic()))
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert child.degraded()

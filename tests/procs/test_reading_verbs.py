@@ -6,6 +6,7 @@ import pytest
 
 from oms.errors import ExitCode
 from procs.cli import latency, page
+from procs.cli.book import levels_that_fit
 from procs.cli.look import Look
 from procs.cli.main import VERBS, main
 from shm_layout.enums import BookState, Hop, OrderState
@@ -58,6 +59,25 @@ def test_orders_of_a_strategy_that_is_not_there_names_the_nearest(desk, capsys):
     assert as_json(capsys, desk, "orders", "--strategy", "mm") == []
 
 
+def test_order_by_amount_shows_the_amount(desk, capsys):
+    desk.write_market()
+    desk.write_order(1, amount=250 * 10**8)
+    assert "for 250 " in printed(capsys, desk, "orders")[1]
+    (row,) = as_json(capsys, desk, "orders")
+    assert (row["qty"], row["quote_qty"]) == (None, "250")
+
+
+def test_fees_in_third_coins_are_told_beside_the_p_and_l(desk, capsys):
+    desk.write_market()
+    desk.write_position()
+    desk.table("positions").write(0, fee_row=2, fee_other_count=3)
+    desk.table("currencies").write(2, currency_id=2, scale=8, code=b"BNB")
+    desk.table("fees").write(1, position_row=0, currency_id=2, amount=12_000, fills=3)
+    (row,) = as_json(capsys, desk, "pnl")["rows"]
+    assert row["fees_other"] == [{"currency": "BNB", "amount": "0.00012000", "fills": 3}]
+    assert "0.00012000 BNB" in printed(capsys, desk, "pnl")[1]
+
+
 def test_positions_and_pnl_are_marked_at_mid_with_fees_taken_off(desk, capsys):
     desk.write_market()
     desk.write_position()
@@ -94,6 +114,13 @@ def test_book_is_found_by_any_of_its_names(desk, capsys, name):
     assert "LIVE" in lines[0]
     assert [line.split()[0] for line in lines[2:]] == ["ask", "ask", "---", "bid", "bid", "bid"]
     assert "spread 0.01" in out
+
+
+@pytest.mark.parametrize("lines", [4, 12, 24, 60])
+def test_watched_book_shows_both_sides_on_any_terminal(lines):
+    levels = levels_that_fit(lines)
+    assert levels >= 1
+    assert 2 * levels + 3 < lines or levels == 1
 
 
 def test_book_of_an_unknown_instrument_names_the_nearest(desk, capsys):

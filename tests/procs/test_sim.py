@@ -45,8 +45,17 @@ def test_sim_file_becomes_an_exchange_with_free_ports(tmp_path):
 )
 def test_sim_file_that_cannot_be_used_is_one_sentence(tmp_path, old, new, sentence):
     path = changed(tmp_path, old, new)
-    with pytest.raises(ConfigError, match=sentence):
+    with pytest.raises(ConfigError, match=sentence) as refusal:
         load_sim(path, str(tmp_path), {})
+    assert str(refusal.value).startswith(f"{path}: ")
+    assert main(["config", "check", str(path)]) == ExitCode.CONFIG
+
+
+def test_sim_file_is_checked_as_a_whole(tmp_path, capsys):
+    path = changed(tmp_path, "seed = 13", 'sead = 13\nrest_prot = "x"')
+    assert main(["config", "check", str(path)]) == ExitCode.CONFIG
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert main(["config", "check", str(DEMO)]) == ExitCode.OK
 
 
 @pytest.mark.parametrize("verb", [["status"], ["book", "BTCUSDT"], ["fault", "list"], ["seed"]])

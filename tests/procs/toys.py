@@ -197,9 +197,11 @@ class ToyJournaler(Toy):
 
 KINDS = {
     "venue_sim": ToyVenue, "feed": ToyFeed, "aggregator": ToyAggregator, "strategy": ToyStrategy,
-    "risk": ToyRisk, "executor": ToyExecutor, "journaler": ToyJournaler,
+    "risk": ToyRisk, "executor": ToyExecutor, "journaler": ToyJournaler, "watchdog": Toy,
 }  # fmt: skip
 
 
 def make_toy(config, role):
+    if role == "strategy.operator":
+        return Toy(config, role)
     return KINDS[role.partition(".")[0]](config, role)

@@ -11,21 +11,23 @@ from collections.abc import Iterator
 from tests.tidy import laws
 
 ERRORS = {
-    "AlreadyRunningError", "CompileError", "ConfigError", "JournalError", "NotRunningError",
-    "RefusedError", "ResourceError", "SegmentError", "StartFailedError", "StartFailure",
-    "TransportError", "VenueError",
+    "AlreadyRunningError", "CommandRefusedError", "CompileError", "ConfigError", "DiskFullError",
+    "JournalError", "NotRunningError", "RefusedError", "ResourceError", "SegmentError",
+    "SilentError", "StartFailedError", "StartFailure", "TransportError", "VenueError",
 }  # fmt: skip
 SPEAKERS = {"say", "tell", "_say"}
 SPEAKING_METHODS = {"procs/supervisor.py", "procs/keeper.py"}
 """Where `_say` speaks to a person; elsewhere it is an agent's word to another."""
 BUILDERS = {
     "oms/config_build.py", "oms/config_checks.py", "procs/config_files.py", "procs/cli/status.py",
-    "procs/cli/doctor_checks.py", "procs/machine.py",
+    "procs/cli/doctor_checks.py", "procs/cli/watch.py", "procs/machine.py",
+    "procs/sim_host.py",
 }  # fmt: skip
 """Files that collect sentences: what they append, yield, return or list, and the fix of a `Row`."""
+LISTS = (ast.ListComp, ast.GeneratorExp)
 FIX = 3
 """Which argument of a `Row` it is."""
-LETTERS_MIN = 6
+LETTERS_MIN = 5
 """A text with fewer fixed letters says nothing by itself: `{0}: {1}`."""
 
 
@@ -69,8 +71,8 @@ def sentences_of(path: str, module: ast.Module) -> Iterator[tuple[str, int]]:
                 found = template(node.args[FIX])
                 if found:
                     yield found, node.lineno
-        elif path in BUILDERS and isinstance(node, (ast.Return, ast.Yield, ast.ListComp)):
-            value = node.elt if isinstance(node, ast.ListComp) else node.value
+        elif path in BUILDERS and isinstance(node, (ast.Return, ast.Yield, *LISTS)):
+            value = node.elt if isinstance(node, LISTS) else node.value
             found = template(value) if value is not None else None
             if found:
                 yield found, node.lineno

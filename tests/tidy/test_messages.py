@@ -31,6 +31,11 @@ def test_korean_texts_keep_every_value_and_every_command():
         ), english
 
 
+def test_values_stand_apart_so_that_each_is_found():
+    together = [english for english in catalogue("ko").messages if "}{" in english]
+    assert not together, f"no fixed words stand between two values: {together}"
+
+
 def test_every_sentence_is_found_by_its_fixed_words():
     """Filled in, each template is said in its own Korean and not in another's."""
     made = catalogue("ko")

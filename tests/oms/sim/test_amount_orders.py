@@ -118,9 +118,9 @@ def run_until_sent(desk):
 def test_amounts_are_traded_and_both_books_agree(seed):
     desk = desk_of(seed, StrategyConfig("mm", "Spender", "main", BTC))
     for disturb in (kill_in_flight, silence_in_flight):
-        desk.run(1000 * MS)
+        desk.run(600 * MS)
         disturb(desk)
-        desk.run(1000 * MS)
+        desk.run(600 * MS)
         desk.harness.kill("risk")
         desk.start("risk")
         desk.check_fold()
@@ -129,7 +129,7 @@ def test_amounts_are_traded_and_both_books_agree(seed):
     desk.check_all()
     orders = by_amount(desk)
     ended = Counter(OrderState(int(state)) for state in orders["state"])
-    assert ended[OrderState.FILLED] > 20, "too little happened"
+    assert ended[OrderState.FILLED] > 10, "too little happened"
     assert desk.state(w_.ST_UNKNOWN_SEEN) > 0, "no reply was lost"
     assert (orders["was_unknown"] * (orders["state"] == OrderState.FILLED)).any()
     filled = orders[orders["state"] == OrderState.FILLED]
@@ -162,7 +162,7 @@ def maker_and_taker(seed, mode):
         seed, StrategyConfig("mm", "Rester", "main", BTC),
         StrategyConfig("taker", "Sweeper", "main", BTC), self_trade_prevention=mode,
     )  # fmt: skip
-    made.run(3000 * MS)
+    made.run(1200 * MS)
     return made
 
 

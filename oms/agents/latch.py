@@ -1,0 +1,138 @@
+"""The kill latch: what is remembered of it, and what every sender looks at before an order.
+
+Two tables of one row: `latch`, written by the watchdog, and `latch.command`, written by `oms kill`
+itself where the watchdog does not answer. Each counts its changes. Orders are refused while the
+watchdog's row says `latched`, or the command's count is ahead of what the watchdog has taken over
+(`seen_count`); so nobody ever clears another's word. The same two stand in fixed files that are
+overwritten in place, two slots in turn, each with its checksum: they outlive restarts, and a full
+disk does not hinder them.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from oms.agents.base import FixedFile, Ports
+from shm_layout.limits import FIXED_FILE_BYTES
+from shm_layout.records import LATCH_ROW, word_of
+from shm_layout.table import TableReader, TableWriter
+
+WATCHDOG_FILE = "latch"
+COMMAND_FILE = "latch.command"
+_SLOT_BYTES = 1024
+_SLOTS = 2
+_CRC_CHARS = 8
+_REASON_BYTES = LATCH_ROW["reason"].itemsize
+_LATCHED = word_of(LATCH_ROW, "latched")
+_COUNT = word_of(LATCH_ROW, "count")
+_SEEN = word_of(LATCH_ROW, "seen_count")
+assert _SLOT_BYTES * _SLOTS <= FIXED_FILE_BYTES
+
+
+def cut_utf8(text: str, size_bytes: int) -> bytes:
+    """As much of the text as fits, whole characters only; nothing that is no character."""
+    plain = "".join(c for c in text if c.isprintable()).encode("utf-8", "replace")[:size_bytes]
+    return plain.decode("utf-8", "ignore").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """One writer's latch, as its row and its file have it."""
+
+    latched: bool = False
+    count: int = 0
+    seen_count: int = 0
+    swept: bool = False
+    ts_ns: int = 0
+    uid: int = 0
+    pid: int = 0
+    reason: str = ""
+
+    def slot(self) -> tuple[int, bytes]:
+        """Offset in the fixed file, and the bytes: the slot that does not hold the newest."""
+        text = json.dumps(asdict(self)).encode()
+        padded = text.ljust(_SLOT_BYTES - _CRC_CHARS - 1)
+        made = b"%08x" % zlib.crc32(padded) + padded + b"\n"
+        assert len(made) == _SLOT_BYTES, f"{len(text)} bytes of latch"
+        return self.count % _SLOTS * _SLOT_BYTES, made
+
+    def row(self) -> dict[str, Any]:
+        """Values of its LATCH_ROW."""
+        values = asdict(self)
+        values["latched"], values["swept"] = int(self.latched), int(self.swept)
+        values["reason"] = cut_utf8(self.reason, _REASON_BYTES)
+        return values
+
+    @classmethod
+    def of_row(cls, row: Any) -> Latch:
+        """From a LATCH_ROW."""
+        return cls(
+            bool(row["latched"]), int(row["count"]), int(row["seen_count"]), bool(row["swept"]),
+            int(row["ts_ns"]), int(row["uid"]), int(row["pid"]),
+            bytes(row["reason"]).decode("utf-8", "replace"),
+        )  # fmt: skip
+
+    def shown(self) -> dict[str, Any]:
+        """For a person."""
+        return asdict(self)
+
+
+def latch_of_file(data: bytes) -> Latch:
+    """The newest whole slot; a latch that was never set where there is none."""
+    newest = Latch()
+    for k in range(_SLOTS):
+        slot = data[k * _SLOT_BYTES : (k + 1) * _SLOT_BYTES]
+        text = slot[_CRC_CHARS:-1]
+        if slot[:_CRC_CHARS] != b"%08x" % zlib.crc32(text):
+            continue
+        found = Latch(**json.loads(text))
+        newest = max(newest, found, key=lambda latch: latch.count)
+    return newest
+
+
+def read_latch(table: TableReader) -> Latch:
+    """What a latch table says; a latch that was never set where nothing was written."""
+    row = table.read(0)
+    return Latch() if row is None else Latch.of_row(row)
+
+
+def set_latch(latch: Latch, table: TableWriter | None, file: FixedFile) -> str:
+    """Memory first, because that is what senders look at; then the file. Returns the system's
+    words where the file could not be written.
+
+    The new word before the count that it goes with: a reader between the two sees it set.
+    """
+    if table is not None:
+        if latch.latched:
+            table.write(0, latched=1)
+        table.write(0, **latch.row())
+    return file.write(*latch.slot())
+
+
+def is_latched(own: Latch, command: Latch) -> bool:
+    """What senders make of the two."""
+    return own.latched or command.count > own.seen_count
+
+
+class LatchView:
+    """What a sender looks at, each turn: three words, no copy and no lock."""
+
+    __slots__ = ("_command", "_own", "_tables")
+
+    def __init__(self, ports: Ports) -> None:
+        self._tables = (ports.table_reader("latch"), ports.table_reader("latch.command"))
+        self._own, self._command = (table.words.data for table in self._tables)
+
+    def latched(self) -> bool:
+        """No new order may leave."""
+        own = self._own
+        return own[_LATCHED] != 0 or self._command[_COUNT] > own[_SEEN]
+
+
+def by_whom(fields: Mapping[str, Any]) -> tuple[int, int]:
+    """User and process that the host found at the other end of the socket."""
+    return int(fields["uid"]), int(fields["pid"])

@@ -1,0 +1,298 @@
+"""`strategy.operator`: a person's orders, on the way of every strategy's.
+
+They come from the control socket and go as intents through the same ring kind, the same checks and
+the same journal, under the reserved strategy name `operator`, with who asked (`asked_by`). Risk
+lets the operator cancel any strategy's order, and nobody else's rules are looser for it. Amounts
+come and go as decimal text; what is not exact at the instrument's scales is refused, not rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from oms import ids
+from oms.agents.base import Ports
+from oms.agents.latch import by_whom
+from oms.agents.strategy import StrategyAgent
+from oms.config import OPERATOR, DeskConfig
+from oms.orders.states import TERMINAL
+from oms.risk.fold_hot import COUNT_MASK
+from oms.strategies.base import Instrument
+from oms.venues.decimal_text import from_text, to_text
+from shm_layout.enums import (
+    Action,
+    OrderState,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from shm_layout.records import UNDEF
+
+OUTCOMES_MAX = 1024
+CANCELS_MAX = 128
+"""Of one `cancel --all`; the ring of a small desk takes 256 intents."""
+_PID_BITS = 32
+_OPEN_STATES = [int(s) for s in OrderState if s and s not in TERMINAL]
+
+
+class AskError(ValueError):
+    """What a person asked for cannot be made an intent; the text says why."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one intent, by risk's updates."""
+
+    instrument_id: int
+    order_id: int = 0
+    state: OrderState = OrderState.UNSET
+    """UNSET: risk has not decided yet."""
+    reason: RejectReason = RejectReason.UNSET
+    text: str = ""
+    cum_qty: int = 0
+    fills: list[dict[str, str]] = field(default_factory=list)
+
+
+class OperatorAgent(StrategyAgent):
+    """See the module's text."""
+
+    control_verbs: tuple[str, ...] = (
+        "order_place",
+        "order_cancel",
+        "order_cancel_all",
+        "order_status",
+    )
+
+    def __init__(self, config: DeskConfig) -> None:
+        super().__init__(config, OPERATOR)
+        self._outcomes: dict[int, Outcome] = {}
+
+    def on_start(self, ports: Ports, now_ns: int) -> None:
+        """Rings as for any strategy, and risk's table of all orders."""
+        super().on_start(ports, now_ns)
+        self._order_table = ports.table_reader("orders")
+        self._account_table = ports.table_reader("accounts")
+        self._names = ports.table_reader("strategies")
+
+    def on_control(self, verb: str, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+        """Orders placed, cancelled and looked at; a refusal is a sentence under `error`."""
+        self._now_ns = now_ns
+        if not self._started or self._draining:
+            return {"error": "the desk is not ready for orders; see `oms status`"}
+        try:
+            if verb == "order_place":
+                return self._place(fields)
+            if verb == "order_cancel":
+                return self._cancel(self._order_row(fields), fields)
+            if verb == "order_cancel_all":
+                return self._cancel_all(fields)
+            return self._status(fields)
+        except (AskError, ValueError) as error:
+            return {"error": f"order: {error}"}
+
+    # Placing
+
+    def _place(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        instrument = self._instrument_of(str(fields.get("instrument") or ""))
+        kind = _word(fields, "type", OrderType, OrderType.LIMIT)
+        default = TimeInForce.IOC if kind is OrderType.MARKET else TimeInForce.GTC
+        tif = _word(fields, "time_in_force", TimeInForce, default)
+        side = _word(fields, "side", Side, None)
+        qty = _amount(fields, "qty", instrument.qty_scale, instrument.lot)
+        quote = _amount(fields, "quote_qty", instrument.quote_scale, 1)
+        px = _amount(fields, "px", instrument.px_scale, instrument.tick)
+        if (qty == UNDEF) == (quote == UNDEF):
+            raise AskError("required is a quantity, or a quote amount for a market order")
+        if (kind is OrderType.MARKET) != (px == UNDEF):
+            raise AskError("a limit order needs a price, and a market order takes none")
+        if quote != UNDEF and kind is not OrderType.MARKET:
+            raise AskError("a quote amount is for market orders")
+        shown = {
+            "instrument": f"{instrument.venue}:{instrument.name}", "side": side.name,
+            "type": kind.name, "time_in_force": tif.name,
+            "qty": _shown(qty, instrument.qty_scale), "px": _shown(px, instrument.px_scale),
+            "quote_qty": _shown(quote, instrument.quote_scale),
+        }  # fmt: skip
+        if fields.get("dry_run") is True:
+            return {"order": shown}
+        record = self._asked(Action.NEW, instrument.id, fields)
+        record["side"], record["order_type"], record["time_in_force"] = side, kind, tif
+        record["qty"], record["px"], record["quote_qty"] = qty, px, quote
+        return {"order": shown, "intent_id": self._write(record, instrument.id)}
+
+    def _instrument_of(self, name: str) -> Instrument:
+        found = [i for full, i in self.instruments.items() if name in (full, i.name)]
+        if len(found) != 1:
+            known = ", ".join(self.instruments)
+            what = "there is no" if not found else "more than one market has"
+            raise AskError(f"{what} instrument '{name[:60]}' (known: {known})")
+        return found[0]
+
+    def _asked(self, action: Action, instrument_id: int, fields: Mapping[str, Any]) -> Any:
+        decided = self._tops.get(instrument_id)
+        record = self._new_intent(action, instrument_id, decided)
+        if decided is None:
+            record["mid_px"] = UNDEF
+        uid, pid = by_whom(fields)
+        record["asked_by"] = uid << _PID_BITS | pid
+        return record
+
+    def _write(self, record: Any, instrument_id: int) -> int:
+        """Into the ring; the intent's number."""
+        if not self._writer.append(record[0]):
+            raise AskError("risk does not take intents now: its ring is full; see `oms status`")
+        intent_id = self._book.next_intent()
+        while len(self._outcomes) >= OUTCOMES_MAX:
+            del self._outcomes[next(iter(self._outcomes))]
+        self._outcomes[intent_id] = Outcome(instrument_id)
+        return intent_id
+
+    # Cancelling
+
+    def _order_row(self, fields: Mapping[str, Any]) -> Any:
+        """Risk's row of the order that a person means."""
+        text = str(fields.get("client_order_id") or "")
+        order_id = ids.from_text(self._system_id(), text) or 0
+        if text.isascii() and text.isdecimal() and len(text) < 20:
+            order_id = int(text)
+        index = (order_id & int(COUNT_MASK)) & (len(self._order_table.rows) - 1)
+        row = self._order_table.read(index) if order_id else None
+        if row is None or int(row["client_order_id"]) != order_id:
+            raise AskError(f"no order '{text[:40]}' is known; see `oms orders`")
+        return row
+
+    def _system_id(self) -> int:
+        row = self._account_table.read(0)
+        return 0 if row is None else int(row["system_id"])
+
+    def _cancel(self, row: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+        if int(row["state"]) not in _OPEN_STATES:
+            state = OrderState(int(row["state"])).name
+            raise AskError(f"it is over ({state}), so there is nothing to cancel")
+        if fields.get("dry_run") is True:
+            return {"order": self._order_shown(row)}
+        record = self._asked(Action.CANCEL, int(row["instrument_id"]), fields)
+        record["target_client_order_id"] = row["client_order_id"]
+        intent_id = self._write(record, int(row["instrument_id"]))
+        return {"order": self._order_shown(row), "intent_id": intent_id}
+
+    def _cancel_all(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Every order that is open, whichever strategy's."""
+        rows = self._order_table.rows
+        found = np.flatnonzero((rows["client_order_id"] > 0) & np.isin(rows["state"], _OPEN_STATES))
+        asked = []
+        for index in found[:CANCELS_MAX].tolist():
+            row = self._order_table.read(index)
+            if row is not None and int(row["state"]) in _OPEN_STATES:
+                asked.append(self._cancel(row, fields))
+        return {"orders": asked, "left_out": max(len(found) - CANCELS_MAX, 0)}
+
+    # What became of it
+
+    def _take_update(self, row: Any, now_ns: int) -> None:
+        outcome = self._outcomes.get(int(row["intent_id"]))
+        if outcome is not None:
+            self._note(outcome, row)
+        super()._take_update(row, now_ns)
+
+    def _note(self, outcome: Outcome, row: Any) -> None:
+        outcome.order_id = int(row["client_order_id"])
+        outcome.state = OrderState(int(row["state"]))
+        outcome.reason = RejectReason(int(row["reason"]))
+        outcome.cum_qty = int(row["cum_qty"])
+        outcome.text = bytes(row["text"]).decode("utf-8", "replace")
+        instrument = self._by_id(outcome.instrument_id)
+        if int(row["last_qty"]) and instrument is not None:
+            outcome.fills.append({
+                "qty": to_text(int(row["last_qty"]), instrument.qty_scale),
+                "px": to_text(int(row["last_px"]), instrument.px_scale),
+            })  # fmt: skip
+
+    def _by_id(self, instrument_id: int) -> Instrument | None:
+        return next((i for i in self.instruments.values() if i.id == instrument_id), None)
+
+    def _status(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Of an order by its id, or of an intent that was written for a person."""
+        if "client_order_id" in fields:
+            return {"order": self._order_shown(self._order_row(fields))}
+        outcome = self._outcomes.get(int(fields.get("intent_id") or 0))
+        if outcome is None:
+            raise AskError("no such intent is known since this process began; see `oms orders`")
+        instrument = self._by_id(outcome.instrument_id)
+        scale = instrument.qty_scale if instrument is not None else 0
+        return {
+            "state": outcome.state.name if outcome.state else "WAITING",
+            "reason": outcome.reason.name if outcome.reason else "",
+            "text": outcome.text,
+            "client_order_id": self._id_text(outcome.order_id),
+            "cum_qty": to_text(outcome.cum_qty, scale),
+            "fills": outcome.fills,
+        }
+
+    def _id_text(self, order_id: int) -> str:
+        return ids.to_text(self._system_id(), order_id) if order_id else ""
+
+    def _strategy_name(self, row: int) -> str:
+        found = self._names.read(row)
+        return str(row) if found is None else bytes(found["name"]).decode()
+
+    def _order_shown(self, row: Any) -> dict[str, Any]:
+        instrument = self._by_id(int(row["instrument_id"]))
+        px_scale = instrument.px_scale if instrument is not None else 0
+        qty_scale = instrument.qty_scale if instrument is not None else 0
+        strategy = int(row["strategy_id"])
+        return {
+            "client_order_id": self._id_text(int(row["client_order_id"])),
+            "strategy": self._strategy_name(strategy),
+            "instrument": "" if instrument is None else f"{instrument.venue}:{instrument.name}",
+            "side": Side(int(row["side"])).name,
+            "type": OrderType(int(row["order_type"])).name,
+            "time_in_force": TimeInForce(int(row["time_in_force"])).name,
+            "px": _shown(int(row["px"]), px_scale),
+            "qty": _shown(int(row["qty"]), qty_scale),
+            "cum_qty": to_text(int(row["cum_qty"]), qty_scale),
+            "leaves_qty": to_text(max(int(row["qty"]) - int(row["cum_qty"]), 0), qty_scale),
+            "state": OrderState(int(row["state"])).name,
+            "reason": RejectReason(int(row["reason"])).name if int(row["reason"]) else "",
+        }
+
+
+def _shown(value: int, scale: int) -> str:
+    return "" if value == UNDEF else to_text(value, scale)
+
+
+def _word(fields: Mapping[str, Any], name: str, kind: Any, default: Any) -> Any:
+    """A member of an enum by its name, in any case."""
+    given = str(fields.get(name) or "").upper().replace("-", "_")
+    if not given and default is not None:
+        return default
+    known = [member.name for member in kind if member]
+    if given not in known:
+        raise AskError(f"{name}: found {given[:20]!r}, required is one of {', '.join(known)}")
+    return kind[given]
+
+
+def _amount(fields: Mapping[str, Any], name: str, scale: int, step: int) -> int:
+    """Decimal text at a scale, a multiple of its step; UNDEF where it is not given."""
+    given = fields.get(name)
+    if given is None or given == "":
+        return UNDEF
+    try:
+        value = from_text(str(given), scale)
+    except ValueError:
+        value = 0
+    if value <= 0:
+        raise AskError(
+            f"{name}: found {str(given)[:40]!r}, required is a number above 0 with at most "
+            f"{scale} digits behind the point"
+        )
+    if step > 0 and value % step:
+        raise AskError(
+            f"{name}: found {str(given)[:40]!r}, required is a multiple of {to_text(step, scale)}"
+        )
+    return value

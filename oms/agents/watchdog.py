@@ -1,0 +1,278 @@
+"""The watchdog: owner of the kill latch, with keys, connections and a rate share of its own.
+
+It needs nobody: not risk, not the executors, not the journaler, no free disk. `kill` latches first
+(memory, fixed file, journal), then sweeps the exchanges (`watchdog_sweep`) until they say that
+nothing is open, and goes on for as long as that takes. `resume` clears the latch, with a reason.
+The latch outlives restarts; a sweep that was not finished begins again at the next start.
+
+Dead-man: while risk or an executor has not turned for `dead_man_ms` and orders of ours are open,
+all of them are cancelled, once per standstill; the latch is not set, because a supervisor restarts
+what died and the desk reconciles by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from oms.agents.base import NEVER, BaseAgent, HttpMeta, Ports
+from oms.agents.latch import (
+    COMMAND_FILE,
+    WATCHDOG_FILE,
+    Latch,
+    by_whom,
+    cut_utf8,
+    latch_of_file,
+    read_latch,
+    set_latch,
+)
+from oms.agents.watchdog_journal import WatchdogJournal
+from oms.agents.watchdog_sweep import Sweep
+from oms.config import DeskConfig
+from oms.orders.states import TERMINAL
+from shm_layout.enums import OrderState
+from shm_layout.records import LATCH_ROW
+from shm_layout.table import TableReader
+
+LOOK_NS = 500_000_000
+NS_PER_MS = 1_000_000
+SYSTEM_REASON = "oms kill, while the watchdog did not answer"
+_REASON_BYTES = LATCH_ROW["reason"].itemsize
+_OPEN_STATES = [int(s) for s in OrderState if s and s not in TERMINAL]
+
+
+@dataclasses.dataclass(slots=True)
+class _Beat:
+    """The turns of one process, as it shows them."""
+
+    name: str
+    table: TableReader
+    value: int = -1
+    changed_ns: int = 0
+    told: bool = False
+    """This standstill has led to a sweep."""
+
+
+class WatchdogAgent(BaseAgent):
+    """See the module's text."""
+
+    role = "watchdog"
+    control_verbs: tuple[str, ...] = ("kill", "kill_status", "resume")
+
+    def __init__(self, config: DeskConfig) -> None:
+        self._config = config
+        self.latch = Latch()
+        self.sweep: Sweep | None = None
+        self._told = False
+        """That the sweep is done was made known."""
+        self._looked: Sweep | None = None
+        """A dry run: it only lists."""
+        self._beats: list[_Beat] = []
+        self._now_ns = 0
+        self._look_due_ns = 0
+
+    def on_start(self, ports: Ports, now_ns: int) -> None:
+        """Remember the latch, show it, and finish what a predecessor began."""
+        self._ports = ports
+        self._now_ns = now_ns
+        self._table = ports.table_writer("latch")
+        self._command = ports.table_reader("latch.command")
+        self._orders = ports.table_reader("orders")
+        self._accounts = ports.table_reader("accounts")
+        self._file = ports.fixed_file(WATCHDOG_FILE)
+        self._journal = WatchdogJournal(ports)
+        journaled = self._journal.open()
+        filed = latch_of_file(self._file.read())
+        self.latch = max(journaled, filed, key=lambda latch: latch.count)
+        set_latch(self.latch, self._table, self._file)
+        if self.latch.count > journaled.count:
+            self._journal.put(self.latch, now_ns)
+        self._watch_processes(ports, now_ns)
+        self._take_over(latch_of_file(ports.fixed_file(COMMAND_FILE).read()), now_ns)
+        if self.latch.latched and not self.latch.swept:
+            self._begin_sweep(now_ns)
+        ports.log(
+            "warning" if self.latch.latched else "info", "watchdog_started",
+            latched=self.latch.latched, reason=self.latch.reason, dead_man=len(self._beats),
+        )  # fmt: skip
+
+    def _watch_processes(self, ports: Ports, now_ns: int) -> None:
+        if not self._config.dead_man_ms:
+            return
+        for process in self._config.host.processes:
+            kinds = {role.partition(".")[0] for role in process.roles}
+            if kinds & {"risk", "executor"} and self.role not in process.roles:
+                table = ports.table_reader(f"process.{process.name}")
+                self._beats.append(_Beat(process.name, table, changed_ns=now_ns))
+
+    # The latch
+
+    def _set(self, latch: Latch, now_ns: int) -> str:
+        """Make it so: memory, file, journal. Returns the system's words about the file."""
+        self.latch = latch
+        trouble = set_latch(latch, self._table, self._file)
+        if trouble:
+            self._ports.log("error", "latch_not_on_disk", found=trouble)
+        self._journal.put(latch, now_ns)
+        return trouble
+
+    def _take_over(self, command: Latch, now_ns: int) -> bool:
+        """A latch that `oms kill` set itself becomes ours."""
+        if command.count <= self.latch.seen_count:
+            return False
+        changed = dataclasses.replace(
+            command, latched=True, count=self.latch.count + 1, seen_count=command.count,
+            swept=False, reason=command.reason or SYSTEM_REASON,
+        )  # fmt: skip
+        self._set(changed, now_ns)
+        self._ports.log("error", "latched", reason=changed.reason, uid=changed.uid,
+                        pid=changed.pid, by="oms kill")  # fmt: skip
+        self._begin_sweep(now_ns)
+        return True
+
+    def _begin_sweep(self, now_ns: int) -> None:
+        self.sweep, self._told = Sweep(self._config, self._ports, now_ns), False
+
+    # A turn
+
+    def do_work(self, now_ns: int) -> int:
+        """Latch of the command, sweeps, journal, standstills."""
+        self._now_ns = now_ns
+        done = int(self._take_over(read_latch(self._command), now_ns))
+        if self._looked is not None:
+            done += self._looked.work(now_ns)
+        if self.sweep is not None and not self._told:
+            done += self.sweep.work(now_ns)
+            if self.sweep.done:
+                self._told = True
+                self._swept(now_ns)
+                done += 1
+        if now_ns >= self._journal.due_ns:
+            done += self._journal.work(now_ns)
+        if now_ns >= self._look_due_ns:
+            self._look_due_ns = now_ns + LOOK_NS
+            done += self._look(now_ns)
+        return done
+
+    def _swept(self, now_ns: int) -> None:
+        assert self.sweep is not None
+        found = self.sweep.shown()
+        self._ports.log("warning", "swept", cancelled=found["cancelled"],
+                        took_ms=(now_ns - self.sweep.began_ns) // NS_PER_MS)  # fmt: skip
+        if self.latch.latched:
+            self._set(dataclasses.replace(self.latch, count=self.latch.count + 1, swept=True),
+                      now_ns)  # fmt: skip
+
+    def _look(self, now_ns: int) -> int:
+        """Has a process that holds orders stood still for too long?"""
+        dead = []
+        for beat in self._beats:
+            row = beat.table.read(0)
+            value = -1 if row is None else int(row["heartbeat_ns"])
+            if value != beat.value:
+                beat.value, beat.changed_ns, beat.told = value, now_ns, False
+            elif now_ns - beat.changed_ns > self._config.dead_man_ms * NS_PER_MS:
+                dead.append(beat)
+        fresh = [beat for beat in dead if not beat.told]
+        busy = self.sweep is not None and not self.sweep.done
+        if not fresh or busy or not self._open_orders():
+            return 0
+        for beat in dead:
+            beat.told = True
+        self._ports.log("error", "dead_man", processes=",".join(beat.name for beat in fresh),
+                        silent_ms=self._config.dead_man_ms)  # fmt: skip
+        self._begin_sweep(now_ns)
+        return 1
+
+    def _open_orders(self) -> bool:
+        """Does risk's table hold an order that is not over? Read as it stands: nobody may be
+        there to close a row.
+        """
+        rows = self._orders.rows
+        return bool(np.isin(rows["state"][rows["client_order_id"] > 0], _OPEN_STATES).any())
+
+    def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
+        """An answer of an exchange."""
+        del conn
+        self._now_ns = now_ns
+        for sweep in (self.sweep, self._looked):
+            if meta is not None and sweep is not None and sweep.asks(meta.request_id):
+                sweep.answered(meta, data, now_ns)
+
+    def next_timer_ns(self) -> int:
+        due = min(self._look_due_ns, self._journal.due_ns)
+        for sweep in (self.sweep, self._looked):
+            if sweep is not None and not sweep.done:
+                due = min(due, sweep.next_timer_ns())
+        return due if due != NEVER else self._now_ns + LOOK_NS
+
+    # What a person asks
+
+    def on_control(self, verb: str, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+        """`kill` and `resume` change the latch; `kill_status` says how far the sweep is."""
+        self._now_ns = now_ns
+        if verb == "kill":
+            return self._kill(fields, now_ns)
+        if verb == "resume":
+            return self._resume(fields, now_ns)
+        return self._status(self._looked if fields.get("dry_run") is True else self.sweep)
+
+    def _status(self, sweep: Sweep | None) -> dict[str, Any]:
+        return {"latch": self.latch.shown(), "sweep": None if sweep is None else sweep.shown()}
+
+    def _kill(self, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+        if fields.get("dry_run") is True:
+            self._looked = Sweep(self._config, self._ports, now_ns, cancels=False)
+            return self._status(self._looked)
+        uid, pid = by_whom(fields)
+        reason = cut_utf8(str(fields.get("reason") or ""), _REASON_BYTES).decode()
+        latch = Latch(
+            latched=True, count=self.latch.count + 1, seen_count=self.latch.seen_count,
+            ts_ns=now_ns, uid=uid, pid=pid, reason=reason,
+        )  # fmt: skip
+        trouble = self._set(latch, now_ns)
+        self._ports.log("error", "latched", reason=reason, uid=uid, pid=pid, by="oms kill")
+        self._begin_sweep(now_ns)
+        return {**self._status(self.sweep), "not_on_disk": trouble}
+
+    def _resume(self, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+        reason = cut_utf8(str(fields.get("reason") or ""), _REASON_BYTES).decode().strip()
+        refused = self._no_resume(reason, forced=fields.get("force") is True)
+        if refused:
+            return {"error": refused, **self._status(self.sweep)}
+        if fields.get("dry_run") is True:
+            return self._status(self.sweep)
+        uid, pid = by_whom(fields)
+        latch = Latch(
+            latched=False, count=self.latch.count + 1, seen_count=self.latch.seen_count,
+            ts_ns=now_ns, uid=uid, pid=pid, reason=reason,
+        )  # fmt: skip
+        trouble = self._set(latch, now_ns)
+        self.sweep = None
+        self._ports.log("warning", "resumed", reason=reason, uid=uid, pid=pid)
+        return {**self._status(None), "not_on_disk": trouble}
+
+    def _no_resume(self, reason: str, *, forced: bool) -> str:
+        """Why the latch stays, or ""."""
+        if not reason:
+            return "resume: found no reason, required is one: say why with --reason"
+        if not self.latch.latched:
+            return "resume: the desk is not latched, so there is nothing to resume"
+        if forced:
+            return ""
+        if not self.latch.swept:
+            return (
+                "resume: the exchange has not said yet that no order is open; look with `oms kill "
+                "--dry-run`, or use --force"
+            )
+        late = [bytes(row["name"]).decode("utf-8", "replace")
+                for row in self._accounts.written() if not int(row["reconciled"])]  # fmt: skip
+        if late:
+            return (
+                f"resume: account {', '.join(late)} is not reconciled with its exchange; wait for "
+                "it (`oms status`), or use --force"
+            )
+        return ""

@@ -1,0 +1,147 @@
+"""`oms kill` without the watchdog: the same latch and the same sweep, by the command itself.
+
+For the moment in which the watchdog is dead or stands still. The latch is the command's own
+(`oms/agents/latch.py`): its table row, which every sender looks at, and its fixed file, which the
+next watchdog takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from oms.agents.base import ConnEvent, HttpMeta, Key
+from oms.agents.latch import (
+    COMMAND_FILE,
+    WATCHDOG_FILE,
+    Latch,
+    cut_utf8,
+    latch_of_file,
+    read_latch,
+    set_latch,
+)
+from oms.agents.watchdog_sweep import Sweep
+from oms.config import DeskConfig
+from oms.errors import MexomsError
+from procs import compile as kernels
+from procs.clock import Clock
+from procs.fixed_file import PlacedFile
+from procs.keys import GeneratedKeys
+from procs.memory import DeskMemory
+from procs.net.network import Network
+from procs.paths import DeskPaths
+from shm_layout.channels import COMMAND
+from shm_layout.records import LATCH_ROW
+from shm_layout.segment import SegmentError
+
+TICK_S = 0.02
+
+Tell = Callable[[Sweep], None]
+
+
+def latch_here(config: DeskConfig, paths: DeskPaths, reason: str) -> str:
+    """Set the command's latch; returns what could not be done, in words, or ""."""
+    try:
+        file = PlacedFile(paths.fixed(COMMAND_FILE))
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}; the latch holds in memory only"
+    try:
+        fcntl.flock(file.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return "another `oms kill` is at work and has set the latch"
+    try:
+        return _set(config, paths, reason, file)
+    finally:
+        file.close()
+
+
+def _set(config: DeskConfig, paths: DeskPaths, reason: str, file: PlacedFile) -> str:
+    known = latch_of_file(file.read())
+    count = known.count
+    if paths.fixed(WATCHDOG_FILE).exists():
+        watchdog = PlacedFile(paths.fixed(WATCHDOG_FILE))
+        count = max(count, latch_of_file(watchdog.read()).seen_count)
+        watchdog.close()
+    table, trouble = None, ""
+    try:
+        kernels.provide()
+        memory = DeskMemory(config, paths, "", 0)
+        table = memory.table_writer(COMMAND, "latch.command")
+        shown = (memory.table_reader("latch"), memory.table_reader("latch.command"))
+        count = max(count, read_latch(shown[0]).seen_count, read_latch(shown[1]).count)
+    except (SegmentError, MexomsError, OSError) as error:
+        trouble = f"no shared memory of a running desk ({type(error).__name__})"
+    cut = cut_utf8(reason, LATCH_ROW["reason"].itemsize).decode()
+    latch = Latch(
+        latched=True, count=count + 1, ts_ns=time.time_ns(), uid=os.geteuid(), pid=os.getpid(),
+        reason=cut,
+    )  # fmt: skip
+    return " ".join(filter(None, (trouble, set_latch(latch, table, file))))
+
+
+class DirectSweep:
+    """A sweep in this process: its host, its ports and its connections' sink."""
+
+    role = "kill"
+
+    def __init__(self, config: DeskConfig, paths: DeskPaths) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._network = Network(self._loop)
+        self._keys = GeneratedKeys(paths.keys)
+        self._config = config
+        self._clock = Clock()
+        self.sweep: Sweep
+
+    def run(self, deadline_s: float, tell: Tell, *, cancels: bool = True) -> Sweep:
+        """Sweep until it is done or the monotonic time `deadline_s` is there."""
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._run(deadline_s, tell, cancels=cancels))
+        finally:
+            self._loop.close()
+        return self.sweep
+
+    async def _run(self, deadline_s: float, tell: Tell, *, cancels: bool) -> None:
+        self.sweep = Sweep(self._config, self, self._clock.now_ns(), cancels=cancels)
+        while not self.sweep.done and time.monotonic() < deadline_s:
+            self.sweep.work(self._clock.now_ns())
+            self._network.tick()
+            tell(self.sweep)
+            await asyncio.sleep(TICK_S)
+        await self._network.shut()
+
+    # What the sweep needs
+
+    def request(
+        self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> int:
+        """One HTTP request."""
+        return self._network.request(self, base_url, method, target, headers, body)
+
+    def key(self, name: str) -> Key:
+        """A key of the watchdog's."""
+        return self._keys.key(name)
+
+    # What the network calls
+
+    def on_bytes(self, conn: int, data: bytes, meta: HttpMeta | None = None) -> None:
+        """An answer."""
+        del conn
+        if meta is not None:
+            self.sweep.answered(meta, data, self._clock.now_ns())
+
+    def on_conn(self, conn: int, event: ConnEvent) -> None:
+        """There are no WebSockets here."""
+
+    def after_input(self) -> None:
+        """What an answer leads to is asked at once."""
+        if not self.sweep.done:
+            self.sweep.work(self._clock.now_ns())
+
+    def log(self, level: str, event: str, **fields: Any) -> None:
+        """Troubles of connections stand in the sweep's result."""
