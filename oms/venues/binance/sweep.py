@@ -17,7 +17,13 @@ from oms.agents.base import Key
 from oms.venues.binance.errors import HTTP_SERVER_ERROR, judge
 from oms.venues.binance.sign import signed_query, signer_of
 from oms.venues.binance.trade_parse import Reply, parse_http
-from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, MalformedMessageError, Verdict
+from oms.venues.binance.usage import retry_after_s
+from oms.venues.trade_base import (
+    HTTP_BANNED,
+    HTTP_TOO_MANY,
+    MalformedMessageError,
+    Verdict,
+)
 
 _TIME_TARGET = "/api/v3/time"
 _CODE_TIMESTAMP = -1021
@@ -150,17 +156,15 @@ def _reply(status: int, body: bytes) -> Reply | str:
 def _trouble(reply: Reply, headers: Mapping[str, str]) -> Outcome:
     text = f"{reply.status} {reply.code} {reply.text}".strip()[:_TEXT_CHARS_MAX]
     if reply.status in (HTTP_TOO_MANY, HTTP_BANNED):
-        return Outcome(done=False, trouble=text, wait_s=_retry_after_s(headers))
+        return Outcome(done=False, trouble=text, wait_s=_pause_s(headers))
     if reply.code == _CODE_TIMESTAMP:
         return Outcome(done=False, trouble=text, clock=True)
     refused = 400 <= reply.status < HTTP_SERVER_ERROR
     return Outcome(done=False, trouble=text or "no answer", refused=refused)
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> int:
-    given = headers.get("retry-after", "")
-    seconds = int(given) if given.isascii() and given.isdecimal() and len(given) < 10 else 0
-    return min(seconds, _RETRY_AFTER_MAX_S) or PAUSE_DEFAULT_S
+def _pause_s(headers: Mapping[str, str]) -> int:
+    return min(retry_after_s(headers), _RETRY_AFTER_MAX_S) or PAUSE_DEFAULT_S
 
 
 def _cancelled(result: Any) -> Iterator[OpenOrder]:
