@@ -5,6 +5,7 @@ import json
 import pytest
 
 from oms.errors import JournalError
+from oms.journal import format as fmt
 from oms.journal.text import Importer, Records, export_lines, first_difference
 from tests.oms.journal.test_damage import Written, rename, with_header
 from tests.oms.sim.whole_desk import S, WholeDesk
@@ -75,7 +76,8 @@ def test_unfinished_tail_is_left_out_and_told(files):
 
 def test_damage_before_a_block_is_refused(files):
     damaged = bytearray(files[0])
-    damaged[-len(damaged) // 8] ^= 1
+    _, first_block = fmt.parse_file_header(files[0], "journal")
+    damaged[first_block + fmt.BLOCK_HEAD.itemsize + 20] ^= 1
     with pytest.raises(JournalError, match="intact blocks follow"):
         lines_of([bytes(damaged), *files[1:]])
 
