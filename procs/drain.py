@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 RUNNING = 0
-CLOSE = 9
+CLOSE = 10
 
 PHASES = {
     "strategy": 1,

@@ -161,7 +161,7 @@ def test_websocket_deep_messages_get_a_reply(conn, depth, piece):
     client.now_ns += 10_000_000_000
     deep = piece[0] * depth + b"1" + piece[1] * depth
     for data in (deep, b'{"id":1,"method":"depth","params":{"symbol":' + deep + b"}}"):
-        before = len(client.inbox[conn])
+        before = len(client.inbox.get(conn, []))
         client.say(conn, data)
         assert "error" in client.inbox[conn][before]
 
