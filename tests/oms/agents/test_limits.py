@@ -114,6 +114,7 @@ def test_executors_last_check_follows(desk):
     assert view.news() is None
 
 
+@pytest.mark.compiled  # the same kernels, at length
 def test_orders_are_refused_and_cancels_go_on_while_the_disk_is_low(desk, monkeypatch):
     assert desk.harness.run_while(lambda: not desk.quotes(), desk.harness.now_ns + 30 * S)
     monkeypatch.setattr(MemoryJournal, "low", lambda self: True)

@@ -139,6 +139,7 @@ def test_amounts_are_traded_and_both_books_agree(seed):
     assert int(desk.risk.arrays.positions["open_sell_qty"].sum()) == 0
 
 
+@pytest.mark.compiled  # the same kernels, at length
 def test_lines_of_an_order_by_amount_show_what_was_ordered_and_traded():
     desk = desk_of(4, StrategyConfig("mm", "Spender", "main", BTC))
     desk.run(1500 * MS)
@@ -166,6 +167,7 @@ def maker_and_taker(seed, mode):
     return made
 
 
+@pytest.mark.compiled  # the same kernels, at length
 @pytest.mark.parametrize(("mode", "ends"), [("expire_maker", {"mm"}), ("expire_taker", {"taker"})])
 def test_strategies_of_one_account_do_not_trade_with_each_other(mode, ends):
     desk = maker_and_taker(1, mode)

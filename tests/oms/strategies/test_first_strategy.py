@@ -45,6 +45,7 @@ def test_desk_of_the_page_has_no_mistake(my):
     assert "first:DipBuyer" in {one.plugin for one in found.config.strategies}
 
 
+@pytest.mark.compiled  # the same kernels, at length
 def test_plugin_of_the_page_trades_and_every_invariant_holds(my):
     config = assemble(my / "desk.demo.toml").config
     load_plugins(config, my)
