@@ -62,6 +62,15 @@ WORKERS = ("-n", "3", "--dist", "worksteal")
 """Each with its part of the tests in their order; who is done first takes from the others. One more
 than two cores have, because tests of whole desks wait for most of their time.
 """
+PYTHON_ONLY = tuple(
+    f"--ignore=tests/{where}"
+    for where in (
+        "scripts", "clients", "procs/test_config_files.py", "procs/test_doctor.py",
+        "procs/test_first_hour.py", "procs/test_journal_cli.py", "procs/test_lang.py",
+        "procs/test_reading_verbs.py",
+    )
+)  # fmt: skip
+"""No kernel runs there, or only those of a simulated exchange: not tried again interpreted."""
 SUITES = (
     Suite(
         "check",
@@ -91,7 +100,7 @@ SUITES = (
         (
             Step(
                 "tests",
-                (*PYTEST, *TESTS_ONLY, *WORKERS, "--ignore=tests/scripts", "-m", "not compiled"),
+                (*PYTEST, *TESTS_ONLY, *WORKERS, *PYTHON_ONLY, "-m", "not compiled"),
             ),
         ),
         watchdog_s=1200,
