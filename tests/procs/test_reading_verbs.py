@@ -138,8 +138,9 @@ def test_status_names_who_gates_whom_within_80_columns(desk, capsys):
     desk.write_processes()
     code, out, _ = printed(capsys, desk, "status")
     assert code == ExitCode.OK, out
-    lines = [line for line in out.splitlines() if not line.startswith("files ")]
-    assert max(map(len, lines)) <= page.WIDTH, out
+    # How long a path is, is not the page's doing.
+    shown = out.replace(str(desk.paths.data_dir), "DIR")
+    assert max(map(len, shown.splitlines())) <= page.WIDTH, out
     for words in (
         "map two-core",
         "process-crash-safe",

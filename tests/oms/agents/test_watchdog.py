@@ -332,7 +332,7 @@ def run_seed(seed):
 
 def test_nothing_is_left_under_any_fault(sized):
     seen, orders = set(), 0
-    for seed in range(sized(6, 4)):
+    for seed in range(sized(10, 4)):
         happened, opened = run_seed(seed)
         seen.update(happened)
         orders += opened

@@ -32,7 +32,7 @@ def played(seed, seconds):
 
 
 def test_whole_desk_agrees_with_its_venue_and_repeats_byte_for_byte(sized):
-    seconds = sized(12, 3)
+    seconds = sized(20, 3)
     first = played(3, seconds)
     first.check_all()
     assert first.state(w_.ST_FILLS) > 0
