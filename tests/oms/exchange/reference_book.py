@@ -102,8 +102,8 @@ class ReferenceBook(Rules):
 
     def book(self, symbol, side):
         """Resting orders, best price first, then by place."""
-        found = [o for o in self.orders if o.where == "book" and o.terms.symbol == symbol]
-        found = [o for o in found if o.terms.side == side]
+        resting = [o for o in self.orders if o.where == "book"]
+        found = [o for o in resting if o.terms.symbol == symbol and o.terms.side == side]
         return sorted(found, key=lambda o: (-o.px if side == 0 else o.px, o.place))
 
     def makers(self, taker):

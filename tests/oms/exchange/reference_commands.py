@@ -88,8 +88,10 @@ class Reference(Book):
 
     def find(self, order_id, symbol=None):
         """An open order; of that symbol, where one is named."""
-        found = next((o for o in self.orders if o.order_id == order_id), None)
-        return found if found and symbol in (None, found.terms.symbol) else None
+        for order in self.orders:
+            if order.order_id == order_id:
+                return order if symbol in (None, order.terms.symbol) else None
+        return None
 
     def cancel(self, symbol, order_id, restriction):
         """Emits; True when it was cancelled."""
