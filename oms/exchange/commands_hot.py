@@ -107,15 +107,27 @@ def room_reason(world, at):
             return lay.REASON_POOL_FULL
         if depths_of(world)[lay.BOOKS * symbol + book] == keys_of(world).shape[1]:
             return lay.REASON_POOL_FULL
-    parts = counters[lay.C_LIVE_PARTS]
-    if commands["iceberg_qty"][at] > 0:
-        parts += iceberg_parts(commands["qty"][at], commands["iceberg_qty"][at])
-    if parts > 0:
-        # With icebergs about, orders that come later need room, too, or a command would have none.
-        needed = events_needed(world, parts) + lay.LEGS_MAX * (lay.EVENTS_PER_ORDER + 1)
-        if needed > events_of(world).shape[0]:
-            return lay.REASON_POOL_FULL
+    if not has_room_for_events(world, counters[lay.C_LIVE_PARTS] + parts_of(commands, at)):
+        return lay.REASON_POOL_FULL
     return lay.REASON_NONE
+
+
+@hot
+def parts_of(commands, at):
+    """Parts of the new order in row `at`; 0 = it is no iceberg."""
+    if commands["iceberg_qty"][at] == 0:
+        return 0
+    return iceberg_parts(commands["qty"][at], commands["iceberg_qty"][at])
+
+
+@hot
+def has_room_for_events(world, parts):
+    """Do the events of `parts` parts fit, and those of the orders that come after?"""
+    if parts == 0:
+        return True
+    # With icebergs about, orders that come later need room, too, or a command would have none.
+    needed = events_needed(world, parts) + lay.LEGS_MAX * (lay.EVENTS_PER_ORDER + 1)
+    return needed <= events_of(world).shape[0]
 
 
 @hot
@@ -171,8 +183,7 @@ def write_order(world, at, qty, reserved, list_row):
     orders["amends"][slot] = 0
     orders["type"][slot] = commands["order_type"][at]
     orders["tif"][slot] = commands["tif"][at]
-    if commands["iceberg_qty"][at] > 0:
-        counters[lay.C_LIVE_PARTS] += iceberg_parts(qty, commands["iceberg_qty"][at])
+    counters[lay.C_LIVE_PARTS] += parts_of(commands, at)
     return slot
 
 

@@ -20,6 +20,7 @@ from oms.exchange.book_hot import (
     locked_of,
     notional,
     open_counts_of,
+    open_totals_of,
     order_event,
     orders_of,
     symbols_of,
@@ -81,6 +82,30 @@ def keep_reserve(world, slot, need):
         orders["reserved"][slot] = need
 
 
+@hot(inline=True)
+def _count(world, slot, account, symbol, more):
+    """The open orders on its symbol, and on all symbols, are so many more."""
+    orders = orders_of(world)
+    counts = open_counts_of(world)
+    totals = open_totals_of(world)
+    counts[account, symbol, lay.N_ORDERS] += more
+    totals[account, lay.N_ORDERS] += more
+    if is_algo(orders["type"][slot]):
+        counts[account, symbol, lay.N_ALGO] += more
+        totals[account, lay.N_ALGO] += more
+    if orders["iceberg_qty"][slot] > 0:
+        counts[account, symbol, lay.N_ICEBERG] += more
+        totals[account, lay.N_ICEBERG] += more
+
+
+@hot
+def count_list(world, account, symbol, more):
+    """The open order lists are so many more."""
+    if counters_of(world)[lay.C_CHECK_FUNDS] != 0:
+        open_counts_of(world)[account, symbol, lay.N_LISTS] += more
+        open_totals_of(world)[account, lay.N_LISTS] += more
+
+
 @hot
 def count_open(world, slot):
     """From now on it counts as open."""
@@ -91,11 +116,7 @@ def count_open(world, slot):
     account = orders["account"][slot]
     symbol = orders["symbol"][slot]
     orders["flags"][slot] |= lay.F_COUNTED
-    counts[account, symbol, lay.N_ORDERS] += 1
-    if is_algo(orders["type"][slot]):
-        counts[account, symbol, lay.N_ALGO] += 1
-    if orders["iceberg_qty"][slot] > 0:
-        counts[account, symbol, lay.N_ICEBERG] += 1
+    _count(world, slot, account, symbol, 1)
     if orders["side"][slot] == lay.SIDE_BUY:
         counts[account, symbol, lay.N_BUY_QTY] += orders["leaves"][slot]
 
@@ -110,11 +131,7 @@ def uncount(world, slot):
     account = orders["account"][slot]
     symbol = orders["symbol"][slot]
     orders["flags"][slot] &= ~lay.F_COUNTED
-    counts[account, symbol, lay.N_ORDERS] -= 1
-    if is_algo(orders["type"][slot]):
-        counts[account, symbol, lay.N_ALGO] -= 1
-    if orders["iceberg_qty"][slot] > 0:
-        counts[account, symbol, lay.N_ICEBERG] -= 1
+    _count(world, slot, account, symbol, -1)
     if orders["side"][slot] == lay.SIDE_BUY:
         counts[account, symbol, lay.N_BUY_QTY] -= orders["leaves"][slot]
 
@@ -196,8 +213,7 @@ def finish_list(world, row):
     ):
         return
     list_event(world, row, lay.LIST_DONE)
-    if counters[lay.C_CHECK_FUNDS] != 0:
-        open_counts_of(world)[lists["account"][row], lists["symbol"][row], lay.N_LISTS] -= 1
+    count_list(world, lists["account"][row], lists["symbol"][row], -1)
     lists["list_id"][row] = 0
     lists["second"][row] = counters[lay.C_FREE_LIST]
     counters[lay.C_FREE_LIST] = row
