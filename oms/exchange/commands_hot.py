@@ -62,7 +62,7 @@ def refuse(world, at, reason):
     )  # fmt: skip
 
 
-@hot
+@hot(inline=True)
 def basis_px(world, at):
     """The price that an order is reserved at: its own, or its trigger's, or the last one."""
     commands = commands_of(world)
@@ -75,7 +75,7 @@ def basis_px(world, at):
     return symbols_of(world)["last_px"][commands["symbol"][at]]
 
 
-@hot
+@hot(inline=True)
 def need_by_terms(world, at):
     """(money that the order in row `at` may need at its own price, asset row, status)."""
     commands = commands_of(world)
@@ -88,7 +88,7 @@ def need_by_terms(world, at):
     return money, symbols["quote"][symbol], status
 
 
-@hot
+@hot(inline=True)
 def room_reason(world, at):
     """Is there a slot, a level and room for the events of an iceberg's parts?"""
     commands = commands_of(world)
@@ -112,7 +112,7 @@ def room_reason(world, at):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def parts_of(commands, at):
     """Parts of the new order in row `at`; 0 = it is no iceberg."""
     if commands["iceberg_qty"][at] == 0:
@@ -120,7 +120,7 @@ def parts_of(commands, at):
     return iceberg_parts(commands["qty"][at], commands["iceberg_qty"][at])
 
 
-@hot
+@hot(inline=True)
 def has_room_for_events(world, parts):
     """Do the events of `parts` parts fit, and those of the orders that come after?"""
     if parts == 0:
@@ -130,7 +130,7 @@ def has_room_for_events(world, parts):
     return needed <= events_of(world).shape[0]
 
 
-@hot
+@hot(inline=True)
 def events_needed(world, parts):
     """Events that one command can cause at most."""
     counters = counters_of(world)
@@ -138,7 +138,7 @@ def events_needed(world, parts):
     return of_orders + 3 * parts + lay.EVENTS_PER_COMMAND_MIN
 
 
-@hot
+@hot(inline=True)
 def book_reason(world, at):
     """What the book says against a new order before it runs."""
     commands = commands_of(world)
@@ -152,7 +152,7 @@ def book_reason(world, at):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def write_order(world, at, qty, reserved, list_row):
     """A new order row from the command in row `at`; returns its slot."""
     commands = commands_of(world)
@@ -187,7 +187,7 @@ def write_order(world, at, qty, reserved, list_row):
     return slot
 
 
-@hot
+@hot(inline=True)
 def accepted(world, at, slot, wait):
     """EV_ACCEPTED, with the price as it was given; returns its row."""
     row = order_event(world, lay.EV_ACCEPTED, slot, wait)
@@ -257,7 +257,7 @@ def place(world, at):
     return None
 
 
-@hot
+@hot(inline=True)
 def new_order(world, at):
     """One CMD_NEW."""
     reason = order_reason(world, at, True)
@@ -267,7 +267,7 @@ def new_order(world, at):
         place(world, at)
 
 
-@hot
+@hot(inline=True)
 def _is_there(world, at):
     """Does the command's slot hold the order that it names, of that symbol?"""
     commands = commands_of(world)

@@ -30,19 +30,19 @@ from shm_layout.jit import hot
 from shm_layout.money import ROUND_UP
 
 
-@hot
+@hot(inline=True)
 def is_algo(kind):
     """A contingent kind."""
     return kind >= lay.TYPE_STOP_LOSS
 
 
-@hot
+@hot(inline=True)
 def is_market(kind):
     """Trades at any price once it runs."""
     return kind == lay.TYPE_MARKET or kind == lay.TYPE_STOP_LOSS or kind == lay.TYPE_TAKE_PROFIT
 
 
-@hot
+@hot(inline=True)
 def need_of(world, slot):
     """Money that what is open of an order needs at most; scale of the asset that it pays."""
     orders = orders_of(world)
@@ -55,7 +55,7 @@ def need_of(world, slot):
     return need
 
 
-@hot
+@hot(inline=True)
 def pays_asset(world, slot):
     """Row of the asset that an order pays with."""
     orders = orders_of(world)
@@ -65,14 +65,14 @@ def pays_asset(world, slot):
     return symbols["quote"][symbol] if buys else symbols["base"][symbol]
 
 
-@hot
+@hot(inline=True)
 def unlock(world, account, asset, amount):
     """Give locked money back."""
     locked_of(world)[account, asset] -= amount
     free_of(world)[account, asset] += amount
 
 
-@hot
+@hot(inline=True)
 def keep_reserve(world, slot, need):
     """Unlock what an order's reserve has beyond `need`."""
     orders = orders_of(world)
@@ -136,7 +136,7 @@ def uncount(world, slot):
         counts[account, symbol, lay.N_BUY_QTY] -= orders["leaves"][slot]
 
 
-@hot
+@hot(inline=True)
 def drop_open_qty(world, slot, qty):
     """`qty` of an open order is open no more."""
     orders = orders_of(world)

@@ -28,7 +28,7 @@ from shm_layout.money import ROUND_HALF_EVEN, ROUND_UP
 from shm_layout.money_hot import OK, ROUND_DOWN, millionths, mul_div
 
 
-@hot
+@hot(inline=True)
 def shape_reason(world, at):
     """What is wrong with the fields of the new order in row `at`, whatever the market."""
     commands = commands_of(world)
@@ -65,7 +65,7 @@ def shape_reason(world, at):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def may_stay(kind, tif):
     """Can an order of this kind be open when its command is done?"""
     return (
@@ -75,7 +75,7 @@ def may_stay(kind, tif):
     )
 
 
-@hot
+@hot(inline=True)
 def reference_px(world, symbol, now_ns):
     """The average price; 0 = nothing has traded."""
     symbols = symbols_of(world)
@@ -98,7 +98,7 @@ def reference_px(world, symbol, now_ns):
     return px
 
 
-@hot
+@hot(inline=True)
 def _price_reason(symbols, symbol, px):
     if px < symbols["px_min"][symbol]:
         return lay.REASON_PRICE_MIN
@@ -110,7 +110,7 @@ def _price_reason(symbols, symbol, px):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def lot_reason(symbols, symbol, qty):
     """LOT_SIZE."""
     if qty < symbols["qty_min"][symbol]:
@@ -135,7 +135,7 @@ def _market_lot_reason(symbols, symbol, qty):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def notional_reason(symbols, symbol, px, qty, minimum_on, maximum_on):
     """NOTIONAL and MIN_NOTIONAL at this price."""
     least = symbols["notional_min"][symbol]
@@ -151,7 +151,7 @@ def notional_reason(symbols, symbol, px, qty, minimum_on, maximum_on):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def _percent_reason(symbols, symbol, side, px, average):
     if side == lay.SIDE_BUY:
         up = symbols["bid_up_e6"][symbol]
@@ -204,7 +204,7 @@ def _market_notional_reason(world, at, average):
     return notional_reason(symbols, symbol, average, commands["qty"][at], minimum_on, maximum_on)
 
 
-@hot
+@hot(inline=True)
 def _position_reason(world, at):
     """MAX_POSITION: what the account has of the base asset, its open buys and this order."""
     commands = commands_of(world)
@@ -245,7 +245,7 @@ def count_reason(world, symbol, account, more, algo, icebergs, more_lists):
     return _total_reason(world, account, more, algo, icebergs, more_lists)
 
 
-@hot
+@hot(inline=True)
 def _total_reason(world, account, more, algo, icebergs, more_lists):
     """EXCHANGE_MAX_NUM_*."""
     totals = open_totals_of(world)
@@ -265,7 +265,7 @@ def _total_reason(world, account, more, algo, icebergs, more_lists):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def _asset_reason(world, at, average):
     """MAX_ASSET: the quantity, where the base asset is bounded; the notional value, where the
     quote asset is (rounded up; a market order's at the average price)."""
@@ -336,7 +336,7 @@ def terms_reason(world, at, average):
     return reason
 
 
-@hot
+@hot(inline=True)
 def state_reason(world, symbol, only_cancels):
     """Why the market takes no command now; `only_cancels`: the command is a cancel."""
     state = symbols_of(world)["state"][symbol]
@@ -364,7 +364,7 @@ def order_reason(world, at, alone):
     return reason
 
 
-@hot
+@hot(inline=True)
 def _alone_reason(world, at):
     """The counts that the order in row `at` would make one larger."""
     commands = commands_of(world)
