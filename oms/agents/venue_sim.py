@@ -24,8 +24,9 @@ from oms.exchange.faults import Faults, FaultSpec
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.layout_hot import FEE_UNIT
 from oms.exchange.live import LiveMarket
-from oms.exchange.market import MONEY_DIGITS, Market, parse_decimal, spec_from_config
+from oms.exchange.market import MONEY_DIGITS, Market, spec_from_config
 from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog
+from oms.instruments import parse_decimal
 from oms.venues.binance.server import BinanceServer
 from oms.venues.binance.server_auth import ApiKey
 from oms.venues.binance.server_limits import LimitRules

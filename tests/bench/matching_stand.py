@@ -20,8 +20,9 @@ from oms.exchange import engine_hot as kernel
 from oms.exchange import layout_hot as lay
 from oms.exchange.engine import Capacity, Engine, EngineSymbol, Filters
 from tests.bench.matching_log import MemoryLog
-from tests.bench.result import percentiles
+from tests.bench.result import BenchResult, percentiles, throughput
 
+OPERATIONS, SMOKE_OPERATIONS = 2_000_000, 20_000
 BATCH = 2048
 """Commands of one turn: logged in one block."""
 EVENTS_BATCH = 512
@@ -136,3 +137,19 @@ def run_once(operations: int, *, full: bool, log: bool = False) -> Figures:
         single[number] = time.perf_counter_ns() - began
     checksum = zlib.crc32(state)
     return Figures(done / spent_ns * 1e9, checksum, percentiles(single), events)
+
+
+def measured(name: str, smoke: bool, runs: int, *, full: bool, log: bool, aim: str) -> BenchResult:
+    """The bench `name`: operations a second; single operations' latency in the figures, ns."""
+    operations = SMOKE_OPERATIONS if smoke else OPERATIONS
+    made = [run_once(operations, full=full, log=log) for _ in range(runs)]
+    p50, p99, p999, longest = np.median([each.latency_ns for each in made], axis=0)
+    return throughput(
+        name, "operations/s", [each.per_s for each in made], PEERS,
+        core_map="1 core", wait="busy", checksum=made[0].checksum, aim=aim,
+        note=f"one at a time: p50 {p50:.0f} ns, p99 {p99:.0f} ns, with Python's clock and call",
+        figures={
+            "best_per_s": max(each.per_s for each in made), "events": made[0].events,
+            "p50_ns": p50, "p99_ns": p99, "p999_ns": p999, "max_ns": longest,
+        },
+    )  # fmt: skip
