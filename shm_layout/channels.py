@@ -164,6 +164,10 @@ def _tables(
         *(Table(f"process.{name}", PROCESS_ROW, 1, f"process.{name}") for name in processes),
         *(Table(f"feed.{v}", FEED_ROW, size.instruments, f"feed.{v}") for v in venues),
         *_venue_tables(size, [f"executor.{g}" for g in groups], [f"feed.{v}" for v in venues]),
+        *(
+            Table(f"rates.watchdog.{group}", RATE_ROW, limits.RATE_ROWS_EGRESS, "watchdog")
+            for group in groups
+        ),
     ]
 
 

@@ -29,11 +29,13 @@ from oms.agents.latch import (
     read_latch,
     set_latch,
 )
+from oms.agents.rates import Ledger
 from oms.agents.watchdog_journal import WatchdogJournal
 from oms.agents.watchdog_sweep import Sweep
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
-from shm_layout.enums import OrderState
+from oms.venues.binance.exchange_info import DOCUMENTED
+from shm_layout.enums import Exchange, OrderState, RateShare
 from shm_layout.records import LATCH_ROW
 from shm_layout.table import TableReader
 
@@ -83,6 +85,14 @@ class WatchdogAgent(BaseAgent):
         self._orders = ports.table_reader("orders")
         self._accounts = ports.table_reader("accounts")
         self._file = ports.fixed_file(WATCHDOG_FILE)
+        self._ledgers = {
+            group.name: Ledger(
+                ports, ports.table_writer(f"rates.watchdog.{group.name}"),
+                Exchange[group.exchange.upper()], group.shares, DOCUMENTED, (RateShare.KILL,),
+                [ports.table_reader(f"rates.executor.{group.name}")], now_ns,
+            )
+            for group in self._config.groups
+        }  # fmt: skip
         self._journal = WatchdogJournal(ports)
         journaled = self._journal.open()
         filed = latch_of_file(self._file.read())
@@ -134,7 +144,7 @@ class WatchdogAgent(BaseAgent):
         return True
 
     def _begin_sweep(self, now_ns: int) -> None:
-        self.sweep, self._told = Sweep(self._config, self._ports, now_ns), False
+        self.sweep, self._told = Sweep(self._config, self._ports, self._ledgers, now_ns), False
 
     # A turn
 
@@ -225,7 +235,7 @@ class WatchdogAgent(BaseAgent):
 
     def _kill(self, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
         if fields.get("dry_run") is True:
-            self._looked = Sweep(self._config, self._ports, now_ns, cancels=False)
+            self._looked = Sweep(self._config, self._ports, self._ledgers, now_ns, cancels=False)
             return self._status(self._looked)
         uid, pid = by_whom(fields)
         reason = cut_utf8(str(fields.get("reason") or ""), _REASON_BYTES).decode()
