@@ -33,6 +33,7 @@ from oms.risk.recovery import resume_from_snapshot
 from oms.risk.registry import Registry
 from oms.risk.snapshot import PATH, capture
 from oms.risk.state import RiskArrays
+from shm_layout.enums import RecordType
 from shm_layout.limits import TEXT_CHARS_MAX
 
 POLL_NS = 100_000_000
@@ -69,13 +70,15 @@ class JournalerAgent(BaseAgent):
         self._now_ns = now_ns
         self._place = Place(ports.journal(PLACES))
         self._watch_place = Place(ports.journal(f"{PLACES}.{WATCHDOG}"))
-        self._watch_tail = JournalTail(ports.journal(WATCHDOG), f"{WATCHDOG} journal")
+        self._watch_tail = JournalTail(ports.journal(WATCHDOG))
+        self._snapshot_table = ports.table_writer("snapshot")
         arrays = RiskArrays.shadow(self._config, ports)
         self._fold = Fold(arrays, Registry(self._config, ports, arrays))
         if snapshot := resume_from_snapshot(ports, self._fold, self._place.seq):
             system_id = self._fold.known.system_id
             self._lines.resume(snapshot.extra, arrays.tables, system_id)
-        self._tail = JournalTail(ports.journal("risk"), "risk journal", self._fold.recovery)
+            self._tell_snapshot(snapshot.last_seq, snapshot.files)
+        self._tail = JournalTail(ports.journal("risk"), self._fold.recovery)
 
     def do_work(self, now_ns: int) -> int:
         """Read on; write lines; note the place."""
@@ -128,10 +131,17 @@ class JournalerAgent(BaseAgent):
         """Every record before the next file is folded: the place for a snapshot."""
         data = capture(self._fold, self._lines.state())
         self._ports.put_whole_file(PATH, data)
+        self._tell_snapshot(self._tail.last_seq, self._tail.file_index)
         self._ports.log(
             "info", "snapshot_made", journal_seq=self._tail.last_seq, size_bytes=len(data),
             behind_file=self._tail.file_index,
         )  # fmt: skip
+
+    def _tell_snapshot(self, last_seq: int, files: int) -> None:
+        """Risk takes new orders only as long as this is not far behind."""
+        self._snapshot_table.write(
+            0, type=RecordType.SNAPSHOT_ROW, last_seq=last_seq, files=files, ts_ns=self._now_ns
+        )
 
     def _take(self, seq: int, record: Any) -> None:
         self._fold.take(record)

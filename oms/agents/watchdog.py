@@ -160,6 +160,9 @@ class WatchdogAgent(BaseAgent):
                 self._told = True
                 self._swept(now_ns)
                 done += 1
+        for ledger in self._ledgers.values():
+            if now_ns >= ledger.publish_due_ns():
+                ledger.publish(now_ns)
         if now_ns >= self._journal.due_ns:
             done += self._journal.work(now_ns)
         if now_ns >= self._look_due_ns:
@@ -213,7 +216,10 @@ class WatchdogAgent(BaseAgent):
                 sweep.answered(meta, data, now_ns)
 
     def next_timer_ns(self) -> int:
-        due = min(self._look_due_ns, self._journal.due_ns)
+        due = min(
+            self._look_due_ns, self._journal.due_ns,
+            *(ledger.publish_due_ns() for ledger in self._ledgers.values()),
+        )  # fmt: skip
         for sweep in (self.sweep, self._looked):
             if sweep is not None and not sweep.done:
                 due = min(due, sweep.next_timer_ns())

@@ -339,9 +339,6 @@ class Sweep:
             if len(self._asked) >= IN_FLIGHT_MAX:
                 break
             done += self._send(account, wish, now_ns)
-        for domain in self._domains:
-            if domain.ledger.publish_due_ns() <= now_ns:
-                domain.ledger.publish(now_ns)
         return done
 
     def _send(self, account: AccountSweep, wish: _Wish, now_ns: int) -> int:
@@ -401,7 +398,7 @@ class Sweep:
 
     def next_timer_ns(self) -> int:
         """When `work` has something to do."""
-        due = min((d.ledger.publish_due_ns() for d in self._domains), default=NEVER)
+        due = NEVER
         for account in self.accounts:
             for wish in account.wishes:
                 if wish.sent_ns:

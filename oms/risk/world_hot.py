@@ -55,6 +55,7 @@ from shm_layout.records import (
     ST_FEES_USED,
     ST_FEES_LOST,
     ST_DISK_LOW,
+    ST_BEHIND,
     ST_ASKED_BY,
 ) = range(28)
 STATE_WORDS = 32
