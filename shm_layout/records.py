@@ -681,7 +681,7 @@ SNAPSHOT_ROW = record(
     ("last_seq", "i8", "journal sequence up to which the newest snapshot holds risk's state"),
     ("files", "i8", "files of the journal that it stands behind"),
     ("ts_ns", "i8", "our clock when it was made, or found at the journaler's start"),
-    ("reserved", ("i8", (2,)), "0"),
+    ("reserved", ("i8", (3,)), "0"),
 )  # fmt: skip
 
 LIMITS_ROW = record(
