@@ -57,7 +57,7 @@ from shm_layout.records import (
     ST_DISK_LOW,
     ST_BEHIND,
     ST_ASKED_BY,
-) = range(28)
+) = range(29)
 STATE_WORDS = 32
 
 # Columns of `tops`: what the top ring last said of an instrument.
