@@ -136,8 +136,9 @@ class OperatorAgent(StrategyAgent):
         found = [i for full, i in self.instruments.items() if name in (full, i.name)]
         if len(found) != 1:
             known = ", ".join(self.instruments)
-            what = "there is no" if not found else "more than one market has"
-            raise AskError(f"{what} instrument '{name[:60]}' (known: {known})")
+            if not found:
+                raise AskError(f"there is no instrument '{name[:60]}' (known: {known})")
+            raise AskError(f"more than one market has instrument '{name[:60]}' (known: {known})")
         return found[0]
 
     def _account_of(self, name: str, instrument: Instrument) -> int:

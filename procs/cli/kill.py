@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from procs.cli.common import NotRunningError, add_config, chosen_desk, print_jso
 from procs.cli.run import duration_s
 from procs.config_files import running_config
 from procs.control_client import ControlLink, SilentError
-from procs.here import here, say
+from procs.here import say, tell
 from procs.memory import process_of
 from procs.paths import DeskPaths
 
@@ -194,18 +193,20 @@ def _print(found: dict[str, Any], *, dry_run: bool) -> None:
               f"({order['venue_order_id']})")  # fmt: skip
     for account in found["accounts"]:
         if not account["done"]:
-            print(f"not proved: account {account['account']}: "
-                  f"{account['trouble'] or 'the exchange has not said it twice'}")  # fmt: skip
+            why = account["trouble"] or "the exchange has not said since that nothing is open"
+            tell(f"not proved: account {account['account']}: {why}")
     if found["not_on_disk"]:
         print(f"! the latch: {found['not_on_disk']}")
     if dry_run:
-        print(f"{len(found['left'])} orders are open at the exchange; nothing was changed")
+        tell(f"{len(found['left'])} orders are open at the exchange; nothing was changed")
         return
-    took = f"{found['took_ms'] / 1000:.1f} s, by the {found['by']}"
+    took_s, by = f"{found['took_ms'] / 1000:.1f}", found["by"]
     if found["done"]:
-        print(f"killed: {found['cancelled']} orders cancelled, none is open ({took})")
-        print(here("the desk is latched; `oms resume --reason TEXT` lifts it"))
+        tell(
+            f"killed: {found['cancelled']} orders cancelled, none is open ({took_s} s, by the {by})"
+        )
+        tell("the desk is latched; `oms resume --reason TEXT` lifts it")
         return
-    print(f"NOT PROVED: {len(found['left'])} orders are left ({took})", file=sys.stderr)
+    say(f"NOT PROVED: {len(found['left'])} orders are left ({took_s} s, by the {by})")
     say("the desk is latched and the watchdog, where it lives, goes on cancelling; run `oms kill` "
         "again, and look at the exchange's own page")  # fmt: skip

@@ -13,7 +13,7 @@ from procs.cli.common import print_json, running_desk
 from procs.cli.run import duration_s
 from procs.config_files import DEFAULT_CONFIG
 from procs.control_client import CommandRefusedError, ControlLink
-from procs.here import here
+from procs.here import here, tell
 from procs.memory import process_of
 from procs.paths import DeskPaths
 
@@ -209,7 +209,7 @@ class _Desk:
 def _print(found: dict[str, Any], *, dry_run: bool) -> None:
     orders = found.get("orders") or [{**found.get("order", {}), **found}]
     if "orders" in found and not found["orders"]:
-        print("no order is open")
+        tell("no order is open")
         return
     for order in orders:
         head = f"{order.get('side', '')} {order.get('qty', '')} {order.get('instrument', '')}"
@@ -223,6 +223,6 @@ def _print(found: dict[str, Any], *, dry_run: bool) -> None:
         words += [text for text in (order.get("reason"), order.get("text")) if text]
         print("  ".join(words))
     if dry_run:
-        print("nothing was sent; the limits and the book are looked at when it is")
+        tell("nothing was sent; the limits and the book are looked at when it is")
     if found["outcome"] == "waiting":
-        print(here("no outcome in time; it is asked for, see `oms status`"))
+        tell("no outcome in time; it is asked for, see `oms status`")

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from tests.tidy import laws
 
 ERRORS = {
-    "AlreadyRunningError", "AskError", "CommandRefusedError", "CompileError", "ConfigError", "DiskFullError",
-    "JournalError", "NotRunningError", "RefusedError", "ResourceError", "SegmentError",
+    "AlreadyRunningError", "AskError", "CommandRefusedError", "CompileError", "ConfigError",
+    "DiskFullError", "JournalError", "NotRunningError", "RefusedError", "ResourceError", "SegmentError",
     "SilentError", "StartFailedError", "StartFailure", "TransportError", "VenueError",
 }  # fmt: skip
 SPEAKERS = {"say", "tell", "_say"}
