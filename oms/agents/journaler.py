@@ -20,6 +20,7 @@ The watchdog's journal is followed beside it: changes of the kill latch stand in
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,6 +38,8 @@ from shm_layout.enums import RecordType
 from shm_layout.limits import TEXT_CHARS_MAX
 
 POLL_NS = 100_000_000
+RECORDS_PER_CALL_MAX = 500
+"""A journaler that is far behind must still show signs of life between two calls."""
 PLACES = "journaler"
 """Our own journal; `journaler.watchdog` is our place in the watchdog's."""
 WATCHDOG = "watchdog"
@@ -56,6 +59,8 @@ class JournalerAgent(BaseAgent):
         self._now_ns = 0
         self._stopped = False
         self._watch_stopped = False
+        self._waiting: deque[Any] = deque()
+        """Records that were read and have no lines yet."""
 
     @property
     def written_seq(self) -> int:
@@ -109,23 +114,24 @@ class JournalerAgent(BaseAgent):
     def _follow_risk(self) -> int:
         if self._stopped:
             return 0
-        file_index = self._tail.file_index
-        try:
-            records = self._tail.poll()
-        except JournalError as error:
-            self._stopped = True
-            self._unreadable(error)
-            return 0
-        if self._tail.file_index != file_index:
-            self._snapshot()
-            return 1
-        if not records:
-            return 0
-        first_seq = self._tail.last_seq - len(records) + 1
-        for seq, record in enumerate(records, first_seq):
-            self._take(seq, record)
-        self._place.note(self._tail.last_seq)
-        return len(records)
+        if not self._waiting:
+            file_index = self._tail.file_index
+            try:
+                self._waiting.extend(self._tail.poll())
+            except JournalError as error:
+                self._stopped = True
+                self._unreadable(error)
+                return 0
+            if self._tail.file_index != file_index:
+                self._snapshot()
+                return 1
+        count = min(len(self._waiting), RECORDS_PER_CALL_MAX)
+        first_seq = self._tail.last_seq - len(self._waiting) + 1
+        for seq in range(first_seq, first_seq + count):
+            self._take(seq, self._waiting.popleft())
+        if count:
+            self._place.note(first_seq + count - 1)
+        return count
 
     def _snapshot(self) -> None:
         """Every record before the next file is folded: the place for a snapshot."""

@@ -15,7 +15,7 @@ from oms.errors import JournalError
 from oms.journal import format as fmt
 from oms.journal.reader import FileReader, Recovery
 
-READ_BYTES_MAX = 4 << 20
+READ_BYTES_MAX = 2 << 20
 """More than the largest block: a read at a block's start always makes progress."""
 
 

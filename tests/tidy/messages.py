@@ -13,7 +13,8 @@ from tests.tidy import laws
 ERRORS = {
     "AlreadyRunningError", "AskError", "CommandRefusedError", "CompileError", "ConfigError",
     "DiskFullError", "JournalError", "NotRunningError", "RefusedError", "ResourceError",
-    "SegmentError", "SilentError", "StartFailedError", "StartFailure", "TransportError", "VenueError",
+    "SegmentError", "SilentError", "StartFailedError", "StartFailure", "TransportError",
+    "VenueError",
 }  # fmt: skip
 SPEAKERS = {"say", "tell", "_say"}
 SPEAKING_METHODS = {"procs/supervisor.py", "procs/keeper.py"}
