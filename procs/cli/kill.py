@@ -75,7 +75,7 @@ class _Lines:
 
     def __init__(self, timeout: str | None) -> None:
         self._began = self._said = time.monotonic()
-        self._timeout_s = duration_s(timeout) if timeout else None
+        self._timeout_s = duration_s(timeout, "--timeout") if timeout else None
         self._within_s = 0.0
 
     def begin(self, sweep: dict[str, Any]) -> None:

@@ -81,7 +81,7 @@ def _action(actions: Any, name: str, line: str) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Carry it out; see EXAMPLES for the codes."""
     config, paths = running_desk(arguments)
-    desk = _Desk(config, paths, duration_s(arguments.wait), dry_run=arguments.dry_run)
+    desk = _Desk(config, paths, duration_s(arguments.wait, "--wait"), dry_run=arguments.dry_run)
     with desk.link:
         if arguments.action == "place":
             found = desk.place(_asked(arguments))
