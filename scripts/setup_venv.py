@@ -146,7 +146,16 @@ def create() -> None:
         check=False,
     )
     if done.returncode:
-        raise SetupError(f"python -m venv failed:\n{done.stdout.decode()[-2000:]}")
+        said = done.stdout.decode()[-2000:].strip()
+        hint = (
+            ""
+            if "ensurepip" not in said
+            else (
+                f"this Python's ensurepip cannot be used; on Debian and Ubuntu: apt install python3-venv; "
+                f"or name another: make run PYTHON=/path/to/python3. "
+            )
+        )
+        raise SetupError(f"{hint}python -m venv said:\n{said}")
     MADE.write_text(identity())
 
 
