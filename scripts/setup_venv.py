@@ -147,14 +147,12 @@ def create() -> None:
     )
     if done.returncode:
         said = done.stdout.decode()[-2000:].strip()
-        hint = (
-            ""
-            if "ensurepip" not in said
-            else (
-                f"this Python's ensurepip cannot be used; on Debian and Ubuntu: apt install python3-venv; "
-                f"or name another: make run PYTHON=/path/to/python3. "
+        hint = ""
+        if "ensurepip" in said:
+            hint = (
+                "this Python's ensurepip cannot be used; on Debian and Ubuntu: apt install "
+                "python3-venv; or name another: make run PYTHON=/path/to/python3. "
             )
-        )
         raise SetupError(f"{hint}python -m venv said:\n{said}")
     MADE.write_text(identity())
 
