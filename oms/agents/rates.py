@@ -206,7 +206,8 @@ class Ledger:
         self._ports = ports
         self._exchange = exchange
         self._table = table
-        self._peers = tuple(peers)
+        self.peers = tuple(peers)
+        """Tables of the other processes that ask from this address."""
         self._peers_due_ns = 0
         self._percent = {share: getattr(shares, share.name.lower()) for share in BY_IMPORTANCE}
         self._own = frozenset(own)
@@ -277,10 +278,15 @@ class Ledger:
             self._refused[share] += 1
             self._changed = True
             return False
-        self._take(share, weight)
+        self._add(share, weight)
         return True
 
-    def _take(self, share: RateShare, weight: int) -> None:
+    def sent(self, share: RateShare, weight: int, now_ns: int) -> None:
+        """Count what `fits` let go a moment ago."""
+        self._turn(now_ns)
+        self._add(share, weight)
+
+    def _add(self, share: RateShare, weight: int) -> None:
         self._sent[share] += weight
         self._ours += weight
         self.total += weight
@@ -297,7 +303,7 @@ class Ledger:
             self._refused[RateShare.KILL] += 1
             self._changed = True
             return False
-        self._take(RateShare.KILL, weight)
+        self._add(RateShare.KILL, weight)
         return True
 
     def blocked(self, share: RateShare, now_ns: int) -> bool:
@@ -354,7 +360,7 @@ class Ledger:
     def _look_at_peers(self, now_ns: int) -> None:
         """Pauses that another process of the desk was told."""
         self._peers_due_ns = now_ns + PEERS_NS
-        for peer in self._peers:
+        for peer in self.peers:
             self.pause_until_ns = max(self.pause_until_ns, int(peer.rows["pause_until_ns"][0]))
             self.ban_until_ns = max(self.ban_until_ns, int(peer.rows["ban_until_ns"][0]))
 

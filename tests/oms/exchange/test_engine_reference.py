@@ -30,7 +30,9 @@ COUNTED = (
     *(f"type {kind}" for kind in range(1, 8)), *(f"stp {mode}" for mode in range(6)),
 )  # fmt: skip
 SAID = ("trade", "triggered", "placed", "amended", "not_attempted", "filled", "list",
-        *(f"prevented {mode}" for mode in range(1, 6)))  # fmt: skip
+        *(f"prevented {mode}" for mode in range(1, 6)),
+        *(f"rejected reason {reason}" for reason in range(lay.REASON_EXCHANGE_ORDERS,
+                                                          lay.REASON_MAX_ASSET + 1)))  # fmt: skip
 
 
 @pytest.mark.parametrize("part", range(PARTS))
