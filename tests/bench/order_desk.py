@@ -92,7 +92,7 @@ def make_desk(config: DeskConfig, kind: KeyKind = "hmac") -> DeskPaths:
     return paths
 
 
-_NO_LIMITS = [
+NO_LIMITS = [
     {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": 10**9}
     for kind, interval, number in (("REQUEST_WEIGHT", "MINUTE", 1), ("ORDERS", "SECOND", 10))
 ]
@@ -120,6 +120,7 @@ class CannedNetwork:
         self._shared = shared
         self._stamps = stamps
         self._next = 0
+        self._sinks: dict[int, Any] = {}
 
     def _number(self) -> int:
         self._next += 1
@@ -140,13 +141,21 @@ class CannedNetwork:
 
     def send(self, conn: int, data: bytes) -> None:
         """The clock of an order stops when the socket has taken its bytes."""
-        self.bytes += self.near.send(data)
+        self.put(data)
         stopped_ns = time.perf_counter_ns()
         if b'"order.place"' in data:
             sent = int(self._shared[SENT])
             self._stamps[sent] = stopped_ns
             self._shared[SENT] = sent + 1
             self.checksum = (self.checksum * 31 + len(data)) & ((1 << 62) - 1)
+        self.later(conn, data)
+
+    def put(self, data: bytes) -> None:
+        """The bytes onto the socket."""
+        self.bytes += self.near.send(data)
+
+    def later(self, conn: int, data: bytes) -> None:
+        """To be answered by `serve`."""
         self.todo.append((conn, data))
 
     def close(self, conn: int) -> None:
@@ -159,7 +168,7 @@ class CannedNetwork:
             conn, asked = self.todo.popleft()
             served += 1
             if conn == 0:
-                body = json.dumps(EXCHANGE_INFO | {"rateLimits": _NO_LIMITS}).encode()
+                body = json.dumps(EXCHANGE_INFO | {"rateLimits": NO_LIMITS}).encode()
                 agent.on_bytes(0, body, now_ns, HttpMeta(asked, status=200))
             elif isinstance(asked, ConnEvent):
                 agent.on_conn(conn, asked, now_ns)
