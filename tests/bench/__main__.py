@@ -19,7 +19,7 @@ from typing import Any
 from oms.errors import ExitCode
 from procs.cli.bench import LAST, add_arguments
 from procs.config_files import project_root
-from tests.bench import catalog, page
+from tests.bench import catalog, live_desk, page
 from tests.bench.history import History, Line, verdict
 from tests.bench.result import rows
 
@@ -138,7 +138,10 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.write_docs:
         print("\n".join(page.write(session.history)))
         return ExitCode.OK
-    session.run(asked.names or known)
+    try:
+        session.run(asked.names or known)
+    finally:
+        live_desk.close_kept()
     if asked.json:
         print(json.dumps(session.found))
     return ExitCode.OK
