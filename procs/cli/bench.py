@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from oms.errors import ExitCode, MexomsError
+from oms.errors import ResourceError
 from procs.config_files import project_root
 
 LAST = "last"
@@ -31,19 +31,12 @@ examples:
   oms bench order_path --compare   held against the last run of the same, spread and all
   oms bench --label before         a name for this run; later: oms bench --compare before
   oms bench load_e2e --minutes 10  10,000 orders/s for so long
-  oms bench --write-docs           puts the newest figures into docs/performance.md, measures nothing
+  oms bench --write-docs           the newest figures into docs/performance.md; measures nothing
   oms bench --json                 one object: key -> percentiles, runs, map, durability, checksum,
                                    peer, ratio
 
-Every full run is added to var/bench/history.jsonl. Take figures on a machine that does nothing else.
+Every full run is added to var/bench/history.jsonl. Take figures where nothing else runs.
 """
-
-
-class NoBenchesError(MexomsError):
-    """There is nothing here that could be run."""
-
-    exit_code = ExitCode.NO_RESOURCE
-    action = "use a checkout, set up by `make bench`"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,16 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def checkout() -> Path:
-    """Where the benches are; raises NoBenchesError."""
+    """Where the benches are; raises ResourceError."""
     root = project_root()
     if not (root / "tests" / "bench" / "__main__.py").is_file():
-        raise NoBenchesError(
+        raise ResourceError(
             f"bench: no tests/bench in {root}: the benches come with the sources; run this in a "
             "checkout of the project"
         )
     absent = [name for name in PEERS if importlib.util.find_spec(name) is None]
     if absent:
-        raise NoBenchesError(
+        raise ResourceError(
             f"bench: {', '.join(absent)} not installed in {sys.prefix}: the benches measure their "
             "peers in the same run; run `make bench` in the checkout once, it installs them"
         )

@@ -16,9 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from oms.errors import ExitCode
+from oms.errors import ExitCode, MexomsError
 from procs.cli.bench import LAST, add_arguments
 from procs.config_files import project_root
+from procs.here import say
 from tests.bench import catalog, live_desk, page
 from tests.bench.history import History, Line, verdict
 from tests.bench.result import rows
@@ -148,4 +149,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        code = main()
+    except MexomsError as error:
+        say(f"oms: {error}")
+        code = error.exit_code
+    except KeyboardInterrupt:
+        say("oms: interrupted")
+        code = ExitCode.FAILED
+    sys.exit(code)

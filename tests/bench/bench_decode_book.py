@@ -1,10 +1,11 @@
 """How many recorded messages a second one core takes from JSON bytes into the book.
 
-Ours: bytes -> md ring -> books and top of book, by the kernels of the feed and the aggregator; USD-M
-futures and spot. Times are CPU time of the one thread. Peers, in the same run, on the same messages:
-orjson + float + dict; orjson + Decimal + dict; and cryptofeed's way (`cryptofeed_way`), written as
-it does it, because no version of it has wheels for Python 3.11, 3.12 and 3.13 alike. Messages: the
-recordings under `data`/hftbacktest, else a stream made here (`market_stand`); the note says which.
+Ours: bytes -> md ring -> books and top of book, by the kernels of the feed and the aggregator;
+USD-M futures and spot. Times are CPU time of the one thread. Peers, in the same run, on the same
+messages: orjson + float + dict; orjson + Decimal + dict; and cryptofeed's way (`cryptofeed_way`),
+written as it does it, because no version of it has wheels for Python 3.11, 3.12 and 3.13 alike.
+Messages: the recordings under `data`/hftbacktest, else a stream made here (`market_stand`); the
+note says which.
 """
 
 from __future__ import annotations

@@ -27,9 +27,7 @@ def run(smoke: bool, runs: int) -> BenchResult:
     """Megabytes, each run one reading."""
     desk = quiet_desk()
     pids = desk.pids()
-    made = [
-        {name: proportional_mb(pid) for name, pid in pids.items()} for _ in range(runs)
-    ]
+    made = [{name: proportional_mb(pid) for name, pid in pids.items()} for _ in range(runs)]
     count = 1 if smoke else len(pids)
     with children(IMPORT, count) as fresh:
         peer = sum(proportional_mb(pid) for pid in fresh)

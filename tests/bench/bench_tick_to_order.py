@@ -28,11 +28,11 @@ from tests.stress.memory import fork, reap, shared_words
 TICKS, SMOKE_TICKS = 3000, 20
 WARM, SMOKE_WARM = 500, 5
 WATCHDOG_S = 300.0
+SPUN = "bench2: feed and executor on core 0; aggregator, strategy and risk on core 1"
 MAPS = {
-    "bench2": ("spin", (0, 1), "bench2: feed and executor on core 0; aggregator, strategy and risk "
-               "on core 1", "≤ 25 / 80 µs"),
+    "bench2": ("spin", (0, 1), SPUN, "≤ 25 / 80 µs"),
     "parked": ("park", (0, 0), "the same two processes on core 0", "≤ 100 / 400 µs"),
-}  # fmt: skip
+}
 PEER = "the usual Python way (orjson, Decimal, dicts, hmac, json, Pipe)"
 
 

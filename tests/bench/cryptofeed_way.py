@@ -3,11 +3,10 @@
 What it does per message, read from its sources (version 2.4, binance.py and its book type): JSON
 with every number of a float's shape as Decimal, dispatch by stream and event, the symbol looked up
 in its table, prices and sizes made Decimal, the sequence checked, deltas collected as tuples, a
-sorted mapping per side updated, a timestamp object, and an awaited callback per event. Its parser
-(yapic.json) and its sorted book (order_book) are C; here they are orjson and sortedcontainers,
-because no one version of either has wheels for all three Pythons that the lock serves. The awaited
-callback does nothing. `data/cryptofeed` beside the checkout, where it is there, holds its own
-samples.
+sorted mapping per side updated, a timestamp in seconds, and an awaited callback per event. Its
+parser (yapic.json) and its sorted book (order_book) are C; here they are orjson and
+sortedcontainers, because no one version of either has wheels for all three Pythons that the lock
+serves: its own book is faster than this one. The awaited callback does nothing.
 """
 
 from __future__ import annotations

@@ -123,9 +123,7 @@ def serve_aiohttp_ws(tell: Callable[[int], None], context: ssl.SSLContext | None
     asyncio.run(_site(answer, tell, context))
 
 
-async def _site(
-    answer, tell: Callable[[int], None], context: ssl.SSLContext | None
-) -> None:
+async def _site(answer, tell: Callable[[int], None], context: ssl.SSLContext | None) -> None:
     from aiohttp import web
 
     runner = web.ServerRunner(web.Server(answer, access_log=None))

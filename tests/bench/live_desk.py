@@ -51,7 +51,9 @@ def cpu_s(pid: int) -> float:
 
 def proportional_mb(pid: int) -> float:
     """Memory of a process, shared pages divided among those that share them."""
-    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
+    found = re.search(
+        r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE
+    )
     assert found is not None, f"no Pss of {pid}"
     return int(found[1]) / 1024
 

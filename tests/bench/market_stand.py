@@ -61,8 +61,7 @@ def made_stream(messages: int, market: str = USDM, seed: int = 1) -> bytes:
             first = previous + 9 if usdm else previous + 1
             chain = f'"U":{first},"u":{event_id},' + (f'"pu":{previous},' if usdm else "")
             event = (
-                f'"e":"depthUpdate","E":{ms},{stamp}"s":"BTCUSDT",{chain}'
-                f'"b":[{bids}],"a":[{asks}]'
+                f'"e":"depthUpdate","E":{ms},{stamp}"s":"BTCUSDT",{chain}"b":[{bids}],"a":[{asks}]'
             )
             stream = DEPTHS[market]
         elif draw < DIFFS + TICKERS:

@@ -22,6 +22,10 @@ DOCS = project_root() / "docs"
 PAGE = DOCS / "performance.md"
 FIGURES = DOCS / "performance" / "figures.json"
 BEGIN, END = "<!-- figures: written by `oms bench --write-docs` -->", "<!-- end of figures -->"
+COLUMNS = (
+    "key", "ours: p50 / p99, or rate", "spread of the headline, runs", "aim",
+    "best peer of the same run", "times ahead", "map; wait; durability", "checksum", "run",
+)  # fmt: skip
 NONE = "No full run is recorded here yet: `make bench`, then `oms bench --write-docs`."
 PLOTS = (
     ("latency.svg", "Latency, p50 to p99", False, "microseconds"),
@@ -76,11 +80,7 @@ def table(figures: Mapping[str, Any]) -> list[str]:
     benches = figures["benches"]
     machines = sorted({line["machine"] for line in benches.values()})
     lines = [f"Machine: {'; '.join(machines)}.", ""]
-    lines += [
-        "| key | ours: p50 / p99, or rate | spread of the headline, runs | aim | best peer of the "
-        "same run | times ahead | map; wait; durability | checksum | run |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    lines += [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     for line in benches.values():
         lines += [_row(key, result, line["run"]) for key, result in line["results"].items()]
     lines += ["", "Notes of the benches:", ""]

@@ -75,9 +75,12 @@ def plot(title: str, bars: Sequence[Bar], axis: str) -> str:
     def at(value: float) -> float:
         return LEFT + span * (math.log10(max(value, 10.0**low)) - low) / (high - low)
 
-    out = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="11" fill="{TEXT}">',
+        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="11" fill="{TEXT}">'
+    )
+    out = [
+        head,
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
         _text(8, 18, title),
         _rect(LEFT, 26, 14, OURS), _text(LEFT + 18, 35, "ours"),
@@ -87,7 +90,10 @@ def plot(title: str, bars: Sequence[Bar], axis: str) -> str:
         out += [_rect(LEFT + 240, 26, 14, TAIL), _text(LEFT + 258, 35, "ours, p50 to p99")]
     for power in range(low, high + 1):
         x = at(10.0**power)
-        out += [_line(x, HEAD - 4, height - 22), _text(x, height - 8, number(10.0**power), "middle")]
+        out += [
+            _line(x, HEAD - 4, height - 22),
+            _text(x, height - 8, number(10.0**power), "middle"),
+        ]
     for index, bar in enumerate(bars):
         y = HEAD + ROW * index
         out.append(_text(LEFT - 6, y + 15, bar.label, "end"))

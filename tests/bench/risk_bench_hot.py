@@ -1,4 +1,4 @@
-"""Kernel of the risk_check bench (`@hot` only): every check of every intent in a ring, each timed."""
+"""Kernel of the risk_check bench (`@hot` only): every check of each intent, timed."""
 
 from __future__ import annotations
 

@@ -211,7 +211,10 @@ class Edge:
         self.spin = config.host.processes[0].wait == "spin"
         self.shared = shared
         self.network = TickNetwork(shared, stamps)
-        self.feed, self.executor = FeedAgent(config, "binance.spot"), ExecutorAgent(config, "binance")
+        self.feed, self.executor = (
+            FeedAgent(config, "binance.spot"),
+            ExecutorAgent(config, "binance"),
+        )
         log = ProcessLog(paths.logs, EDGE)
         for agent in (self.feed, self.executor):
             network: Any = self.network
@@ -242,7 +245,9 @@ class Edge:
             if not self.turn() and not self.spin:
                 assert self.memory.sleeper is not None
                 park(self.memory.sleeper, max(1_000_000, until_ns - time.monotonic_ns()))
-            assert time.monotonic() < give_up, f"tick to order: {what}; see {self.memory._paths.logs}"
+            assert time.monotonic() < give_up, (
+                f"tick to order: {what}; see {self.memory._paths.logs}"
+            )
 
     def ready(self) -> bool:
         """Reconciled, and a LIVE book."""
