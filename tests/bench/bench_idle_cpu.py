@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from tests.bench.live_desk import children, cpu_s, quiet_desk
+from tests.bench.live_desk import children, cpu_s, kept_desk
 from tests.bench.result import BenchResult, latency
 
 SECONDS, SMOKE_SECONDS = 10.0, 0.5
@@ -37,7 +37,7 @@ def percent(pids: list[int], seconds: float) -> float:
 def run(smoke: bool, runs: int) -> BenchResult:
     """Percent of one core, each run one figure."""
     seconds = SMOKE_SECONDS if smoke else SECONDS
-    desk = quiet_desk()
+    desk = kept_desk(quiet=not smoke)
     pids = list(desk.pids().values())
     if not smoke:
         time.sleep(SETTLE_S)

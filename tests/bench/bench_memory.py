@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.bench.live_desk import DEMO, children, proportional_mb, quiet_desk
+from tests.bench.live_desk import DEMO, children, kept_desk, proportional_mb
 from tests.bench.result import BenchResult, latency
 
 IMPORT = f"""
@@ -21,15 +21,17 @@ preload(load_desk(path), path.resolve().parent)
 print("ready", flush=True)
 input()
 """
+READY = 'print("ready", flush=True); input()'
+"""At smoke size: an import costs seconds of CPU."""
 
 
 def run(smoke: bool, runs: int) -> BenchResult:
     """Megabytes, each run one reading."""
-    desk = quiet_desk()
+    desk = kept_desk(quiet=not smoke)
     pids = desk.pids()
     made = [{name: proportional_mb(pid) for name, pid in pids.items()} for _ in range(runs)]
     count = 1 if smoke else len(pids)
-    with children(IMPORT, count) as fresh:
+    with children(READY if smoke else IMPORT, count) as fresh:
         peer = sum(proportional_mb(pid) for pid in fresh)
     each = ", ".join(f"{name} {value:.0f}" for name, value in made[0].items())
     return latency(

@@ -18,8 +18,8 @@ import numpy as np
 from procs.locks import living_owner
 from procs.supervisor_name import SUPERVISOR
 from shm_layout.enums import OrderState
-from tests.bench.bench_memory import IMPORT
-from tests.bench.live_desk import LiveDesk, children, live_desk, until
+from tests.bench.bench_memory import IMPORT, READY
+from tests.bench.live_desk import LiveDesk, children, kept_desk, until
 from tests.bench.result import BenchResult, latency
 
 ROLES = ("engine", "executor.binance", "feed.binance.spot", SUPERVISOR)
@@ -59,12 +59,12 @@ def killed(desk: LiveDesk, process: str) -> float:
     return (time.monotonic_ns() - began_ns) / NS_PER_MS
 
 
-def fresh_ms(count: int) -> float:
+def fresh_ms(code: str, count: int) -> float:
     """A fresh interpreter until it has imported everything."""
     took = []
     for _ in range(count):
         began = time.monotonic_ns()
-        with children(IMPORT, 1):
+        with children(code, 1):
             took.append((time.monotonic_ns() - began) / NS_PER_MS)
     return statistics.median(took)
 
@@ -73,20 +73,18 @@ def run(smoke: bool, runs: int) -> list[BenchResult]:
     """Milliseconds, a row for each process; each kill is one figure."""
     roles = SMOKE_ROLES if smoke else ROLES
     took: dict[str, list[float]] = {role: [] for role in roles}
-    with live_desk() as desk:
-        desk.start()
-        for _ in range(runs):
-            for role in roles:
-                took[role].append(killed(desk, role))
-                if not smoke:
-                    time.sleep(TURN_S / len(roles))
-        hosted = desk.config.host.name
-    peer = fresh_ms(1 if smoke else 3)
+    desk = kept_desk(quiet=False)
+    for _ in range(runs):
+        for role in roles:
+            took[role].append(killed(desk, role))
+            if not smoke:
+                time.sleep(TURN_S / len(roles))
+    peer = fresh_ms(READY, 1) if smoke else fresh_ms(IMPORT, 3)
     return [
         latency(
             f"recovery.{role.partition('.')[0]}", "ms", [np.array([value]) for value in values],
-            {"a fresh interpreter's imports alone": peer}, core_map=hosted, wait="park",
-            checksum=len(values), durability="process-crash-safe",
+            {"a fresh interpreter's imports alone": peer}, core_map=desk.config.host.name,
+            wait="park", checksum=len(values), durability="process-crash-safe",
             aim="≤ 2,000 ms" if role == SUPERVISOR else "p50 ≤ 300 ms, p99 ≤ 1,000 ms",
             note=f"worst of {len(values)} kills {max(values):,.0f} ms; a market maker that quotes "
             "at most every 100 ms; checksum: kills",

@@ -134,16 +134,18 @@ _kept = contextlib.ExitStack()
 
 
 @functools.cache
-def quiet_desk() -> LiveDesk:
-    """One idle desk for all benches of this call that want one; `close_kept` ends it."""
-    desk = _kept.enter_context(live_desk(quiet=True))
+def kept_desk(*, quiet: bool) -> LiveDesk:
+    """One desk for all benches of this call that want such a one; `close_kept` ends it. At smoke
+    size all take the lively one, because a start costs seconds of CPU.
+    """
+    desk = _kept.enter_context(live_desk(quiet=quiet))
     desk.start()
     return desk
 
 
 def close_kept() -> None:
     """End what benches share; the program calls it when all are done."""
-    quiet_desk.cache_clear()
+    kept_desk.cache_clear()
     _kept.close()
 
 

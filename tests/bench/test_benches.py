@@ -15,8 +15,7 @@ WATCHDOG_S = 170
 GROUPS = (
     ("start_cold",),
     ("start_warm",),
-    ("recovery",),
-    ("idle_cpu", "memory"),
+    ("idle_cpu", "memory", "recovery"),
     ("order_path", "tick_to_order"),
     ("http_requests", "ack_rtt", "load_e2e"),
     ("ring_hop", "ring_throughput", "affinity_effect"),
