@@ -828,7 +828,7 @@ MATCH_COMMAND = record(
 )  # fmt: skip
 
 MATCH_PACK = record(
-    "MatchPack", RecordType.MATCH_PACK, 512,
+    "MatchPack", RecordType.MATCH_PACK, 1024,
     ("count", "i8", "commands in it"),
-    ("packed", ("u1", (488,)), "as `oms/exchange/wal_hot.py` packs them; zeros behind the last"),
+    ("packed", ("u1", (1000,)), "as `oms/exchange/wal_hot.py` packs them; zeros behind the last"),
 )  # fmt: skip

@@ -129,6 +129,22 @@ class Session:
         question.order_mark = account.orders.count(now_ns)
         self._send(request_id, frame, question, wire, now_ns)
 
+    def next_request_id(self) -> int:
+        """Of a request that the caller sends itself."""
+        self._next_id += 1
+        return self._next_id
+
+    def placed(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
+        """A new order left on `wire`, for which there was room: count it, wait for its answer."""
+        self.ledger.sent(RateShare.ORDERS, WEIGHT_ORDER, now_ns)
+        question.order_mark = question.account.orders.count(now_ns)
+        question.sent_ns, question.conn, question.mark = now_ns, wire.conn, self.ledger.total
+        self.questions[request_id] = question
+
+    def has_order_room(self, now_ns: int) -> bool:
+        """Whether the address has request weight for one more order."""
+        return self.ledger.fits(RateShare.ORDERS, WEIGHT_ORDER, now_ns)
+
     def may_place(self, account: Account, now_ns: int) -> bool:
         """Charge a new order to the ledger; False = it must not go now."""
         if account.orders.full(now_ns):

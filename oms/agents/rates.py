@@ -193,7 +193,8 @@ class Ledger:
         self._ports = ports
         self._exchange = exchange
         self._table = ports.table_writer(f"rates.{ports.role}")
-        self._peers = tuple(peers)
+        self.peers = tuple(peers)
+        """Tables of the other processes that ask from this address."""
         self._peers_due_ns = 0
         self._percent = {share: getattr(shares, share.name.lower()) for share in BY_IMPORTANCE}
         self._own = frozenset(own)
@@ -259,11 +260,19 @@ class Ledger:
             self._refused[share] += 1
             self._changed = True
             return False
+        self._add(share, weight)
+        return True
+
+    def sent(self, share: RateShare, weight: int, now_ns: int) -> None:
+        """Count what `fits` let go a moment ago."""
+        self._turn(now_ns)
+        self._add(share, weight)
+
+    def _add(self, share: RateShare, weight: int) -> None:
         self._sent[share] += weight
         self._ours += weight
         self.total += weight
         self._changed = True
-        return True
 
     def blocked(self, share: RateShare, now_ns: int) -> bool:
         """Whether the venue wants a pause from this share."""
@@ -319,7 +328,7 @@ class Ledger:
     def _look_at_peers(self, now_ns: int) -> None:
         """Pauses that another process of the desk was told."""
         self._peers_due_ns = now_ns + PEERS_NS
-        for peer in self._peers:
+        for peer in self.peers:
             self.pause_until_ns = max(self.pause_until_ns, int(peer.rows["pause_until_ns"][0]))
             self.ban_until_ns = max(self.ban_until_ns, int(peer.rows["ban_until_ns"][0]))
 

@@ -27,7 +27,6 @@ from oms.journal.reader import Recovery, read_journal
 from oms.journal.writer import BlockWriter
 from shm_layout.enums import RecordType
 from shm_layout.jit import read_only
-from shm_layout.records import MATCH_PACK
 
 SNAPSHOT_MAGIC = b"MXENGSN1"
 _SHA_BYTES = 32
@@ -41,7 +40,7 @@ class CommandLog:
         found = recovery or Recovery()
         self._writer = BlockWriter(port, 1, found)
         self._out = self._writer.frames.view(np.uint8)
-        self._state = np.zeros(3, np.int64)
+        self._state = np.zeros(wal_hot.STATE_WORDS, np.int64)
         self._state[SEQ] = found.last_seq
 
     @property
@@ -86,7 +85,7 @@ def replay(engine: Engine, files: Iterable[bytes], after_seq: int = 0) -> Recove
 
 def commands_of(records: Iterator[np.ndarray[Any, Any]]) -> Iterator[np.ndarray[Any, Any]]:
     """The commands of a log's records, one by one."""
-    rows = np.zeros(MATCH_PACK["packed"].shape[0] // wal_hot.BYTES_MIN, lay.COMMAND)
+    rows = np.zeros(wal_hot.COMMANDS_MAX + wal_hot.BASES, lay.COMMAND)
     for record in records:
         if int(record["type"]) != RecordType.MATCH_PACK:
             yield record
