@@ -20,13 +20,15 @@ from procs.locks import FileLock
 from procs.paths import DeskPaths
 from shm_layout import segment
 from tests.bench import order_peer
-from tests.bench.order_desk import SENT, SHARED_WORDS, STOP, make_desk
+from tests.bench.order_desk import ACCOUNTS, SENT, SHARED_WORDS, STOP, make_desk
 from tests.bench.result import NS_PER_US, BenchResult, latency
 from tests.bench.tick_desk import run_edge, run_hot, tick_config, ticks
 from tests.stress.memory import fork, reap, shared_words
 
-TICKS, SMOKE_TICKS = 3000, 20
-WARM, SMOKE_WARM = 500, 5
+TICKS, SMOKE_TICKS = 3000, 10
+WARM, SMOKE_WARM = 500, 2
+SMOKE_ACCOUNTS = 4
+"""Reconciling 201 takes both cores for a second."""
 WATCHDOG_S = 300.0
 SPUN = "bench2: feed and executor on core 0; aggregator, strategy and risk on core 1"
 MAPS = {
@@ -36,12 +38,14 @@ MAPS = {
 PEER = "the usual Python way (orjson, Decimal, dicts, hmac, json, Pipe)"
 
 
-def once(wait: str, cores: tuple[int, int], count: int, warm: int) -> tuple[np.ndarray, int]:
+def once(
+    wait: str, cores: tuple[int, int], count: int, warm: int, accounts: int
+) -> tuple[np.ndarray, int]:
     """One start of the desk: microseconds of each tick, and the checksum of what was sent."""
     shared = shared_words(SHARED_WORDS)
     began, ended = shared_words(count + warm), shared_words(count + warm)
     with tempfile.TemporaryDirectory() as folder:
-        config = tick_config(Path(folder), wait, cores)
+        config = tick_config(Path(folder), wait, cores, accounts)
         lock = FileLock(Path(folder) / "bench.lock")
         try:
             paths = make_desk(config)
@@ -59,10 +63,11 @@ def once(wait: str, cores: tuple[int, int], count: int, warm: int) -> tuple[np.n
 def run(smoke: bool, runs: int) -> list[BenchResult]:
     """A row for each map, in microseconds."""
     size = (SMOKE_TICKS, SMOKE_WARM) if smoke else (TICKS, WARM)
+    accounts = SMOKE_ACCOUNTS if smoke else ACCOUNTS
     frames = ticks(sum(size))
     found = []
     for name, (wait, cores, where, aim) in MAPS.items():
-        ours = [once(wait, cores, *size) for _ in range(runs)]
+        ours = [once(wait, cores, *size, accounts) for _ in range(runs)]
         theirs = [order_peer.once(wait, cores, *size, frames) for _ in range(max(1, runs // 2))]
         found.append(latency(
             f"tick_to_order.{name}", "us", [samples for samples, _ in ours],

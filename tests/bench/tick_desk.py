@@ -40,6 +40,7 @@ from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from shm_layout.enums import BookState, Side, TimeInForce
 from tests.bench.order_desk import (
+    ACCOUNTS,
     GAP_NS_MAX,
     GIVE_UP_S,
     NO_LIMITS,
@@ -83,10 +84,12 @@ class EveryTop(BaseStrategy):
         self.desk.place(instrument, Side.BUY, qty, top.bid_px, time_in_force=TimeInForce.IOC)
 
 
-def tick_config(folder: Path, wait: str, cores: tuple[int, int]) -> DeskConfig:
+def tick_config(
+    folder: Path, wait: str, cores: tuple[int, int], accounts: int = ACCOUNTS
+) -> DeskConfig:
     """The order path's desk, cut differently."""
     PLUGINS[PLUGIN] = EveryTop
-    config = bench_config(folder, wait, cores)
+    config = bench_config(folder, wait, cores, accounts)
     host = HostConfig("bench2", (
         ProcessConfig(EDGE, ("feed.binance.spot", "executor.binance"), cores[0], wait),
         ProcessConfig(HOT, ("aggregator", "strategy.mm", "risk"), cores[1], wait),
