@@ -6,10 +6,11 @@ import argparse
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
-from procs.cli.common import add_config, chosen_desk
+from procs.cli.common import add_config, chosen_desk, print_json
 from procs.cli.heard import Heard
 from procs.config_files import find_config
 from procs.config_ports import effective
@@ -38,6 +39,7 @@ examples:
   oms up                         returns when every process is ready
   oms up --foreground            stays, for a service manager; SIGTERM ends it in order
   oms up --data-dir /tmp/desk    a second desk with files of its own
+  oms up --dry-run               checks config, locks, ports and memory; starts nothing
 
 A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
 """
@@ -49,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--foreground", action="store_true", help="stay here until Ctrl-C or `oms down`"
     )
+    parser.add_argument("--dry-run", action="store_true", help="check what can be; start nothing")
+    parser.add_argument("--json", action="store_true", help="one JSON object, once it runs")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)
+        if arguments.dry_run:
+            return _would_start(config, paths, as_json=arguments.json)
         make_agent = preload(config, find_config(arguments.config).resolve().parent)
         if arguments.foreground:
             return keep_here(config, make_agent, lock)
@@ -65,6 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     wait_ready(keeper, paths)
     look = Look(config, paths)
+    if arguments.json:
+        shown = _shown(config, paths)
+        print_json({**shown, "keeper_pid": keeper, "started": True})
+        return ExitCode.OK
     tell(
         f"desk '{config.name}' runs: {len(look.processes())} processes, keeper {keeper}, "
         f"{config.durability}, files in {paths.data_dir}"
@@ -73,6 +83,27 @@ def run(arguments: argparse.Namespace) -> int:
         "look at it with `oms status`, follow it with `oms tail executions -f`, stop it with "
         "`oms down`"
     )
+    return ExitCode.OK
+
+
+def _shown(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
+    return {
+        "desk": config.name,
+        "data_dir": str(paths.data_dir),
+        "durability": config.durability,
+        "processes": [process.name for process in config.host.processes],
+    }
+
+
+def _would_start(config: DeskConfig, paths: DeskPaths, *, as_json: bool) -> int:
+    """Everything that can be checked before anything is made was well."""
+    if as_json:
+        print_json({**_shown(config, paths), "started": False})
+    else:
+        tell(
+            f"desk '{config.name}' would start {len(config.host.processes)} processes with files "
+            f"in {paths.data_dir}; nothing was started"
+        )
     return ExitCode.OK
 
 

@@ -11,17 +11,18 @@ from collections.abc import Iterator
 from tests.tidy import laws
 
 ERRORS = {
-    "AlreadyRunningError", "CommandRefusedError", "CompileError", "ConfigError", "DiskFullError",
-    "JournalError", "NotRunningError", "RefusedError", "ResourceError", "SegmentError",
-    "SilentError", "StartFailedError", "StartFailure", "TransportError", "VenueError",
+    "AlreadyRunningError", "AskError", "CommandRefusedError", "CompileError", "ConfigError",
+    "DiskFullError", "JournalError", "NotRunningError", "RefusedError", "ResourceError",
+    "SegmentError", "SilentError", "StartFailedError", "StartFailure", "TransportError",
+    "VenueError",
 }  # fmt: skip
 SPEAKERS = {"say", "tell", "_say"}
 SPEAKING_METHODS = {"procs/supervisor.py", "procs/keeper.py"}
 """Where `_say` speaks to a person; elsewhere it is an agent's word to another."""
 BUILDERS = {
     "oms/config_build.py", "oms/config_checks.py", "procs/config_files.py", "procs/cli/status.py",
-    "procs/cli/doctor_checks.py", "procs/cli/watch.py", "procs/machine.py",
-    "procs/sim_host.py",
+    "procs/cli/doctor_checks.py", "procs/cli/doctor_rates.py", "procs/cli/links.py",
+    "procs/cli/watch.py", "procs/machine.py", "procs/sim_host.py",
 }  # fmt: skip
 """Files that collect sentences: what they append, yield, return or list, and the fix of a `Row`."""
 LISTS = (ast.ListComp, ast.GeneratorExp)
