@@ -19,6 +19,9 @@ DEDICATED_CORES_MIN = 8
 """From so many cores on, processes of the hot path have cores of their own (DESIGN.md 6)."""
 OS_CORES = 2
 """Cores that such a machine leaves to the operating system and its interrupts."""
+ISOLATED_CORES_MIN = 3
+"""So many isolated cores make a machine one whose hot processes have their own: book, decisions,
+one exchange."""
 
 
 def parse_list(text: str) -> tuple[int, ...]:
@@ -142,22 +145,62 @@ def usable_cpus() -> tuple[int, ...]:
     return tuple(sorted(mine | more))
 
 
-def hot_cpus(cores: Cores, usable: tuple[int, ...]) -> tuple[int, ...]:
-    """CPUs that the desk's hot path takes on this machine, and nobody else should: what is isolated
-    already, else every core but the operating system's two and one for files; below eight cores
-    the one on which the order path runs (of two the first, as map `two-core` has it, of more the
-    second).
+Core = tuple[Cpu, ...]
+"""Threads of one core that we may use."""
 
-    The sibling threads of these CPUs are among them: whoever works there works on their core.
-    """
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Who gets which cores. A core stands in one part, or in two where there are too few."""
+
+    dedicated: bool
+    """Are there enough cores for hot processes to have their own?"""
+    system: tuple[Core, ...]
+    """For the operating system and its interrupts."""
+    hot: tuple[Core, ...]
+    """For what an order passes; on one memory node, where there are several."""
+    service: tuple[Core, ...]
+    """For files, the watchdog and simulated exchanges."""
+    spare: tuple[Core, ...] = ()
+    """On other memory nodes: for what the hot node has no room for."""
+
+
+def parts_of(cores: Cores, usable: tuple[int, ...]) -> Parts:
+    """The cores of this machine by what they are for (the rules of docs/tuning.md "Core maps")."""
+    found = cores.within(usable)
+    apart = tuple(core for core in found if any(t.number in cores.isolated for t in core))
+    if len(apart) >= ISOLATED_CORES_MIN and len(found) > len(apart):
+        rest = tuple(core for core in found if core not in apart)
+        return _on_one_node(cores, rest[:OS_CORES], apart, rest[-1:])
+    if len(found) >= DEDICATED_CORES_MIN:
+        return _on_one_node(cores, found[:OS_CORES], found[OS_CORES:-1], found[-1:])
+    if len(found) > OS_CORES:
+        return Parts(False, found[:1], found[1:2], found[2:])
+    return Parts(False, found[-1:], found[:1], found[-1:])
+
+
+def _on_one_node(
+    cores: Cores, system: tuple[Core, ...], hot: tuple[Core, ...], service: tuple[Core, ...]
+) -> Parts:
+    """The network card's node, where it has room for half of a small desk; else the one with the
+    most cores."""
+    by_node = {node: [core for core in hot if core[0].node == node] for node in cores.nodes()}
+    best = max(by_node, key=lambda node: len(by_node[node]))
+    if len(by_node.get(cores.network_node, ())) >= ISOLATED_CORES_MIN:
+        best = cores.network_node
+    near = tuple(by_node[best])
+    return Parts(True, system, near, service, tuple(core for core in hot if core not in near))
+
+
+def hot_cpus(cores: Cores, usable: tuple[int, ...]) -> tuple[int, ...]:
+    """CPUs that the hot path takes on this machine, and nobody else should; both threads of a core,
+    because whoever works on one works on the core. None where there is a single core."""
     if cores.isolated:
         return cores.isolated
-    found = cores.within(usable)
-    if len(found) >= DEDICATED_CORES_MIN:
-        chosen = found[OS_CORES:-1]
-    else:
-        chosen = found[1:2] if len(found) > OS_CORES else found[:1] if len(found) > 1 else ()
-    return tuple(sorted(cpu.number for threads in chosen for cpu in threads))
+    parts = parts_of(cores, usable)
+    if parts.hot == parts.system:
+        return ()
+    return tuple(sorted(cpu.number for core in parts.hot for cpu in core))
 
 
 def is_cpu_list(text: str) -> bool:

@@ -7,10 +7,11 @@ import dataclasses
 import textwrap
 
 from oms.errors import ExitCode
-from procs.cli.common import add_config, chosen_desk, owners, print_json
+from procs.cli.common import add_config, add_host, chosen_desk, owners, print_json
 from procs.cli.doctor_checks import FAIL, OK, WARN, Row, check_all
-from procs.cli.doctor_tuning import PREFIX, tuning_rows
+from procs.cli.doctor_tuning import PREFIX, check_siblings, tuning_rows
 from procs.cli.page import WIDTH
+from procs.cores import read_cores, usable_cpus
 from procs.here import here
 from procs.machine import machine
 
@@ -30,6 +31,7 @@ TUNING = "knobs of this machine (scripts/tuning; docs/tuning.md says what each g
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     add_config(parser)
+    add_host(parser)
     parser.add_argument("--strict", action="store_true", help="a warning counts as a failure")
     parser.add_argument("--json", action="store_true", help="one JSON list instead of a page")
 
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print; 0 = the desk can run, 9 = something must be set first."""
     config, paths = chosen_desk(arguments)
     rows = check_all(config, paths, machine(), running=bool(owners(config, paths)))
-    rows += tuning_rows()
+    rows += [*check_siblings(config, read_cores(), usable_cpus()), *tuning_rows()]
     if arguments.json:
         print_json([dataclasses.asdict(row) for row in rows])
     else:

@@ -9,6 +9,7 @@ import time
 from oms.config import DeskConfig
 from oms.errors import ExitCode
 from procs.cli.common import NotRunningError, add_config, chosen_desk, owners
+from procs.config_files import running_config
 from procs.here import say, tell
 from procs.orphans import stop_orphans
 from procs.paths import DeskPaths
@@ -53,7 +54,7 @@ def stop(config: DeskConfig, paths: DeskPaths, *, now: bool = False) -> bool:
         if now:
             head.signal(signal.SIGTERM)
     else:
-        stop_orphans(config, paths)
+        stop_orphans(running_config(paths) if paths.effective_config.exists() else config, paths)
     deadline = said = time.monotonic()
     deadline += WAIT_S
     while owners(config, paths):

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import textwrap
 import time
 from typing import TYPE_CHECKING
 
+from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
-from procs.cli.common import add_config, chosen_desk
+from procs.cli.common import add_config, add_host, chosen_desk
 from procs.cli.heard import Heard
+from procs.cli.page import WIDTH
 from procs.config_files import find_config
 from procs.config_ports import effective
-from procs.here import say, tell
+from procs.here import here, say, tell
+from procs.host_plan import AUTO, as_toml, page, plan_here
 from procs.paths import DeskPaths
 from procs.start import check_machine, desk_lock, keep_apart, keep_here, preload
 from procs.supervisor_name import SUPERVISOR
@@ -38,6 +42,8 @@ examples:
   oms up                         returns when every process is ready
   oms up --foreground            stays, for a service manager; SIGTERM ends it in order
   oms up --data-dir /tmp/desk    a second desk with files of its own
+  oms up --host auto             with a core map made for this machine, and why it is so
+  oms up --host auto --dry-run   only the map, as a file of configs/hosts, and why; starts nothing
 
 A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
 """
@@ -46,6 +52,10 @@ A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     add_config(parser)
+    add_host(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say which core each process would get, and stop"
+    )
     parser.add_argument(
         "--foreground", action="store_true", help="stay here until Ctrl-C or `oms down`"
     )
@@ -54,6 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Start; returns when every process is ready."""
     config, paths = chosen_desk(arguments)
+    if arguments.dry_run:
+        return show_map(config)
+    explain_map(config)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)
@@ -73,6 +86,27 @@ def run(arguments: argparse.Namespace) -> int:
         "look at it with `oms status`, follow it with `oms tail executions -f`, stop it with "
         "`oms down`"
     )
+    return ExitCode.OK
+
+
+def is_planned(config: DeskConfig) -> bool:
+    """Was its core map made for this machine?"""
+    return config.host.name.startswith(f"{AUTO}-")
+
+
+def explain_map(config: DeskConfig) -> None:
+    """Where a core map was made for this machine: which core each process gets, and why."""
+    if is_planned(config):
+        for line in page(plan_here(config)):
+            print(textwrap.fill(here(line), WIDTH, subsequent_indent="  "))
+
+
+def show_map(config: DeskConfig) -> int:
+    """The core map as a file; what explains it stands in comments."""
+    if is_planned(config):
+        for line in page(plan_here(config)):
+            print(textwrap.fill(here(line), WIDTH, initial_indent="# ", subsequent_indent="#   "))
+    print(as_toml(config.host), end="")
     return ExitCode.OK
 
 

@@ -22,7 +22,7 @@ SPEAKING_METHODS = {"procs/supervisor.py", "procs/keeper.py"}
 BUILDERS = {
     "oms/config_build.py", "oms/config_checks.py", "procs/config_files.py", "procs/cli/status.py",
     "procs/cli/doctor_checks.py", "procs/cli/watch.py", "procs/machine.py",
-    "procs/cli/doctor_tuning.py", "procs/sim_host.py",
+    "procs/cli/doctor_tuning.py", "procs/host_plan.py", "procs/sim_host.py",
 }  # fmt: skip
 """Files that collect sentences: what they append, yield, return or list, and the fix of a `Row`."""
 LISTS = (ast.ListComp, ast.GeneratorExp)
