@@ -11,8 +11,8 @@ from procs.cli.common import add_config, print_json, running_desk
 from procs.cli.page import bar, count, show
 from shm_layout.enums import Hop
 
-_LABEL_COLUMNS = 30
-_BAR_COLUMNS = 24
+_LABEL_COLUMNS = 31
+_BAR_COLUMNS = 23
 _NS_PER_US = 1000
 
 
