@@ -84,7 +84,7 @@ def stop(config: DeskConfig, paths: DeskPaths, *, now: bool = False) -> bool:
         if now:
             head.signal(signal.SIGTERM)
     else:
-        stop_orphans(config, paths)
+        stop_orphans(running_config(paths) if paths.effective_config.exists() else config, paths)
     deadline = said = time.monotonic()
     deadline += WAIT_S
     while owners(config, paths):

@@ -9,7 +9,7 @@ import pytest
 
 from oms.config import AccountConfig, HostConfig, ProcessConfig
 from oms.errors import ExitCode
-from procs.cli import doctor, doctor_checks
+from procs.cli import doctor, doctor_checks, doctor_tuning
 from procs.cli.doctor_row import FAIL, OK, WARN
 from procs.cli.main import main
 from procs.cli.page import WIDTH
@@ -17,6 +17,8 @@ from procs.config_files import load_desk
 from procs.machine import UNLIMITED, Machine, machine, mib, need_bytes
 from procs.paths import DeskPaths
 from tests.procs.desks import DEMO
+from tests.scripts.made_up_machine import MadeUp
+from tests.scripts.test_tuning import NAMES
 
 GIB = 1 << 30
 WELL = Machine(
@@ -190,6 +192,25 @@ def test_exit_code_is_the_signal(monkeypatch, tmp_path, capsys, changes, words, 
     assert all(len(line) <= WIDTH for line in out.splitlines() if line.startswith(" "))
     assert main(["doctor", "--data-dir", str(tmp_path), "--json", *words]) == code
     assert {row["verdict"] for row in json.loads(capsys.readouterr().out)} <= {OK, WARN, FAIL}
+
+
+def test_knobs_of_the_machine_are_rows_that_never_fail(tmp_path, capsys):
+    server = MadeUp(tmp_path, cores=8, threads=2).with_knobs()
+    found = list(doctor_tuning.tuning_rows(str(server.root)))
+    assert {row.check for row in found} == {f"tuning.{name}" for name in NAMES}
+    assert {row.verdict for row in found} == {WARN, OK}
+    assert [row.check for row in found if row.verdict == OK] == ["tuning.numa"]
+    lines = doctor.page([doctor_checks.Row("disk", OK, "much"), *found])
+    assert all(len(line) <= WIDTH for line in lines)
+    assert lines[1] == doctor.TUNING
+    assert "     sudo python3 scripts/tuning/governor.py apply" in lines
+    assert lines[-1] == f"2 ok, {len(found) - 1} warn, 0 fail"
+
+
+def test_knobs_are_asked_of_this_machine_with_everything_else(tmp_path, capsys):
+    main(["doctor", "--data-dir", str(tmp_path), "--json"])
+    checks = {row["check"] for row in json.loads(capsys.readouterr().out)}
+    assert {f"tuning.{name}" for name in NAMES} <= checks
 
 
 def test_this_machine_is_read():
