@@ -27,7 +27,7 @@ from oms.exchange.layout_hot import FEE_UNIT
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, Market, assets_of, spec_from_config
 from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog
-from oms.instruments import parse_decimal
+from oms.instruments import TooLargeError, parse_decimal
 from oms.venues.binance.server import BinanceServer
 from oms.venues.binance.server_auth import ApiKey
 from oms.venues.binance.server_limits import LimitRules
@@ -96,14 +96,19 @@ def _check(sim: SimConfig) -> None:
                 f"{where}.asset_limits.{code}: no instrument trades it, required is one of "
                 f"{', '.join(sorted(traded))}"
             )
-        if _amount(f"{where}.asset_limits.{code}", text) == 0:
-            raise ConfigError(f"{where}.asset_limits.{code}: found {text}, required is above 0")
+        if not 0 < _amount(f"{where}.asset_limits.{code}", text) <= BALANCE_MAX:
+            raise ConfigError(
+                f"{where}.asset_limits.{code}: found {text}, required is above 0 and below 10^9"
+            )
 
 
 def _amount(where: str, text: str) -> int:
-    """Money as decimal text, as an integer; ConfigError in one sentence where it is none."""
+    """Money as decimal text, as an integer; ConfigError in one sentence where it is none. What is
+    too much for an integer is beyond every bound."""
     try:
         return parse_decimal(text, MONEY_DIGITS)
+    except TooLargeError:
+        return BALANCE_MAX + 1
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
 

@@ -253,6 +253,9 @@ def test_venue_sim_unusable_config_is_one_sentence():
         ({"instruments": (BTC, BTC)}, "required are distinct symbols"),
         ({"balances": {"BTC": "ten"}}, "'ten' is not a plain decimal"),
         ({"balances": {"BTC": "99999999999"}}, "below 10"),
+        ({"asset_limits": {"EUR": "1"}}, "no instrument trades it, required is one of BTC, USDT"),
+        ({"asset_limits": {"BTC": "-1"}}, "'-1' is not a plain decimal"),
+        ({"asset_limits": {"BTC": "0"}}, "required is above 0"),
     ],
 )
 def test_venue_sim_bad_values_are_one_sentence(changes, text):
