@@ -53,7 +53,7 @@ check: $(TEST_READY) ## the quick gate: format, lint, types, floors, tidy
 stress: $(TEST_READY) ## rings at full size: 10^8 records, 1,000 kills; ARGS="kill-lossless" for one
 	@exec $(PY) -m tests.stress $(ARGS)
 
-bench: $(TEST_READY) ## the figures beside their peers; ARGS="ring_hop" for one
+bench: $(TEST_READY) ## the figures beside their peers; ARGS="ring_hop" for one, "--compare" for changes
 	@exec $(PY) -m tests.bench $(ARGS)
 
 test-benchmark: $(TEST_READY) ## the pytest-benchmark suites behind bench

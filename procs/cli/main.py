@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "config": ("procs.cli.config", "the effective config, every mistake in it, its schemas"),
     "doctor": ("procs.cli.doctor", "can this machine carry the desk, and what to set if not"),
     "sim": ("procs.cli.sim", "a simulated exchange by itself, and faults in any"),
+    "bench": ("procs.cli.bench", "what it takes and how much it carries, beside its peers"),
     "journal": ("procs.cli.journal", "read, check, compare and copy a desk's journals"),
 }
 """Verb -> its module and its line of help."""
