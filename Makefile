@@ -29,7 +29,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test check stress bench test-benchmark oracles fuzz layout lock clean
+.PHONY: help run test check stress bench test-benchmark oracles fuzz layout tune-check lock clean
 
 help:
 	@echo "mExOms: make TARGET"
@@ -69,6 +69,9 @@ fuzz: $(TEST_READY) ## 10 M random operations, engine against reference; ARGS="-
 
 layout: $(RUN_READY) ## writes shm_layout/layout.lock from shm_layout/records.py
 	@exec $(PY) -m shm_layout.layout $(ARGS)
+
+tune-check: $(RUN_READY) ## what of this machine's kernel could be set better; 1 = something could
+	@exec $(PY) scripts/tuning check $(ARGS)
 
 lock: ## writes both lock files from pyproject.toml; wants python3.11, 3.12 and 3.13 (ARGS="paths")
 	@exec $(or $(PYTHON),python3) scripts/lock.py $(ARGS)

@@ -60,7 +60,8 @@ class DeskFile:
     """"process-crash-safe": the journal survives the death of any process. "power-safe": every
     block is also synced before an order leaves."""
     host: str
-    """The core map: configs/hosts/<host>.toml."""
+    """The core map: configs/hosts/<host>.toml, or "auto": made for the machine, and explained by
+    `oms up --host auto --dry-run`."""
     risk: str
     """The limits: configs/risk/<risk>.toml."""
     accounts: tuple[str, ...]

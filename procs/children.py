@@ -20,6 +20,8 @@ from shm_layout.table import TableReader
 
 BACKOFF_S = 0.1
 BACKOFF_S_MAX = 5.0
+WORKED_S = 5.0
+"""A process that ended so long after its start did not fail at it."""
 WANT_S_MAX = 30.0
 _EPOCH_CHARS = 24
 SETTLED_S = 60.0
@@ -148,11 +150,13 @@ class Child:
         return self.exit_code
 
     def backoff(self) -> None:
-        """The first restart at once, then 0.1 s doubling up to 5 s within the window. What ended
+        """The first restart at once, and that of a process which had worked for a while: it was
+        not its start that killed it. Else 0.1 s doubling up to 5 s within the window. What ended
         for want of disk or memory waits 1 s, doubling up to 30 s: only a person can help there.
         """
         recent = len(self.starts) - 1
-        wait_s = 0.0 if recent < 1 else min(BACKOFF_S * 2**recent, BACKOFF_S_MAX)
+        worked = self.was_ready and time.monotonic_ns() - self.started_ns > WORKED_S * 1e9
+        wait_s = 0.0 if recent < 1 or worked else min(BACKOFF_S * 2**recent, BACKOFF_S_MAX)
         if self.exit_code == ExitCode.NO_RESOURCE:
             wait_s = min(1 << min(self.want_count, 8), WANT_S_MAX)
             self.want_count += 1

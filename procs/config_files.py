@@ -32,6 +32,7 @@ from oms.config_build import build, one_of_many, secrets_in
 from oms.config_checks import PARTS, desk_from_text, mistakes_of
 from oms.config_parts import AccountsFile, DeskFile, ExchangeFile, ExchangePart, settings_of
 from oms.errors import ConfigError
+from procs.host_plan import AUTO, plan_here
 from procs.paths import DeskPaths
 
 DEFAULT_CONFIG = "configs/desk.demo.toml"
@@ -236,8 +237,8 @@ class _Assembly:
         )
 
     def with_operator(self, named: tuple[StrategyConfig, ...]) -> tuple[StrategyConfig, ...]:
-        """The strategy that carries a person's orders before the desk's own: on the first account,
-        in everything that the desk reads.
+        """The strategy that carries a person's orders before the desk's own: in everything that
+        the desk reads; its account here is the first, its orders may go on any.
         """
         if any(strategy.name == OPERATOR for strategy in named):
             self.found.mistakes.append(
@@ -250,7 +251,7 @@ class _Assembly:
         read = tuple(f"{venue.name}:{name}" for venue in self.venues for name in venue.instruments)
         return (StrategyConfig(OPERATOR, OPERATOR, accounts[0], read), *named)
 
-    def run(self, data_dir: str | None) -> Assembled:
+    def run(self, data_dir: str | None, map_name: str | None = None) -> Assembled:
         """Read everything that the desk names, whatever is wrong with the rest of it."""
         found, shown = self.found, str(self.path)
         try:
@@ -267,7 +268,8 @@ class _Assembly:
                 LimitsConfig, "risk", f"{name}.toml"
             )
             self.note("limits", limits_given, self.files["limits"])
-        for name in _texts([given.get("host")]):
+        chosen = map_name or given.get("host")
+        for name in _texts([chosen] if chosen != AUTO else []):
             host, host_given, self.files["host"] = self.part(HostConfig, "hosts", f"{name}.toml")
             self.note("host", host_given, self.files["host"])
         self.read_accounts(given.get("accounts"))
@@ -278,7 +280,7 @@ class _Assembly:
         for named in desk.exchanges:
             self.add_exchange(named)
         self.broken |= {"limits"} if limits is None else set()
-        self.broken |= {"host"} if host is None else set()
+        self.broken |= {"host"} if host is None and chosen != AUTO else set()
         base = Path.cwd() if data_dir else root_of(self.path)
         if data_dir:
             found.origins["data_dir"] = "--data-dir"
@@ -295,6 +297,8 @@ class _Assembly:
             sims=tuple(self.sims),
             capacity=desk.capacity,
         )
+        if chosen == AUTO and "exchanges" not in self.broken:
+            config = dataclasses.replace(config, host=plan_here(config).host)
         files = dict.fromkeys(PARTS, shown) | self.files
         found.mistakes += mistakes_of(config, files, frozenset(self.broken))
         if not found.mistakes:
@@ -318,17 +322,17 @@ def _names(tables: object) -> list[object]:
     return [one.get("name") for one in found if isinstance(one, Mapping)]
 
 
-def assemble(path: Path, data_dir: str | None = None) -> Assembled:
+def assemble(path: Path, data_dir: str | None = None, map_name: str | None = None) -> Assembled:
     """The desk described by the file at `path`, or everything that is wrong with it; `data_dir`
-    overrides the file's."""
-    found = _Assembly(path).run(data_dir)
+    and `map_name` (a core map of configs/hosts, or "auto") override the file's."""
+    found = _Assembly(path).run(data_dir, map_name)
     found.mistakes = list(dict.fromkeys(found.mistakes))
     return found
 
 
-def load_desk(path: Path, data_dir: str | None = None) -> DeskConfig:
+def load_desk(path: Path, data_dir: str | None = None, map_name: str | None = None) -> DeskConfig:
     """The desk described by the file at `path`; ConfigError with the first mistake."""
-    found = assemble(path, data_dir)
+    found = assemble(path, data_dir, map_name)
     if found.config is None:
         raise one_of_many(found.mistakes)
     return found.config

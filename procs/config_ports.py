@@ -11,7 +11,7 @@ import zlib
 from oms.config import DeskConfig
 from oms.errors import ResourceError
 from procs.config_files import running_config, sim_urls
-from procs.locks import living_owner
+from procs.locks import processes_live
 from procs.paths import DeskPaths
 
 _PORT_FIRST = 20_000
@@ -24,7 +24,7 @@ def effective(config: DeskConfig, paths: DeskPaths) -> DeskConfig:
     """What the desk is started with: free ports chosen; or, where its processes live and are to be
     adopted, what they were started with.
     """
-    if any(living_owner(paths.process_lock(p.name)) for p in config.host.processes):
+    if processes_live(paths):
         return running_config(paths)
     return choose_ports(config)
 

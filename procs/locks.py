@@ -15,6 +15,9 @@ import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from procs.paths import DeskPaths
+from procs.supervisor_name import SUPERVISOR
+
 _START_TIME_FIELD = 19
 """Of /proc/<pid>/stat, counted from behind the parenthesised name (field 22 of proc(5))."""
 
@@ -136,3 +139,9 @@ def living_owner(path: Path) -> Owner | None:
     """
     owner = read_owner(path)
     return owner if owner.lives() else None
+
+
+def processes_live(paths: DeskPaths) -> bool:
+    """Lives any process of the desk, whatever core map named it? Its supervisor does not count."""
+    names = [name for name in paths.locked() if name != SUPERVISOR]
+    return any(living_owner(paths.process_lock(name)) is not None for name in names)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from oms.config import DeskConfig
 from procs.config_files import project_root
+from procs.cores import usable_cpus
 from procs.memory import desk_topology
 from shm_layout import segment
 from shm_layout.limits import PAGE_BYTES
@@ -133,7 +134,7 @@ def machine() -> Machine:
         memlock=memlock_limit(),
         may_lock_all=may_lock_all(),
         swap_total=_swap_total(),
-        cores=len(os.sched_getaffinity(0)),
+        cores=len(usable_cpus()),
         files_max=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         clock_synchronised=_clock_synchronised(),
     )

@@ -78,6 +78,11 @@ class DeskPaths:
         """Held by the process for as long as it lives: the proof that it does."""
         return self.run / f"{process}.lock"
 
+    def locked(self) -> tuple[str, ...]:
+        """Processes that ever had a lock here, whatever core map named them; the supervisor is
+        among them."""
+        return tuple(sorted(path.name.removesuffix(".lock") for path in self.run.glob("*.lock")))
+
     def bell(self, process: str) -> Path:
         """The process's doorbell."""
         return self.run / f"{process}.bell"

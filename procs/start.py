@@ -23,7 +23,7 @@ from procs import lang, system
 from procs.config_files import load_desk
 from procs.config_ports import effective
 from procs.here import say, speak_as
-from procs.locks import FileLock, LockHeldError, living_owner
+from procs.locks import FileLock, LockHeldError, processes_live
 from procs.paths import DeskPaths
 
 if TYPE_CHECKING:
@@ -123,10 +123,12 @@ def check_machine(config: DeskConfig, paths: DeskPaths) -> None:
     from shm_layout import segment
 
     need = need_bytes(config)
-    if not any(living_owner(paths.process_lock(p.name)) for p in config.host.processes):
+    if not processes_live(paths):
         left = segment.existing(paths.segments)
         left_bytes = sum((segment.SHM_DIR / name[1:]).stat().st_size for name in left)
-        segment.check_need(need, segment.free_bytes() + left_bytes)
+        segment.check_need(
+            need, segment.free_bytes() + left_bytes, small=config.capacity == "small"
+        )
     if memlock_is_low(need, memlock_limit(), may_lock_all=may_lock_all()):
         say(f"warning: {memlock_warning(need, memlock_limit())}")
 

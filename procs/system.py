@@ -9,6 +9,8 @@ import resource
 import signal
 from pathlib import Path
 
+from procs.cores import as_list, usable_cpus
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
@@ -51,13 +53,15 @@ def lock_in_memory(address: int, size_bytes: int) -> bool:
 def pin(core: int) -> str:
     """Pin this process to the `core`-th of the cores that it may use; "" or why it could not.
 
-    Cores count within `sched_getaffinity`, so that a map also fits a container's share of them.
+    Cores count within those that we may have (`procs/cores.py`), so that a map also fits a
+    container's share of them, and reaches CPUs that `isolcpus` keeps free.
     """
     if core < 0:
         return ""
-    allowed = sorted(os.sched_getaffinity(0))
+    allowed = usable_cpus()
     if core >= len(allowed):
-        return f"core {core} of the map is not there: {len(allowed)} may be used ({allowed})"
+        found = as_list(allowed)
+        return f"core {core} of the map is not there: {len(allowed)} may be used ({found})"
     try:
         os.sched_setaffinity(0, {allowed[core]})
     except OSError as error:

@@ -32,6 +32,8 @@ from shm_layout.records import NO_ID
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
+URGENT_PERCENT = 25
+"""Of a share: what reconciling leaves of it."""
 OVERDUE_MAX = 4096
 
 
@@ -169,8 +171,13 @@ class Session:
         self.ports.send(wire.conn, frame)
 
     def has_room(self, what: What, method: str, params: Mapping[str, Any], now_ns: int) -> bool:
-        """Whether `ask` would send this now."""
-        return self.ledger.fits(share_of(what), weight_of(method, params), now_ns)
+        """Whether `ask` would send this now, and leave a part of the share for what cannot wait:
+        connections, and queries of orders in doubt. Many accounts would else keep these out.
+        """
+        share, weight = share_of(what), weight_of(method, params)
+        whole = self.ledger.share_of(share)
+        kept = max(min(whole * URGENT_PERCENT // 100, whole - weight), 0)
+        return self.ledger.fits(share, weight + kept, now_ns)
 
     def ask(
         self, method: str, params: Mapping[str, str | int], question: Question, now_ns: int

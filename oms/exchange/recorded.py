@@ -52,6 +52,7 @@ from oms.exchange.orders import (
     OrderRequest,
     Replaced,
     UserReport,
+    expiry_of,
 )
 from oms.exchange.recorded_book import NEVER, Levels, Resting, SymbolBook
 from shm_layout.enums import OrderState
@@ -278,7 +279,7 @@ class RecordedMarket:
                 self._fill(order, px, take, False, now_ns, None)
         if order.state == OrderState.OPEN:
             if market or request.tif != lay.TIF_GTC:
-                self.log.end(order, OrderState.EXPIRED, now_ns)
+                self.log.expire(order, expiry_of(order, lay.REASON_NONE), now_ns)
             else:
                 self._rest(order)
         return order

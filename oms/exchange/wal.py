@@ -74,7 +74,11 @@ def replay(engine: Engine, files: Iterable[bytes], after_seq: int = 0) -> Recove
     """Tell an engine the log's commands after record `after_seq` (0: to an empty engine); what
     was found. JournalError where the log is damaged before its tail."""
     recovery = Recovery()
-    wanted = (r for r in read_journal(files, recovery, "log") if int(r["seq"]) > after_seq)
+    wanted = (
+        r
+        for r in read_journal(files, recovery, lambda k: f"log file {k + 1}")
+        if int(r["seq"]) > after_seq
+    )
     for group in _whole(commands_of(wanted)):
         if engine.room() < len(group):
             engine.take()

@@ -32,17 +32,28 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", help="use this directory instead of the config's data_dir")
 
 
+def add_host(parser: argparse.ArgumentParser) -> None:
+    """`--host NAME`."""
+    parser.add_argument(
+        "--host", metavar="NAME", help="use this core map of configs/hosts; auto = made for this "
+        "machine"
+    )  # fmt: skip
+
+
 def chosen_desk(arguments: argparse.Namespace) -> tuple[DeskConfig, DeskPaths]:
     """The desk as its files describe it."""
     stand_at(arguments.config, arguments.data_dir)
-    config = load_desk(find_config(arguments.config), arguments.data_dir)
+    named = getattr(arguments, "host", None)
+    config = load_desk(find_config(arguments.config), arguments.data_dir, named)
     return config, DeskPaths.of(config)
 
 
 def owners(config: DeskConfig, paths: DeskPaths) -> dict[str, Owner]:
-    """Everything of the desk that lives: keeper, supervisor, processes by name."""
+    """Everything of the desk that lives: keeper, supervisor, processes by name; also those of
+    another core map than the config's."""
     found = {"keeper": living_owner(paths.desk_lock)}
-    for name in (SUPERVISOR, *(p.name for p in config.host.processes)):
+    mapped = [process.name for process in config.host.processes]
+    for name in dict.fromkeys((SUPERVISOR, *mapped, *paths.locked())):
         found[name] = living_owner(paths.process_lock(name))
     return {name: owner for name, owner in found.items() if owner is not None}
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from oms.errors import ConfigError, ExitCode
 from procs.cli import down, up
-from procs.cli.common import add_config, chosen_desk, owners
+from procs.cli.common import add_config, add_host, chosen_desk, owners
 from procs.cli.watch import Watch, plain_line, summary
 from procs.config_files import find_config
 from procs.config_ports import effective
@@ -25,11 +25,11 @@ _LOOK_S = 0.05
 _LINE_S = 1.0
 
 
-def duration_s(given: str) -> float:
-    """`20s`, `5m`, `1h` or plain seconds."""
+def duration_s(given: str, option: str = "--for") -> float:
+    """`20s`, `5m`, `1h` or plain seconds; `option` is what a person gave it by."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", given.strip())
     if found is None:
-        raise ConfigError(f"--for {given}: required is a time such as 20s, 5m or 1h")
+        raise ConfigError(f"{option} {given}: required is a time such as 20s, 5m or 1h")
     return float(found[1]) * _UNITS_S[found[2] or "s"]
 
 
@@ -46,6 +46,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     add_config(parser)
+    add_host(parser)
     parser.add_argument("--for", dest="for_", metavar="TIME", help="end by itself, e.g. 20s or 5m")
     parser.add_argument("--plain", action="store_true", help="one line a second, no screen")
 
@@ -84,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     began_s = process_began_s()
     for_s = duration_s(arguments.for_) if arguments.for_ else None
     config, paths = chosen_desk(arguments)
+    up.explain_map(config)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)

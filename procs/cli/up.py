@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
+import textwrap
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
-from procs.cli.common import add_config, chosen_desk
+from procs.cli.common import add_config, add_host, chosen_desk, print_json
 from procs.cli.heard import Heard
+from procs.cli.page import WIDTH
 from procs.config_files import find_config
 from procs.config_ports import effective
-from procs.here import say, tell
+from procs.here import here, say, tell
+from procs.host_plan import AUTO, as_toml, page, plan_here
 from procs.paths import DeskPaths
 from procs.start import check_machine, desk_lock, keep_apart, keep_here, preload
 from procs.supervisor_name import SUPERVISOR
@@ -38,6 +43,9 @@ examples:
   oms up                         returns when every process is ready
   oms up --foreground            stays, for a service manager; SIGTERM ends it in order
   oms up --data-dir /tmp/desk    a second desk with files of its own
+  oms up --dry-run               checks config, locks, ports and memory; starts nothing
+  oms up --host auto             with a core map made for this machine, and why it is so
+  oms up --host auto --dry-run   prints the map, too, as a file of configs/hosts, and why
 
 A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
 """
@@ -46,14 +54,21 @@ A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     add_config(parser)
+    add_host(parser)
     parser.add_argument(
         "--foreground", action="store_true", help="stay here until Ctrl-C or `oms down`"
     )
+    parser.add_argument("--dry-run", action="store_true", help="check what can be; start nothing")
+    parser.add_argument("--json", action="store_true", help="one JSON object, once it runs")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Start; returns when every process is ready."""
     config, paths = chosen_desk(arguments)
+    if not arguments.dry_run and not arguments.json:
+        explain_map(config)
+    if arguments.dry_run:
+        return _would_start(config, paths, as_json=arguments.json)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)
@@ -65,6 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     wait_ready(keeper, paths)
     look = Look(config, paths)
+    if arguments.json:
+        shown = _shown(config, paths)
+        print_json({**shown, "keeper_pid": keeper, "started": True})
+        return ExitCode.OK
     tell(
         f"desk '{config.name}' runs: {len(look.processes())} processes, keeper {keeper}, "
         f"{config.durability}, files in {paths.data_dir}"
@@ -74,6 +93,51 @@ def run(arguments: argparse.Namespace) -> int:
         "`oms down`"
     )
     return ExitCode.OK
+
+
+def _shown(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
+    return {
+        "desk": config.name,
+        "data_dir": str(paths.data_dir),
+        "durability": config.durability,
+        "processes": [process.name for process in config.host.processes],
+    }
+
+
+def _would_start(config: DeskConfig, paths: DeskPaths, *, as_json: bool) -> int:
+    """Check what can be before anything is made; where no desk has been, not even its folder."""
+    with desk_lock(paths) if paths.desk_lock.exists() else contextlib.nullcontext():
+        check_machine(effective(config, paths), paths)
+    if as_json:
+        print_json({**_shown(config, paths), "started": False})
+        return ExitCode.OK
+    if is_planned(config):
+        show_map(config)
+    # On stderr: a map goes into a file.
+    say(
+        f"desk '{config.name}' would start {len(config.host.processes)} processes with files "
+        f"in {paths.data_dir}; nothing was started"
+    )
+    return ExitCode.OK
+
+
+def is_planned(config: DeskConfig) -> bool:
+    """Was its core map made for this machine?"""
+    return config.host.name.startswith(f"{AUTO}-")
+
+
+def explain_map(config: DeskConfig) -> None:
+    """Where a core map was made for this machine: which core each process gets, and why."""
+    if is_planned(config):
+        for line in page(plan_here(config)):
+            print(textwrap.fill(here(line), WIDTH, subsequent_indent="  "))
+
+
+def show_map(config: DeskConfig) -> None:
+    """The core map made for this machine, as a file; what explains it stands in comments."""
+    for line in page(plan_here(config)):
+        print(textwrap.fill(here(line), WIDTH, initial_indent="# ", subsequent_indent="#   "))
+    print(as_toml(config.host), end="")
 
 
 def wait_ready(keeper: int, paths: DeskPaths) -> None:

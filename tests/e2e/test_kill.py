@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-from oms.errors import ORDERS_LEFT, ExitCode
+from oms.errors import ExitCode
 from procs.cli.main import main
 from procs.config_files import running_config
 from procs.keys import GeneratedKeys
@@ -176,7 +176,7 @@ def test_kill_is_patient_at_429_and_says_what_is_left_when_it_may_not_wait(desk)
     desk.up().until_open()
     desk.fault("add", "http_429", "--link", "rest", "--for", "10s", "--retry-after-s", "6")
     code, found = desk.json("kill", "--timeout", "1s")
-    assert code == ORDERS_LEFT
+    assert code == ExitCode.ORDERS_LEFT == 3
     assert not found["done"]
     assert found["accounts"][0]["trouble"].startswith("429")
     code, found = desk.json("kill", "--timeout", "90s")
@@ -189,7 +189,7 @@ def test_dry_run_lists_what_is_open_and_changes_nothing(desk):
     desk.stop("engine", "executor.binance")
     before = {order["clientOrderId"] for order in desk.at_exchange()}
     code, found = desk.json("kill", "--dry-run")
-    assert code in (ExitCode.OK, ORDERS_LEFT)
+    assert code in (ExitCode.OK, ExitCode.ORDERS_LEFT)
     assert {order["client_order_id"] for order in found["left"]} <= before
     desk.go_on("engine", "executor.binance")
     assert desk.latch() == (False, "")

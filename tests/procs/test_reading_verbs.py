@@ -183,20 +183,68 @@ def test_latency_is_a_waterfall_that_fits(desk, capsys):
     assert max(map(len, out.splitlines())) <= page.WIDTH
     assert "nothing was counted yet" in out
     found = as_json(capsys, desk, "latency")
-    points = found["ways"][0]["points"]
-    assert [point["count"] for point in points] == [1000, 20, 20]
-    assert points[1]["begins_p50_ns"] == points[0]["p50_ns"]
+    tick, order = found["ways"]
+    assert [stage["count"] for stage in tick["stages"]] == [1000, 20]
+    assert tick["stages"][1]["begins_ns"] == tick["stages"][0]["p50_ns"]
+    assert tick["total"]["count"] == 20
+    assert order["stages"] == []
+    assert len(found["hops"]) == 3
 
 
-def test_waterfall_begins_each_point_where_the_one_before_stood():
-    def row(hop, p50):
-        return {"owner": "o", "hop": hop.name.lower(), "count": 9, "p50_ns": p50, "p99_ns": 2 * p50}
+def hop(of, p50, p99=None, owner="o", counted=9):
+    """A histogram's percentiles in µs."""
+    return {"owner": owner, "hop": of.name.lower(), "count": counted, "p50_ns": p50 * 1000,
+            "p99_ns": (p99 or 2 * p50) * 1000}  # fmt: skip
 
-    rows = [row(Hop.TICK_TO_BOOK, 10_000), row(Hop.TICK_TO_SEND, 40_000)]
-    lines = latency.page(latency.waterfall(rows))
-    book, send = (line for line in lines if line.startswith("  "))
-    assert book.index("█") < send.index("█")
-    assert send.rstrip("·").count("█") > book.count("█")
+
+HOPS = [
+    hop(Hop.TICK_TO_BOOK, 10, 30), hop(Hop.TICK_TO_INTENT, 25, 90),
+    hop(Hop.INTENT_TO_SEND, 20, 50, "executor.a"), hop(Hop.TICK_TO_SEND, 48, 150, "executor.a"),
+    hop(Hop.EXECUTION_TO_RISK, 7, 9),
+]  # fmt: skip
+
+
+def test_stages_of_a_tick_follow_each_other_and_the_sum_is_counted():
+    tick, order = latency.waterfall(HOPS)
+    assert [(s.begins_ns, s.p50_ns, s.p99_ns, s.counted) for s in tick.stages] == [
+        (0, 10_000, 30_000, True), (10_000, 15_000, 60_000, False), (25_000, 20_000, 50_000, True),
+    ]  # fmt: skip
+    assert (tick.total.p50_ns, tick.total.p99_ns, tick.total.counted) == (48_000, 150_000, True)
+    assert [(s.begins_ns, s.p50_ns) for s in order.stages] == [(0, 20_000), (20_000, 7000)]
+    assert (order.total.p50_ns, order.total.p99_ns, order.total.counted) == (27_000, 59_000, False)
+
+
+def test_waterfall_falls_and_marks_what_was_computed():
+    lines = latency.page(latency.waterfall(HOPS))
+    assert max(map(len, lines)) <= page.WIDTH
+    book, decides, sent, total = lines[2:6]
+    assert book.index("█") < decides.index("█") < sent.index("█")
+    assert total.index("█") == book.index("█")
+    assert total.count("█") > sent.count("█")
+    assert decides.split()[-3:] == ["~15.0", "~60.0", "9"]
+    assert total.split()[-3:] == ["48.0", "150.0", "9"]
+
+
+def test_each_executor_has_a_waterfall_of_its_own():
+    more = hop(Hop.INTENT_TO_SEND, 70, owner="executor.b")
+    ways = latency.waterfall([*HOPS, more])
+    assert [way.to for way in ways] == ["executor.a", "executor.b"] * 2
+    assert ways[3].stages[0].p50_ns == 70_000
+    assert any(line.startswith("an order") and "(b)" in line for line in latency.page(ways))
+
+
+def test_stage_that_was_not_counted_leaves_the_rest_without_a_sum():
+    tick, order = latency.waterfall([hop(Hop.TICK_TO_INTENT, 25), hop(Hop.EXECUTION_TO_RISK, 7)])
+    assert tick.stages == ()
+    assert tick.total is None
+    assert [stage.stage for stage in order.stages] == ["answer heard, risk folds it"]
+    assert order.total is None
+
+
+def test_difference_of_other_events_is_never_negative():
+    """Ticks without an order are in the first hop alone."""
+    rows = [hop(Hop.TICK_TO_BOOK, 30), hop(Hop.TICK_TO_INTENT, 25, 40)]
+    assert latency.waterfall(rows)[0].stages[1].p50_ns == 0
     assert page.bar(0, 1, 1000, 10) == "█"
     assert page.bar(5, 5, 10, 10) == "     "
 

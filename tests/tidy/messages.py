@@ -11,22 +11,29 @@ from collections.abc import Iterator
 from tests.tidy import laws
 
 ERRORS = {
-    "AlreadyRunningError", "CommandRefusedError", "CompileError", "ConfigError", "DiskFullError",
-    "JournalError", "NotRunningError", "RefusedError", "ResourceError", "SegmentError",
-    "SilentError", "StartFailedError", "StartFailure", "TransportError", "VenueError",
+    "AlreadyRunningError", "AskError", "CommandRefusedError", "CompileError", "ConfigError",
+    "DiskFullError", "JournalError", "NotRunningError", "RefusedError", "ResourceError",
+    "SegmentError", "SilentError", "StartFailedError", "StartFailure", "TransportError",
+    "TuningError",
+    "VenueError",
 }  # fmt: skip
 SPEAKERS = {"say", "tell", "_say"}
 SPEAKING_METHODS = {"procs/supervisor.py", "procs/keeper.py"}
 """Where `_say` speaks to a person; elsewhere it is an agent's word to another."""
 BUILDERS = {
     "oms/config_build.py", "oms/config_checks.py", "procs/config_files.py", "procs/cli/status.py",
-    "procs/cli/doctor_checks.py", "procs/cli/watch.py", "procs/machine.py",
+    "procs/cli/doctor_checks.py", "procs/cli/doctor_rates.py", "procs/cli/doctor_tuning.py",
+    "procs/cli/links.py", "procs/cli/watch.py", "procs/host_plan.py", "procs/machine.py",
     "procs/sim_host.py",
 }  # fmt: skip
 """Files that collect sentences: what they append, yield, return or list, and the fix of a `Row`."""
 LISTS = (ast.ListComp, ast.GeneratorExp)
 FIX = 3
 """Which argument of a `Row` it is."""
+KNOBS = "scripts/tuning/"
+KNOB_WORDS = {"lacks", "after", "pending"}
+NOTE = 2
+"""What was found, and what to do."""
 LETTERS_MIN = 5
 """A text with fewer fixed letters says nothing by itself: `{0}: {1}`."""
 
@@ -78,12 +85,36 @@ def sentences_of(path: str, module: ast.Module) -> Iterator[tuple[str, int]]:
                 yield found, node.lineno
 
 
+def knob_sentences(module: ast.Module) -> Iterator[tuple[str, int]]:
+    """What a file of `scripts/tuning` hands to `Wanted`: its words, and the pairs of its notes."""
+    given: list[ast.AST] = []
+    for node in ast.walk(module):
+        if (isinstance(node, ast.keyword) and node.arg in KNOB_WORDS) or (
+            isinstance(node, ast.Assign) and laws.dotted(node.targets[0]).endswith(".lacks")
+        ):
+            given.append(node.value)
+        elif (
+            isinstance(node, ast.Tuple)
+            and len(node.elts) == NOTE
+            and isinstance(node.ctx, ast.Load)
+        ):
+            given += node.elts
+    for one in given:
+        branches = (one.body, one.orelse) if isinstance(one, ast.IfExp) else (one,)
+        yield from ((found, one.lineno) for b in branches if (found := template(b)))
+
+
 def all_sentences() -> dict[str, str]:
     """Template -> where it stands first."""
     found: dict[str, str] = {}
-    for path in laws.python_files("shm_layout", "oms", "procs"):
+    for path in laws.python_files("shm_layout", "oms", "procs", "scripts"):
         name = laws.relative(path)
-        for text, line in sentences_of(name, laws.tree(path)):
+        listed = []
+        if name.startswith(KNOBS):
+            listed += [*knob_sentences(laws.tree(path))]
+        if name.startswith(KNOBS) or not name.startswith("scripts/"):
+            listed += [*sentences_of(name, laws.tree(path))]
+        for text, line in listed:
             found.setdefault(text, f"{name}:{line}")
     return found
 

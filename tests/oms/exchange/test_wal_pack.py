@@ -46,7 +46,7 @@ def test_commands_come_out_of_the_log_as_they_went_in(wild, count):
     log = CommandLog(files := Files())
     first = int(rng.integers(count))
     log.append(rows, first, count)
-    found = list(commands_of(read_journal([bytes(f) for f in files.files], Recovery(), "log")))
+    found = list(commands_of(read_journal([bytes(f) for f in files.files], Recovery())))
     expected = np.roll(rows, -first).view(np.int64).reshape(count, -1)
     assert len(found) == count
     for record, words in zip(found, expected, strict=True):

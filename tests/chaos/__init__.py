@@ -1,0 +1,1 @@
+"""Whole desks under faults: `make chaos`, and its share in `make test`."""
