@@ -85,8 +85,8 @@ def run(smoke: bool, runs: int, minutes: float) -> BenchResult:
         core_map="client on core 0, exchange on core 1", wait="park", checksum=lost,
         durability="process-crash-safe", aim="≥ 10,000 held, 0 lost",
         note=f"{orders:,} of {offered:,} due orders sent in {runs} stretches of {seconds:g} s, "
-        f"{per_s:,}/s due on {CONNECTIONS} connections, 0 lost; from when due to the "
-        f"acknowledgement p50 {p50:.3g}, p99 {p99:.3g}, p99.9 {p999:.3g}, max {longest:.3g} ms; waited for room "
+        f"{per_s:,}/s due on {CONNECTIONS} connections, 0 lost; from when due to the answer "
+        f"p50 {p50:.3g}, p99 {p99:.3g}, p99.9 {p999:.3g}, max {longest:.3g} ms; waited for room "
         f"{sum(load.waits for _, load in made)} times; {told}; checksum: lost orders",
         figures={"p50_ms": p50, "p99_ms": p99, "p999_ms": p999, "max_ms": longest,
                  "due_per_s": per_s, "due": offered, "sent": orders, "lost": lost},
