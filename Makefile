@@ -56,7 +56,7 @@ stress: $(TEST_READY) ## rings at full size: 10^8 records, 1,000 kills; ARGS="ki
 chaos: $(TEST_READY) ## faults at full size, hours; ARGS="kill --rounds 5", "soak --minutes 5", "journal --seed 7"
 	@exec $(PY) -m tests.chaos $(ARGS)
 
-bench: $(TEST_READY) ## the figures beside their peers; ARGS="ring_hop" for one
+bench: $(TEST_READY) ## the figures beside their peers; ARGS="ring_hop" for one, "--compare" for changes
 	@exec $(PY) -m tests.bench $(ARGS)
 
 test-benchmark: $(TEST_READY) ## the pytest-benchmark suites behind bench

@@ -16,7 +16,8 @@ class ExitCode(IntEnum):
     OK = 0
     FAILED = 1
     USAGE = 2
-    CONFIG = 3
+    ORDERS_LEFT = 3
+    """`oms kill`: not every order is proved cancelled at the exchange; no other end has it."""
     NO_SNAPSHOT = 4
     """A recording that never makes a book LIVE."""
     NOT_RUNNING = 5
@@ -29,11 +30,8 @@ class ExitCode(IntEnum):
     """An oracle, a verification or a comparison found a difference."""
     REFUSED = 11
     """The desk or the exchange refused what a person asked for; the reason was printed."""
-
-
-ORDERS_LEFT = 3
-"""`oms kill`: not every order is proved cancelled at the exchange (3 by contract, as CONFIG is: in
-both cases nothing was proved)."""
+    CONFIG = 12
+    """A configuration or input file cannot be used."""
 
 
 class MexomsError(Exception):

@@ -41,18 +41,23 @@ def _base32(value: int, characters: int) -> str:
 
 
 @lru_cache(maxsize=16)
-def _head(system_id: int) -> str:
-    """What every id of a desk begins with."""
+def head_text(system_id: int) -> str:
+    """What every id of a desk begins with, on the wire."""
     assert 0 <= system_id <= SYSTEM_ID_MAX
     return _PREFIX + _base32(system_id, _SYSTEM_CHARS)
 
 
 def to_text(system_id: int, order_id: int) -> str:
-    """What the venue sees. On the way of every order, so ten bits at a time."""
+    """What the venue sees."""
+    return head_text(system_id) + tail_text(order_id)
+
+
+def tail_text(order_id: int) -> str:
+    """The id itself, on the wire. On the way of every order, so ten bits at a time."""
     assert 0 < order_id < 1 << 63
     pairs = _PAIRS
     return (
-        f"{_head(system_id)}{_ALPHABET[order_id >> 60]}{pairs[order_id >> 50 & 1023]}"
+        f"{_ALPHABET[order_id >> 60]}{pairs[order_id >> 50 & 1023]}"
         f"{pairs[order_id >> 40 & 1023]}{pairs[order_id >> 30 & 1023]}"
         f"{pairs[order_id >> 20 & 1023]}{pairs[order_id >> 10 & 1023]}{pairs[order_id & 1023]}"
     )
@@ -60,7 +65,7 @@ def to_text(system_id: int, order_id: int) -> str:
 
 def from_text(system_id: int, text: str) -> int | None:
     """Our id from what the venue says; None = not an order of this desk."""
-    if len(text) != TEXT_CHARS or not text.startswith(_head(system_id)):
+    if len(text) != TEXT_CHARS or not text.startswith(head_text(system_id)):
         return None
     value = 0
     for character in text[-_ID_CHARS:]:

@@ -237,8 +237,8 @@ class _Assembly:
         )
 
     def with_operator(self, named: tuple[StrategyConfig, ...]) -> tuple[StrategyConfig, ...]:
-        """The strategy that carries a person's orders before the desk's own: on the first account,
-        in everything that the desk reads.
+        """The strategy that carries a person's orders before the desk's own: in everything that
+        the desk reads; its account here is the first, its orders may go on any.
         """
         if any(strategy.name == OPERATOR for strategy in named):
             self.found.mistakes.append(

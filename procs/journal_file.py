@@ -71,6 +71,10 @@ class JournalFile:
         except FileNotFoundError:
             return b""
 
+    def place(self, file_index: int) -> str:
+        """The path of a file."""
+        return str(self._path(file_index + 1))
+
     def append(self, block: bytes) -> None:
         """One whole block, as durable as the mode says when this returns."""
         if self._descriptor < 0:
@@ -83,8 +87,8 @@ class JournalFile:
         found = self.files()
         if not found or file_index + 1 != _number_of(found[-1]):
             raise JournalError(
-                f"journal {self._name}: damage in file {file_index + 1} of {len(found)}; only the "
-                "tail of the last file may be cut: run `oms journal verify`"
+                f"{self.place(file_index)}: damage in file {file_index + 1} of {len(found)}; only "
+                "the tail of the last file may be cut: run `oms journal verify`"
             )
         path = found[-1]
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

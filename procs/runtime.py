@@ -44,6 +44,8 @@ MakeAgent = Callable[[DeskConfig, str], Agent]
 NETWORK_ROLES = ("feed", "executor", "venue_sim", "watchdog", "gateway")
 PASSES_MAX = 32
 """Passes of one turn before sockets and timers get their chance."""
+TURN_NS_MAX = 100_000_000
+"""A turn that has taken so long ends behind its pass, so that heartbeat and sockets get theirs."""
 INPUT_PASSES_MAX = 16
 """`do_work` calls after one message, before the next message is handed over."""
 HEARTBEAT_NS = 250_000_000
@@ -232,6 +234,7 @@ class Runtime:
         hosted, clock, sleeper = self.hosted, self.clock, self._sleeper
         ring_due = self._memory.ringer.ring_due
         idle = False
+        until_ns = time.monotonic_ns() + TURN_NS_MAX
         for _ in range(PASSES_MAX):
             sleeper.take_growth()
             done = 0
@@ -242,6 +245,8 @@ class Runtime:
             self._work += done
             if done == 0:
                 idle = True
+                break
+            if time.monotonic_ns() > until_ns:
                 break
         self._loops += 1
         phase = int(self._memory.phase_words[DRAIN_PHASE])

@@ -126,7 +126,9 @@ def check_machine(config: DeskConfig, paths: DeskPaths) -> None:
     if not processes_live(paths):
         left = segment.existing(paths.segments)
         left_bytes = sum((segment.SHM_DIR / name[1:]).stat().st_size for name in left)
-        segment.check_need(need, segment.free_bytes() + left_bytes)
+        segment.check_need(
+            need, segment.free_bytes() + left_bytes, small=config.capacity == "small"
+        )
     if memlock_is_low(need, memlock_limit(), may_lock_all=may_lock_all()):
         say(f"warning: {memlock_warning(need, memlock_limit())}")
 

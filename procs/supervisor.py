@@ -113,7 +113,8 @@ class Supervisor:
         }
         if not living:
             segment.sweep(self._paths.segments, lock)
-            segment.check_need(topology.size_bytes(), segment.free_bytes())
+            small = self._config.capacity == "small"
+            segment.check_need(topology.size_bytes(), segment.free_bytes(), small=small)
             generation = time.time_ns()
             for shape in segment.shapes(topology):
                 segment.create(self._paths.segments, shape, generation)

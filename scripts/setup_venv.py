@@ -146,7 +146,14 @@ def create() -> None:
         check=False,
     )
     if done.returncode:
-        raise SetupError(f"python -m venv failed:\n{done.stdout.decode()[-2000:]}")
+        said = done.stdout.decode()[-2000:].strip()
+        hint = ""
+        if "ensurepip" in said:
+            hint = (
+                "this Python's ensurepip cannot be used; on Debian and Ubuntu: apt install "
+                "python3-venv; or name another: make run PYTHON=/path/to/python3. "
+            )
+        raise SetupError(f"{hint}python -m venv said:\n{said}")
     MADE.write_text(identity())
 
 

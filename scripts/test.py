@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
@@ -157,6 +158,39 @@ def read_report(path: Path, outcome: Outcome) -> None:
 
 # -------------------------------------------------------------------------------------- processes
 LIVE: set[subprocess.Popen[str]] = set()  # steps that run now, each the head of a process group
+STARTING = threading.Lock()  # held while a step begins, or all are ended: none is begun unseen
+STOPPED = threading.Event()
+
+
+def start(command: list[str], suite: Suite) -> subprocess.Popen[str]:
+    """A step's process, the head of a group of its own."""
+    env = dict(os.environ, OPENBLAS_NUM_THREADS="1", **suite.env)
+    # Workers, and every command that a test starts, would read all sources anew each time.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    with STARTING:
+        if STOPPED.is_set():
+            raise KeyboardInterrupt
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=env,
+            text=True,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if suite.together else None,
+            stderr=subprocess.STDOUT if suite.together else None,
+        )
+        LIVE.add(process)
+    return process
+
+
+def end_all() -> None:
+    """Ends what runs, and lets nothing more begin."""
+    with STARTING:
+        STOPPED.set()
+        running = list(LIVE)
+    for process in running:
+        end(process, signal.SIGINT)
 
 
 def end(process: subprocess.Popen[str], gently: signal.Signals) -> None:
@@ -171,7 +205,6 @@ def end(process: subprocess.Popen[str], gently: signal.Signals) -> None:
 
 def wait(process: subprocess.Popen[str], watchdog_s: float, outcome: Outcome) -> str:
     """Waits for a step, or ends it when the watchdog barks; returns what it printed."""
-    LIVE.add(process)
     try:
         text, _ = process.communicate(timeout=watchdog_s)
     except subprocess.TimeoutExpired:
@@ -192,18 +225,8 @@ def run_step(step: Step, suite: Suite, folder: str) -> tuple[Outcome, str]:
     report = Path(folder) / f"{suite.name}-{step.name}.xml".replace(" ", "-")
     if step.is_pytest:
         command += ["--junitxml", str(report), "-o", "junit_family=xunit1"]
-    env = dict(os.environ, OPENBLAS_NUM_THREADS="1", **suite.env)
     started = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=env,
-        text=True,
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if suite.together else None,
-        stderr=subprocess.STDOUT if suite.together else None,
-    )
+    process = start(command, suite)
     text = wait(process, suite.watchdog_s, outcome)
     outcome.seconds = time.monotonic() - started
     if step.is_pytest:
@@ -227,8 +250,7 @@ def run_suite(suite: Suite, folder: str) -> Outcome:
                 outcome, text = job.result()
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
-                for process in list(LIVE):
-                    end(process, signal.SIGINT)
+                end_all()
                 raise
             verdict = ", ".join(outcome.trouble) or "ok"
             if suite.together:
@@ -277,8 +299,7 @@ def main(names: list[str]) -> int:
                 outcomes[suite.name] = run_suite(suite, folder)
         except KeyboardInterrupt:
             interrupted = True
-            for process in list(LIVE):
-                end(process, signal.SIGINT)
+            end_all()
             print("\ntest: interrupted", file=sys.stderr, flush=True)
     never = [suite.name for suite in chosen if suite.name not in outcomes]
     print(summary(outcomes, never), flush=True)

@@ -41,6 +41,7 @@ from shm_layout.records import (
     POSITION_ROW,
     PROCESS_ROW,
     RATE_ROW,
+    SNAPSHOT_ROW,
     STRATEGY_ROW,
     TOP_OF_BOOK,
 )
@@ -152,6 +153,7 @@ def _tables(
         Table("orders", ORDER_ROW, size.orders, "risk"),
         Table("positions", POSITION_ROW, size.positions, "risk"),
         Table("limits", LIMITS_ROW, 1, "risk"),
+        Table("snapshot", SNAPSHOT_ROW, 1, "journaler"),
         Table("latch", LATCH_ROW, 1, "watchdog"),
         Table("latch.command", LATCH_ROW, 1, COMMAND),
         Table("fees", FEE_ROW, size.fees, "risk"),
@@ -164,6 +166,10 @@ def _tables(
         *(Table(f"process.{name}", PROCESS_ROW, 1, f"process.{name}") for name in processes),
         *(Table(f"feed.{v}", FEED_ROW, size.instruments, f"feed.{v}") for v in venues),
         *_venue_tables(size, [f"executor.{g}" for g in groups], [f"feed.{v}" for v in venues]),
+        *(
+            Table(f"rates.watchdog.{group}", RATE_ROW, limits.RATE_ROWS_EGRESS, "watchdog")
+            for group in groups
+        ),
     ]
 
 

@@ -46,6 +46,7 @@ class RecordType(IntEnum):
     RATE_ROW = 30
     CLOCK_ROW = 31
     LINK_ROW = 32
+    SNAPSHOT_ROW = 33
 
 
 class Exchange(IntEnum):
@@ -170,6 +171,7 @@ class RejectReason(IntEnum):
     STALE_EPOCH = 30
     SELF_TRADE = 31
     DISK_LOW = 32
+    SNAPSHOT_BEHIND = 33
 
 
 class BookState(IntEnum):

@@ -19,8 +19,8 @@ VENUES_MAX = 16
 GROUPS_MAX = 8
 STRATEGIES_MAX = 16
 """Strategies of one desk at a time."""
-STRATEGY_ROWS_MAX = 256
-"""Strategies that one journal has ever known by name."""
+STRATEGY_ROWS_MAX = 512
+"""Strategies that one journal has ever known by name and account; the operator is one for each."""
 PROCESSES_MAX = 64
 INSTRUMENTS_MAX = 512
 ACCOUNTS_MAX = 256
@@ -104,7 +104,9 @@ JOURNAL_FILE_RECORDS_MAX = 100_000
 """Risk begins the next file of its journal behind so many records: a snapshot stands between two
 files, and a start reads from there on."""
 JOURNAL_BEHIND_RECORDS_MAX = 200_000
-"""A start that must read more than this says so: snapshots are not being made."""
+"""What a start reads behind the last snapshot, at most."""
+JOURNAL_BEHIND_REFUSE_RECORDS = JOURNAL_BEHIND_RECORDS_MAX - 10_000
+"""So far behind it new orders are refused: the rest is for bringing what is open to its end."""
 LOG_FOLDER_BYTES_MAX = 1 << 30
 """Of all processes' logs together, whatever their number."""
 
@@ -120,7 +122,9 @@ CONTROL_CLIENTS_MAX = 16
 LOG_LINE_CHARS_MAX = 4096
 TEXT_CHARS_MAX = 200
 
+assert JOURNAL_FILE_RECORDS_MAX < JOURNAL_BEHIND_REFUSE_RECORDS < JOURNAL_BEHIND_RECORDS_MAX
 assert PAGE_BYTES % CACHE_LINE_BYTES == 0
+assert STRATEGY_ROWS_MAX >= ACCOUNTS_MAX + STRATEGIES_MAX, "the operator's rows and the desk's own"
 assert all(n & (n - 1) == 0 for n in (MD_SLOTS, TOP_SLOTS, INTENT_SLOTS, ORDER_SLOTS))
 assert all(n & (n - 1) == 0 for n in (EXECUTION_SLOTS, UPDATE_SLOTS, ORDERS_MAX, EXEC_KEYS_MAX))
 HOPS_MAX = 8

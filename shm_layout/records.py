@@ -676,6 +676,14 @@ LATCH_ROW = record(
     ("reserved", ("i8", (4,)), "0"),
 )  # fmt: skip
 
+SNAPSHOT_ROW = record(
+    "SnapshotRow", RecordType.SNAPSHOT_ROW, 64,
+    ("last_seq", "i8", "journal sequence up to which the newest snapshot holds risk's state"),
+    ("files", "i8", "files of the journal that it stands behind"),
+    ("ts_ns", "i8", "our clock when it was made, or found at the journaler's start"),
+    ("reserved", ("i8", (3,)), "0"),
+)  # fmt: skip
+
 LIMITS_ROW = record(
     "LimitsRow", RecordType.LIMITS_ROW, 192,
     ("version", "i8", "counts the times that this row was written"),
@@ -828,7 +836,7 @@ MATCH_COMMAND = record(
 )  # fmt: skip
 
 MATCH_PACK = record(
-    "MatchPack", RecordType.MATCH_PACK, 512,
+    "MatchPack", RecordType.MATCH_PACK, 1024,
     ("count", "i8", "commands in it"),
-    ("packed", ("u1", (488,)), "as `oms/exchange/wal_hot.py` packs them; zeros behind the last"),
+    ("packed", ("u1", (1000,)), "as `oms/exchange/wal_hot.py` packs them; zeros behind the last"),
 )  # fmt: skip

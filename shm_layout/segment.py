@@ -175,8 +175,8 @@ def create(desk: str, shape: Shape, generation: int = 1) -> Segment:
         posix_ipc.unlink_shared_memory(name)
         raise SegmentError(
             f"making segment {name}: {size_bytes} bytes are needed and /dev/shm has "
-            f"{free_bytes()} free ({error.strerror}); free some, enlarge it "
-            '(mount -o remount,size=1G /dev/shm) or set capacity = "small" in the desk\'s config'
+            f"{free_bytes()} free ({error.strerror}); free some, or enlarge it "
+            "(mount -o remount,size=1G /dev/shm)"
         ) from error
     finally:
         os.close(made.fd)
@@ -323,14 +323,29 @@ def free_bytes(place: Path = SHM_DIR) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def check_need(needed_bytes: int, free: int) -> None:
-    """Refuse to start a desk that shared memory cannot hold; before anything is made."""
-    if needed_bytes > free:
-        raise SegmentError(
-            f"shared memory: the desk needs {needed_bytes / 2**20:.1f} MiB in /dev/shm and "
-            f"{free / 2**20:.1f} MiB are free; enlarge it (mount -o remount,size=1G /dev/shm; in a "
-            'container --shm-size=1g) or set capacity = "small" in the desk\'s config'
-        )
+def roomy(needed_bytes: int) -> str:
+    """A size of /dev/shm that gives so much with room to spare, as mount and docker take it: the
+    next power of two of MiB.
+    """
+    wanted = 64
+    while wanted << 20 < 2 * needed_bytes:
+        wanted *= 2
+    return f"{wanted}m"
+
+
+def check_need(needed_bytes: int, free: int, *, small: bool = False) -> None:
+    """Refuse to start a desk that shared memory cannot hold; before anything is made. `small`: its
+    capacity is the smaller one already.
+    """
+    if needed_bytes <= free:
+        return
+    size = roomy(needed_bytes)
+    found = (
+        f"shared memory: the desk needs {needed_bytes / 2**20:.1f} MiB in /dev/shm and "
+        f"{free / 2**20:.1f} MiB are free; enlarge it (mount -o remount,size={size} /dev/shm; in a "
+        f"container --shm-size={size})"
+    )
+    raise SegmentError(found if small else f'{found} or set capacity = "small" in the desk\'s file')
 
 
 def existing(desk: str) -> list[str]:

@@ -92,6 +92,10 @@ class Journal(Protocol):
         writing."""
         ...
 
+    def place(self, file_index: int) -> str:
+        """What a person finds that file by: its path."""
+        ...
+
     def truncate(self, file_index: int, size_bytes: int) -> None:
         """Cut a damaged tail off the last file, at start only."""
         ...

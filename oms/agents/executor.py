@@ -23,6 +23,8 @@ from oms.agents.executor_answers import Answers
 from oms.agents.executor_checks import LastChecks, Refusal
 from oms.agents.executor_former import FormerWork, released_commands
 from oms.agents.executor_hot import note_sent
+from oms.agents.executor_lane import Lane
+from oms.agents.executor_lane_hot import EMPTY, TAKEN
 from oms.agents.executor_links import Account, Link, Wire
 from oms.agents.executor_orders import OrderTable
 from oms.agents.executor_out import Outbox
@@ -78,6 +80,7 @@ class ExecutorAgent(BaseAgent):
         self._now_ns = 0
         self.garbage = 0
         self.sent = 0
+        """New orders, by either way."""
 
     # Start
 
@@ -99,6 +102,10 @@ class ExecutorAgent(BaseAgent):
             now_ns=now_ns,
         )  # fmt: skip
         self._ledger, self._clock = self._session.ledger, self._session.clock
+        self._lane = Lane(
+            ports, self._orders, self._commands, checks=self._checks, former=self._former,
+            session=self._session, latency=self._latency, may_trade=self._may_trade,
+        )  # fmt: skip
         for command in released_commands(self._orders):
             if command.action == Action.NEW:
                 self._checks.saw(command)
@@ -120,6 +127,7 @@ class ExecutorAgent(BaseAgent):
         self._reader = self._start.reader
         self._answers = Answers(self._session, self._outbox, self._reader)
         self._former.begin(set(self._accounts), now_ns)
+        self._lane.begin(self._accounts, self._instruments)
         self._prepared = True
         self._clock.begin(now_ns)
         return 1
@@ -127,12 +135,17 @@ class ExecutorAgent(BaseAgent):
     # Turns
 
     def do_work(self, now_ns: int) -> int:
-        """One turn: publish, prepare, reconcile, take commands, look at what is overdue."""
+        """One turn: take commands, publish, prepare, reconcile, look at what is overdue."""
         self._now_ns = now_ns
+        taken = self._take_commands(now_ns) if self._prepared else 0
         done = self._turn(now_ns)
+        if done:
+            self._lane.close()
+        elif not taken and self._lane.closed and self._prepared:
+            self._lane.renew(now_ns)
         if now_ns >= self._ledger.publish_due_ns():
             self._publish(now_ns)
-        return done
+        return taken + done
 
     def _turn(self, now_ns: int) -> int:
         done = self._outbox.flush(now_ns)
@@ -144,7 +157,6 @@ class ExecutorAgent(BaseAgent):
             return done + self._prepare(now_ns)
         self._hold_or_go(now_ns)
         done += self._session.links.work(now_ns)
-        done += self._take_commands(now_ns)
         done += self._session.expire(now_ns)
         if self._session.stirred or now_ns >= self._reconcile_due_ns:
             done += self._reconcile(now_ns)
@@ -209,6 +221,7 @@ class ExecutorAgent(BaseAgent):
     def on_drain(self, now_ns: int) -> None:
         """No new orders from now on; cancels and queries go on."""
         self._draining = True
+        self._lane.close()
 
     def drained(self) -> bool:
         """Nothing of ours is on its way."""
@@ -219,15 +232,25 @@ class ExecutorAgent(BaseAgent):
     # Commands
 
     def _take_commands(self, now_ns: int) -> int:
+        """Released before the first byte leaves: at most once (DESIGN.md law 5)."""
         taken = 0
+        lane = self._lane
         while taken < WORK_BUDGET and len(self._outbox) < EXECUTION_BACKLOG_MAX // 2:
-            pos = self._commands.pos
-            # Released before the first byte leaves: at most once (DESIGN.md law 5).
-            command = self._commands.take()
-            if command is None:
+            found = lane.take(now_ns)
+            if found == EMPTY:
                 break
-            self._take(command, pos, now_ns)
             taken += 1
+            command = None
+            if found == TAKEN:
+                pos = self._commands.pos - 1
+                command = lane.send(pos, now_ns)
+                self.sent += command is None
+            else:
+                pos = self._commands.pos
+                command = self._commands.take()
+            if command is not None:
+                lane.close()
+                self._take(command, pos, now_ns)
         return taken
 
     def _take(self, command: Command, pos: int, now_ns: int) -> None:
@@ -276,9 +299,16 @@ class ExecutorAgent(BaseAgent):
         assert wire is not None
         question = Question(What.NEW, account, command.client_order_id, instrument, pos)
         self.sent += 1
+        self._lane.traded(account)
         self._session.place(command, account, wire, instrument, question, now_ns)
         if command.stamp_cycles or command.risk_cycles:
             note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
+
+    def _may_trade(self) -> bool:
+        """Whether any order may go; takes over what risk has changed."""
+        if (changed := self._limits.news()) is not None:
+            self._checks.set_max_notional(changed)
+        return not self._latch.latched() and not self._draining
 
     def _refuse(
         self, command: Command, account: Account | None, instrument: Instrument | None, now_ns: int
@@ -331,6 +361,7 @@ class ExecutorAgent(BaseAgent):
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
         """A connection opened, ended, or gave a sign of life."""
         self._now_ns = now_ns
+        self._lane.close()
         self._session.links.on_conn(conn, event, now_ns)
 
     def _relieved(self, link: Link, now_ns: int) -> None:
@@ -346,6 +377,7 @@ class ExecutorAgent(BaseAgent):
     def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
         """One answer or event."""
         self._now_ns = now_ns
+        self._lane.close()
         if meta is not None:
             self._on_http(data, now_ns, meta)
             return

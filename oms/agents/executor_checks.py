@@ -27,15 +27,18 @@ class LastChecks:
     """State of the checks over all accounts of one executor."""
 
     def __init__(self, group: GroupConfig, limits: LimitsConfig) -> None:
-        self._max_notional_text = limits.max_order_notional_quote
+        self.max_notional_text = limits.max_order_notional_quote
+        """The largest order amount, as decimal text."""
         self._max_notional: dict[int, int] = {}
         self.newest_epoch = 0
+        self.newest_id = 0
         self._seen: dict[int, None] = {}
         self._forgotten_below = 0
 
     def saw(self, command: Command) -> None:
         """Note a NEW that was taken, by this incarnation or by a former one."""
         self.newest_epoch = max(self.newest_epoch, command.risk_epoch)
+        self.newest_id = max(self.newest_id, command.client_order_id)
         if len(self._seen) >= ORDERS_MAX:
             oldest = next(iter(self._seen))
             del self._seen[oldest]
@@ -50,8 +53,8 @@ class LastChecks:
 
     def set_max_notional(self, text: str) -> None:
         """A person changed the largest order amount; risk has journaled it."""
-        if text != self._max_notional_text:
-            self._max_notional_text = text
+        if text != self.max_notional_text:
+            self.max_notional_text = text
             self._max_notional.clear()
 
     def max_notional(self, quote_scale: int) -> int:
@@ -59,7 +62,7 @@ class LastChecks:
         found = self._max_notional.get(quote_scale)
         if found is None:
             found = self._max_notional[quote_scale] = from_text_down(
-                self._max_notional_text, quote_scale
+                self.max_notional_text, quote_scale
             )
         return found
 
@@ -106,5 +109,5 @@ class LastChecks:
             over = command.px * command.qty > limit * instrument.notional_divisor
             over = over or command.notional > limit
         if over:
-            return RejectReason.NOTIONAL_ABOVE_MAX, f"above {self._max_notional_text}"
+            return RejectReason.NOTIONAL_ABOVE_MAX, f"above {self.max_notional_text}"
         return None

@@ -32,6 +32,8 @@ from shm_layout.records import NO_ID
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
+URGENT_PERCENT = 25
+"""Of a share: what reconciling leaves of it."""
 OVERDUE_MAX = 4096
 
 
@@ -129,6 +131,22 @@ class Session:
         question.order_mark = account.orders.count(now_ns)
         self._send(request_id, frame, question, wire, now_ns)
 
+    def next_request_id(self) -> int:
+        """Of a request that the caller sends itself."""
+        self._next_id += 1
+        return self._next_id
+
+    def placed(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
+        """A new order left on `wire`, for which there was room: count it, wait for its answer."""
+        self.ledger.sent(RateShare.ORDERS, WEIGHT_ORDER, now_ns)
+        question.order_mark = question.account.orders.count(now_ns)
+        question.sent_ns, question.conn, question.mark = now_ns, wire.conn, self.ledger.total
+        self.questions[request_id] = question
+
+    def has_order_room(self, now_ns: int) -> bool:
+        """Whether the address has request weight for one more order."""
+        return self.ledger.fits(RateShare.ORDERS, WEIGHT_ORDER, now_ns)
+
     def may_place(self, account: Account, now_ns: int) -> bool:
         """Charge a new order to the ledger; False = it must not go now."""
         if account.orders.full(now_ns):
@@ -153,8 +171,13 @@ class Session:
         self.ports.send(wire.conn, frame)
 
     def has_room(self, what: What, method: str, params: Mapping[str, Any], now_ns: int) -> bool:
-        """Whether `ask` would send this now."""
-        return self.ledger.fits(share_of(what), weight_of(method, params), now_ns)
+        """Whether `ask` would send this now, and leave a part of the share for what cannot wait:
+        connections, and queries of orders in doubt. Many accounts would else keep these out.
+        """
+        share, weight = share_of(what), weight_of(method, params)
+        whole = self.ledger.share_of(share)
+        kept = max(min(whole * URGENT_PERCENT // 100, whole - weight), 0)
+        return self.ledger.fits(share, weight + kept, now_ns)
 
     def ask(
         self, method: str, params: Mapping[str, str | int], question: Question, now_ns: int

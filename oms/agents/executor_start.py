@@ -49,9 +49,10 @@ def make_session(
     clock that signs them.
     """
     feeds = [venue.name for venue in config.venues if venue.name in group.venues]
+    peers = [f"rates.watchdog.{group.name}", *(f"rates.feed.{name}" for name in feeds)]
     ledger = Ledger(
-        ports, Exchange.BINANCE, group.shares, DOCUMENTED, OWN_SHARES,
-        [ports.table_reader(f"rates.feed.{name}") for name in feeds], now_ns,
+        ports, ports.table_writer(f"rates.{ports.role}"), Exchange.BINANCE, group.shares,
+        DOCUMENTED, OWN_SHARES, [ports.table_reader(name) for name in peers], now_ns,
     )  # fmt: skip
     clock = VenueClock(
         ports, exchange=Exchange.BINANCE, rest_url=group.rest_url, target=trade.TIME_TARGET,

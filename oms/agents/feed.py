@@ -90,9 +90,10 @@ class FeedAgent(BaseAgent):
         venue, spec = self.venue, self.market.spec
         exchange = Exchange[self.venue_name.partition(".")[0].upper()]
         groups = [g.name for g in self._config.groups if self.venue_name in g.venues]
+        peers = [f"rates.{role}.{name}" for role in ("executor", "watchdog") for name in groups]
         self.ledger = Ledger(
-            ports, exchange, venue.shares, spec.limits, (RateShare.SNAPSHOTS,),
-            [ports.table_reader(f"rates.executor.{name}") for name in groups], now_ns,
+            ports, ports.table_writer(f"rates.{self.role}"), exchange, venue.shares, spec.limits,
+            (RateShare.SNAPSHOTS,), [ports.table_reader(name) for name in peers], now_ns,
         )  # fmt: skip
         self.clock = VenueClock(
             ports, exchange=exchange, rest_url=venue.rest_url, target=spec.time_path,

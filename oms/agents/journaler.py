@@ -20,6 +20,7 @@ The watchdog's journal is followed beside it: changes of the kill latch stand in
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -33,9 +34,12 @@ from oms.risk.recovery import resume_from_snapshot
 from oms.risk.registry import Registry
 from oms.risk.snapshot import PATH, capture
 from oms.risk.state import RiskArrays
+from shm_layout.enums import RecordType
 from shm_layout.limits import TEXT_CHARS_MAX
 
 POLL_NS = 100_000_000
+RECORDS_PER_CALL_MAX = 500
+"""A journaler that is far behind must still show signs of life between two calls."""
 PLACES = "journaler"
 """Our own journal; `journaler.watchdog` is our place in the watchdog's."""
 WATCHDOG = "watchdog"
@@ -55,6 +59,8 @@ class JournalerAgent(BaseAgent):
         self._now_ns = 0
         self._stopped = False
         self._watch_stopped = False
+        self._waiting: deque[Any] = deque()
+        """Records that were read and have no lines yet."""
 
     @property
     def written_seq(self) -> int:
@@ -69,13 +75,15 @@ class JournalerAgent(BaseAgent):
         self._now_ns = now_ns
         self._place = Place(ports.journal(PLACES))
         self._watch_place = Place(ports.journal(f"{PLACES}.{WATCHDOG}"))
-        self._watch_tail = JournalTail(ports.journal(WATCHDOG), f"{WATCHDOG} journal")
+        self._watch_tail = JournalTail(ports.journal(WATCHDOG))
+        self._snapshot_table = ports.table_writer("snapshot")
         arrays = RiskArrays.shadow(self._config, ports)
         self._fold = Fold(arrays, Registry(self._config, ports, arrays))
         if snapshot := resume_from_snapshot(ports, self._fold, self._place.seq):
             system_id = self._fold.known.system_id
             self._lines.resume(snapshot.extra, arrays.tables, system_id)
-        self._tail = JournalTail(ports.journal("risk"), "risk journal", self._fold.recovery)
+            self._tell_snapshot(snapshot.last_seq, snapshot.files)
+        self._tail = JournalTail(ports.journal("risk"), self._fold.recovery)
 
     def do_work(self, now_ns: int) -> int:
         """Read on; write lines; note the place."""
@@ -106,32 +114,40 @@ class JournalerAgent(BaseAgent):
     def _follow_risk(self) -> int:
         if self._stopped:
             return 0
-        file_index = self._tail.file_index
-        try:
-            records = self._tail.poll()
-        except JournalError as error:
-            self._stopped = True
-            self._unreadable(error)
-            return 0
-        if self._tail.file_index != file_index:
-            self._snapshot()
-            return 1
-        if not records:
-            return 0
-        first_seq = self._tail.last_seq - len(records) + 1
-        for seq, record in enumerate(records, first_seq):
-            self._take(seq, record)
-        self._place.note(self._tail.last_seq)
-        return len(records)
+        if not self._waiting:
+            file_index = self._tail.file_index
+            try:
+                self._waiting.extend(self._tail.poll())
+            except JournalError as error:
+                self._stopped = True
+                self._unreadable(error)
+                return 0
+            if self._tail.file_index != file_index:
+                self._snapshot()
+                return 1
+        count = min(len(self._waiting), RECORDS_PER_CALL_MAX)
+        first_seq = self._tail.last_seq - len(self._waiting) + 1
+        for seq in range(first_seq, first_seq + count):
+            self._take(seq, self._waiting.popleft())
+        if count:
+            self._place.note(first_seq + count - 1)
+        return count
 
     def _snapshot(self) -> None:
         """Every record before the next file is folded: the place for a snapshot."""
         data = capture(self._fold, self._lines.state())
         self._ports.put_whole_file(PATH, data)
+        self._tell_snapshot(self._tail.last_seq, self._tail.file_index)
         self._ports.log(
             "info", "snapshot_made", journal_seq=self._tail.last_seq, size_bytes=len(data),
             behind_file=self._tail.file_index,
         )  # fmt: skip
+
+    def _tell_snapshot(self, last_seq: int, files: int) -> None:
+        """Risk takes new orders only as long as this is not far behind."""
+        self._snapshot_table.write(
+            0, type=RecordType.SNAPSHOT_ROW, last_seq=last_seq, files=files, ts_ns=self._now_ns
+        )
 
     def _take(self, seq: int, record: Any) -> None:
         self._fold.take(record)

@@ -1,7 +1,8 @@
 """`strategy.operator`: a person's orders, on the way of every strategy's.
 
 They come from the control socket and go as intents through the same ring kind, the same checks and
-the same journal, under the reserved strategy name `operator`, with who asked (`asked_by`). Risk
+the same journal, under the reserved strategy name `operator`, with who asked (`asked_by`). Every
+account of the desk can be meant; the operator has a row of the table of strategies for each. Risk
 lets the operator cancel any strategy's order, and nobody else's rules are looser for it. Amounts
 come and go as decimal text; what is not exact at the instrument's scales is refused, not rounded.
 """
@@ -37,6 +38,8 @@ OUTCOMES_MAX = 1024
 CANCELS_MAX = 128
 """Of one `cancel --all`; the ring of a small desk takes 256 intents."""
 _PID_BITS = 32
+_NAMED_MAX = 20
+"""Accounts that an error names."""
 _OPEN_STATES = [int(s) for s in OrderState if s and s not in TERMINAL]
 
 
@@ -70,6 +73,8 @@ class OperatorAgent(StrategyAgent):
 
     def __init__(self, config: DeskConfig) -> None:
         super().__init__(config, OPERATOR)
+        self._account_names = config.account_names()
+        self.account_ids = tuple(range(len(self._account_names)))
         self._outcomes: dict[int, Outcome] = {}
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
@@ -99,6 +104,7 @@ class OperatorAgent(StrategyAgent):
 
     def _place(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         instrument = self._instrument_of(str(fields.get("instrument") or ""))
+        account_id = self._account_of(str(fields.get("account") or ""), instrument)
         kind = _word(fields, "type", OrderType, OrderType.LIMIT)
         default = TimeInForce.IOC if kind is OrderType.MARKET else TimeInForce.GTC
         tif = _word(fields, "time_in_force", TimeInForce, default)
@@ -113,6 +119,7 @@ class OperatorAgent(StrategyAgent):
         if quote != UNDEF and kind is not OrderType.MARKET:
             raise AskError("a quote amount is for market orders")
         shown = {
+            "account": self._account_names[account_id],
             "instrument": f"{instrument.venue}:{instrument.name}", "side": side.name,
             "type": kind.name, "time_in_force": tif.name,
             "qty": _shown(qty, instrument.qty_scale), "px": _shown(px, instrument.px_scale),
@@ -120,7 +127,7 @@ class OperatorAgent(StrategyAgent):
         }  # fmt: skip
         if fields.get("dry_run") is True:
             return {"order": shown}
-        record = self._asked(Action.NEW, instrument.id, fields)
+        record = self._asked(Action.NEW, instrument.id, account_id, fields)
         record["side"], record["order_type"], record["time_in_force"] = side, kind, tif
         record["qty"], record["px"], record["quote_qty"] = qty, px, quote
         return {"order": shown, "intent_id": self._write(record, instrument.id)}
@@ -129,13 +136,35 @@ class OperatorAgent(StrategyAgent):
         found = [i for full, i in self.instruments.items() if name in (full, i.name)]
         if len(found) != 1:
             known = ", ".join(self.instruments)
-            what = "there is no" if not found else "more than one market has"
-            raise AskError(f"{what} instrument '{name[:60]}' (known: {known})")
+            if not found:
+                raise AskError(f"there is no instrument '{name[:60]}' (known: {known})")
+            raise AskError(f"more than one market has instrument '{name[:60]}' (known: {known})")
         return found[0]
 
-    def _asked(self, action: Action, instrument_id: int, fields: Mapping[str, Any]) -> Any:
+    def _account_of(self, name: str, instrument: Instrument) -> int:
+        """The account that a person named, or the only one that trades on this market."""
+        group = self.config.groups[self.config.group_of_venue(instrument.venue)]
+        known = [account.name for account in group.accounts]
+        shown = ", ".join(known[:_NAMED_MAX]) + (" …" if len(known) > _NAMED_MAX else "")
+        if not name and len(known) > 1:
+            raise AskError(
+                f"{instrument.venue} is traded on {len(known)} accounts, required is which: "
+                f"--account NAME (known: {shown})"
+            )
+        if name and name not in known:
+            raise AskError(
+                f"account: found {name[:60]!r}, required is one that trades on "
+                f"{instrument.venue} (known: {shown})"
+            )
+        return self._account_names.index(name or known[0])
+
+    def _asked(
+        self, action: Action, instrument_id: int, account_id: int, fields: Mapping[str, Any]
+    ) -> Any:
         decided = self._tops.get(instrument_id)
         record = self._new_intent(action, instrument_id, decided)
+        record["account_id"] = account_id
+        record["strategy_id"] = self.strategy_ids[account_id]
         if decided is None:
             record["mid_px"] = UNDEF
         uid, pid = by_whom(fields)
@@ -176,15 +205,23 @@ class OperatorAgent(StrategyAgent):
             raise AskError(f"it is over ({state}), so there is nothing to cancel")
         if fields.get("dry_run") is True:
             return {"order": self._order_shown(row)}
-        record = self._asked(Action.CANCEL, int(row["instrument_id"]), fields)
+        account_id = int(row["account_id"])
+        record = self._asked(Action.CANCEL, int(row["instrument_id"]), account_id, fields)
         record["target_client_order_id"] = row["client_order_id"]
         intent_id = self._write(record, int(row["instrument_id"]))
         return {"order": self._order_shown(row), "intent_id": intent_id}
 
     def _cancel_all(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Every order that is open, whichever strategy's."""
+        """Every order that is open, whichever strategy's; of one account where one is named."""
         rows = self._order_table.rows
-        found = np.flatnonzero((rows["client_order_id"] > 0) & np.isin(rows["state"], _OPEN_STATES))
+        meant = (rows["client_order_id"] > 0) & np.isin(rows["state"], _OPEN_STATES)
+        name = str(fields.get("account") or "")
+        if name:
+            if name not in self._account_names:
+                known = ", ".join(self._account_names[:_NAMED_MAX])
+                raise AskError(f"account: found {name[:60]!r}, required is one of {known}")
+            meant &= rows["account_id"] == self._account_names.index(name)
+        found = np.flatnonzero(meant)
         asked = []
         for index in found[:CANCELS_MAX].tolist():
             row = self._order_table.read(index)
@@ -193,6 +230,9 @@ class OperatorAgent(StrategyAgent):
         return {"orders": asked, "left_out": max(len(found) - CANCELS_MAX, 0)}
 
     # What became of it
+
+    def _mine(self, rows: Any) -> Any:
+        return np.isin(rows["strategy_id"], list(self.strategy_ids.values()))
 
     def _take_update(self, row: Any, now_ns: int) -> None:
         outcome = self._outcomes.get(int(row["intent_id"]))
@@ -249,6 +289,7 @@ class OperatorAgent(StrategyAgent):
         return {
             "client_order_id": self._id_text(int(row["client_order_id"])),
             "strategy": self._strategy_name(strategy),
+            "account": self._account_names[int(row["account_id"])],
             "instrument": "" if instrument is None else f"{instrument.venue}:{instrument.name}",
             "side": Side(int(row["side"])).name,
             "type": OrderType(int(row["order_type"])).name,

@@ -12,6 +12,8 @@ A request of share s and weight w may go when
   what is left over.)
 - the address has room: the venue's count and w leave what is set apart for whatever is more
   important and ours, and what the other processes' shares have left; the kill's always.
+A kill that is in earnest asks nobody (`seize`): it takes what the venue lets the address do, less a
+little for what others have under way, and they give way when they see the venue's count.
 
 The venue's count in this window is its last word plus what we sent after the request that it
 answered. Windows are aligned to the venue's clock. 429 pauses all but cancels, 418 everything; a
@@ -23,14 +25,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from oms.agents.base import NEVER, Ports
+from oms.agents.base import NEVER
 from oms.config import SharesConfig
 from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Usage, VenueLimits
 from shm_layout.enums import Exchange, RateKind, RateShare, RecordType
 from shm_layout.limits import RATE_ROWS_ACCOUNT, RATE_ROWS_EGRESS
 from shm_layout.records import NO_ID
-from shm_layout.table import TableReader
+from shm_layout.table import TableReader, TableWriter
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -41,6 +44,9 @@ CONNECTIONS_PERCENT = 50
 """Of the connections that an address may open: an executor's part, and all feeds' part."""
 PAUSE_DEFAULT_NS = 10 * SECOND_NS
 """429 or 418 without a time."""
+SEIZE_KEPT_PERCENT = 10
+"""Of an address's weight: what a kill leaves for requests of others that the venue has not counted
+yet."""
 PUBLISH_NS = 200_000_000
 PEERS_NS = 20_000_000
 """How often the tables of the other processes are looked at."""
@@ -52,6 +58,12 @@ BY_IMPORTANCE = (
 _BORROWERS = (RateShare.KILL, RateShare.CANCELS)
 _CONNECTIONS_ROW = RATE_ROWS_EGRESS - 1
 assert len(RateShare) <= _CONNECTIONS_ROW, "a row for the whole, and for each share"
+
+
+class RatePorts(Protocol):
+    """What a ledger needs of its host."""
+
+    def log(self, level: str, event: str, **fields: Any) -> None: ...
 
 
 @dataclass(slots=True)
@@ -177,12 +189,13 @@ class OrderCount:
 
 class Ledger:
     """Request weight, connections and pauses of one address at one exchange, as one process keeps
-    them; `own` are its shares.
+    them; `own` are its shares, `table` is its rows of RATE_ROW.
     """
 
     def __init__(
         self,
-        ports: Ports,
+        ports: RatePorts,
+        table: TableWriter,
         exchange: Exchange,
         shares: SharesConfig,
         limits: VenueLimits,
@@ -192,8 +205,9 @@ class Ledger:
     ) -> None:
         self._ports = ports
         self._exchange = exchange
-        self._table = ports.table_writer(f"rates.{ports.role}")
-        self._peers = tuple(peers)
+        self._table = table
+        self.peers = tuple(peers)
+        """Tables of the other processes that ask from this address."""
         self._peers_due_ns = 0
         self._percent = {share: getattr(shares, share.name.lower()) for share in BY_IMPORTANCE}
         self._own = frozenset(own)
@@ -249,6 +263,11 @@ class Ledger:
         """Weight of a window that is set apart for it."""
         return self._share[share]
 
+    @property
+    def seizable(self) -> int:
+        """Weight of a window that a kill may take, where nobody else has used any."""
+        return self._weight.limit * (100 - SEIZE_KEPT_PERCENT) // 100
+
     # Asking
 
     def charge(self, share: RateShare, weight: int, now_ns: int) -> bool:
@@ -259,10 +278,32 @@ class Ledger:
             self._refused[share] += 1
             self._changed = True
             return False
+        self._add(share, weight)
+        return True
+
+    def sent(self, share: RateShare, weight: int, now_ns: int) -> None:
+        """Count what `fits` let go a moment ago."""
+        self._turn(now_ns)
+        self._add(share, weight)
+
+    def _add(self, share: RateShare, weight: int) -> None:
         self._sent[share] += weight
         self._ours += weight
         self.total += weight
         self._changed = True
+
+    def seize(self, weight: int, now_ns: int) -> bool:
+        """Take `weight` for a kill, whoever it was set apart for; False = the venue would not
+        answer it in this window, or has banned the address.
+        """
+        assert RateShare.KILL in self._own, "kill is another process's"
+        self._turn(now_ns)
+        used = max(self._weight.used(self.total), self._ours)
+        if self.blocked(RateShare.KILL, now_ns) or used + weight > self.seizable:
+            self._refused[RateShare.KILL] += 1
+            self._changed = True
+            return False
+        self._add(RateShare.KILL, weight)
         return True
 
     def blocked(self, share: RateShare, now_ns: int) -> bool:
@@ -319,7 +360,7 @@ class Ledger:
     def _look_at_peers(self, now_ns: int) -> None:
         """Pauses that another process of the desk was told."""
         self._peers_due_ns = now_ns + PEERS_NS
-        for peer in self._peers:
+        for peer in self.peers:
             self.pause_until_ns = max(self.pause_until_ns, int(peer.rows["pause_until_ns"][0]))
             self.ban_until_ns = max(self.ban_until_ns, int(peer.rows["ban_until_ns"][0]))
 

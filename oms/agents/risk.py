@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import BaseAgent, Ports
+from oms.agents.base import NEVER, BaseAgent, Ports
 from oms.agents.latch import LatchView
 from oms.config import DeskConfig, LimitsConfig
 from oms.errors import ConfigError
@@ -30,7 +30,11 @@ from oms.risk.recovery import recover
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
 from shm_layout.enums import Durability, ExecKind, OrderState, RecordType
-from shm_layout.limits import JOURNAL_FILE_RECORDS_MAX, WORK_BUDGET
+from shm_layout.limits import (
+    JOURNAL_BEHIND_REFUSE_RECORDS,
+    JOURNAL_FILE_RECORDS_MAX,
+    WORK_BUDGET,
+)
 from shm_layout.records import BALANCE, EXECUTION, START
 from shm_layout.ring import as_record
 
@@ -78,9 +82,10 @@ class RiskAgent(BaseAgent):
             self._port, found.risk_epoch, found.recovery, JOURNAL_FILE_RECORDS_MAX
         )
         strategy_ids, strategy_rows = self.registry.strategies(now_ns)
-        arrays.configure(self.config, strategy_ids)
+        arrays.configure(self.config, strategy_ids, self.registry.operator_rows())
         self.worlds.build(self._journal.frames, strategy_ids)
         self._published_seq = found.recovery.last_seq
+        self._watch_snapshots(ports, found.snapshot_seq)
         self._journal_start(now_ns, found.system_id)
         self._begin_limits(now_ns)
         for row in strategy_rows:
@@ -98,6 +103,31 @@ class RiskAgent(BaseAgent):
             unknown=int(arrays.state[w_.ST_UNKNOWN_COUNT]), durability=self.config.durability,
             cut_bytes=found.recovery.cut_bytes, cut_reason=found.recovery.cut_reason,
         )  # fmt: skip
+
+    def _watch_snapshots(self, ports: Ports, snapshot_seq: int) -> None:
+        """Where the desk has a journaler, orders wait for its snapshots, so that no start has to
+        read more than JOURNAL_BEHIND_RECORDS_MAX behind one."""
+        roles = {role for process in self.config.host.processes for role in process.roles}
+        self._snapshots = ports.table_reader("snapshot")
+        self._snapshot_seq = snapshot_seq
+        self._fresh_until_seq = NEVER
+        if "journaler" in roles:
+            self._look_at_snapshot()
+
+    def _look_at_snapshot(self) -> None:
+        """Is the newest snapshot too far behind for new orders?"""
+        told = int(self._snapshots.rows["last_seq"][0])
+        self._snapshot_seq = max(self._snapshot_seq, told)
+        self._fresh_until_seq = self._snapshot_seq + JOURNAL_BEHIND_REFUSE_RECORDS
+        behind = self._journal.last_seq >= self._fresh_until_seq
+        state = self.arrays.state
+        records = self._journal.last_seq - self._snapshot_seq
+        if behind and not state[w_.ST_BEHIND]:
+            hint = "no new orders until the journaler has made one: see its log"
+            self._ports.log("error", "snapshot_behind", records=records, hint=hint)
+        elif state[w_.ST_BEHIND] and not behind:
+            self._ports.log("info", "snapshot_caught_up", records=records)
+        state[w_.ST_BEHIND] = int(behind)
 
     def _journal_start(self, now_ns: int, system_id: int) -> None:
         record = np.zeros(1, START)
@@ -148,6 +178,8 @@ class RiskAgent(BaseAgent):
         worlds, state = self.worlds, self.arrays.state
         state[w_.ST_LATCH] = self._latch.latched()
         state[w_.ST_DISK_LOW] = self._port.low()
+        if self._journal.last_seq >= self._fresh_until_seq or state[w_.ST_BEHIND]:
+            self._look_at_snapshot()
         took = int(k_.step(worlds.tops, now_ns, now_ns, WORK_BUDGET * 4))
         for world in worlds.refresh:
             k_.step(world, now_ns, now_ns, 0)

@@ -51,6 +51,10 @@ class StrategyAgent(BaseAgent):
         self.strategy_id = NO_ID
         """Its row in risk's table of strategies; found by name once risk has made it."""
         self.account_id = config.account_names().index(self.settings.account)
+        self.account_ids: tuple[int, ...] = (self.account_id,)
+        """Accounts that it may place on; the operator on all."""
+        self.strategy_ids: dict[int, int] = {}
+        """Its row for each of them."""
         self.plugin = make_strategy(self.settings.plugin, self.settings.params)
         self.instruments: dict[str, Instrument] = {}
         self.orders: dict[int, Order] = {}
@@ -183,18 +187,20 @@ class StrategyAgent(BaseAgent):
             self.plugin.on_timer(now_ns)
         return took
 
-    def _own_row(self) -> int:
-        """Our row in the table of strategies; NO_ID = not made yet."""
-        for row in self._strategy_table.written():
-            named = bytes(row["name"]).decode() == self.name
-            if named and int(row["account_id"]) == self.account_id and int(row["in_config"]):
-                return int(row["strategy_id"])
-        return NO_ID
+    def _own_rows(self) -> dict[int, int]:
+        """Account -> our row in the table of strategies, as far as they are made."""
+        return {
+            int(row["account_id"]): int(row["strategy_id"])
+            for row in self._strategy_table.written()
+            if bytes(row["name"]).decode() == self.name and int(row["in_config"])
+        }
 
     def _try_start(self, now_ns: int) -> bool:
-        self.strategy_id = self._own_row()
-        if self.strategy_id == NO_ID:
+        rows_by_account = self._own_rows()
+        if any(account_id not in rows_by_account for account_id in self.account_ids):
             return False
+        self.strategy_ids = {k: rows_by_account[k] for k in self.account_ids}
+        self.strategy_id = self.strategy_ids[self.account_id]
         rows = {}
         for row in self._instrument_table.written():
             name = f"{VENUE_NAMES[Venue(int(row['venue']))]}:{bytes(row['name']).decode()}"
@@ -213,7 +219,8 @@ class StrategyAgent(BaseAgent):
                 min_qty=int(row["min_qty"]), min_notional=int(row["min_notional"]),
                 notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
             )  # fmt: skip
-        self._book = OrderBook(self.orders, self.strategy_id, self._ports, self._writer)
+        ids = self.strategy_ids.values()
+        self._book = OrderBook(self.orders, ids, self._ports, self._writer)
         self._book.read_tables()
         self._started = True
         self.plugin.on_start(self, now_ns)
@@ -230,12 +237,16 @@ class StrategyAgent(BaseAgent):
             return 1
         reader.release(len(rows))
         began = (rows["flags"] & FLAG_RISK_STARTED) != 0
-        for row in rows[(rows["strategy_id"] == self.strategy_id) | began]:
+        for row in rows[self._mine(rows) | began]:
             if int(row["flags"]) & FLAG_RISK_STARTED:
                 self._read_tables(now_ns)
             else:
                 self._take_update(row, now_ns)
         return len(rows)
+
+    def _mine(self, rows: Any) -> Any:
+        """Which updates are about our orders, as an array of booleans."""
+        return rows["strategy_id"] == self.strategy_id
 
     def _read_tables(self, now_ns: int) -> None:
         """Updates were lost: the tables say what is true, and the plugin hears what is new."""

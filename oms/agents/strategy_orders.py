@@ -7,6 +7,7 @@ refused; one that risk has not taken yet is waited for.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from oms.agents.base import Ports
@@ -20,16 +21,22 @@ from shm_layout.ring_hot import READ_POS
 
 
 class OrderBook:
-    """Orders of one strategy. `orders` (by intent_id) is the agent's own dict, never replaced."""
+    """Orders of one strategy. `orders` (by intent_id) is the agent's own dict, never replaced.
+    `strategy_ids` are its rows: the operator has one for each account.
+    """
 
     def __init__(
-        self, orders: dict[int, Order], strategy_id: int, ports: Ports, intents: RingWriter
+        self,
+        orders: dict[int, Order],
+        strategy_ids: Collection[int],
+        ports: Ports,
+        intents: RingWriter,
     ) -> None:
         self.orders = orders
         self.positions: dict[int, int] = {}
         self.cancels: dict[int, Order] = {}
         """Cancels that were asked and not answered, by their own intent_id."""
-        self._strategy_id = strategy_id
+        self._strategy_ids = frozenset(strategy_ids)
         self._intents = intents
         self._by_client_id: dict[int, Order] = {}
         self._order_table = ports.table_reader("orders")
@@ -109,7 +116,8 @@ class OrderBook:
         found: set[int] = set()
         row: Any
         for row in self._order_table.written():
-            if int(row["strategy_id"]) != self._strategy_id or not int(row["client_order_id"]):
+            ours = int(row["strategy_id"]) in self._strategy_ids
+            if not ours or not int(row["client_order_id"]):
                 continue
             intent_id = int(row["intent_id"])
             found.add(intent_id)
@@ -129,7 +137,7 @@ class OrderBook:
                 changed.append((order, RejectReason.UNSET))
         self._recall_cancels(taken_to)
         for row in self._position_table.written():
-            if int(row["strategy_id"]) == self._strategy_id:
+            if int(row["strategy_id"]) in self._strategy_ids:
                 self.positions[int(row["instrument_id"])] = int(row["qty"])
         return changed
 

@@ -29,11 +29,13 @@ from oms.agents.latch import (
     read_latch,
     set_latch,
 )
+from oms.agents.rates import Ledger
 from oms.agents.watchdog_journal import WatchdogJournal
 from oms.agents.watchdog_sweep import Sweep
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
-from shm_layout.enums import OrderState
+from oms.venues.binance.exchange_info import DOCUMENTED
+from shm_layout.enums import Exchange, OrderState, RateShare
 from shm_layout.records import LATCH_ROW
 from shm_layout.table import TableReader
 
@@ -83,6 +85,14 @@ class WatchdogAgent(BaseAgent):
         self._orders = ports.table_reader("orders")
         self._accounts = ports.table_reader("accounts")
         self._file = ports.fixed_file(WATCHDOG_FILE)
+        self._ledgers = {
+            group.name: Ledger(
+                ports, ports.table_writer(f"rates.watchdog.{group.name}"),
+                Exchange[group.exchange.upper()], group.shares, DOCUMENTED, (RateShare.KILL,),
+                [ports.table_reader(f"rates.executor.{group.name}")], now_ns,
+            )
+            for group in self._config.groups
+        }  # fmt: skip
         self._journal = WatchdogJournal(ports)
         journaled = self._journal.open()
         filed = latch_of_file(self._file.read())
@@ -134,7 +144,7 @@ class WatchdogAgent(BaseAgent):
         return True
 
     def _begin_sweep(self, now_ns: int) -> None:
-        self.sweep, self._told = Sweep(self._config, self._ports, now_ns), False
+        self.sweep, self._told = Sweep(self._config, self._ports, self._ledgers, now_ns), False
 
     # A turn
 
@@ -150,6 +160,9 @@ class WatchdogAgent(BaseAgent):
                 self._told = True
                 self._swept(now_ns)
                 done += 1
+        for ledger in self._ledgers.values():
+            if now_ns >= ledger.publish_due_ns():
+                ledger.publish(now_ns)
         if now_ns >= self._journal.due_ns:
             done += self._journal.work(now_ns)
         if now_ns >= self._look_due_ns:
@@ -203,7 +216,10 @@ class WatchdogAgent(BaseAgent):
                 sweep.answered(meta, data, now_ns)
 
     def next_timer_ns(self) -> int:
-        due = min(self._look_due_ns, self._journal.due_ns)
+        due = min(
+            self._look_due_ns, self._journal.due_ns,
+            *(ledger.publish_due_ns() for ledger in self._ledgers.values()),
+        )  # fmt: skip
         for sweep in (self.sweep, self._looked):
             if sweep is not None and not sweep.done:
                 due = min(due, sweep.next_timer_ns())
@@ -225,7 +241,7 @@ class WatchdogAgent(BaseAgent):
 
     def _kill(self, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
         if fields.get("dry_run") is True:
-            self._looked = Sweep(self._config, self._ports, now_ns, cancels=False)
+            self._looked = Sweep(self._config, self._ports, self._ledgers, now_ns, cancels=False)
             return self._status(self._looked)
         uid, pid = by_whom(fields)
         reason = cut_utf8(str(fields.get("reason") or ""), _REASON_BYTES).decode()

@@ -48,7 +48,7 @@ class WatchdogJournal:
         last = Latch()
         try:
             found = Recovery()
-            for record in read_journal(self._port.existing(), found, f"{JOURNAL} journal"):
+            for record in read_journal(self._port.existing(), found, self._port.place):
                 last = Latch.of_row(record)
             if found.cut_bytes:
                 self._port.truncate(found.files - 1, found.file_size_bytes)

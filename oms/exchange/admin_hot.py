@@ -46,6 +46,8 @@ def administer(world, at):
         coin_px_of(world)[row, 1] = qty
     elif kind == lay.CMD_SET_GROUP:
         accounts["group"][account] = number
+    elif kind == lay.CMD_SET_UNBOUNDED:
+        accounts["unbounded"][account] = qty
     elif kind == lay.CMD_SET_STATE:
         state = commands["mode"][at]
         symbols_of(world)["state"][row] = state

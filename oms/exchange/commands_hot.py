@@ -62,7 +62,7 @@ def refuse(world, at, reason):
     )  # fmt: skip
 
 
-@hot
+@hot(inline=True)
 def basis_px(world, at):
     """The price that an order is reserved at: its own, or its trigger's, or the last one."""
     commands = commands_of(world)
@@ -75,7 +75,7 @@ def basis_px(world, at):
     return symbols_of(world)["last_px"][commands["symbol"][at]]
 
 
-@hot
+@hot(inline=True)
 def need_by_terms(world, at):
     """(money that the order in row `at` may need at its own price, asset row, status)."""
     commands = commands_of(world)
@@ -88,7 +88,7 @@ def need_by_terms(world, at):
     return money, symbols["quote"][symbol], status
 
 
-@hot
+@hot(inline=True)
 def room_reason(world, at):
     """Is there a slot, a level and room for the events of an iceberg's parts?"""
     commands = commands_of(world)
@@ -107,18 +107,30 @@ def room_reason(world, at):
             return lay.REASON_POOL_FULL
         if depths_of(world)[lay.BOOKS * symbol + book] == keys_of(world).shape[1]:
             return lay.REASON_POOL_FULL
-    parts = counters[lay.C_LIVE_PARTS]
-    if commands["iceberg_qty"][at] > 0:
-        parts += iceberg_parts(commands["qty"][at], commands["iceberg_qty"][at])
-    if parts > 0:
-        # With icebergs about, orders that come later need room, too, or a command would have none.
-        needed = events_needed(world, parts) + lay.LEGS_MAX * (lay.EVENTS_PER_ORDER + 1)
-        if needed > events_of(world).shape[0]:
-            return lay.REASON_POOL_FULL
+    if not has_room_for_events(world, counters[lay.C_LIVE_PARTS] + parts_of(commands, at)):
+        return lay.REASON_POOL_FULL
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
+def parts_of(commands, at):
+    """Parts of the new order in row `at`; 0 = it is no iceberg."""
+    if commands["iceberg_qty"][at] == 0:
+        return 0
+    return iceberg_parts(commands["qty"][at], commands["iceberg_qty"][at])
+
+
+@hot(inline=True)
+def has_room_for_events(world, parts):
+    """Do the events of `parts` parts fit, and those of the orders that come after?"""
+    if parts == 0:
+        return True
+    # With icebergs about, orders that come later need room, too, or a command would have none.
+    needed = events_needed(world, parts) + lay.LEGS_MAX * (lay.EVENTS_PER_ORDER + 1)
+    return needed <= events_of(world).shape[0]
+
+
+@hot(inline=True)
 def events_needed(world, parts):
     """Events that one command can cause at most."""
     counters = counters_of(world)
@@ -126,7 +138,7 @@ def events_needed(world, parts):
     return of_orders + 3 * parts + lay.EVENTS_PER_COMMAND_MIN
 
 
-@hot
+@hot(inline=True)
 def book_reason(world, at):
     """What the book says against a new order before it runs."""
     commands = commands_of(world)
@@ -140,7 +152,7 @@ def book_reason(world, at):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def write_order(world, at, qty, reserved, list_row):
     """A new order row from the command in row `at`; returns its slot."""
     commands = commands_of(world)
@@ -171,12 +183,11 @@ def write_order(world, at, qty, reserved, list_row):
     orders["amends"][slot] = 0
     orders["type"][slot] = commands["order_type"][at]
     orders["tif"][slot] = commands["tif"][at]
-    if commands["iceberg_qty"][at] > 0:
-        counters[lay.C_LIVE_PARTS] += iceberg_parts(qty, commands["iceberg_qty"][at])
+    counters[lay.C_LIVE_PARTS] += parts_of(commands, at)
     return slot
 
 
-@hot
+@hot(inline=True)
 def accepted(world, at, slot, wait):
     """EV_ACCEPTED, with the price as it was given; returns its row."""
     row = order_event(world, lay.EV_ACCEPTED, slot, wait)
@@ -246,7 +257,7 @@ def place(world, at):
     return None
 
 
-@hot
+@hot(inline=True)
 def new_order(world, at):
     """One CMD_NEW."""
     reason = order_reason(world, at, True)
@@ -256,7 +267,7 @@ def new_order(world, at):
         place(world, at)
 
 
-@hot
+@hot(inline=True)
 def _is_there(world, at):
     """Does the command's slot hold the order that it names, of that symbol?"""
     commands = commands_of(world)

@@ -20,6 +20,7 @@ from oms.exchange.book_hot import (
     locked_of,
     notional,
     open_counts_of,
+    open_totals_of,
     order_event,
     orders_of,
     symbols_of,
@@ -29,19 +30,19 @@ from shm_layout.jit import hot
 from shm_layout.money import ROUND_UP
 
 
-@hot
+@hot(inline=True)
 def is_algo(kind):
     """A contingent kind."""
     return kind >= lay.TYPE_STOP_LOSS
 
 
-@hot
+@hot(inline=True)
 def is_market(kind):
     """Trades at any price once it runs."""
     return kind == lay.TYPE_MARKET or kind == lay.TYPE_STOP_LOSS or kind == lay.TYPE_TAKE_PROFIT
 
 
-@hot
+@hot(inline=True)
 def need_of(world, slot):
     """Money that what is open of an order needs at most; scale of the asset that it pays."""
     orders = orders_of(world)
@@ -54,7 +55,7 @@ def need_of(world, slot):
     return need
 
 
-@hot
+@hot(inline=True)
 def pays_asset(world, slot):
     """Row of the asset that an order pays with."""
     orders = orders_of(world)
@@ -64,14 +65,14 @@ def pays_asset(world, slot):
     return symbols["quote"][symbol] if buys else symbols["base"][symbol]
 
 
-@hot
+@hot(inline=True)
 def unlock(world, account, asset, amount):
     """Give locked money back."""
     locked_of(world)[account, asset] -= amount
     free_of(world)[account, asset] += amount
 
 
-@hot
+@hot(inline=True)
 def keep_reserve(world, slot, need):
     """Unlock what an order's reserve has beyond `need`."""
     orders = orders_of(world)
@@ -79,6 +80,30 @@ def keep_reserve(world, slot, need):
     if over != 0:
         unlock(world, orders["account"][slot], pays_asset(world, slot), over)
         orders["reserved"][slot] = need
+
+
+@hot(inline=True)
+def _count(world, slot, account, symbol, more):
+    """The open orders on its symbol, and on all symbols, are so many more."""
+    orders = orders_of(world)
+    counts = open_counts_of(world)
+    totals = open_totals_of(world)
+    counts[account, symbol, lay.N_ORDERS] += more
+    totals[account, lay.N_ORDERS] += more
+    if is_algo(orders["type"][slot]):
+        counts[account, symbol, lay.N_ALGO] += more
+        totals[account, lay.N_ALGO] += more
+    if orders["iceberg_qty"][slot] > 0:
+        counts[account, symbol, lay.N_ICEBERG] += more
+        totals[account, lay.N_ICEBERG] += more
+
+
+@hot
+def count_list(world, account, symbol, more):
+    """The open order lists are so many more."""
+    if counters_of(world)[lay.C_CHECK_FUNDS] != 0:
+        open_counts_of(world)[account, symbol, lay.N_LISTS] += more
+        open_totals_of(world)[account, lay.N_LISTS] += more
 
 
 @hot
@@ -91,11 +116,7 @@ def count_open(world, slot):
     account = orders["account"][slot]
     symbol = orders["symbol"][slot]
     orders["flags"][slot] |= lay.F_COUNTED
-    counts[account, symbol, lay.N_ORDERS] += 1
-    if is_algo(orders["type"][slot]):
-        counts[account, symbol, lay.N_ALGO] += 1
-    if orders["iceberg_qty"][slot] > 0:
-        counts[account, symbol, lay.N_ICEBERG] += 1
+    _count(world, slot, account, symbol, 1)
     if orders["side"][slot] == lay.SIDE_BUY:
         counts[account, symbol, lay.N_BUY_QTY] += orders["leaves"][slot]
 
@@ -110,16 +131,12 @@ def uncount(world, slot):
     account = orders["account"][slot]
     symbol = orders["symbol"][slot]
     orders["flags"][slot] &= ~lay.F_COUNTED
-    counts[account, symbol, lay.N_ORDERS] -= 1
-    if is_algo(orders["type"][slot]):
-        counts[account, symbol, lay.N_ALGO] -= 1
-    if orders["iceberg_qty"][slot] > 0:
-        counts[account, symbol, lay.N_ICEBERG] -= 1
+    _count(world, slot, account, symbol, -1)
     if orders["side"][slot] == lay.SIDE_BUY:
         counts[account, symbol, lay.N_BUY_QTY] -= orders["leaves"][slot]
 
 
-@hot
+@hot(inline=True)
 def drop_open_qty(world, slot, qty):
     """`qty` of an open order is open no more."""
     orders = orders_of(world)
@@ -196,8 +213,7 @@ def finish_list(world, row):
     ):
         return
     list_event(world, row, lay.LIST_DONE)
-    if counters[lay.C_CHECK_FUNDS] != 0:
-        open_counts_of(world)[lists["account"][row], lists["symbol"][row], lay.N_LISTS] -= 1
+    count_list(world, lists["account"][row], lists["symbol"][row], -1)
     lists["list_id"][row] = 0
     lists["second"][row] = counters[lay.C_FREE_LIST]
     counters[lay.C_FREE_LIST] = row

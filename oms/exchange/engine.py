@@ -17,11 +17,21 @@ import numpy as np
 
 from oms.exchange import book_hot as books
 from oms.exchange import engine_hot as kernel
+from oms.exchange import filters_hot
 from oms.exchange import layout_hot as lay
-from oms.exchange.terms import ASSETS_MAX, Capacity, EngineSymbol, Filters, Terms
+from oms.exchange.terms import (
+    ASSETS_MAX,
+    Capacity,
+    EngineSymbol,
+    ExchangeFilters,
+    Filters,
+    Terms,
+)
 from shm_layout.money import INT64_MAX, ROUND_HALF_EVEN, mul_div
 
-__all__ = ["ASSETS_MAX", "Capacity", "Engine", "EngineSymbol", "Filters", "Terms"]
+__all__ = [
+    "ASSETS_MAX", "Capacity", "Engine", "EngineSymbol", "ExchangeFilters", "Filters", "Terms",
+]  # fmt: skip
 
 _NS_PER_S = 1_000_000_000
 
@@ -44,12 +54,13 @@ class Engine:
         tell_orders: bool = False,
         fee_asset: int = lay.NONE,
         fee_coin_e6: int = 750_000,
+        bounds: ExchangeFilters | None = None,
         purse: Engine | None = None,
     ) -> None:
         """`check_funds` False: no balances, no counts of open orders. `tell_orders`: EV_L3_* of
         resting orders. `fee_asset`: row of the fee coin; `fee_coin_e6`: what is left of a fee paid
-        in it. `purse`: the engine whose accounts and balances this one shares
-        (`oms/exchange/sequencer.py`)."""
+        in it. `bounds`: filters over all symbols. `purse`: the engine whose accounts and balances
+        this one shares (`oms/exchange/sequencer.py`)."""
         size = capacity or Capacity()
         assert symbols, "an engine needs a symbol"
         self.capacity = size
@@ -57,9 +68,16 @@ class Engine:
         if purse is not None:
             self.arrays |= {name: purse.arrays[name] for name in PURSE}
         self.log: Log | None = None
-        self._made_of = repr((symbols, size, check_funds, tell_orders, fee_asset, fee_coin_e6))
+        rules = bounds or ExchangeFilters()
+        self._made_of = repr(
+            (symbols, size, check_funds, tell_orders, fee_asset, fee_coin_e6, rules)
+        )
         for name, array in self.arrays.items():
             setattr(self, name, array)
+        self.exchange_max[:] = rules.counts
+        for asset, most in rules.assets:
+            self.asset_max[asset] = most
+        self.symbols["filtered"] |= int(rules.on)
         counters = self.counters
         counters[lay.C_NEXT_ORDER_ID] = 1
         counters[lay.C_NEXT_LIST_ID] = 1
@@ -83,6 +101,9 @@ class Engine:
     locked: np.ndarray
     fees: np.ndarray
     open_counts: np.ndarray
+    open_totals: np.ndarray
+    exchange_max: np.ndarray
+    asset_max: np.ndarray
     tier_fees: np.ndarray
     coin_px: np.ndarray
     sums: np.ndarray
@@ -236,6 +257,10 @@ class Engine:
         """Trade group for self-trade prevention; NO_GROUP = the account stands alone."""
         self._administer(lay.CMD_SET_GROUP, 0, account, order_id=group)
 
+    def set_unbounded(self, account: int, on: bool) -> None:
+        """The bounds on what an account has open, and MAX_ASSET, do not hold for it."""
+        self._administer(lay.CMD_SET_UNBOUNDED, 0, account, qty=int(on))
+
     def set_state(self, symbol: int, state: int) -> list[tuple[Any, ...]]:
         """STATE_* of the market; the events. Orders stay where they are."""
         return self._administer(lay.CMD_SET_STATE, symbol, 0, mode=state)
@@ -342,6 +367,15 @@ class Engine:
         )
         return px
 
+    def judge(self, terms: Terms, average_px: int) -> int:
+        """REASON_* of the filters that an order would fail now, at this average price; changes
+        nothing, and is no command."""
+        at = int(self.counters[lay.C_COMMAND_TAIL])
+        self.push_order(terms)
+        reason = filters_hot.judge(self.world.handle, at % len(self.commands), average_px)
+        self.counters[lay.C_COMMAND_TAIL] = at
+        return int(reason)
+
     def totals(self) -> list[int]:
         """Per asset: all free and locked balances and collected fees; never changes by trading."""
         held = self.free.sum(axis=0, dtype=object) + self.locked.sum(axis=0, dtype=object)
@@ -363,11 +397,11 @@ class Engine:
         return hashlib.sha256("\n".join(made).encode()).hexdigest()
 
 
-PURSE = ("accounts", "free", "locked", "fees", "coin_px")
+PURSE = ("accounts", "free", "locked", "fees", "coin_px", "open_totals")
 """What engines of one exchange share."""
 STATE = (
     "symbols", "accounts", "orders", "levels", "lists", "keys", "rows", "depths", "free", "locked",
-    "fees", "open_counts", "tier_fees", "coin_px", "sums",
+    "fees", "open_counts", "open_totals", "tier_fees", "coin_px", "sums",
 )  # fmt: skip
 """The arrays that make up an engine's state, `counters` apart."""
 
@@ -403,6 +437,9 @@ def _arrays(symbols: tuple[EngineSymbol, ...], size: Capacity) -> dict[str, np.n
         "locked": np.zeros((size.accounts, ASSETS_MAX), np.int64),
         "fees": np.zeros(ASSETS_MAX, np.int64),
         "open_counts": np.zeros((size.accounts, len(symbols), lay.OPEN_COUNTS), np.int64),
+        "open_totals": np.zeros((size.accounts, lay.OPEN_TOTALS), np.int64),
+        "exchange_max": np.zeros(lay.OPEN_TOTALS, np.int64),
+        "asset_max": np.zeros(ASSETS_MAX, np.int64),
         "tier_fees": np.zeros((lay.TIERS, len(symbols), 2), np.int64),
         "coin_px": np.zeros((ASSETS_MAX, 2), np.int64),
         "sums": np.zeros((len(symbols), lay.AVERAGE_SECONDS, 3), np.int64),

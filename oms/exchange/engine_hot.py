@@ -29,7 +29,7 @@ def _prefetch_neighbours(orders, slot):
         prefetch_row(orders, orders["next"][slot])
 
 
-@hot
+@hot(inline=True)
 def _one(world, at):
     """Carry out the command in row `at`; returns how many rows it took."""
     commands = commands_of(world)

@@ -49,7 +49,7 @@ _NS_PER_S = 1_000_000_000
 _E12 = 1_000_000_000_000
 
 
-@hot
+@hot(inline=True)
 def is_self(world, account, other):
     """Would a trade of the two be a self-trade?"""
     accounts = accounts_of(world)
@@ -123,7 +123,7 @@ def plan(world, symbol, opposite_row, limit_key, qty, quote, account, stp):
     return got, paid, OK, 1, meets
 
 
-@hot
+@hot(inline=True)
 def _charge(world, account, symbol, asset, got, column):
     """Take the fee of `got` money of `asset` just received; (amount, asset row).
 
@@ -159,7 +159,7 @@ def _charge(world, account, symbol, asset, got, column):
     return fee, asset
 
 
-@hot
+@hot(inline=True)
 def _maker_used(world, slot, quote, base):
     """A maker's reserve paid for a fill; what it does not need any more is unlocked."""
     orders = orders_of(world)
@@ -167,7 +167,7 @@ def _maker_used(world, slot, quote, base):
     keep_reserve(world, slot, need_of(world, slot))
 
 
-@hot
+@hot(inline=True)
 def _settle(world, symbol, side, taker, slot, px, qty, row):
     """Move amounts and fees of one fill, and write them into the trade event at `row`.
 
@@ -197,7 +197,7 @@ def _settle(world, symbol, side, taker, slot, px, qty, row):
     return quote
 
 
-@hot
+@hot(inline=True)
 def _swap(world, symbol, side, taker, maker, base, quote):
     """Base from the seller's locked money to the buyer, quote the other way."""
     symbols = symbols_of(world)
@@ -259,7 +259,7 @@ def advance_average(world, symbol, now_ns):
         sums[symbol, at, 2] = 0
 
 
-@hot
+@hot(inline=True)
 def _shrink_maker(world, slot, row, qty, now_shown):
     """`qty` less is open of a resting order, and `now_shown` of it is visible: its row, its level
     and the counts."""
@@ -360,7 +360,7 @@ def _after_maker(world, slot, row, filled):
         emit_shown(world, lay.EV_L3_CHANGE, slot, 0)
 
 
-@hot
+@hot(inline=True)
 def _fill(world, symbol, side, account, order_id, tag, slot, fill, left, px, now_ns):
     """One trade with the maker in `slot`; returns the money paid."""
     symbols = symbols_of(world)
@@ -389,7 +389,7 @@ def _fill(world, symbol, side, account, order_id, tag, slot, fill, left, px, now
     return quote
 
 
-@hot
+@hot(inline=True)
 def take(world, symbol, side, account, order_id, tag, limit_key, qty, stp, now_ns):
     """Match against the other side; (quantity left, money paid, base quantity that moved,
     quantity of its own that was prevented, whether it was a prevention that ended it 0/1)."""

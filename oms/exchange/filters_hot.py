@@ -1,29 +1,34 @@
-"""What a new order must satisfy before the book sees it: its shape, and Binance's symbol filters.
+"""What a new order must satisfy before the book sees it: its shape, and Binance's filters.
 
 Source of the filters: Binance spot's `filters` page; each broken rule has its own REASON_*. The
-average price is that of the window's trades, else the last price, else the rule passes.
+average price is that of the window's trades, else the last price, else the rule passes. What an
+account has open is bounded by symbol and over all symbols; `unbounded` accounts are not.
 """
 
 from __future__ import annotations
 
 from oms.exchange import layout_hot as lay
 from oms.exchange.book_hot import (
+    accounts_of,
+    asset_max_of,
     commands_of,
+    exchange_max_of,
     free_of,
     iceberg_parts,
     locked_of,
     notional,
     open_counts_of,
+    open_totals_of,
     symbols_of,
 )
 from oms.exchange.ends_hot import is_algo, is_market
 from oms.exchange.fills_hot import advance_average
-from shm_layout.jit import hot
+from shm_layout.jit import I64, WORLD_TYPE, hot
 from shm_layout.money import ROUND_HALF_EVEN, ROUND_UP
 from shm_layout.money_hot import OK, ROUND_DOWN, millionths, mul_div
 
 
-@hot
+@hot(inline=True)
 def shape_reason(world, at):
     """What is wrong with the fields of the new order in row `at`, whatever the market."""
     commands = commands_of(world)
@@ -60,7 +65,7 @@ def shape_reason(world, at):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def may_stay(kind, tif):
     """Can an order of this kind be open when its command is done?"""
     return (
@@ -70,7 +75,7 @@ def may_stay(kind, tif):
     )
 
 
-@hot
+@hot(inline=True)
 def reference_px(world, symbol, now_ns):
     """The average price; 0 = nothing has traded."""
     symbols = symbols_of(world)
@@ -93,7 +98,7 @@ def reference_px(world, symbol, now_ns):
     return px
 
 
-@hot
+@hot(inline=True)
 def _price_reason(symbols, symbol, px):
     if px < symbols["px_min"][symbol]:
         return lay.REASON_PRICE_MIN
@@ -105,7 +110,7 @@ def _price_reason(symbols, symbol, px):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def lot_reason(symbols, symbol, qty):
     """LOT_SIZE."""
     if qty < symbols["qty_min"][symbol]:
@@ -130,7 +135,7 @@ def _market_lot_reason(symbols, symbol, qty):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def notional_reason(symbols, symbol, px, qty, minimum_on, maximum_on):
     """NOTIONAL and MIN_NOTIONAL at this price."""
     least = symbols["notional_min"][symbol]
@@ -146,7 +151,7 @@ def notional_reason(symbols, symbol, px, qty, minimum_on, maximum_on):
     return lay.REASON_NONE
 
 
-@hot
+@hot(inline=True)
 def _percent_reason(symbols, symbol, side, px, average):
     if side == lay.SIDE_BUY:
         up = symbols["bid_up_e6"][symbol]
@@ -199,7 +204,7 @@ def _market_notional_reason(world, at, average):
     return notional_reason(symbols, symbol, average, commands["qty"][at], minimum_on, maximum_on)
 
 
-@hot
+@hot(inline=True)
 def _position_reason(world, at):
     """MAX_POSITION: what the account has of the base asset, its open buys and this order."""
     commands = commands_of(world)
@@ -220,7 +225,9 @@ def _position_reason(world, at):
 
 @hot
 def count_reason(world, symbol, account, more, algo, icebergs, more_lists):
-    """MAX_NUM_*: so many open orders and lists more."""
+    """MAX_NUM_* and EXCHANGE_MAX_NUM_*: so many open orders and lists more."""
+    if accounts_of(world)["unbounded"][account] != 0:
+        return lay.REASON_NONE
     symbols = symbols_of(world)
     counts = open_counts_of(world)
     most = symbols["orders_max"][symbol]
@@ -235,12 +242,61 @@ def count_reason(world, symbol, account, more, algo, icebergs, more_lists):
     most = symbols["lists_max"][symbol]
     if more_lists > 0 and most > 0 and counts[account, symbol, lay.N_LISTS] + more_lists > most:
         return lay.REASON_MAX_LISTS
+    return _total_reason(world, account, more, algo, icebergs, more_lists)
+
+
+@hot(inline=True)
+def _total_reason(world, account, more, algo, icebergs, more_lists):
+    """EXCHANGE_MAX_NUM_*."""
+    totals = open_totals_of(world)
+    most = exchange_max_of(world)
+    bound = most[lay.N_ORDERS]
+    if more > 0 and bound > 0 and totals[account, lay.N_ORDERS] + more > bound:
+        return lay.REASON_EXCHANGE_ORDERS
+    bound = most[lay.N_ALGO]
+    if algo > 0 and bound > 0 and totals[account, lay.N_ALGO] + algo > bound:
+        return lay.REASON_EXCHANGE_ALGO_ORDERS
+    bound = most[lay.N_ICEBERG]
+    if icebergs > 0 and bound > 0 and totals[account, lay.N_ICEBERG] + icebergs > bound:
+        return lay.REASON_EXCHANGE_ICEBERG_ORDERS
+    bound = most[lay.N_LISTS]
+    if more_lists > 0 and bound > 0 and totals[account, lay.N_LISTS] + more_lists > bound:
+        return lay.REASON_EXCHANGE_LISTS
     return lay.REASON_NONE
 
 
+@hot(inline=True)
+def _asset_reason(world, at, average):
+    """MAX_ASSET: the quantity, where the base asset is bounded; the notional value, where the
+    quote asset is (rounded up; a market order's at the average price)."""
+    commands = commands_of(world)
+    symbols = symbols_of(world)
+    most = asset_max_of(world)
+    symbol = commands["symbol"][at]
+    base_most = most[symbols["base"][symbol]]
+    quote_most = most[symbols["quote"][symbol]]
+    if base_most == 0 and quote_most == 0:
+        return lay.REASON_NONE
+    if accounts_of(world)["unbounded"][commands["account"][at]] != 0:
+        return lay.REASON_NONE
+    qty = commands["qty"][at]
+    if base_most > 0 and qty * symbols["base_mul"][symbol] > base_most:
+        return lay.REASON_MAX_ASSET
+    if quote_most == 0:
+        return lay.REASON_NONE
+    money = commands["quote_qty"][at]
+    if money == 0:
+        px = average if is_market(commands["order_type"][at]) else commands["px"][at]
+        money, status = notional(symbols, symbol, px, qty, ROUND_UP)
+        if status != OK:
+            return lay.REASON_MAX_ASSET
+    return lay.REASON_MAX_ASSET if money > quote_most else lay.REASON_NONE
+
+
 @hot
-def terms_reason(world, at):
-    """The symbol's filters for the order in row `at`, counts of open orders apart."""
+def terms_reason(world, at, average):
+    """The filters for the order in row `at`, counts of open orders apart; `average`: the average
+    price, 0 = nothing has traded."""
     commands = commands_of(world)
     symbols = symbols_of(world)
     symbol = commands["symbol"][at]
@@ -249,7 +305,6 @@ def terms_reason(world, at):
     px = commands["px"][at]
     qty = commands["qty"][at]
     market = is_market(kind)
-    average = reference_px(world, symbol, commands["time_ns"][at])
     reason = lay.REASON_NONE
     if not market:
         reason = _price_reason(symbols, symbol, px)
@@ -276,10 +331,12 @@ def terms_reason(world, at):
             reason = notional_reason(symbols, symbol, px, qty, True, True)
     if reason == lay.REASON_NONE:
         reason = _position_reason(world, at)
+    if reason == lay.REASON_NONE:
+        reason = _asset_reason(world, at, average)
     return reason
 
 
-@hot
+@hot(inline=True)
 def state_reason(world, symbol, only_cancels):
     """Why the market takes no command now; `only_cancels`: the command is a cancel."""
     state = symbols_of(world)["state"][symbol]
@@ -300,11 +357,33 @@ def order_reason(world, at, alone):
     if reason == lay.REASON_NONE:
         reason = shape_reason(world, at)
     if reason == lay.REASON_NONE and symbols_of(world)["filtered"][symbol] != 0:
-        reason = terms_reason(world, at)
-        kind = commands["order_type"][at]
-        if reason == lay.REASON_NONE and alone and may_stay(kind, commands["tif"][at]):
-            reason = count_reason(
-                world, symbol, commands["account"][at], 1, int(is_algo(kind)),
-                int(commands["iceberg_qty"][at] > 0), 0,
-            )  # fmt: skip
+        average = reference_px(world, symbol, commands["time_ns"][at])
+        reason = terms_reason(world, at, average)
+        if reason == lay.REASON_NONE and alone:
+            reason = _alone_reason(world, at)
+    return reason
+
+
+@hot(inline=True)
+def _alone_reason(world, at):
+    """The counts that the order in row `at` would make one larger."""
+    commands = commands_of(world)
+    kind = commands["order_type"][at]
+    if not may_stay(kind, commands["tif"][at]):
+        return lay.REASON_NONE
+    return count_reason(
+        world, commands["symbol"][at], commands["account"][at], 1, int(is_algo(kind)),
+        int(commands["iceberg_qty"][at] > 0), 0,
+    )  # fmt: skip
+
+
+@hot(entry=(WORLD_TYPE, I64, I64))
+def judge(world, at, average):
+    """REASON_* of shape and filters that the new order in row `at` would fail now; changes
+    nothing. `average` as in `terms_reason`."""
+    reason = shape_reason(world, at)
+    if reason == lay.REASON_NONE:
+        reason = terms_reason(world, at, average)
+    if reason == lay.REASON_NONE:
+        reason = _alone_reason(world, at)
     return reason

@@ -45,6 +45,8 @@ CMD_SET_GROUP = 12
 """`account` belongs to trade group `order_id`; NO_GROUP = none."""
 CMD_SET_STATE = 13
 """State of the market `symbol`: `mode` is a STATE_*."""
+CMD_SET_UNBOUNDED = 14
+"""What is open of `account` is bounded (`qty` 0, as it begins) or not (1)."""
 
 TYPE_LIMIT = 1
 TYPE_MARKET = 2
@@ -173,6 +175,11 @@ REASON_AMEND_QTY = 33
 """Not below the order's quantity, or not above what is filled."""
 REASON_RESTRICTED = 34
 """The cancel's restriction (RESTRICT_*) does not hold."""
+REASON_EXCHANGE_ORDERS = 35
+REASON_EXCHANGE_ALGO_ORDERS = 36
+REASON_EXCHANGE_ICEBERG_ORDERS = 37
+REASON_EXCHANGE_LISTS = 38
+REASON_MAX_ASSET = 39
 
 STEP_IDLE = 0
 STEP_BUDGET = 1
@@ -219,6 +226,8 @@ N_LISTS = 3
 N_BUY_QTY = 4
 OPEN_COUNTS = 5
 """Columns of `open_counts[account, symbol]`; N_BUY_QTY is the open quantity of buy orders."""
+OPEN_TOTALS = 4
+"""Columns of `open_totals[account]`, over all symbols: those before N_BUY_QTY."""
 
 PX_LIMIT = 1 << 48
 """What no price may pass, so that a price times basis points fits."""
@@ -312,7 +321,7 @@ SYMBOL = np.dtype(
         ("last_px", "i8"),  # of the last trade; 0 = none
         ("contingent", "i8"),  # orders in the trigger book
         ("state", "i4"),  # STATE_*
-        ("filtered", "i4"),  # 1 = some filter below is on
+        ("filtered", "i4"),  # 1 = some filter below, or of the exchange, is on
         ("average_on", "i4"),  # 1 = keep the average price
         ("market_minimum_on", "i4"),  # the notional filter's lower bound binds market orders
         ("market_maximum_on", "i4"),
@@ -357,6 +366,7 @@ ACCOUNT = np.dtype(
         ("group", "i8"),  # trade group; NO_GROUP
         ("tier", "i4"),  # NONE = the account's own rates
         ("fee_coin", "i4"),  # 1 = pays in the fee coin while it has enough
+        ("unbounded", "i8"),  # 1 = MAX_NUM_* and MAX_ASSET do not bind it: the house
     ]
 )
 

@@ -18,19 +18,20 @@ from oms.exchange.book_hot import (
     levels_of,
     lists_of,
     locked_of,
-    open_counts_of,
     orders_of,
     symbols_of,
 )
 from oms.exchange.commands_hot import (
     accepted,
     book_reason,
+    has_room_for_events,
     need_by_terms,
+    parts_of,
     refuse,
     room_reason,
     write_order,
 )
-from oms.exchange.ends_hot import count_open, is_algo, list_event
+from oms.exchange.ends_hot import count_list, count_open, is_algo, list_event
 from oms.exchange.filters_hot import count_reason, order_reason
 from oms.exchange.orders_hot import arm, run
 from shm_layout.jit import hot
@@ -103,7 +104,7 @@ def _legs_reason(world, at, legs):
 
 @hot
 def _counts_reason(world, at, legs):
-    """MAX_NUM_* with all legs counted."""
+    """MAX_NUM_* and EXCHANGE_MAX_NUM_* with all legs counted."""
     commands = commands_of(world)
     symbol = commands["symbol"][at]
     if symbols_of(world)["filtered"][symbol] == 0:
@@ -123,6 +124,7 @@ def _room(world, at, legs):
     commands = commands_of(world)
     counters = counters_of(world)
     starts = 2 if commands["mode"][at] == lay.LIST_OCO else 1
+    parts = 0
     for leg in range(legs):
         row = _row(commands, at, leg)
         if leg < starts:
@@ -132,6 +134,9 @@ def _room(world, at, legs):
         reason = room_reason(world, row)
         if reason != lay.REASON_NONE:
             return reason
+        parts += parts_of(commands, row)
+    if not has_room_for_events(world, counters[lay.C_LIVE_PARTS] + parts):
+        return lay.REASON_POOL_FULL
     full = counters[lay.C_LIVE_ORDERS] + legs > orders_of(world).shape[0]
     full = full or counters[lay.C_LIVE_LEVELS] + legs > levels_of(world).shape[0]
     if full or counters[lay.C_FREE_LIST] == lay.NONE:
@@ -203,9 +208,7 @@ def _take_list(world, at):
     lists["first"][row] = lay.NONE
     lists["second"][row] = lay.NONE
     lists["tag"][row] = commands["tag"][at]
-    if counters[lay.C_CHECK_FUNDS] != 0:
-        counts = open_counts_of(world)
-        counts[commands["account"][at], commands["symbol"][at], lay.N_LISTS] += 1
+    count_list(world, commands["account"][at], commands["symbol"][at], 1)
     return row
 
 

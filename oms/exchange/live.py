@@ -12,8 +12,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine, EngineSymbol, Terms
-from oms.exchange.filters import OpenCounts, default_filters, failed, too_many
+from oms.exchange.engine import Capacity, Engine
+from oms.exchange.filters import (
+    EXCHANGE_BOUNDS,
+    default_filters,
+    engine_symbol,
+    terms_of,
+)
 from oms.exchange.flow import HOUSE_ACCOUNTS, Flow, FlowSettings
 from oms.exchange.live_events import Teller
 from oms.exchange.market import (
@@ -39,7 +44,7 @@ from oms.exchange.orders import (
     UserReport,
 )
 from oms.exchange.remembered import RememberedLog
-from oms.exchange.terms import Filters
+from oms.exchange.terms import ExchangeFilters, Filters
 from shm_layout.limits import BOOK_LEVELS_MAX
 
 HOUSE_BALANCE = 10**17
@@ -63,40 +68,6 @@ FEATURES = Features(
 )
 
 
-def engine_symbol(spec: SymbolSpec, assets: tuple[str, ...], filters: Filters) -> EngineSymbol:
-    """A symbol in the engine's terms."""
-    return EngineSymbol(
-        assets.index(spec.base),
-        assets.index(spec.quote),
-        spec.px_digits,
-        spec.qty_digits,
-        MONEY_DIGITS,
-        MONEY_DIGITS,
-        spec.lot,
-        filters,
-        average=True,
-    )
-
-
-def terms_of(request: OrderRequest) -> Terms:
-    """A request in the engine's terms."""
-    return Terms(
-        request.symbol,
-        request.account,
-        request.side,
-        request.kind,
-        request.tif,
-        request.px,
-        request.qty,
-        request.quote_qty,
-        0,
-        request.stop_px,
-        request.trailing_bips,
-        request.iceberg_qty,
-        request.stp,
-    )
-
-
 class LiveMarket:
     """A `Market` over the matching engine."""
 
@@ -112,6 +83,7 @@ class LiveMarket:
         capacity: Capacity | None = None,
         *,
         filters: Sequence[Filters] | None = None,
+        bounds: ExchangeFilters = EXCHANGE_BOUNDS,
         fee_coin: str = "",
         funded: bool = True,
     ) -> None:
@@ -120,6 +92,7 @@ class LiveMarket:
         assert accounts > 0
         self.specs = tuple(specs)
         self.filters = tuple(filters or (default_filters(spec) for spec in self.specs))
+        self.bounds = bounds
         self.assets = assets_of(self.specs, tuple(balances))
         self.remembered = RememberedLog(accounts, [spec.symbol for spec in self.specs])
         self.log: OrderLog = self.remembered
@@ -133,6 +106,7 @@ class LiveMarket:
             ),
             size,
             fee_asset=self.assets.index(fee_coin) if fee_coin else lay.NONE,
+            bounds=bounds,
         )
         self._balances, self._fees_e6 = dict(balances), fees_e6
         self._flows: list[Flow] = []
@@ -153,6 +127,7 @@ class LiveMarket:
                 amount = parse_decimal(text, MONEY_DIGITS)
                 self.engine.deposit(account, self.assets.index(code), amount)
         for account in range(self._accounts, self._accounts + HOUSE_ACCOUNTS):
+            self.engine.set_unbounded(account, True)
             for asset in range(len(self.assets) if self._flows else 0):
                 self.engine.deposit(account, asset, HOUSE_BALANCE)
 
@@ -166,22 +141,10 @@ class LiveMarket:
     # Orders
 
     def check(self, request: OrderRequest) -> int:
-        rules, spec = self.filters[request.symbol], self.specs[request.symbol]
         average = self.engine.average_px(request.symbol, self._teller.now_ns)
-        return failed(rules, spec, request, average) or self._too_many((request,))
-
-    def _too_many(self, requests: tuple[OrderRequest, ...], lists: int = 0) -> int:
-        """The house has no such bound, so it is not the engine's."""
-        row = self.engine.open_counts[requests[0].account, requests[0].symbol]
-        counts = OpenCounts(
-            int(row[lay.N_ORDERS]), int(row[lay.N_ALGO]), int(row[lay.N_ICEBERG]),
-            int(row[lay.N_LISTS]),
-        )  # fmt: skip
-        return too_many(counts, requests, lists)
+        return self.engine.judge(terms_of(request), average)
 
     def submit(self, request: OrderRequest, now_ns: int) -> Order | int:
-        if reason := self._too_many((request,)):
-            return reason
         self._teller.expect((request,))
         self.engine.push_order(terms_of(request))
         self.settle(now_ns)
@@ -189,7 +152,7 @@ class LiveMarket:
 
     def submit_list(self, request: ListRequest, now_ns: int) -> OrderList | int:
         assert not request.opo, "the protocol server refuses these: no market offers them"
-        if reason := self._too_many(request.legs, 1) or self._pair_reason(request):
+        if reason := self._pair_reason(request):
             return reason
         self._teller.expect(request.legs)
         self.engine.push_list(request.kind, [terms_of(leg) for leg in request.legs], 0)

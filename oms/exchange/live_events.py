@@ -17,7 +17,14 @@ from oms.exchange.engine import Engine
 from oms.exchange.flow import Flow
 from oms.exchange.market import TRADES_KEPT_MAX, LevelChange, PublicEvent, PublicTrade, Ticker
 from oms.exchange.order_log import OrderLog
-from oms.exchange.orders import Amendment, Fill, Order, OrderRequest, PreventedMatch
+from oms.exchange.orders import (
+    Amendment,
+    Fill,
+    Order,
+    OrderRequest,
+    PreventedMatch,
+    expiry_of,
+)
 from shm_layout.enums import OrderState
 
 Event = tuple[Any, ...]
@@ -219,7 +226,7 @@ class Teller:
         if not order.is_open:
             assert event[REASON] == lay.REASON_STP, f"order {order.order_id} ended twice"
             return
-        self._log.end(order, OrderState.EXPIRED, self.now_ns)
+        self._log.expire(order, expiry_of(order, event[REASON]), self.now_ns)
         self._let_go(order)
 
     def _filled(self, event: Event) -> None:

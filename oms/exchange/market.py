@@ -29,7 +29,7 @@ from oms.exchange.orders import (
     Replaced,
     UserReport,
 )
-from oms.exchange.terms import Filters
+from oms.exchange.terms import ExchangeFilters, Filters
 from shm_layout.limits import CURRENCY_SCALE_DIGITS
 
 if TYPE_CHECKING:
@@ -217,6 +217,7 @@ class Market(Protocol):
     log: OrderLog
     features: Features
     filters: tuple[Filters, ...]
+    bounds: ExchangeFilters
 
     def check(self, request: OrderRequest) -> int:
         """REASON_* of the filters that a new order would fail now; REASON_NONE. Changes nothing."""

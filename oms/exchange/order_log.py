@@ -14,6 +14,7 @@ from typing import Any
 from oms.exchange.orders import (
     Amendment,
     BalanceReport,
+    Expiry,
     Fill,
     ListReport,
     Order,
@@ -139,13 +140,18 @@ class OrderLog:
         return amendment
 
     def end(self, order: Order, state: OrderState, now_ns: int, cancel_id: str = "") -> None:
-        """CANCELED or EXPIRED."""
+        """FILLED, CANCELED, or EXPIRED (`expire`)."""
         order.updated_ns = now_ns
         self._close(order, state)
         kinds = {OrderState.CANCELED: ReportKind.CANCELED, OrderState.FILLED: ReportKind.TRADE}
         kind = kinds.get(state, ReportKind.EXPIRED)
         self._report(kind, order, now_ns, cancel_id=cancel_id)
         self._list_done(order, now_ns)
+
+    def expire(self, order: Order, expiry: Expiry, now_ns: int) -> None:
+        """EXPIRED; by self-trade prevention see `prevent`."""
+        order.expiry = expiry
+        self.end(order, OrderState.EXPIRED, now_ns)
 
     def reject(self, order: Order, reason: int, now_ns: int) -> None:
         """An order that never was, told where the venue tells it (a cancel-replace's new half)."""

@@ -13,6 +13,9 @@ from enum import IntEnum
 from oms.exchange import layout_hot as lay
 from shm_layout.enums import OrderState
 
+MARKET_KINDS = (lay.TYPE_MARKET, lay.TYPE_STOP_LOSS, lay.TYPE_TAKE_PROFIT)
+"""They trade at any price once they run."""
+
 
 class ReportKind(IntEnum):
     """What an account is told of one of its orders."""
@@ -26,6 +29,21 @@ class ReportKind(IntEnum):
     REJECTED = 5
     EXPIRED = 6
     TRADE_PREVENTION = 7
+
+
+class Expiry(IntEnum):
+    """Why an order expired; the words are those of user-data-stream.md "Order Expiry Reason"."""
+
+    NONE = 0
+    """It did not, or self-trade prevention ended it, which its state says."""
+    REJECTED = 1
+    """Not taken to the book when it was triggered or placed."""
+    EXCHANGE_CANCELED = 2
+    OCO_TRIGGER = 3
+    OTO_PHASE_ONE_EXPIRED = 4
+    UNFILLED_IOC_QUANTITY_EXPIRED = 5
+    UNFILLED_FOK_ORDER_EXPIRED = 6
+    INSUFFICIENT_LIQUIDITY = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,7 @@ class Order:
     list_id: int = -1
     in_match: bool = False
     """It expired by self-trade prevention."""
+    expiry: Expiry = Expiry.NONE
     prevented_qty: int = 0
     prevented_id: int = -1
     """The last prevented match that it was part of."""
@@ -89,6 +108,21 @@ class Order:
     @property
     def is_open(self) -> bool:
         return self.state in (OrderState.OPEN, OrderState.PENDING_NEW)
+
+
+def expiry_of(order: Order, reason: int) -> Expiry:
+    """Why an open order expires now, by the engine's REASON_* for it."""
+    request = order.request
+    if reason == lay.REASON_LIST:
+        waits = order.state == OrderState.PENDING_NEW
+        return Expiry.OTO_PHASE_ONE_EXPIRED if waits else Expiry.OCO_TRIGGER
+    if reason != lay.REASON_NONE:
+        return Expiry.REJECTED
+    if request.kind in MARKET_KINDS:
+        return Expiry.INSUFFICIENT_LIQUIDITY
+    if request.tif == lay.TIF_FOK:
+        return Expiry.UNFILLED_FOK_ORDER_EXPIRED
+    return Expiry.UNFILLED_IOC_QUANTITY_EXPIRED
 
 
 @dataclass(frozen=True, slots=True)

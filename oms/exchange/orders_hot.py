@@ -48,14 +48,14 @@ from shm_layout.jit import hot
 from shm_layout.money_hot import OK
 
 
-@hot
+@hot(inline=True)
 def triggers_up(kind, side):
     """Is its stop price reached from below?"""
     stops = kind == lay.TYPE_STOP_LOSS or kind == lay.TYPE_STOP_LOSS_LIMIT
     return stops == (side == lay.SIDE_BUY)
 
 
-@hot
+@hot(inline=True)
 def would_trigger(world, symbol, kind, side, stop_px):
     """Has the last price passed the stop price already?"""
     last = symbols_of(world)["last_px"][symbol]
@@ -64,7 +64,7 @@ def would_trigger(world, symbol, kind, side, stop_px):
     return last >= stop_px if triggers_up(kind, side) else last <= stop_px
 
 
-@hot
+@hot(inline=True)
 def would_take(world, symbol, side, px):
     """Does the other side's best price meet `px`?"""
     opposite_row = lay.BOOKS * symbol + 1 - side

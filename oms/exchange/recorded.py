@@ -14,7 +14,8 @@ on the cautious side:
   the trade's quantity, at the order's price. A book that merely moves through it fills nothing.
 
 The other side of our fills is the account `outside`, so that the sum over all accounts and fees
-stays what it was. Fees as at the engine: in the bought asset, rounded down.
+stays what it was. Fees as at the engine: in the bought asset, rounded down. Filters are judged by
+an engine that never trades.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.filters import OpenCounts, default_filters, failed, too_many
+from oms.exchange.engine import Capacity, Engine
+from oms.exchange.filters import (
+    EXCHANGE_BOUNDS,
+    default_filters,
+    engine_symbol,
+    terms_of,
+)
 from oms.exchange.market import (
     MONEY_DIGITS,
     Book,
@@ -45,6 +52,7 @@ from oms.exchange.orders import (
     OrderRequest,
     Replaced,
     UserReport,
+    expiry_of,
 )
 from oms.exchange.recorded_book import NEVER, Levels, Resting, SymbolBook
 from shm_layout.enums import OrderState
@@ -88,6 +96,15 @@ class RecordedMarket:
         self._locked = [[0] * len(self.assets) for _ in range(accounts)]
         self.fees = [0] * len(self.assets)
         self.outside = [0] * len(self.assets)
+        self.bounds = EXCHANGE_BOUNDS
+        self._judge = Engine(
+            tuple(
+                engine_symbol(spec, self.assets, rules)
+                for spec, rules in zip(self.specs, self.filters, strict=True)
+            ),
+            Capacity(orders=1, levels_per_side=1, accounts=accounts, commands=1, lists=1),
+            bounds=self.bounds,
+        )
         self._next_order_id = 1
         self._public: list[PublicEvent] = []
 
@@ -225,10 +242,12 @@ class RecordedMarket:
     # Orders
 
     def check(self, request: OrderRequest) -> int:
-        rules, spec = self.filters[request.symbol], self.specs[request.symbol]
-        found = failed(rules, spec, request, self.average_price(request.symbol, 0))
-        count = len(self.log.open_orders(request.account, request.symbol))
-        return found or too_many(OpenCounts(count), (request,), 0)
+        account, symbol = request.account, request.symbol
+        here = self.log.open_orders(account, symbol)
+        self._judge.open_counts[account, symbol, lay.N_ORDERS] = len(here)
+        everywhere = self.log.open_orders(account, None)
+        self._judge.open_totals[account, lay.N_ORDERS] = len(everywhere)
+        return self._judge.judge(terms_of(request), self.average_price(symbol, 0))
 
     def submit(self, request: OrderRequest, now_ns: int) -> Order | int:
         if reason := self.check(request):
@@ -260,7 +279,7 @@ class RecordedMarket:
                 self._fill(order, px, take, False, now_ns, None)
         if order.state == OrderState.OPEN:
             if market or request.tif != lay.TIF_GTC:
-                self.log.end(order, OrderState.EXPIRED, now_ns)
+                self.log.expire(order, expiry_of(order, lay.REASON_NONE), now_ns)
             else:
                 self._rest(order)
         return order

@@ -17,6 +17,7 @@ from typing import Any
 from oms.errors import ConfigError
 from oms.exchange.order_log import OrderLog
 from oms.exchange.orders import (
+    Expiry,
     Fill,
     Order,
     OrderList,
@@ -31,7 +32,7 @@ REPORTS_PER_FILE_MAX = 50_000
 FILES_READ_MAX = 2
 """An order older than the last files is forgotten."""
 LIST = "LIST"
-_ENDS = {ReportKind.CANCELED: OrderState.CANCELED, ReportKind.EXPIRED: OrderState.EXPIRED}
+_ENDS = {ReportKind.CANCELED: OrderState.CANCELED}
 _KEPT = ("qty", "client_id", "working_ns", "trailing_ns", "list_id")
 """Of an order, beside its request, in the line of its NEW."""
 
@@ -85,6 +86,8 @@ class RememberedLog(OrderLog):
             told |= {"qty": order.qty, "client_id": order.client_id}
         elif item.cancel_id:
             told["cancel_id"] = item.cancel_id
+        elif item.kind == ReportKind.EXPIRED:
+            told["expiry"] = order.expiry.name
         return told
 
     def recall(self, lines: Iterable[bytes], now_ns: int) -> int:
@@ -105,7 +108,7 @@ class RememberedLog(OrderLog):
         self._unwritten.clear()
         rested = [o for account in range(self._accounts) for o in self.open_orders(account, None)]
         for order in rested:
-            self.end(order, OrderState.EXPIRED, now_ns)
+            self.expire(order, Expiry.EXCHANGE_CANCELED, now_ns)
         self.take_reports()
         return len(rested)
 
@@ -135,6 +138,8 @@ class RememberedLog(OrderLog):
             self.prevent(found, match, taken, ended=told["ended"])
         elif kind == ReportKind.REPLACED:
             self.amend(found, told["qty"], told["client_id"], time_ns)
+        elif kind == ReportKind.EXPIRED:
+            self.expire(found, Expiry[told.get("expiry", Expiry.NONE.name)], time_ns)
         else:
             state = _ENDS.get(kind, OrderState.FILLED)
             self.end(found, state, time_ns, told.get("cancel_id", ""))

@@ -65,6 +65,28 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangeFilters:
+    """Binance spot's exchange and asset filters: bounds over all symbols; 0 = that rule is off."""
+
+    orders_max: int = 0
+    """Open orders of an account, as the three that follow."""
+    algo_max: int = 0
+    iceberg_max: int = 0
+    lists_max: int = 0
+    assets: tuple[tuple[int, int], ...] = ()
+    """MAX_ASSET: (asset row, the most of it in one order, scale of the asset)."""
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """In the order of the columns of `open_totals`."""
+        return self.orders_max, self.algo_max, self.iceberg_max, self.lists_max
+
+    @property
+    def on(self) -> bool:
+        return self != ExchangeFilters()
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSymbol:
     """What the engine needs of a symbol; digits are decimal places of the integers."""
 

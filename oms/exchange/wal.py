@@ -27,7 +27,6 @@ from oms.journal.reader import Recovery, read_journal
 from oms.journal.writer import BlockWriter
 from shm_layout.enums import RecordType
 from shm_layout.jit import read_only
-from shm_layout.records import MATCH_PACK
 
 SNAPSHOT_MAGIC = b"MXENGSN1"
 _SHA_BYTES = 32
@@ -41,7 +40,7 @@ class CommandLog:
         found = recovery or Recovery()
         self._writer = BlockWriter(port, 1, found)
         self._out = self._writer.frames.view(np.uint8)
-        self._state = np.zeros(3, np.int64)
+        self._state = np.zeros(wal_hot.STATE_WORDS, np.int64)
         self._state[SEQ] = found.last_seq
 
     @property
@@ -75,7 +74,11 @@ def replay(engine: Engine, files: Iterable[bytes], after_seq: int = 0) -> Recove
     """Tell an engine the log's commands after record `after_seq` (0: to an empty engine); what
     was found. JournalError where the log is damaged before its tail."""
     recovery = Recovery()
-    wanted = (r for r in read_journal(files, recovery, "log") if int(r["seq"]) > after_seq)
+    wanted = (
+        r
+        for r in read_journal(files, recovery, lambda k: f"log file {k + 1}")
+        if int(r["seq"]) > after_seq
+    )
     for group in _whole(commands_of(wanted)):
         if engine.room() < len(group):
             engine.take()
@@ -86,7 +89,7 @@ def replay(engine: Engine, files: Iterable[bytes], after_seq: int = 0) -> Recove
 
 def commands_of(records: Iterator[np.ndarray[Any, Any]]) -> Iterator[np.ndarray[Any, Any]]:
     """The commands of a log's records, one by one."""
-    rows = np.zeros(MATCH_PACK["packed"].shape[0] // wal_hot.BYTES_MIN, lay.COMMAND)
+    rows = np.zeros(wal_hot.COMMANDS_MAX + wal_hot.BASES, lay.COMMAND)
     for record in records:
         if int(record["type"]) != RecordType.MATCH_PACK:
             yield record

@@ -84,7 +84,8 @@ def parse_file_header(data: bytes, where: str) -> tuple[dict[str, Any], int]:
     text = data[FILE_FIXED_BYTES : FILE_FIXED_BYTES + length]
     if len(text) != length or zlib.crc32(text) != crc:
         raise JournalError(
-            f"{where}: its header is damaged (checksum differs); restore the file from a copy"
+            f"{where}: its header, bytes 0 to {FILE_FIXED_BYTES + length}, is damaged (checksum "
+            "differs); restore the file from a copy and check it with `oms journal verify`"
         )
     described: dict[str, Any] = json.loads(text)
     return described, FILE_FIXED_BYTES + length

@@ -8,7 +8,7 @@ A record type whose layout differs from ours is converted field by field, or ref
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -253,18 +253,22 @@ def is_cut_tail(reader: FileReader, data: bytes) -> bool:
     return not reader.misplaced and not _readable_behind(data, reader.offset)
 
 
+def _by_number(file_index: int) -> str:
+    return f"journal file {file_index + 1}"
+
+
 def read_journal(
-    files: Iterable[bytes], recovery: Recovery, name: str = "journal"
+    files: Iterable[bytes], recovery: Recovery, place: Callable[[int], str] = _by_number
 ) -> Iterator[np.ndarray[Any, Any]]:
     """Every record of a journal's files in order; `recovery` tells what was found, and where the
     first of `files` stands when it is not the journal's first (`recovery.files` were read before).
-    At most two files are held at a time.
+    At most two files are held at a time. `place` gives what a person finds a file by, from 0.
 
     A damaged tail of the last file ends the iteration with `cut_bytes` and `cut_reason` set;
     damage with readable blocks or files behind it raises JournalError.
     """
     for data, is_last in with_last(files):
-        where = f"{name} file {recovery.files + 1}"
+        where = place(recovery.files)
         recovery.cut_reason = ""
         reader = FileReader(where)
         if is_last and fmt.header_is_cut(data) and not _readable_behind(data, -1):

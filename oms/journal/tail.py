@@ -15,7 +15,7 @@ from oms.errors import JournalError
 from oms.journal import format as fmt
 from oms.journal.reader import FileReader, Recovery
 
-READ_BYTES_MAX = 4 << 20
+READ_BYTES_MAX = 2 << 20
 """More than the largest block: a read at a block's start always makes progress."""
 
 
@@ -23,17 +23,17 @@ class Source(Protocol):
     """Where the bytes come from: a host's Journal port."""
 
     def read(self, file_index: int, offset: int, bytes_max: int) -> bytes: ...
+    def place(self, file_index: int) -> str: ...
 
 
 class JournalTail:
     """A reader's place in a growing journal."""
 
-    def __init__(self, source: Source, name: str, behind: Recovery | None = None) -> None:
+    def __init__(self, source: Source, behind: Recovery | None = None) -> None:
         """`behind`: begin with the file that follows it, as a snapshot says; it goes on counting
         in there.
         """
         self._source = source
-        self._name = name
         self._recovery = behind or Recovery()
         self._file_index = self._recovery.files
         self._offset = 0
@@ -76,7 +76,7 @@ class JournalTail:
         """Bytes that are no block yet: more of them must come."""
         if self._left == (self._offset, left_bytes) and left_bytes >= READ_BYTES_MAX:
             raise JournalError(
-                f"{self._name} file {self._file_index + 1}: {self._recovery.cut_reason} at byte "
+                f"{self._source.place(self._file_index)}: {self._recovery.cut_reason} at byte "
                 f"{self._offset}, and more follows: run `oms journal verify`"
             )
         self._left = (self._offset, left_bytes)
@@ -88,7 +88,7 @@ class JournalTail:
         length = int(np.frombuffer(data, "<u4", 1, 8)[0])
         if data[:8] == fmt.FILE_MAGIC and len(data) < fmt.FILE_FIXED_BYTES + length:
             return False
-        self._reader = FileReader(f"{self._name} file {self._file_index + 1}")
+        self._reader = FileReader(self._source.place(self._file_index))
         self._reader.begin(data, self._recovery)
         return True
 
@@ -99,7 +99,7 @@ class JournalTail:
         """The writer has gone on to the next file: nothing may be left in this one."""
         if left_bytes:
             raise JournalError(
-                f"{self._name} file {self._file_index + 1}: {self._recovery.cut_reason} at byte "
+                f"{self._source.place(self._file_index)}: {self._recovery.cut_reason} at byte "
                 f"{self._offset}, and another file follows: run `oms journal verify`"
             )
         self._file_index, self._offset, self._reader = self._file_index + 1, 0, None

@@ -33,6 +33,7 @@ BOOK_NOT_LIVE = int(RejectReason.BOOK_NOT_LIVE)
 BOOK_STALE = int(RejectReason.BOOK_STALE)
 DRAINING = int(RejectReason.DRAINING)
 DISK_LOW = int(RejectReason.DISK_LOW)
+SNAPSHOT_BEHIND = int(RejectReason.SNAPSHOT_BEHIND)
 KILLED = int(RejectReason.KILLED)
 NOT_RECONCILED = int(RejectReason.NOT_RECONCILED)
 VENUE_BACKPRESSURE = int(RejectReason.VENUE_BACKPRESSURE)
@@ -76,6 +77,8 @@ def check_shape(w, intents, k, strategy_id, now_ns):
         return DRAINING
     if state[w_.ST_DISK_LOW] != 0:
         return DISK_LOW
+    if state[w_.ST_BEHIND] != 0:
+        return SNAPSHOT_BEHIND
     side = intents["side"][k]
     order_type = intents["order_type"][k]
     if intents["strategy_id"][k] != strategy_id or (side != BUY and side != SELL):

@@ -4,6 +4,8 @@ only).
 
 from __future__ import annotations
 
+import numpy as np
+
 from oms.journal.frames_hot import append_frame
 from oms.risk import world_hot as w_
 from oms.risk.check_hot import PASSED, check_intent
@@ -140,14 +142,28 @@ def _cancel_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos):
 
 
 @hot
+def _strategy_of(w, intents, k, owner):
+    """Whose intent it is: a ring is one strategy's, and the operator's carries one of them for
+    each account, which its records name.
+    """
+    strategies = w_.strategies(w)
+    named = intents["strategy_id"][k]
+    if strategies[owner, w_.SG_OPERATOR] == 0 or named < 0 or named >= strategies.shape[0]:
+        return owner
+    if strategies[named, w_.SG_OPERATOR] == 0:
+        return owner
+    return np.int64(named)
+
+
+@hot
 def take_intents(w, now_ns, budget):
-    """Decide one strategy's intents; returns how many were taken."""
+    """Decide the intents of one ring; returns how many were taken."""
     ring = w_.intent_ring(w)
     slots = w_.intent_slots(w)
     io = w_.io(w)
     consumed = w_.consumed(w)
     at = io[w_.IO_INPUT]
-    strategy_id = io[w_.IO_OWNER]
+    owner = io[w_.IO_OWNER]
     ring_id = io[w_.IO_RING]
     stamping = w_.state(w)[w_.ST_STAMPING] != 0
     start = w_.cursor(w)[READ_POS] + consumed[at]
@@ -156,6 +172,7 @@ def take_intents(w, now_ns, budget):
     while pos < end and has_room(w):
         k = pos & (slots.shape[0] - 1)
         action = slots["action"][k]
+        strategy_id = _strategy_of(w, slots, k, owner)
         w_.state(w)[w_.ST_ASKED_BY] = slots["asked_by"][k]
         read_cycles = stamp_if(stamping)
         if stamping:

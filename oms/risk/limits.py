@@ -18,6 +18,7 @@ import numpy as np
 
 from oms.agents.latch import by_whom, cut_utf8
 from oms.config import LimitsConfig
+from oms.config_build import nearest
 from oms.config_checks import limit_mistakes
 from oms.errors import ConfigError
 from shm_layout.enums import OperatorVerb, RecordType
@@ -128,7 +129,10 @@ def _record(verb: OperatorVerb, now_ns: int) -> Array:
 def changed(limits: LimitsConfig, name: str, value: str) -> LimitsConfig:
     """The limits with one of them changed; ConfigError with what is wrong."""
     if name not in NAMES:
-        raise ConfigError(f"limits set: no limit '{name[:40]}' (known: {', '.join(NAMES)})")
+        raise ConfigError(
+            f"limits set: no limit '{name[:40]}'; the nearest is '{nearest(name[:40], NAMES)}' "
+            f"(known: {', '.join(NAMES)})"
+        )
     if len(value.encode()) > _TEXT_BYTES:
         raise ConfigError(f"limits set {name}: found {len(value)} characters, required is a number")
     given: Any = value

@@ -90,11 +90,14 @@ def recover(ports: Ports, fold: Fold, worlds: Worlds) -> Found:
     snapshot = resume_from_snapshot(ports, fold)
     snapshot_seq = snapshot.last_seq if snapshot is not None else 0
     recovery = fold.recovery
-    for record in read_journal(journal.existing(recovery.files), recovery, "risk journal"):
+    for record in read_journal(journal.existing(recovery.files), recovery, journal.place):
         fold.take(record)
     if recovery.cut_bytes:
         journal.truncate(recovery.files - 1, recovery.file_size_bytes)
-        ports.log("warning", "journal_tail_cut", bytes=recovery.cut_bytes, why=recovery.cut_reason)
+        ports.log(
+            "warning", "journal_tail_cut", bytes=recovery.cut_bytes, why=recovery.cut_reason,
+            path=journal.place(recovery.files - 1), at_byte=recovery.file_size_bytes,
+        )  # fmt: skip
     known = fold.known
     found = Found(
         recovery, known.system_id, known.risk_epoch + 1, known.generation == ports.generation,
@@ -151,7 +154,7 @@ def _hash_before(ports: Ports, file_index: int) -> str | None:
     head = ports.journal("risk").read(file_index, 0, _HEADER_BYTES_MAX)
     if not head:
         return None
-    described, _ = parse_file_header(head, f"risk journal file {file_index + 1}")
+    described, _ = parse_file_header(head, ports.journal("risk").place(file_index))
     prev: str = described["prev_sha256"]
     return prev
 

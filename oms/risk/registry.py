@@ -7,12 +7,14 @@ it; recovery gives the same records back through `restore`.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from oms.agents.base import Ports
-from oms.config import DeskConfig, LimitsConfig
+from oms.config import OPERATOR, DeskConfig, LimitsConfig
 from oms.errors import ConfigError
 from oms.instruments import (
     Scales,
@@ -164,40 +166,56 @@ class Registry:
     def strategies(self, now_ns: int) -> tuple[list[int], list[Array]]:
         """(rows of the config's strategies in its order, records of the rows that were made or
         changed). A strategy is its name and its account, wherever it stands in the config: its
-        row holds its orders and positions. One that left the config keeps its row.
+        row holds its orders and positions. One that left the config keeps its row. The operator,
+        where the config has one, gets a row for every account (`operator_rows`).
 
         In a journal without such rows strategies were known by their place: the config's first
         gets row 0, so that its orders stay its own.
         """
         table = self._arrays.strategy_table
-        free = self._free_strategy_row()
         accounts = self._config.account_names()
-        ids, made = [], []
-        for strategy in self._config.strategies:
-            key = strategy.name, accounts.index(strategy.account)
-            row = self._strategies.get(key)
-            if row is None:
-                row = self._strategies[key] = free
-                free += 1
-                if row >= len(table.rows):
-                    raise ConfigError(
-                        f"strategies.{strategy.name}: this journal has known {row} strategies by "
-                        f"name, at most {len(table.rows)} fit: use one of the old names, or begin "
-                        "a new data_dir"
-                    )
-            if int(table.rows["in_config"][row]) != 1:
-                table.write(
-                    row, type=RecordType.STRATEGY_ROW, strategy_id=row, in_config=1, ts_ns=now_ns,
-                    account_id=key[1], name=strategy.name.encode(),
-                )  # fmt: skip
-                made.append(self._row(table, row))
-            ids.append(row)
-        for name, row in self._strategies.items():
+        wanted = [(one.name, accounts.index(one.account)) for one in self._config.strategies]
+        count = len(wanted)
+        if any(name == OPERATOR for name, _ in wanted):
+            mine = [(OPERATOR, account_id) for account_id in range(len(accounts))]
+            wanted += [key for key in mine if key not in wanted]
+        made: list[Array] = []
+        free = itertools.count(self._free_strategy_row())
+        ids = [self._strategy_row(key, free, made, now_ns) for key in wanted]
+        for (name, _), row in self._strategies.items():
             if row not in ids and int(table.rows["in_config"][row]) == 1:
                 table.write(row, in_config=0, ts_ns=now_ns)
                 made.append(self._row(table, row))
-                self._ports.log("warning", "strategy_left_config", strategy=name[0])
-        return ids, made
+                self._ports.log("warning", "strategy_left_config", strategy=name)
+        return ids[:count], made
+
+    def _strategy_row(
+        self, key: tuple[str, int], free: Iterator[int], made: list[Array], now_ns: int
+    ) -> int:
+        """The row of a strategy of the config; a record of it goes to `made` where it is new."""
+        table = self._arrays.strategy_table
+        row = self._strategies.get(key)
+        if row is None:
+            row = self._strategies[key] = next(free)
+            if row >= len(table.rows):
+                raise ConfigError(
+                    f"strategies.{key[0]}: this journal has known {row} strategies by "
+                    f"name, at most {len(table.rows)} fit: use one of the old names, or begin "
+                    "a new data_dir"
+                )
+        if int(table.rows["in_config"][row]) != 1:
+            table.write(
+                row, type=RecordType.STRATEGY_ROW, strategy_id=row, in_config=1, ts_ns=now_ns,
+                account_id=key[1], name=key[0].encode(),
+            )  # fmt: skip
+            made.append(self._row(table, row))
+        return row
+
+    def operator_rows(self) -> dict[int, int]:
+        """Row of the operator -> its account, for every account of the config."""
+        accounts = range(len(self._config.account_names()))
+        known = self._strategies
+        return {known[OPERATOR, k]: k for k in accounts if (OPERATOR, k) in known}
 
     def _free_strategy_row(self) -> int:
         """The first row that no strategy has or had; 0 where the journal names none."""

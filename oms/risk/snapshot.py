@@ -43,7 +43,7 @@ _LIVE_WORDS = frozenset(
     {
         w_.ST_FRAME_USED, w_.ST_FRAME_COUNT, w_.ST_JOURNAL_SEQ, w_.ST_EPOCH, w_.ST_STAGED,
         w_.ST_UPDATES_POS, w_.ST_STAMPING, w_.ST_TOPS_LOST, w_.ST_DUPLICATES, w_.ST_DRAINING,
-        w_.ST_LATCH, w_.ST_DISK_LOW, w_.ST_ASKED_BY,
+        w_.ST_LATCH, w_.ST_DISK_LOW, w_.ST_ASKED_BY, w_.ST_BEHIND,
     }
 )  # fmt: skip
 """Words of `state` that no record brings back."""

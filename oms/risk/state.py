@@ -6,7 +6,7 @@ of this process alone, for whoever folds the journal beside risk (the journaler,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,9 +147,11 @@ class RiskArrays:
     def strategy_table(self) -> TableWriter:
         return self.tables["strategies"]
 
-    def configure(self, config: DeskConfig, strategy_ids: Sequence[int]) -> None:
-        """Limits of the config's strategies, whose rows are `strategy_ids`; all others may place
-        nothing.
+    def configure(
+        self, config: DeskConfig, strategy_ids: Sequence[int], operator_rows: Mapping[int, int]
+    ) -> None:
+        """Limits of the config's strategies, whose rows are `strategy_ids`, and of the operator's
+        (row -> account); all others may place nothing.
         """
         self.strategies[:, w_.SG_ENABLED] = 0
         self.strategies[:, w_.SG_OPERATOR] = 0
@@ -157,7 +159,10 @@ class RiskArrays:
             row = self.strategies[row_index]
             row[w_.SG_ACCOUNT] = config.account_names().index(strategy.account)
             row[w_.SG_ENABLED] = 1
-            row[w_.SG_OPERATOR] = int(strategy.name == OPERATOR)
+        if any(strategy.name == OPERATOR for strategy in config.strategies):
+            for row_index, account_id in operator_rows.items():
+                row = self.strategies[row_index]
+                row[w_.SG_ACCOUNT], row[w_.SG_ENABLED], row[w_.SG_OPERATOR] = account_id, 1, 1
         self.apply_limits(config.limits)
 
     def apply_limits(self, limits: LimitsConfig) -> None:

@@ -55,8 +55,9 @@ from shm_layout.records import (
     ST_FEES_USED,
     ST_FEES_LOST,
     ST_DISK_LOW,
+    ST_BEHIND,
     ST_ASKED_BY,
-) = range(28)
+) = range(29)
 STATE_WORDS = 32
 
 # Columns of `tops`: what the top ring last said of an instrument.

@@ -30,8 +30,12 @@ TURNS_PER_INSTANT_MAX = 100_000
 class MemoryJournal:
     """Journal port over lists of bytes."""
 
-    def __init__(self, files: list[bytearray]) -> None:
+    def __init__(self, files: list[bytearray], name: str = "memory") -> None:
         self.files = files
+        self.name = name
+
+    def place(self, file_index: int) -> str:
+        return f"{self.name} journal file {file_index + 1}"
 
     def append(self, block: bytes) -> None:
         if not self.files:
@@ -142,7 +146,7 @@ class HarnessPorts:
         return self._harness.network.conn_info(conn)
 
     def journal(self, name: str) -> MemoryJournal:
-        return MemoryJournal(self._harness.journals.setdefault(name, []))
+        return MemoryJournal(self._harness.journals.setdefault(name, []), name)
 
     def fixed_file(self, name: str) -> MemoryFixedFile:
         return self._harness.fixed_files.setdefault(name, MemoryFixedFile())

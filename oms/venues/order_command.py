@@ -84,25 +84,38 @@ class CommandReader:
     A lossless ring's slot holds still until it is released, so nothing is copied first.
     """
 
-    __slots__ = ("_bytes", "_cursor", "_mask", "_words", "pos")
+    __slots__ = ("_bytes", "_cursor", "_mask", "_place", "_words", "place", "taken", "taken_bytes")
 
     def __init__(self, ring: RingReader) -> None:
         self._words = ring.words
         self._cursor = ring.cursor
         self._mask = ring.channel.slots - 1
         self._bytes = ring.slots.view(np.uint8).data
-        self.pos = ring.pos
+        self.place = np.array([ring.pos], np.int64)
+        """Position of the next command; a kernel that takes one moves it, too."""
+        self._place = self.place.data
+        self.taken = np.zeros(_STRUCT.size // 8, np.int64)
+        """Words of the command that a kernel took."""
+        self.taken_bytes = self.taken.view(np.uint8).data
+
+    @property
+    def pos(self) -> int:
         """Position of the next command."""
+        return self._place[0]
+
+    def command(self) -> Command:
+        """The command that a kernel took."""
+        return Command._make(_STRUCT.unpack_from(self.taken_bytes, 0))
 
     def take(self) -> Command | None:
         """The next command, released already; None = there is none. The caller acts on it after
         this: what is released is never taken again (DESIGN.md law 5).
         """
-        pos = self.pos
+        pos = self._place[0]
         if pos >= written(self._words):
             return None
         at = (pos & self._mask) * _STRUCT.size
         command = Command._make(_STRUCT.unpack_from(self._bytes, at))
-        self.pos = pos + 1
+        self._place[0] = pos + 1
         release(self._cursor, pos + 1)
         return command

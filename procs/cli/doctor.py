@@ -8,7 +8,8 @@ import textwrap
 
 from oms.errors import ExitCode
 from procs.cli.common import add_config, add_host, chosen_desk, owners, print_json
-from procs.cli.doctor_checks import FAIL, OK, WARN, Row, check_all
+from procs.cli.doctor_checks import check_all
+from procs.cli.doctor_row import FAIL, OK, WARN, Row
 from procs.cli.doctor_tuning import PREFIX, check_siblings, tuning_rows
 from procs.cli.page import WIDTH
 from procs.cores import read_cores, usable_cpus
@@ -57,7 +58,14 @@ def page(rows: list[Row]) -> list[str]:
         if row.check.startswith(PREFIX):
             lines += tuned(row, first=TUNING not in lines)
         else:
-            lines.append(f"{row.verdict:4} {row.check:10} {row.found}")
+            lines += textwrap.wrap(
+                row.found,
+                WIDTH,
+                initial_indent=f"{row.verdict:4} {row.check:10} ",
+                subsequent_indent=_INDENT,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
         if row.fix:
             lines += textwrap.wrap(
                 here(row.fix),

@@ -9,32 +9,22 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from oms.config import DeskConfig
+from procs.cli.doctor_rates import check_rates
+from procs.cli.doctor_row import FAIL, OK, WARN, Row
 from procs.config_ports import bindable
 from procs.machine import UNLIMITED, Machine, memlock_is_low, memlock_warning, mib, need_bytes
 from procs.paths import DeskPaths
 from shm_layout.limits import JOURNAL_FILE_BYTES_MAX, SERVER_CONNECTIONS_MAX
+from shm_layout.segment import roomy
 
-OK, WARN, FAIL = "ok", "warn", "fail"
 OLDEST, NEWEST = (3, 11), (3, 13)
 DISK_WARN_BYTES = 8 * JOURNAL_FILE_BYTES_MAX
 DISK_FAIL_BYTES = JOURNAL_FILE_BYTES_MAX
 FILES_BESIDE = 256
 """Segments, files, bells and pipes of one process."""
-_MIB = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One finding."""
-
-    check: str
-    verdict: str
-    found: str
-    fix: str = ""
 
 
 def check_all(
@@ -50,6 +40,7 @@ def check_all(
         *check_folders(paths),
         *check_keys(paths),
         *check_ports(config, running=running),
+        *check_rates(config),
         *check_disk(paths),
         *check_files(machine),
     ]
@@ -87,7 +78,7 @@ def check_shm(config: DeskConfig, machine: Machine, *, running: bool) -> Iterato
     if running or need <= machine.shm_free:
         yield Row("shm", OK, found)
         return
-    size = _round_up(need)
+    size = roomy(need)
     if config.capacity == "full":
         yield Row(
             "shm",
@@ -103,14 +94,6 @@ def check_shm(config: DeskConfig, machine: Machine, *, running: bool) -> Iterato
             found,
             f"enlarge it: mount -o remount,size={size} /dev/shm; in a container --shm-size={size}",
         )
-
-
-def _round_up(size_bytes: int) -> str:
-    """The next power of two of MiB with room to spare, as mount and docker take it."""
-    wanted = 64
-    while wanted * _MIB < 2 * size_bytes:
-        wanted *= 2
-    return f"{wanted}m"
 
 
 def check_memlock(config: DeskConfig, machine: Machine) -> Iterator[Row]:

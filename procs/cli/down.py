@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import signal
 import time
+from typing import Any
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode
-from procs.cli.common import NotRunningError, add_config, chosen_desk, owners
+from procs.cli.common import NotRunningError, add_config, chosen_desk, owners, print_json
 from procs.config_files import running_config
 from procs.here import say, tell
 from procs.orphans import stop_orphans
@@ -22,6 +23,7 @@ EXAMPLES = """\
 examples:
   oms down          stops the strategies, cancels every open order, closes the processes
   oms down --now    does not wait for the cancels; the next start asks about what was left
+  oms down --dry-run    what lives and would be stopped, and how many orders are open
 """
 
 
@@ -29,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     add_config(parser)
     parser.add_argument("--now", action="store_true", help="close at once; do not wait for orders")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be stopped")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,12 +41,38 @@ def run(arguments: argparse.Namespace) -> int:
     living = owners(config, paths)
     if not living:
         raise NotRunningError(f"desk '{config.name}' ({paths.data_dir}) does not run")
+    found = {
+        "desk": config.name,
+        "data_dir": str(paths.data_dir),
+        "processes": {name: owner.pid for name, owner in living.items()},
+    }
+    if arguments.dry_run:
+        return _dry_run(config, paths, found, as_json=arguments.json)
     if stop(config, paths, now=arguments.now):
-        tell(f"desk '{config.name}' is stopped; its files are in {paths.data_dir}")
+        if arguments.json:
+            print_json({**found, "stopped": True})
+        else:
+            tell(f"desk '{config.name}' is stopped; its files are in {paths.data_dir}")
         return ExitCode.OK
     left = ", ".join(f"{name} ({o.pid})" for name, o in owners(config, paths).items())
     say(f"oms: after {WAIT_S:.0f} s there still run: {left}; see {paths.logs}")
     return ExitCode.FAILED
+
+
+def _dry_run(config: DeskConfig, paths: DeskPaths, found: dict[str, Any], *, as_json: bool) -> int:
+    """What a stop would end; nothing is touched."""
+    from procs.cli.look import Look
+
+    orders = len(Look(running_config(paths), paths).orders())
+    if as_json:
+        print_json({**found, "open_orders": orders, "stopped": False})
+        return ExitCode.OK
+    names = ", ".join(f"{name} ({pid})" for name, pid in found["processes"].items())
+    tell(
+        f"desk '{config.name}' would be stopped: {orders} open orders cancelled, then these end: "
+        f"{names}"
+    )
+    return ExitCode.OK
 
 
 def stop(config: DeskConfig, paths: DeskPaths, *, now: bool = False) -> bool:

@@ -137,7 +137,9 @@ def verify(name: str, files: list[Path]) -> dict[str, Any]:
     counts: dict[str, int] = {}
     trouble = ""
     try:
-        for record in read_journal((path.read_bytes() for path in files), recovery, name):
+        for record in read_journal(
+            (path.read_bytes() for path in files), recovery, lambda k: str(files[k])
+        ):
             kind = RecordType(int(record["type"])).name
             counts[kind] = counts.get(kind, 0) + 1
     except (JournalError, OSError) as error:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oms.config import DeskConfig
-from oms.errors import ORDERS_LEFT, ExitCode
+from oms.errors import ExitCode
 from procs.cli.common import NotRunningError, add_config, chosen_desk, print_json
 from procs.cli.run import duration_s
 from procs.config_files import running_config
 from procs.control_client import ControlLink, SilentError
-from procs.here import here, say
+from procs.here import say, tell
 from procs.memory import process_of
 from procs.paths import DeskPaths
+
+if TYPE_CHECKING:
+    from oms.agents.watchdog_sweep import Sweep
 
 ANSWER_S = 1.0
 """A watchdog that does not answer in this time is done without."""
@@ -24,6 +25,8 @@ LEAST_S = 10.0
 """What the command takes for itself where the watchdog fell silent in between."""
 _LOOK_S = 0.1
 _LINE_S = 1.0
+_SAID_FROM_S = 30
+"""A proof that may take longer is announced."""
 
 EXAMPLES = """\
 examples:
@@ -35,12 +38,14 @@ examples:
 The watchdog latches first and then cancels with its own key, connection and rate share, so it works
 while risk and executors stand still, with a full disk, and while the exchange says 429 (it waits as
 long as the exchange wants). Where the watchdog itself does not answer, this command does the same.
-Code 0 comes only when the exchange has said twice that nothing is open, the second time after every
-order signed before the latch has become too old for it: so it takes some seconds more than
-the cancels. The latch survives restarts; `oms resume --reason TEXT` lifts it.
+It is about every account of the desk. Code 0 comes only when the exchange has said of each that
+nothing is open, asked after every order signed before the latch has become too old for it: so it
+takes some seconds more than the cancels. Many accounts need much of the exchange's request weight:
+what that takes is said first, and is how long this command waits unless --timeout says otherwise.
+The latch survives restarts; `oms resume --reason TEXT` lifts it.
 
 exit code 0: nothing is open at any exchange; 3: orders are left, or an exchange did not say: they
-are listed (3 also: the desk's config cannot be read).
+are listed.
 """
 
 
@@ -48,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     add_config(parser)
     parser.add_argument("--reason", default="", help="why; it is journaled")
-    parser.add_argument("--timeout", default="30s", help="give up waiting after this (30s)")
+    parser.add_argument(
+        "--timeout", help="give up waiting after this (default: 30s, longer for many accounts)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only list; nothing is changed")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -64,10 +71,27 @@ def killed_desk(arguments: argparse.Namespace) -> tuple[DeskConfig, DeskPaths]:
 
 
 class _Lines:
-    """What a person reads while it works: once a second, on stderr."""
+    """What a person reads while it works: once a second, on stderr; and when to give up."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: str | None) -> None:
         self._began = self._said = time.monotonic()
+        self._timeout_s = duration_s(timeout, "--timeout") if timeout else None
+        self._within_s = 0.0
+
+    def begin(self, sweep: dict[str, Any]) -> None:
+        """What it will take, where that is more than a moment."""
+        if self._within_s:
+            return
+        self._within_s = self._timeout_s if self._timeout_s is not None else sweep["within_s"]
+        if sweep["within_s"] > _SAID_FROM_S:
+            say(f"{len(sweep['accounts'])} accounts need {sweep['weight']} request weight, of "
+                f"{sweep['weight_per_minute']} that the exchange gives this desk in a minute: "
+                f"the proof may take up to {sweep['within_s']} s")  # fmt: skip
+
+    @property
+    def deadline(self) -> float:
+        """When to give up, by the monotonic clock."""
+        return self._began + self._within_s
 
     def __call__(self, sweep: dict[str, Any]) -> None:
         now = time.monotonic()
@@ -79,6 +103,9 @@ class _Lines:
             words.append(f"{len(sweep['left'])} open")
         elif all(account["empty"] for account in sweep["accounts"]):
             words.append("nothing is open; watching that nothing comes after")
+        proved = sum(account["done"] for account in sweep["accounts"])
+        if len(sweep["accounts"]) > 1:
+            words.append(f"{proved} of {len(sweep['accounts'])} accounts proved")
         words += sorted({a["trouble"] for a in sweep["accounts"] if a["trouble"]})
         say(", ".join(words) + " …")
 
@@ -87,11 +114,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Kill; 0 = every exchange says that nothing is open, else 3."""
     config, paths = killed_desk(arguments)
     began = time.monotonic()
-    deadline = began + duration_s(arguments.timeout)
-    lines: Callable[[dict[str, Any]], None] = _Lines()
-    found = _by_watchdog(config, paths, arguments, deadline, lines)
+    lines = _Lines(arguments.timeout)
+    found = _by_watchdog(config, paths, arguments, lines)
     if found is None:
-        found = _by_ourselves(config, paths, arguments, deadline, lines)
+        found = _by_ourselves(config, paths, arguments, lines)
     sweep = found["sweep"]
     result = {
         "latched": not arguments.dry_run,
@@ -104,15 +130,14 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(result)
     else:
         _print(result, dry_run=arguments.dry_run)
-    return ExitCode.OK if sweep["done"] and not sweep["left"] else ORDERS_LEFT
+    return ExitCode.OK if sweep["done"] and not sweep["left"] else ExitCode.ORDERS_LEFT
 
 
 def _by_watchdog(
     config: DeskConfig,
     paths: DeskPaths,
     arguments: argparse.Namespace,
-    deadline: float,
-    tell: Callable[[dict[str, Any]], None],
+    tell: _Lines,
 ) -> dict[str, Any] | None:
     """None = it does not answer, or fell silent."""
     path = paths.control(process_of(config)["watchdog"])
@@ -123,7 +148,8 @@ def _by_watchdog(
             if "error" in found:
                 return None
             trouble = found.get("not_on_disk", "")
-            while not found["sweep"]["done"] and time.monotonic() < deadline:
+            tell.begin(found["sweep"])
+            while not found["sweep"]["done"] and time.monotonic() < tell.deadline:
                 time.sleep(_LOOK_S)
                 found = link.ask("kill_status", dry_run=dry_run)
                 if not found["sweep"]:
@@ -138,8 +164,7 @@ def _by_ourselves(
     config: DeskConfig,
     paths: DeskPaths,
     arguments: argparse.Namespace,
-    deadline: float,
-    tell: Callable[[dict[str, Any]], None],
+    tell: _Lines,
 ) -> dict[str, Any]:
     """The watchdog is dead or stands still."""
     from procs.cli.kill_direct import DirectSweep, latch_here
@@ -150,10 +175,14 @@ def _by_ourselves(
         trouble = latch_here(config, paths, arguments.reason)
         if trouble:
             say(f"warning: {trouble}")
-    deadline = max(deadline, time.monotonic() + LEAST_S)
-    sweep = DirectSweep(config, paths).run(
-        deadline, lambda sweep: tell(sweep.shown()), cancels=not arguments.dry_run
-    )
+
+    def look(sweep: Sweep) -> bool:
+        tell.begin(sweep.shown())
+        tell(sweep.shown())
+        return time.monotonic() < max(tell.deadline, least)
+
+    least = time.monotonic() + LEAST_S
+    sweep = DirectSweep(config, paths).run(look, cancels=not arguments.dry_run)
     return {"sweep": sweep.shown(), "by": "command", "not_on_disk": trouble}
 
 
@@ -164,18 +193,20 @@ def _print(found: dict[str, Any], *, dry_run: bool) -> None:
               f"({order['venue_order_id']})")  # fmt: skip
     for account in found["accounts"]:
         if not account["done"]:
-            print(f"not proved: account {account['account']}: "
-                  f"{account['trouble'] or 'the exchange has not said it twice'}")  # fmt: skip
+            why = account["trouble"] or "the exchange has not said since that nothing is open"
+            tell(f"not proved: account {account['account']}: {why}")
     if found["not_on_disk"]:
         print(f"! the latch: {found['not_on_disk']}")
     if dry_run:
-        print(f"{len(found['left'])} orders are open at the exchange; nothing was changed")
+        tell(f"{len(found['left'])} orders are open at the exchange; nothing was changed")
         return
-    took = f"{found['took_ms'] / 1000:.1f} s, by the {found['by']}"
+    took_s, by = f"{found['took_ms'] / 1000:.1f}", found["by"]
     if found["done"]:
-        print(f"killed: {found['cancelled']} orders cancelled, none is open ({took})")
-        print(here("the desk is latched; `oms resume --reason TEXT` lifts it"))
+        tell(
+            f"killed: {found['cancelled']} orders cancelled, none is open ({took_s} s, by the {by})"
+        )
+        tell("the desk is latched; `oms resume --reason TEXT` lifts it")
         return
-    print(f"NOT PROVED: {len(found['left'])} orders are left ({took})", file=sys.stderr)
+    say(f"NOT PROVED: {len(found['left'])} orders are left ({took_s} s, by the {by})")
     say("the desk is latched and the watchdog, where it lives, goes on cancelling; run `oms kill` "
         "again, and look at the exchange's own page")  # fmt: skip

@@ -24,9 +24,11 @@ from oms.agents.latch import (
     read_latch,
     set_latch,
 )
+from oms.agents.rates import Ledger
 from oms.agents.watchdog_sweep import Sweep
-from oms.config import DeskConfig
+from oms.config import DeskConfig, GroupConfig
 from oms.errors import MexomsError
+from oms.venues.binance.exchange_info import DOCUMENTED
 from procs import compile as kernels
 from procs.clock import Clock
 from procs.fixed_file import PlacedFile
@@ -34,13 +36,17 @@ from procs.keys import GeneratedKeys
 from procs.memory import DeskMemory
 from procs.net.network import Network
 from procs.paths import DeskPaths
-from shm_layout.channels import COMMAND
-from shm_layout.records import LATCH_ROW
+from shm_layout.channels import COMMAND, Table
+from shm_layout.enums import Exchange, RateShare
+from shm_layout.limits import RATE_ROWS_EGRESS
+from shm_layout.records import LATCH_ROW, RATE_ROW
 from shm_layout.segment import SegmentError
+from shm_layout.table import TableMemory, TableWriter
 
 TICK_S = 0.02
 
-Tell = Callable[[Sweep], None]
+Look = Callable[[Sweep], bool]
+"""Looks at how far it is; False = give up."""
 
 
 def latch_here(config: DeskConfig, paths: DeskPaths, reason: str) -> str:
@@ -97,25 +103,35 @@ class DirectSweep:
         self._clock = Clock()
         self.sweep: Sweep
 
-    def run(self, deadline_s: float, tell: Tell, *, cancels: bool = True) -> Sweep:
-        """Sweep until it is done or the monotonic time `deadline_s` is there."""
+    def run(self, look: Look, *, cancels: bool = True) -> Sweep:
+        """Sweep until it is done or `look` gives it up."""
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._run(deadline_s, tell, cancels=cancels))
+            self._loop.run_until_complete(self._run(look, cancels=cancels))
         finally:
             self._loop.close()
         return self.sweep
 
-    async def _run(self, deadline_s: float, tell: Tell, *, cancels: bool) -> None:
-        self.sweep = Sweep(self._config, self, self._clock.now_ns(), cancels=cancels)
-        while not self.sweep.done and time.monotonic() < deadline_s:
+    async def _run(self, look: Look, *, cancels: bool) -> None:
+        now_ns = self._clock.now_ns()
+        ledgers = {group.name: self._ledger(group, now_ns) for group in self._config.groups}
+        self.sweep = Sweep(self._config, self, ledgers, now_ns, cancels=cancels)
+        while not self.sweep.done and look(self.sweep):
             self.sweep.work(self._clock.now_ns())
             self._network.tick()
-            tell(self.sweep)
             await asyncio.sleep(TICK_S)
         await self._network.shut()
 
     # What the sweep needs
+
+    def _ledger(self, group: GroupConfig, now_ns: int) -> Ledger:
+        """A ledger of this process alone: the exchange's count says what the desk has used."""
+        table = Table(f"rates.kill.{group.name}", RATE_ROW, RATE_ROWS_EGRESS, self.role)
+        writer = TableWriter(table, TableMemory.anonymous(table), 0)
+        exchange = Exchange[group.exchange.upper()]
+        return Ledger(
+            self, writer, exchange, group.shares, DOCUMENTED, (RateShare.KILL,), (), now_ns
+        )
 
     def request(
         self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes

@@ -33,6 +33,8 @@ class LinkTables:
             kind: [(role, memory.table_reader(f"{kind}.{role}")) for role in _roles(config)]
             for kind in ("rates", "clock", "links")
         }
+        sweepers = [f"watchdog.{group.name}" for group in config.groups]
+        self._tables["rates"] += [(s, memory.table_reader(f"rates.{s}")) for s in sweepers]
 
     def rates(self) -> list[dict[str, Any]]:
         """Buckets and shares: used and limit of the present window."""

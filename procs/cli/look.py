@@ -134,6 +134,10 @@ class Look:
         found = self._strategies.read(row) if 0 <= row < len(self._strategies.rows) else None
         return text(found["name"]) if found is not None else str(row)
 
+    def _account(self, row: int) -> str:
+        found = self._accounts.read(row)
+        return text(found["name"]) if found is not None else "?"
+
     @staticmethod
     def _label(instrument: Any) -> str:
         venue = VENUE_NAMES.get(Venue(int(instrument["venue"])), "?")
@@ -364,6 +368,7 @@ class Look:
             rows.append(
                 {
                     "strategy": self._strategy(int(row["strategy_id"])),
+                    "account": self._account(int(row["account_id"])),
                     "instrument": label,
                     "qty": qty,
                     "fills": fills,

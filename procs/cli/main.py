@@ -9,9 +9,11 @@ import argparse
 import importlib
 import importlib.util
 import os
+import re
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
+from oms.config_build import nearest
 from oms.errors import ExitCode, MexomsError
 from procs import lang
 from procs.here import here, say, speak_as
@@ -36,6 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "config": ("procs.cli.config", "the effective config, every mistake in it, its schemas"),
     "doctor": ("procs.cli.doctor", "can this machine carry the desk, and what to set if not"),
     "sim": ("procs.cli.sim", "a simulated exchange by itself, and faults in any"),
+    "bench": ("procs.cli.bench", "what it takes and how much it carries, beside its peers"),
     "journal": ("procs.cli.journal", "read, check, compare and copy a desk's journals"),
 }
 """Verb -> its module and its line of help."""
@@ -56,9 +59,30 @@ mExOms: an order management system for several exchanges.
 CODES = "exit codes: " + ", ".join(f"{int(c)} {c.name.lower().replace('_', ' ')}" for c in ExitCode)
 
 
+_UNKNOWN_VERB = re.compile(r"argument VERB: invalid choice: '([^']*)' .*", re.DOTALL)
+
+
+class Parser(argparse.ArgumentParser):
+    """What is wrong with a command line is said as every error is: in the person's language, with
+    the nearest verb, and where to look."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it, and end with USAGE."""
+        unknown = _UNKNOWN_VERB.fullmatch(message)
+        if unknown is None:
+            self.print_usage(sys.stderr)
+            say(f"oms: {message}; see `{self.prog} --help`")
+        else:
+            say(
+                f"oms: there is no verb '{unknown[1]}'; the nearest is "
+                f"'{nearest(unknown[1], VERBS)}'; see `oms --help`"
+            )
+        sys.exit(ExitCode.USAGE)
+
+
 def build_parser(verb: str | None) -> argparse.ArgumentParser:
     """The parser; only the chosen verb's module is imported, so that help is quick."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "oms",
         description=DESCRIPTION,
         epilog=CODES,

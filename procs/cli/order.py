@@ -13,7 +13,7 @@ from procs.cli.common import print_json, running_desk
 from procs.cli.run import duration_s
 from procs.config_files import DEFAULT_CONFIG
 from procs.control_client import CommandRefusedError, ControlLink
-from procs.here import here
+from procs.here import here, tell
 from procs.memory import process_of
 from procs.paths import DeskPaths
 
@@ -26,13 +26,16 @@ examples:
   oms order place BTC/USDT buy 0.001 64000 --type post-only
   oms order place BTC/USDT sell 0.001 --market
   oms order place BTC/USDT buy 0.001 64000 --tif ioc --dry-run
+  oms order place BTC/USDT buy 0.001 64000 --account sub1
   oms order cancel m0000a000000000001                  any order of the desk, a strategy's, too
-  oms order cancel --all
+  oms order cancel --all                               of the desk, or with --account of one
   oms order amend m0000a000000000001 --px 64100
 
-Orders go through the limits, the journal and the executor as the strategy 'operator'. Binance spot
-changes no price of an order: amend cancels, waits for the exchange's word, and places what was left
-of it anew, so it loses its place in the queue, and is gone where the new one is refused.
+Orders go through the limits, the journal and the executor as the strategy 'operator', on the
+account that --account names; where a market is traded on one account alone, that is meant.
+Binance spot changes no price of an order: amend cancels, waits for the exchange's word, and places
+what was left of it anew on the same account, so it loses its place in the queue, and is gone where
+the new one is refused.
 
 exit code 0: done; 11: refused, with the reason; 1: no outcome in time (it is asked for; see
 `oms orders`); 5: the desk does not run.
@@ -47,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     place.add_argument("side", help="buy or sell")
     place.add_argument("qty", nargs="?", help="base quantity")
     place.add_argument("px", nargs="?", help="price; none for a market order")
+    place.add_argument("--account", help="on which account; needed where a market has several")
     place.add_argument("--market", action="store_true", help="the same as --type market")
     place.add_argument("--type", default="limit", help="limit, post-only or market")
     place.add_argument("--quote", help="a market order by its amount in the quote currency")
@@ -54,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cancel = _action(actions, "cancel", "cancel one order, or all")
     cancel.add_argument("order", nargs="?", help="its client order id, as `oms orders` shows it")
     cancel.add_argument("--all", action="store_true", help="every open order of the desk")
+    cancel.add_argument("--account", help="with --all: only the orders of this account")
     amend = _action(actions, "amend", "replace an open order: cancel, then place anew")
     amend.add_argument("order", help="its client order id")
     amend.add_argument("--px", help="the new price")
@@ -76,7 +81,7 @@ def _action(actions: Any, name: str, line: str) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Carry it out; see EXAMPLES for the codes."""
     config, paths = running_desk(arguments)
-    desk = _Desk(config, paths, duration_s(arguments.wait), dry_run=arguments.dry_run)
+    desk = _Desk(config, paths, duration_s(arguments.wait, "--wait"), dry_run=arguments.dry_run)
     with desk.link:
         if arguments.action == "place":
             found = desk.place(_asked(arguments))
@@ -98,8 +103,8 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.quote and arguments.qty:
         raise ConfigError("order place: found a quantity and --quote, required is one of them")
     return {
-        "instrument": arguments.instrument, "side": arguments.side, "qty": arguments.qty,
-        "px": arguments.px, "quote_qty": arguments.quote, "type": kind,
+        "account": arguments.account, "instrument": arguments.instrument, "side": arguments.side,
+        "qty": arguments.qty, "px": arguments.px, "quote_qty": arguments.quote, "type": kind,
         "time_in_force": arguments.tif,
     }  # fmt: skip
 
@@ -107,7 +112,9 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
 def _cancel(desk: _Desk, arguments: argparse.Namespace) -> dict[str, Any]:
     if bool(arguments.order) == arguments.all:
         raise ConfigError("order cancel: required is an order's id, or --all")
-    return desk.cancel_all() if arguments.all else desk.cancel(arguments.order)
+    if arguments.account and not arguments.all:
+        raise ConfigError("order cancel: --account goes with --all; an id names its order alone")
+    return desk.cancel_all(arguments.account) if arguments.all else desk.cancel(arguments.order)
 
 
 class _Desk:
@@ -162,9 +169,9 @@ class _Desk:
             if self._late():
                 return {"outcome": "waiting", **order}
 
-    def cancel_all(self) -> dict[str, Any]:
-        """Cancel every open order."""
-        found = self.link.demand("order_cancel_all", dry_run=self._dry_run)
+    def cancel_all(self, account: str | None) -> dict[str, Any]:
+        """Cancel every open order, of one account where one is named."""
+        found = self.link.demand("order_cancel_all", account=account, dry_run=self._dry_run)
         if self._dry_run:
             return {"outcome": "dry run", "orders": [one["order"] for one in found["orders"]]}
         ended = [self._ended(one) for one in found["orders"]]
@@ -180,7 +187,8 @@ class _Desk:
         if before["state"] in _OVER:
             raise CommandRefusedError(f"order: it is over ({before['state']}): nothing to amend")
         asked = {
-            "instrument": before["instrument"], "side": before["side"], "type": before["type"],
+            "account": before["account"], "instrument": before["instrument"],
+            "side": before["side"], "type": before["type"],
             "time_in_force": before["time_in_force"], "px": px or before["px"],
         }  # fmt: skip
         total = Decimal(qty or before["qty"])
@@ -201,7 +209,7 @@ class _Desk:
 def _print(found: dict[str, Any], *, dry_run: bool) -> None:
     orders = found.get("orders") or [{**found.get("order", {}), **found}]
     if "orders" in found and not found["orders"]:
-        print("no order is open")
+        tell("no order is open")
         return
     for order in orders:
         head = f"{order.get('side', '')} {order.get('qty', '')} {order.get('instrument', '')}"
@@ -215,6 +223,6 @@ def _print(found: dict[str, Any], *, dry_run: bool) -> None:
         words += [text for text in (order.get("reason"), order.get("text")) if text]
         print("  ".join(words))
     if dry_run:
-        print("nothing was sent; the limits and the book are looked at when it is")
+        tell("nothing was sent; the limits and the book are looked at when it is")
     if found["outcome"] == "waiting":
-        print(here("no outcome in time; it is asked for, see `oms status`"))
+        tell("no outcome in time; it is asked for, see `oms status`")

@@ -11,11 +11,13 @@ from oms.errors import ConfigError, ExitCode
 from procs.cli.common import add_config, print_json, running_desk
 from procs.cli.page import age, cell, show, table
 
+_NAMED_MAX = 20
+
 EXAMPLES = """\
 examples:
   oms orders                     what is open or unknown, the unknown first
   oms orders --unknown           only orders of which the exchange has not yet said what they are
-  oms orders --strategy mm       of one strategy
+  oms orders --strategy mm       of one strategy; --account main: of one account
   oms orders --json | jq .       for a program, with ids, times and states in full
 
 UNKNOWN: sent, and no answer came. It counts in full against every limit, is asked about after 1,
@@ -28,35 +30,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--unknown", action="store_true", help="only those that are UNKNOWN")
     parser.add_argument("--strategy", metavar="NAME", help="only those of one strategy")
+    parser.add_argument("--account", metavar="NAME", help="only those of one account")
     parser.add_argument("--json", action="store_true", help="one JSON list instead of a page")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print; 0 also where there is none."""
     config, paths = running_desk(arguments)
-    names = [strategy.name for strategy in config.strategies]
-    if arguments.strategy is not None and arguments.strategy not in names:
-        raise ConfigError(
-            f"--strategy {arguments.strategy}: this desk has none of that name; the nearest is "
-            f"'{nearest(arguments.strategy, names)}' (known: {', '.join(names)})"
-        )
+    accounts = config.account_names()
+    _known("--strategy", arguments.strategy, [strategy.name for strategy in config.strategies])
+    _known("--account", arguments.account, list(accounts))
     from procs.cli.look import Look
 
-    rows = chosen(Look(config, paths).orders(), arguments.unknown, arguments.strategy)
+    rows = Look(config, paths).orders()
+    rows = chosen(rows, arguments.unknown, arguments.strategy, arguments.account)
     if arguments.json:
         print_json(rows)
         return ExitCode.OK
     strategies = {row["strategy"] for row in rows}
-    show(page(rows, many=len(strategies) > 1 or len(config.venues) > 1))
+    many = len(strategies) > 1 or len(config.venues) > 1
+    show(page(rows, many=many, accounts=len(accounts) > 1))
     return ExitCode.OK
 
 
-def chosen(rows: list[dict[str, Any]], unknown: bool, strategy: str | None) -> list[dict[str, Any]]:
+def _known(option: str, given: str | None, names: list[str]) -> None:
+    """ConfigError where the desk has no such name."""
+    if given is None or given in names:
+        return
+    known = ", ".join(names[:_NAMED_MAX]) + (" …" if len(names) > _NAMED_MAX else "")
+    raise ConfigError(
+        f"{option} {given}: this desk has none of that name; the nearest is "
+        f"'{nearest(given, names)}' (known: {known})"
+    )
+
+
+def chosen(
+    rows: list[dict[str, Any]], unknown: bool, strategy: str | None, account: str | None = None
+) -> list[dict[str, Any]]:
     """Those that were asked for, the unknown first, then by instrument, side and price."""
     kept = [
         row
         for row in rows
-        if (not unknown or row["state"] == "UNKNOWN") and strategy in (None, row["strategy"])
+        if (not unknown or row["state"] == "UNKNOWN")
+        and strategy in (None, row["strategy"])
+        and account in (None, row["account"])
     ]
     return sorted(
         kept,
@@ -70,8 +87,8 @@ def chosen(rows: list[dict[str, Any]], unknown: bool, strategy: str | None) -> l
     )
 
 
-def page(rows: list[dict[str, Any]], *, many: bool) -> list[str]:
-    """A table of them; `many`: strategies and markets are named in full."""
+def page(rows: list[dict[str, Any]], *, many: bool, accounts: bool = False) -> list[str]:
+    """A table of them; `many`: strategies and markets are named in full; `accounts`: these, too."""
     if not rows:
         return ["no open orders"]
     now = time.time_ns()
@@ -93,4 +110,8 @@ def page(rows: list[dict[str, Any]], *, many: bool) -> list[str]:
         headers.insert(7, "strategy")
         for line, row in zip(made, rows, strict=True):
             line.insert(7, row["strategy"])
+    if accounts:
+        headers.append("account")
+        for line, row in zip(made, rows, strict=True):
+            line.append(row["account"])
     return table(headers, made, left=(0, 1, 2, 6))

@@ -33,12 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(rows)
     else:
-        show(page(rows))
+        show(page(rows, accounts=len(config.account_names()) > 1))
     return ExitCode.OK
 
 
-def page(rows: list[dict[str, Any]]) -> list[str]:
-    """A table of them."""
+def page(rows: list[dict[str, Any]], *, accounts: bool = False) -> list[str]:
+    """A table of them; `accounts`: named, too."""
     if not rows:
         return ["no positions: nothing was traded yet"]
     headers = ["strategy", "instrument", "position", "value", "", "open buy", "open sell"]
@@ -54,4 +54,8 @@ def page(rows: list[dict[str, Any]]) -> list[str]:
         ]
         for row in rows
     ]
+    if accounts:
+        headers.append("account")
+        for line, row in zip(made, rows, strict=True):
+            line.append(row["account"])
     return table(headers, made, left=(0, 1, 4))

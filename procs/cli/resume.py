@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from oms.errors import ExitCode
 from procs.cli.common import add_config, print_json, running_desk
 from procs.control_client import ControlLink
+from procs.here import tell
 from procs.memory import process_of
 
 _NS_PER_S = 1_000_000_000
@@ -49,5 +50,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"latched since {since:%Y-%m-%d %H:%M:%S} UTC ({latch['reason'] or 'no reason given'}"
               "); it would be lifted")  # fmt: skip
     else:
-        print("the latch is lifted; strategies trade again as soon as they decide to")
+        tell("the latch is lifted; strategies trade again as soon as they decide to")
     return ExitCode.OK

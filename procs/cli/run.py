@@ -25,11 +25,11 @@ _LOOK_S = 0.05
 _LINE_S = 1.0
 
 
-def duration_s(given: str) -> float:
-    """`20s`, `5m`, `1h` or plain seconds."""
+def duration_s(given: str, option: str = "--for") -> float:
+    """`20s`, `5m`, `1h` or plain seconds; `option` is what a person gave it by."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", given.strip())
     if found is None:
-        raise ConfigError(f"--for {given}: required is a time such as 20s, 5m or 1h")
+        raise ConfigError(f"{option} {given}: required is a time such as 20s, 5m or 1h")
     return float(found[1]) * _UNITS_S[found[2] or "s"]
 
 

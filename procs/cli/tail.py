@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     parser.add_argument("-n", "--lines", type=int, default=_LINES, help="lines to begin with")
+    parser.add_argument("--json", action="store_true", help="the lines are JSON anyway")
 
 
 def run(arguments: argparse.Namespace) -> int:

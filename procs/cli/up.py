@@ -7,11 +7,11 @@ import os
 import signal
 import textwrap
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
-from procs.cli.common import add_config, add_host, chosen_desk
+from procs.cli.common import add_config, add_host, chosen_desk, print_json
 from procs.cli.heard import Heard
 from procs.cli.page import WIDTH
 from procs.config_files import find_config
@@ -42,8 +42,9 @@ examples:
   oms up                         returns when every process is ready
   oms up --foreground            stays, for a service manager; SIGTERM ends it in order
   oms up --data-dir /tmp/desk    a second desk with files of its own
+  oms up --dry-run               checks config, locks, ports and memory; starts nothing
   oms up --host auto             with a core map made for this machine, and why it is so
-  oms up --host auto --dry-run   only the map, as a file of configs/hosts, and why; starts nothing
+  oms up --host auto --dry-run   only the map, as a file of configs/hosts, and why
 
 A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
 """
@@ -54,22 +55,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_host(parser)
     parser.add_argument(
-        "--dry-run", action="store_true", help="say which core each process would get, and stop"
-    )
-    parser.add_argument(
         "--foreground", action="store_true", help="stay here until Ctrl-C or `oms down`"
     )
+    parser.add_argument("--dry-run", action="store_true", help="check what can be; start nothing")
+    parser.add_argument("--json", action="store_true", help="one JSON object, once it runs")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Start; returns when every process is ready."""
     config, paths = chosen_desk(arguments)
-    if arguments.dry_run:
-        return show_map(config)
-    explain_map(config)
+    if not arguments.dry_run and not arguments.json:
+        explain_map(config)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)
+        if arguments.dry_run:
+            return _would_start(config, paths, as_json=arguments.json)
         make_agent = preload(config, find_config(arguments.config).resolve().parent)
         if arguments.foreground:
             return keep_here(config, make_agent, lock)
@@ -78,6 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     wait_ready(keeper, paths)
     look = Look(config, paths)
+    if arguments.json:
+        shown = _shown(config, paths)
+        print_json({**shown, "keeper_pid": keeper, "started": True})
+        return ExitCode.OK
     tell(
         f"desk '{config.name}' runs: {len(look.processes())} processes, keeper {keeper}, "
         f"{config.durability}, files in {paths.data_dir}"
@@ -101,12 +106,34 @@ def explain_map(config: DeskConfig) -> None:
             print(textwrap.fill(here(line), WIDTH, subsequent_indent="  "))
 
 
-def show_map(config: DeskConfig) -> int:
-    """The core map as a file; what explains it stands in comments."""
-    if is_planned(config):
-        for line in page(plan_here(config)):
-            print(textwrap.fill(here(line), WIDTH, initial_indent="# ", subsequent_indent="#   "))
+def show_map(config: DeskConfig) -> None:
+    """A map made for this machine as a file; what explains it stands in comments."""
+    for line in page(plan_here(config)):
+        print(textwrap.fill(here(line), WIDTH, initial_indent="# ", subsequent_indent="#   "))
     print(as_toml(config.host), end="")
+
+
+def _shown(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
+    return {
+        "desk": config.name,
+        "data_dir": str(paths.data_dir),
+        "durability": config.durability,
+        "host": config.host.name,
+        "processes": [process.name for process in config.host.processes],
+    }
+
+
+def _would_start(config: DeskConfig, paths: DeskPaths, *, as_json: bool) -> int:
+    """Everything that can be checked before anything is made was well."""
+    if as_json:
+        print_json({**_shown(config, paths), "started": False})
+    elif is_planned(config):
+        show_map(config)
+    else:
+        tell(
+            f"desk '{config.name}' would start {len(config.host.processes)} processes with files "
+            f"in {paths.data_dir}; nothing was started"
+        )
     return ExitCode.OK
 
 

@@ -9,33 +9,25 @@ against aiohttp, whose handler answers the same bytes and does nothing else.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import hashlib
 import hmac
 import json
 import os
-import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from oms.agents import venue_sim
-from oms.venues.binance.server_limits import LimitRules
-from procs.paths import DeskPaths
-from procs.sim_host import SimHost, load_sim
+from tests.bench.exchange_stand import cores, serve_aiohttp, serve_exchange, served
 from tests.bench.result import BenchResult, latency
 
 CONNECTIONS = (1, 16)
 REQUESTS, SMOKE_REQUESTS = 20_000, 200
 WARM = 50
 WATCHDOG_S = 120.0
-MUCH = 1 << 40
-SIM = Path(__file__).resolve().parents[2] / "configs" / "sim.demo.toml"
 PING = b"GET /api/v3/ping HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -138,58 +130,6 @@ class Orders:
         ).encode()
 
 
-def _cores() -> list[int]:
-    return sorted(os.sched_getaffinity(0))
-
-
-@contextmanager
-def served(serve: Callable[[Callable[[int], None]], None]) -> Iterator[int]:
-    """`serve(tell)` in a process on the second core; yields the port that it tells."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.sched_setaffinity(0, {_cores()[-1]})
-            serve(lambda port: os.write(writing, f"{port}\n".encode()) and None)
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(writing)
-    try:
-        yield int(os.read(reading, 20))
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(reading)
-
-
-def serve_exchange(data_dir: str, tell: Callable[[int], None]) -> None:
-    venue_sim.LimitRules = lambda **_: LimitRules(MUCH, MUCH, MUCH, MUCH, MUCH)
-    config = load_sim(SIM, data_dir, {"rest_port": 0, "ws_port": 0, "flow_events_per_s": 0})
-    DeskPaths.of(config).make()
-    host = SimHost(dataclasses.replace(config))
-    host.run(None, lambda: tell(config.sims[0].rest_port))
-
-
-def serve_aiohttp(tell: Callable[[int], None]) -> None:
-    from aiohttp import web
-
-    async def answer(request):
-        await request.read()
-        return web.Response(body=b"{}", content_type="application/json")
-
-    async def main():
-        runner = web.ServerRunner(web.Server(answer, access_log=None))
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        tell(site._server.sockets[0].getsockname()[1])
-        await asyncio.sleep(WATCHDOG_S * 10)
-
-    asyncio.run(main())
-
-
 def _runs(port: int, kind: str, connections: int, requests: int, runs: int, key):
     found = []
     for k in range(runs):
@@ -208,11 +148,11 @@ def run(smoke: bool, runs: int) -> list[BenchResult]:
     made = []
     with tempfile.TemporaryDirectory() as folder:
         with served(serve_aiohttp) as port:
-            os.sched_setaffinity(0, {_cores()[0]})
+            os.sched_setaffinity(0, {cores()[0]})
             peer = {c: _runs(port, "ping", c, requests, runs, {}) for c in CONNECTIONS}
         os.sched_setaffinity(0, before)
         with served(functools.partial(serve_exchange, folder)) as port:
-            os.sched_setaffinity(0, {_cores()[0]})
+            os.sched_setaffinity(0, {cores()[0]})
             key = json.loads((Path(folder) / "keys" / "sim.main.json").read_text())
             for kind in ("ping", "order"):
                 for connections in CONNECTIONS:

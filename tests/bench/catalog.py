@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from procs.compile import compile_kernels
-from tests.bench.result import BenchResult, from_figures
+from tests.bench.result import BenchResult
 
 FOLDER = Path(__file__).parent
 RUNS = 5
 SMOKE_RUNS = 1
+MINUTES = 1.0
 
 
 def names() -> list[str]:
@@ -27,13 +27,22 @@ def question(name: str) -> str:
     return " ".join(text.partition("\n\n")[0].split())
 
 
-def run(name: str, smoke: bool, runs: int, data: Path | None) -> list[BenchResult]:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a bench does; a bench takes by name what it needs of these."""
+
+    smoke: bool
+    runs: int
+    data: Path | None
+    """Folder of recorded material from outside; None = there is none."""
+    minutes: float
+    """How long the load is held."""
+
+
+def run(name: str, size: Size) -> list[BenchResult]:
     """Run one bench."""
     module = importlib.import_module(f"tests.bench.bench_{name}")
     compile_kernels()
-    offered = {"smoke": smoke, "runs": runs, "data": data}
     asked = inspect.signature(module.run).parameters
-    made: Any = module.run(**{key: offered[key] for key in asked})
-    if isinstance(made, Mapping):
-        return [from_figures(name, made)]
+    made = module.run(**{key: getattr(size, key) for key in asked})
     return made if isinstance(made, list) else [made]

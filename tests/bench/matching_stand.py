@@ -19,9 +19,11 @@ import numpy as np
 from oms.exchange import engine_hot as kernel
 from oms.exchange import layout_hot as lay
 from oms.exchange.engine import Capacity, Engine, EngineSymbol, Filters
+from tests.bench import matching_peer
 from tests.bench.matching_log import MemoryLog
-from tests.bench.result import percentiles
+from tests.bench.result import NOT_JOURNALED, BenchResult, percentiles, throughput
 
+OPERATIONS, SMOKE_OPERATIONS = 2_000_000, 20_000
 BATCH = 2048
 """Commands of one turn: logged in one block."""
 EVENTS_BATCH = 512
@@ -29,7 +31,7 @@ EVENTS_BATCH = 512
 LATENCIES = 4096
 LIQUIBOOK_PER_S = 1_900_000.0
 """Measured by the makers of DESIGN.md section 9 on this kind of machine; not run here."""
-PEERS = {"Liquibook, C++, without balances (DESIGN.md 9)": LIQUIBOOK_PER_S}
+PEER_OPERATIONS, SMOKE_PEER_OPERATIONS = 200_000, 2000
 ACCOUNTS = 64
 FILTERS = Filters(
     tick=1, px_min=1, px_max=1 << 30, step=100, qty_min=100, qty_max=1 << 30, notional_min=1000,
@@ -136,3 +138,25 @@ def run_once(operations: int, *, full: bool, log: bool = False) -> Figures:
         single[number] = time.perf_counter_ns() - began
     checksum = zlib.crc32(state)
     return Figures(done / spent_ns * 1e9, checksum, percentiles(single), events)
+
+
+def row(name: str, smoke: bool, runs: int, *, full: bool, log: bool, aim: str) -> BenchResult:
+    """The bench's row: operations a second; single operations' latency in the figures, ns."""
+    operations = SMOKE_OPERATIONS if smoke else OPERATIONS
+    made = [run_once(operations, full=full, log=log) for _ in range(runs)]
+    assert len({each.checksum for each in made}) == 1, "two runs made different books"
+    peer_operations = SMOKE_PEER_OPERATIONS if smoke else PEER_OPERATIONS
+    peer = max(matching_peer.per_s(peer_operations) for _ in range(1 if smoke else 3))
+    p50, p99, p999, longest = np.median([each.latency_ns for each in made], axis=0)
+    return throughput(
+        name, "operations/s", [each.per_s for each in made], {matching_peer.NAME: peer},
+        core_map="1 core", wait="busy", checksum=made[0].checksum, aim=aim,
+        durability="framed and hashed, not written" if log else NOT_JOURNALED,
+        note=f"one at a time: p50 {p50:.0f} ns, p99 {p99:.0f} ns, with Python's clock and call; "
+        f"Liquibook, C++, without balances: {LIQUIBOOK_PER_S / 1e6:.1f} M/s on this kind of "
+        "machine, measured before and elsewhere",
+        figures={
+            "best_per_s": max(each.per_s for each in made), "events": made[0].events,
+            "p50_ns": p50, "p99_ns": p99, "p999_ns": p999, "max_ns": longest,
+        },
+    )  # fmt: skip

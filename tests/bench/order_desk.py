@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import time
 from collections import deque
 from pathlib import Path
@@ -19,13 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import ConnEvent, HttpMeta
+from oms.agents.base import ConnEvent, HttpMeta, KeyKind
 from oms.agents.executor import ExecutorAgent
 from oms.agents.risk import RiskAgent
 from oms.config import AccountConfig, DeskConfig, GroupConfig, HostConfig, ProcessConfig
 from oms.risk import world_hot as risk_words
 from procs import start
 from procs.clock import Clock
+from procs.keys import GeneratedKeys
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory, desk_topology
 from procs.paths import DeskPaths
@@ -34,6 +36,7 @@ from shm_layout import segment
 from shm_layout.doorbell import make_bell
 from shm_layout.enums import Action, OrderType, RecordType, Side, TimeInForce
 from shm_layout.records import INTENT, UNDEF
+from tests.bench.tls import wrapped
 from tests.desks import desk_config, top
 from tests.oms.agents.executor_desk import EXCHANGE_INFO
 from tests.stress.memory import park
@@ -52,11 +55,13 @@ READY, SENT, STOP = 0, 8, 16
 SHARED_WORDS = 24
 
 
-def bench_config(data_dir: Path, wait: str, cores: tuple[int, int]) -> DeskConfig:
-    """One venue, one strategy, 201 accounts; limits that never bind."""
+def bench_config(
+    data_dir: Path, wait: str, cores: tuple[int, int], count: int = ACCOUNTS
+) -> DeskConfig:
+    """One venue, one strategy, so many accounts; limits that never bind."""
     plain = desk_config()
     group = plain.groups[0]
-    names = ["main", *(f"sub{k:03d}" for k in range(1, ACCOUNTS))]
+    names = ["main", *(f"sub{k:03d}" for k in range(1, count))]
     accounts = tuple(AccountConfig(name, f"binance.{name}") for name in names)
     values = {name: getattr(group, name) for name in GroupConfig.__slots__}
     values |= {"accounts": accounts, "orders_per_10s": 10**6}
@@ -72,10 +77,13 @@ def bench_config(data_dir: Path, wait: str, cores: tuple[int, int]) -> DeskConfi
     )  # fmt: skip
 
 
-def make_desk(config: DeskConfig) -> DeskPaths:
-    """Folders, segments and bells; kernels compiled."""
+def make_desk(config: DeskConfig, kind: KeyKind = "hmac") -> DeskPaths:
+    """Folders, keys, segments and bells; kernels compiled."""
     paths = DeskPaths.of(config)
     paths.make()
+    if kind != "hmac":
+        for account in config.groups[0].accounts:
+            GeneratedKeys(paths.keys).key(account.key_name, kind)
     for shape in segment.shapes(desk_topology(config)):
         segment.create(paths.segments, shape)
     for process in config.host.processes:
@@ -84,7 +92,7 @@ def make_desk(config: DeskConfig) -> DeskPaths:
     return paths
 
 
-_NO_LIMITS = [
+NO_LIMITS = [
     {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": 10**9}
     for kind, interval, number in (("REQUEST_WEIGHT", "MINUTE", 1), ("ORDERS", "SECOND", 10))
 ]
@@ -93,19 +101,26 @@ _NO_LIMITS = [
 class CannedNetwork:
     """The network of the executor: TCP to a peer that drains, and a venue out of a table."""
 
-    def __init__(self, shared: np.ndarray, stamps: np.ndarray) -> None:
+    def __init__(
+        self, shared: np.ndarray, stamps: np.ndarray, tls_folder: Path | None = None
+    ) -> None:
+        """`tls_folder`: where to make a certificate; None = plain TCP."""
         listener = socket.create_server(("127.0.0.1", 0))
         self.near = socket.create_connection(listener.getsockname())
         self.near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.far = listener.accept()[0]
         self.far.setblocking(False)
         listener.close()
+        if tls_folder is not None:
+            self.near, self.far = wrapped(self.near, self.far, tls_folder)
         self.todo: deque[Any] = deque()
         self.bytes = 0
         self.checksum = 0
+        self.logons = 0
         self._shared = shared
         self._stamps = stamps
         self._next = 0
+        self._sinks: dict[int, Any] = {}
 
     def _number(self) -> int:
         self._next += 1
@@ -126,13 +141,21 @@ class CannedNetwork:
 
     def send(self, conn: int, data: bytes) -> None:
         """The clock of an order stops when the socket has taken its bytes."""
-        self.bytes += self.near.send(data)
+        self.put(data)
         stopped_ns = time.perf_counter_ns()
         if b'"order.place"' in data:
             sent = int(self._shared[SENT])
             self._stamps[sent] = stopped_ns
             self._shared[SENT] = sent + 1
             self.checksum = (self.checksum * 31 + len(data)) & ((1 << 62) - 1)
+        self.later(conn, data)
+
+    def put(self, data: bytes) -> None:
+        """The bytes onto the socket."""
+        self.bytes += self.near.send(data)
+
+    def later(self, conn: int, data: bytes) -> None:
+        """To be answered by `serve`."""
         self.todo.append((conn, data))
 
     def close(self, conn: int) -> None:
@@ -145,7 +168,7 @@ class CannedNetwork:
             conn, asked = self.todo.popleft()
             served += 1
             if conn == 0:
-                body = json.dumps(EXCHANGE_INFO | {"rateLimits": _NO_LIMITS}).encode()
+                body = json.dumps(EXCHANGE_INFO | {"rateLimits": NO_LIMITS}).encode()
                 agent.on_bytes(0, body, now_ns, HttpMeta(asked, status=200))
             elif isinstance(asked, ConnEvent):
                 agent.on_conn(conn, asked, now_ns)
@@ -159,7 +182,7 @@ class CannedNetwork:
         try:
             while len(self.far.recv(1 << 16)) == 1 << 16:
                 pass
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
 
     def _answer(self, data: bytes) -> bytes:
@@ -169,7 +192,10 @@ class CannedNetwork:
         if method == "order.place":
             answer |= {"status": 400, "error": {"code": -2010, "msg": "Account has insufficient"
                                                 " balance for requested action."}}  # fmt: skip
-        elif method == "userDataStream.subscribe.signature":
+        elif method == "session.logon":
+            answer["result"] = {"apiKey": "bench", "authorizedSince": 1, "connectedSince": 1}
+            self.logons += 1
+        elif method.startswith("userDataStream.subscribe"):
             answer["result"] = {"subscriptionId": int(frame["id"])}
         elif method == "account.status":
             answer["result"] = {"balances": [{"asset": "USDT", "free": "1000.0", "locked": "0"}]}
@@ -180,14 +206,15 @@ class CannedNetwork:
 
 
 def run_executor(
-    config: DeskConfig, paths: DeskPaths, shared: np.ndarray, stamps: np.ndarray, profile: Any
-) -> int:
+    config: DeskConfig, paths: DeskPaths, shared: np.ndarray, stamps: np.ndarray, profile: Any,
+    tls: bool = False,
+) -> int:  # fmt: skip
     """The executor's process."""
     spin = config.host.processes[0].wait == "spin"
     clock = Clock()
     memory = DeskMemory(config, paths, EXECUTOR, 1)
     log = ProcessLog(paths.logs, EXECUTOR)
-    network = CannedNetwork(shared, stamps)
+    network = CannedNetwork(shared, stamps, paths.run if tls else None)
     ports = LivePorts("executor.binance", config, paths, memory, log, network)
     ports.sink = network
     agent = ExecutorAgent(config, "binance")
@@ -209,7 +236,7 @@ def run_executor(
             park(sleeper, min(agent.next_timer_ns() - clock.now_ns(), SECOND_NS // 4))
     if profile is not None:
         profile.disable()
-    shared[STOP + 1] = network.checksum
+    shared[STOP + 1], shared[STOP + 2] = network.checksum, network.logons
     return 0
 
 

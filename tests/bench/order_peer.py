@@ -112,8 +112,32 @@ def _send(pipe: Any, spin: bool, count: int, stamps: np.ndarray) -> int:
     return 0
 
 
-def _decide(pipe: Any, spin: bool, count: int, stamps: np.ndarray, path: Path) -> int:
-    """The process of strategy and risk."""
+class Book:
+    """A book as two dicts of Decimal, and its best bid."""
+
+    def __init__(self) -> None:
+        self.bids: dict[Decimal, Decimal] = {}
+        self.asks: dict[Decimal, Decimal] = {}
+
+    def take(self, text: bytes) -> tuple[Decimal, Decimal]:
+        """Apply a diff; the best bid."""
+        event = orjson.loads(text)["data"]
+        for side, rows in ((self.bids, event["b"]), (self.asks, event["a"])):
+            for px_text, qty_text in rows:
+                px, qty = Decimal(px_text), Decimal(qty_text)
+                if qty:
+                    side[px] = qty
+                else:
+                    side.pop(px, None)
+        best = max(self.bids)
+        return best, self.bids[best]
+
+
+def _decide(
+    pipe: Any, spin: bool, count: int, stamps: np.ndarray, path: Path, frames: list[bytes] | None
+) -> int:
+    """The process of book, strategy and risk; without `frames` it begins with the intent."""
+    book = Book()
     checks = Checks()
     chance = np.random.Generator(np.random.PCG64(7))
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -123,6 +147,9 @@ def _decide(pipe: Any, spin: bool, count: int, stamps: np.ndarray, path: Path) -
             "account": "acc0", "valid_until": time.time_ns() + 1_000_000_000,
         })  # fmt: skip
         stamps[k] = time.perf_counter_ns()
+        if frames is not None:
+            best, _ = book.take(frames[k])
+            assert best < checks.mid
         intent = orjson.loads(readable)
         order = checks.accept(intent, time.time_ns())
         os.write(log, orjson.dumps({"intent": intent, "order": order}) + b"\n")
@@ -140,8 +167,12 @@ def _decide(pipe: Any, spin: bool, count: int, stamps: np.ndarray, path: Path) -
     return 0
 
 
-def once(wait: str, cores: tuple[int, int], orders: int, warm: int) -> tuple[np.ndarray, int]:
-    """Microseconds of each order, as `bench_order_path.once`."""
+def once(
+    wait: str, cores: tuple[int, int], orders: int, warm: int, frames: list[bytes] | None = None
+) -> tuple[np.ndarray, int]:
+    """Microseconds of each order, as `bench_order_path.once`; from each of `frames` on, which are
+    diffs off a socket, if there are any.
+    """
     count = orders + warm
     began, ended = shared_words(count), shared_words(count)
     near, far = multiprocessing.Pipe()
@@ -149,7 +180,7 @@ def once(wait: str, cores: tuple[int, int], orders: int, warm: int) -> tuple[np.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "orders.jsonl"
         pids = [
-            fork(lambda: _decide(near, spin, count, began, path), cores[1]),
+            fork(lambda: _decide(near, spin, count, began, path, frames), cores[1]),
             fork(lambda: _send(far, spin, count, ended), cores[0]),
         ]
         codes = reap(pids, WATCHDOG_S)

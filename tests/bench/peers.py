@@ -157,12 +157,13 @@ PEERS: tuple[tuple[str, Any, tuple[tuple[tuple[int, int], bool], ...]], ...] = (
 
 def _trips(kind: Any, cores: tuple[int, int], poll: bool, count: int, out: np.ndarray) -> int:
     """In a child: round trips, nanoseconds each."""
+    warm = min(WARM, count)
     with tempfile.TemporaryDirectory() as place:
         link = kind(place, RECORD_BYTES)
 
         def serve() -> int:
             with link.end(True, poll) as (send, receive):
-                for _ in range(count + WARM):
+                for _ in range(count + warm):
                     send(receive())
             return 0
 
@@ -170,7 +171,7 @@ def _trips(kind: Any, cores: tuple[int, int], poll: bool, count: int, out: np.nd
         system.pin(cores[0])
         clock = time.perf_counter_ns
         with link.end(False, poll) as (send, receive):
-            for k in range(-WARM, count):
+            for k in range(-warm, count):
                 began = clock()
                 send(RECORD)
                 came = receive()
@@ -227,6 +228,14 @@ def hop_ns(count: int, runs: int) -> dict[str, float]:
             if not any(k.startswith(name) for k in found):
                 found[label] = best
     return found
+
+
+def pipe_ns(cores: tuple[int, int], poll: bool, count: int) -> float:
+    """One-way p50 of multiprocessing.Pipe in one placement, nanoseconds."""
+    out = shared_words(count)
+    child = fork(lambda: _trips(_Pipes, cores, poll, count, out))
+    assert reap([child], WATCHDOG_S) == [0], "multiprocessing.Pipe did not end"
+    return float(np.median(out)) / 2
 
 
 def records_per_s(batch: int, count: int, runs: int) -> dict[str, float]:

@@ -1,9 +1,9 @@
 """What a bench hands over, and how a person and a program read it.
 
 A bench module `bench_<name>.py` has a docstring whose first line is the question it answers, and
-`run(smoke, runs)` (any of `smoke`, `runs`, `data` by name), which returns a `BenchResult`, a list
-of them, or a plain dict of figures, from which `from_figures` makes one. Figures are medians over
-the runs; nothing here judges them, and no test does.
+`run(smoke, runs)` (any of `smoke`, `runs`, `data`, `minutes` by name), which returns a
+`BenchResult` or a list of them. Figures are medians over the runs; nothing here judges them, and no
+test does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 
 PERCENTILES = (50.0, 99.0, 99.9, 100.0)
+LABELS = ("p50", "p99", "p999", "max")
+NOT_JOURNALED = "not journaled"
+NS_PER_US = 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class BenchResult:
     core_map: str
     wait: str
     checksum: int
+    """Of what was carried or decided, the same in every run of the same input."""
     peer: str
     peer_figure: float
     ratio: float
@@ -38,16 +42,30 @@ class BenchResult:
     p999: float | None = None
     max: float | None = None
     rate: float | None = None
-    durability: str = ""
+    durability: str = NOT_JOURNALED
+    each: tuple[float, ...] = ()
+    """The headline figure of each run, in their order: what a comparison goes by."""
     aim: str = ""
     note: str = ""
     peers: Mapping[str, float] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def headline(self) -> float:
+        """The rate, else p50."""
+        found = self.p50 if self.rate is None else self.rate
+        assert found is not None, f"{self.name}: a rate or percentiles"
+        return found
+
     def as_dict(self) -> dict[str, Any]:
-        """For --json; what does not apply is left out."""
-        kept = {"checksum", "runs"}
-        return {k: v for k, v in asdict(self).items() if k in kept or v not in (None, "", {})}
+        """For --json and the history; what does not apply is left out."""
+        kept = {"checksum", "runs", "durability"}
+        made = {k: v for k, v in asdict(self).items() if k in kept or v not in (None, "", {}, ())}
+        made["map"] = made.pop("core_map")
+        found = {label: made.pop(label, None) for label in LABELS}
+        if self.rate is None:
+            made["percentiles"] = found
+        return made
 
 
 def percentiles(samples: np.ndarray) -> tuple[float, ...]:
@@ -65,7 +83,7 @@ def latency(
     return BenchResult(
         name, unit, len(runs), (float(rows[:, 0].min()), float(rows[:, 0].max())),
         peer=peer, peer_figure=peers[peer], ratio=peers[peer] / p50, peers=dict(peers),
-        p50=p50, p99=p99, p999=p999, max=highest, **rest,
+        p50=p50, p99=p99, p999=p999, max=highest, each=tuple(float(v) for v in rows[:, 0]), **rest,
     )  # fmt: skip
 
 
@@ -77,31 +95,8 @@ def throughput(
     rate = statistics.median(runs)
     return BenchResult(
         name, unit, len(runs), (min(runs), max(runs)), peer=peer, peer_figure=peers[peer],
-        ratio=rate / peers[peer], peers=dict(peers), rate=rate, **rest,
+        ratio=rate / peers[peer], peers=dict(peers), rate=rate, each=tuple(runs), **rest,
     )  # fmt: skip
-
-
-def from_figures(name: str, figures: Mapping[str, Any]) -> BenchResult:
-    """A row from a plain dict with `<unit>_per_s` (`…_min`, `…_max`), `runs`, `checksum`, `peers`.
-
-    A bench that returns its figures this way names its rate first among the keys that end so.
-    """
-    key = next(k for k in figures if k.endswith("_per_s") and not k.startswith("target_"))
-    spread = (float(figures.get(f"{key}_min", figures[key])),
-              float(figures.get(f"{key}_max", figures[key])))  # fmt: skip
-    peers = {k: float(v) for k, v in figures["peers"].items()}
-    made = throughput(
-        name, key.removesuffix("_per_s") + "/s", [float(figures[key])], peers,
-        core_map=str(figures.get("core_map", "1 core")), wait="busy",
-        checksum=int(figures["checksum"]), note=str(figures.get("source", "")),
-        aim=f"≥ {figures[f'target_{key}']:,}" if f"target_{key}" in figures else "",
-        figures=dict(figures),
-    )  # fmt: skip
-    return BenchResult(**{**_fields(made), "runs": int(figures["runs"]), "spread": spread})
-
-
-def _fields(made: BenchResult) -> dict[str, Any]:
-    return {name: getattr(made, name) for name in made.__slots__}
 
 
 def number(value: float) -> str:
@@ -135,9 +130,7 @@ def rows(made: BenchResult) -> list[str]:
     others = [f"{k} {number(v)}" for k, v in made.peers.items() if k != made.peer]
     if others:
         lines.append(f"  others  {', '.join(others)}")
-    where = [f"map {made.core_map}", f"wait {made.wait}"]
-    if made.durability:
-        where.append(f"durability {made.durability}")
+    where = [f"map {made.core_map}", f"wait {made.wait}", f"durability {made.durability}"]
     lines.append(f"  where   {', '.join(where)}, checksum {made.checksum:016x}")
     if made.note:
         lines.append(f"  note    {made.note}")

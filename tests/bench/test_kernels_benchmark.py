@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
+from oms.agents.base import NEVER
+from oms.book import aggregate_hot
+from oms.sim.recording import USDM, RecordedFile, Recording, survey
 from shm_layout.jit import JIT_ON, read_only
 from shm_layout.ring import HEAD_WORDS
-from tests.bench import order_peer, ring_bench_hot
+from tests.bench import market_stand, order_peer, ring_bench_hot, risk_bench_hot
+from tests.bench.risk_stand import risk_stand
 from tests.stress.memory import STRESS_RECORD
 
 pytestmark = pytest.mark.skipif(not JIT_ON, reason="a bench measures compiled kernels")
@@ -58,3 +62,43 @@ def test_order_the_usual_python_way(benchmark):
         return order_peer.frame(order, 1)
 
     assert b"signature" in benchmark(once)
+
+
+def test_risk_all_checks_of_an_intent(benchmark):
+    took = np.zeros(1, np.int64)
+    with risk_stand() as stand:
+        stand.ask(1)
+        first = int(stand.memory.reader("risk", "intents.mm").pos)
+        world, now_ns = stand.risk.worlds.intents[0], stand.clock.now_ns()
+        assert benchmark(risk_bench_hot.time_checks, world, first, 1, now_ns, took) == 0
+
+
+def test_risk_a_working_cycle_of_one_order(benchmark):
+    with risk_stand() as stand:
+
+        def ready():
+            if stand.count:
+                stand.close()
+            stand.price()
+            stand.ask(1)
+            return (stand.clock.now_ns(),), {}
+
+        benchmark.pedantic(stand.risk.do_work, setup=ready, rounds=200)
+        assert stand.close() == 1
+
+
+def test_market_ticker_to_top_of_book(benchmark):
+    stream = RecordedFile("made", market_stand.made_stream(400))
+    recording = Recording.of([stream])
+    chain, first = market_stand.prepared(USDM, recording, survey(recording))
+    feed, inlet = chain.feed, chain.aggregator.inlets[0]
+    messages = (recording.message(index) for index in range(first, len(recording)))
+    frame = np.frombuffer(next(text for text in messages if b"bookTicker" in text), np.uint8)
+    now_ns = int(recording.recv_ns[first])
+
+    def once():
+        feed.market.on_message(feed.world.handle, frame, 0, len(frame), -1, now_ns)
+        return aggregate_hot.step(inlet.world.handle, now_ns, NEVER, 1 << 10)
+
+    benchmark(once)
+    assert chain.counters()["gaps"] == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.bench.result import from_figures, latency, number, rows, throughput
+from tests.bench.result import latency, number, rows, throughput
 
 PLACE = {"core_map": "m", "wait": "spin", "checksum": 5}
 
@@ -29,18 +29,12 @@ def test_row_says_plainly_that_we_are_behind():
     assert "behind" in "\n".join(rows(made))
 
 
-def test_plain_figures_become_a_result():
-    figures = {
-        "bench": "decode", "runs": 3, "messages_per_s": 100, "messages_per_s_min": 90,
-        "messages_per_s_max": 110, "target_messages_per_s": 50, "checksum": 7,
-        "peers": {"floats": 25, "decimals": 10},
-    }  # fmt: skip
-    made = from_figures("decode", figures)
-    assert made.rate == 100
-    assert made.spread == (90.0, 110.0)
-    assert made.runs == 3
-    assert made.ratio == 4.0
-    assert made.unit == "messages/s"
+def test_result_for_programs_has_the_keys_that_readers_go_by():
+    made = latency("x", "ns", [np.full(9, 3.0)], {"peer": 6.0}, **PLACE).as_dict()
+    assert made["percentiles"] == {"p50": 3.0, "p99": 3.0, "p999": 3.0, "max": 3.0}
+    wanted = {"runs", "map", "durability", "checksum", "peer", "ratio", "each"}
+    assert wanted <= set(made)
+    assert "rate" in throughput("x", "orders/s", [1.0], {"peer": 6.0}, **PLACE).as_dict()
 
 
 @pytest.mark.parametrize(

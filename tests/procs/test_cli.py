@@ -123,7 +123,9 @@ def test_verb_that_does_not_exist_is_usage(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["fly"])
     assert ended.value.code == ExitCode.USAGE
-    assert "invalid choice: 'fly'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "there is no verb 'fly'" in said
+    assert "the nearest is" in said
 
 
 def test_data_dir_that_cannot_be_made_is_one_sentence(tmp_path, capsys):

@@ -7,10 +7,10 @@ import socket
 
 import pytest
 
-from oms.config import HostConfig, ProcessConfig
+from oms.config import AccountConfig, HostConfig, ProcessConfig
 from oms.errors import ExitCode
 from procs.cli import doctor, doctor_checks, doctor_tuning
-from procs.cli.doctor_checks import FAIL, OK, WARN
+from procs.cli.doctor_row import FAIL, OK, WARN
 from procs.cli.main import main
 from procs.cli.page import WIDTH
 from procs.config_files import load_desk
@@ -39,11 +39,46 @@ def rows(check, config, running=False, **changes):
     return [row for row in found if row.check == check]
 
 
+def wide(config, accounts, instruments=2):
+    names = tuple(AccountConfig(f"sub{k}", f"binance.sub{k}") for k in range(accounts))
+    group = dataclasses.replace(config.groups[0], accounts=names)
+    venue = dataclasses.replace(
+        config.venues[0], instruments=tuple(f"C{k}/USDT" for k in range(instruments))
+    )
+    return dataclasses.replace(config, groups=(group,), venues=(venue,))
+
+
+@pytest.mark.parametrize(
+    ("accounts", "instruments", "verdict", "said"),
+    [
+        (1, 2, OK, ("takes 140 weight (140 each), 1200 a minute are set apart: 0 s at the start, "
+                   "then every 60 s")),
+        (200, 2, WARN, ("takes 28000 weight (140 each), 1200 a minute are set apart: 1400 s at the "
+                       "start, then every 2800 s")),
+        (200, 100, FAIL, "takes 420000 weight"),
+    ],
+)  # fmt: skip
+def test_rates_are_computed_from_the_config(config, accounts, instruments, verdict, said):
+    found = rows("rates", wide(config, accounts, instruments))
+    assert (found[0].verdict, said in found[0].found) == (verdict, True), found[0]
+    assert "oms kill" in found[-1].found
+    assert any("new orders a minute" in row.found for row in found)
+
+
+def test_share_that_no_request_fits_is_a_failure(config):
+    shares = dataclasses.replace(config.groups[0].shares, reconciliation=1, snapshots=0)
+    group = dataclasses.replace(config.groups[0], shares=shares)
+    found = rows("rates", dataclasses.replace(config, groups=(group,)))
+    assert [row.verdict for row in found[:2]] == [FAIL, FAIL]
+    assert "raise reconciliation in [shares]" in found[0].fix
+    assert "raise snapshots in [shares]" in found[1].fix
+
+
 def test_machine_that_is_well_has_a_row_for_each_thing(config):
     found = doctor_checks.check_all(config, DeskPaths.of(config), WELL, running=False)
     assert {row.check for row in found} == {
         "python", "packages", "shm", "memlock", "cores", "clock", "data dir", "keys", "ports",
-        "disk", "files",
+        "disk", "files", "rates",
     }  # fmt: skip
     assert {row.verdict for row in found if row.check != "disk"} == {OK}
 

@@ -246,6 +246,10 @@ def test_need_is_compared_before_anything_is_made():
         segment.check_need(100 << 20, 64 << 20)
     for words in ("needs 100.0 MiB", "64.0 MiB are free", 'capacity = "small"', "/dev/shm"):
         assert words in str(refusal.value)
+    with pytest.raises(SegmentError) as refusal:
+        segment.check_need(100 << 20, 64 << 20, small=True)
+    assert "size=256m" in str(refusal.value)
+    assert "capacity" not in str(refusal.value), "it is set already"
 
 
 def test_create_on_a_full_place_fails_cleanly_and_leaves_nothing(desk, shapes, monkeypatch):
@@ -253,6 +257,6 @@ def test_create_on_a_full_place_fails_cleanly_and_leaves_nothing(desk, shapes, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(SegmentError, match=r"No space left.*capacity"):
+    with pytest.raises(SegmentError, match=r"No space left.*enlarge it"):
         create(desk, shapes["ring", "top"])
     assert segment.existing(desk) == []

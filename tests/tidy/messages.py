@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from tests.tidy import laws
 
 ERRORS = {
-    "AlreadyRunningError", "CommandRefusedError", "CompileError", "ConfigError", "DiskFullError",
-    "JournalError", "NotRunningError", "RefusedError", "ResourceError", "SegmentError",
-    "SilentError", "StartFailedError", "StartFailure", "TransportError", "TuningError",
+    "AlreadyRunningError", "AskError", "CommandRefusedError", "CompileError", "ConfigError",
+    "DiskFullError", "JournalError", "NotRunningError", "RefusedError", "ResourceError",
+    "SegmentError", "SilentError", "StartFailedError", "StartFailure", "TransportError",
+    "TuningError",
     "VenueError",
 }  # fmt: skip
 SPEAKERS = {"say", "tell", "_say"}
@@ -21,8 +22,9 @@ SPEAKING_METHODS = {"procs/supervisor.py", "procs/keeper.py"}
 """Where `_say` speaks to a person; elsewhere it is an agent's word to another."""
 BUILDERS = {
     "oms/config_build.py", "oms/config_checks.py", "procs/config_files.py", "procs/cli/status.py",
-    "procs/cli/doctor_checks.py", "procs/cli/watch.py", "procs/machine.py",
-    "procs/cli/doctor_tuning.py", "procs/host_plan.py", "procs/sim_host.py",
+    "procs/cli/doctor_checks.py", "procs/cli/doctor_rates.py", "procs/cli/doctor_tuning.py",
+    "procs/cli/links.py", "procs/cli/watch.py", "procs/host_plan.py", "procs/machine.py",
+    "procs/sim_host.py",
 }  # fmt: skip
 """Files that collect sentences: what they append, yield, return or list, and the fix of a `Row`."""
 LISTS = (ast.ListComp, ast.GeneratorExp)

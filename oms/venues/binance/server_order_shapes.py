@@ -1,8 +1,8 @@
 """Shapes of order replies: placement, cancel, amend, query, lists, trades, prevented matches.
 
 Field by field as in rest-api.md; a conditional field (stop price of contingent orders, trailing,
-iceberg, strategy, prevented matches) is there only where the documents say so ("Conditional fields
-in Order Responses"). `tests/oms/venues/binance/test_order_shapes.py` holds each against the
+iceberg, strategy, prevented matches, expiry) is there only where the documents say so ("Conditional
+fields in Order Responses"). `tests/oms/venues/binance/test_order_shapes.py` holds each against the
 documents' examples.
 """
 
@@ -13,7 +13,15 @@ from typing import Any
 
 from oms.exchange import layout_hot as lay
 from oms.exchange.market import SymbolSpec, format_decimal
-from oms.exchange.orders import Amendment, Fill, Order, OrderList, PreventedMatch
+from oms.exchange.orders import (
+    MARKET_KINDS,
+    Amendment,
+    Expiry,
+    Fill,
+    Order,
+    OrderList,
+    PreventedMatch,
+)
 from oms.venues.binance.server_order_words import (
     CONTINGENCIES,
     CONTINGENT,
@@ -27,7 +35,6 @@ from oms.venues.binance.server_shapes import money
 from oms.venues.binance.server_time import stamp
 from shm_layout.enums import OrderState
 
-_MARKETS = (lay.TYPE_MARKET, lay.TYPE_STOP_LOSS, lay.TYPE_TAKE_PROFIT)
 _TAKES_TAKER = frozenset(MODES.values()) - {lay.STP_EXPIRE_MAKER}
 _TAKES_MAKER = frozenset(MODES.values()) - {lay.STP_EXPIRE_TAKER}
 
@@ -41,7 +48,7 @@ def status_text(order: Order) -> str:
 
 def time_in_force_text(order: Order) -> str:
     """A market order has none; the venue prints GTC."""
-    if order.request.kind in _MARKETS:
+    if order.request.kind in MARKET_KINDS:
         return "GTC"
     return TIME_TEXTS[order.request.tif]
 
@@ -104,6 +111,8 @@ class OrderShapes:
         if order.prevented_id >= 0:
             out["preventedMatchId"] = order.prevented_id
             out["preventedQuantity"] = self.qty(request.symbol, order.prevented_qty)
+        if order.expiry != Expiry.NONE:
+            out["expiryReason"] = order.expiry.name
         return out
 
     def placed(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oms.exchange import filters as bounds
 from oms.exchange import layout_hot as lay
 from oms.exchange.market import MONEY_DIGITS, Features, Market, SymbolSpec, format_decimal
 from oms.exchange.terms import Filters
@@ -36,7 +35,7 @@ def exchange_info(
         "timezone": "UTC",
         "serverTime": stamp(now_ns),
         "rateLimits": rules.described(),
-        "exchangeFilters": [],
+        "exchangeFilters": exchange_filters(market),
         "symbols": [symbol_info(market, row, show_sets=show_sets) for row in rows],
     }
 
@@ -146,19 +145,17 @@ def symbol_filters(spec: SymbolSpec, filters: Filters, features: Features) -> li
 def account_filters(filters: Filters, features: Features) -> list[dict[str, Any]]:
     """Those that bound what one account has open on a symbol."""
     out: list[dict[str, Any]] = [
-        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": bounds.ORDERS_MAX}
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": filters.orders_max}
     ]
     if features.oco or features.oto:
-        out.append({"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": bounds.LISTS_MAX})
+        out.append({"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": filters.lists_max})
     if features.contingent:
-        out.append(
-            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": bounds.ALGO_ORDERS_MAX}
-        )
+        out.append({"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": filters.algo_max})
     if features.iceberg:
         out.append(
             {
                 "filterType": "MAX_NUM_ICEBERG_ORDERS",
-                "maxNumIcebergOrders": bounds.ICEBERG_ORDERS_MAX,
+                "maxNumIcebergOrders": filters.iceberg_max,
             }
         )
     if features.amend:
@@ -166,10 +163,28 @@ def account_filters(filters: Filters, features: Features) -> list[dict[str, Any]
     return out
 
 
+def exchange_filters(market: Market) -> list[dict[str, Any]]:
+    """Those that bound what one account has open on the exchange."""
+    bounds, features = market.bounds, market.features
+    contingent, iceberg, lists = features.contingent, features.iceberg, features.oco or features.oto
+    found = (
+        (True, "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders", bounds.orders_max),
+        (contingent, "EXCHANGE_MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders", bounds.algo_max),
+        (iceberg, "EXCHANGE_MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders", bounds.iceberg_max),
+        (lists, "EXCHANGE_MAX_NUM_ORDER_LISTS", "maxNumOrderLists", bounds.lists_max),
+    )
+    return [{"filterType": name, field: most} for on, name, field, most in found if on and most]
+
+
 def relevant_filters(market: Market, row: int) -> dict[str, Any]:
     """The reply to myFilters."""
+    spec = market.specs[row]
     return {
-        "exchangeFilters": [],
+        "exchangeFilters": exchange_filters(market),
         "symbolFilters": account_filters(market.filters[row], market.features),
-        "assetFilters": [],
+        "assetFilters": [
+            {"filterType": "MAX_ASSET", "asset": market.assets[asset], "limit": money(most)}
+            for asset, most in market.bounds.assets
+            if market.assets[asset] in (spec.base, spec.quote)
+        ],
     }

@@ -14,6 +14,7 @@ from oms.exchange import layout_hot as lay
 from oms.exchange.market import Market
 from oms.exchange.orders import (
     BalanceReport,
+    Expiry,
     ListReport,
     Order,
     Report,
@@ -153,6 +154,8 @@ class UserEvents:
             out["J"] = request.strategy_type
         if order.prevented_id >= 0:
             out["A"] = shapes.qty(symbol, order.prevented_qty)
+        if order.expiry != Expiry.NONE:
+            out["eR"] = order.expiry.name
         match = report.prevented
         if match is not None:
             taker = match.taker_order_id == order.order_id

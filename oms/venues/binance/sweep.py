@@ -2,8 +2,13 @@
 
 Nothing here knows the registry or an order of ours: prices and quantities stay the text that the
 venue wrote, so that it works when nothing else of the desk does. Sources: rest-api.md "Current
-open orders" (without a symbol: weight 80), "Cancel All Open Orders on a Symbol" (order lists
-included), "Cancel order", "Check server time", "LIMITS" (429, 418 and Retry-After).
+open orders" (without a symbol: weight 80), "Account information" (weight 20), "Cancel All Open
+Orders on a Symbol" (order lists included), "Cancel order", "Check server time", "LIMITS" (429, 418
+and Retry-After).
+
+Whether an account has an open order is asked by what its balances have locked: each open order of
+spot locks what it may pay, so nothing locked is the venue's word that nothing is open, for a
+quarter of the list's weight. What is locked for another reason is judged by the list.
 """
 
 from __future__ import annotations
@@ -26,6 +31,13 @@ from oms.venues.trade_base import (
 )
 
 _TIME_TARGET = "/api/v3/time"
+WEIGHT_LIST = 80
+WEIGHT_LOCKED = 20
+WEIGHT_CANCEL = 1
+WEIGHT_CLOCK = 1
+TIMESTAMP_AHEAD_MS = 1000
+"""A request may be dated so far after the venue's clock ("Timing security"), and lives longer by
+as much."""
 _CODE_TIMESTAMP = -1021
 _RETRY_AFTER_MAX_S = 3 * 86_400
 """The longest ban that the venue gives."""
@@ -62,6 +74,8 @@ class Outcome:
     """The venue will not do it, however often it is asked."""
     clock: bool = False
     """Our time stamp was refused: ask for the venue's clock."""
+    locked: bool = False
+    """Of `locked`: an open order is possible."""
 
 
 class SweepRequests:
@@ -83,6 +97,10 @@ class SweepRequests:
         pairs.append(("timestamp", now_ms + self.shift_ms))
         query = signed_query(self._signer, pairs)
         return verb, f"{path}?{query}", {"X-MBX-APIKEY": self._api_key}
+
+    def locked(self, now_ms: int) -> Request:
+        """What the account has, and what of it is locked."""
+        return self._signed("GET", "/api/v3/account", {"omitZeroBalances": "true"}, now_ms)
 
     def list_open(self, now_ms: int) -> Request:
         """Every open order of the account."""
@@ -119,6 +137,20 @@ def read_list(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
         return Outcome(done=True, orders=tuple(_order(entry) for entry in reply.result))
     except (KeyError, TypeError, ValueError) as error:
         return Outcome(done=False, trouble=f"unreadable list ({type(error).__name__})")
+
+
+def read_locked(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+    """The answer to `locked`. An amount that is not plainly zero counts as locked."""
+    reply = _reply(status, body)
+    if isinstance(reply, str):
+        return Outcome(done=False, trouble=reply)
+    if reply.code or not 200 <= reply.status < 300:
+        return _trouble(reply, headers)
+    try:
+        amounts = [str(entry["locked"]) for entry in reply.result["balances"]]
+    except (KeyError, TypeError) as error:
+        return Outcome(done=False, trouble=f"unreadable account ({type(error).__name__})")
+    return Outcome(done=True, locked=any(amount.strip("0.") or not amount for amount in amounts))
 
 
 def read_cancel(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:

@@ -21,6 +21,15 @@ from oms.agents.base import Key
 from oms.venues.binance import sign
 from oms.venues.decimal_text import to_text
 from oms.venues.order_command import Command
+from oms.venues.order_text import Buffers, OrderText, hole, with_holes
+from oms.venues.order_text_hot import (
+    PIECE_CLIENT_ID,
+    PIECE_PX,
+    PIECE_QTY,
+    PIECE_REQUEST,
+    PIECE_SIGNATURE,
+    PIECE_TIME,
+)
 from oms.venues.trade_base import Instrument
 from shm_layout.enums import OrderType, Side, TimeInForce
 from shm_layout.records import UNDEF
@@ -53,6 +62,7 @@ _RESPONSE_TYPE = "RESULT"
 _TYPES = {OrderType.LIMIT: "LIMIT", OrderType.MARKET: "MARKET", OrderType.POST_ONLY: "LIMIT_MAKER"}
 
 EXCHANGE_INFO_TARGET = "/api/v3/exchangeInfo"
+_HOLE = hole(PIECE_TIME)[0]
 _REST_OF_METHOD = {
     "order.status": ("GET", "/api/v3/order"),
     "order.cancel": ("DELETE", "/api/v3/order"),
@@ -61,6 +71,13 @@ _REST_OF_METHOD = {
     "myTrades": ("GET", "/api/v3/myTrades"),
     "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
 }
+
+
+def _json(value: str | int) -> str:
+    """As JSON, holes left as they are."""
+    if isinstance(value, str) and _HOLE in value:
+        return f'"{value}"'
+    return json.dumps(value, ensure_ascii=False)
 
 
 def weight_of(method: str, params: Mapping[str, str | int]) -> int:
@@ -107,7 +124,7 @@ class AccountFrames:
         template = self._templates.get(shape)
         if template is None:
             template = self._templates[shape] = self._template(*shape)
-        client_text = ids.to_text(self._system_id, command.client_order_id)
+        client_text = ids.tail_text(command.client_order_id)
         if by_quote:
             amounts: tuple[str, ...] = (to_text(command.quote_qty, instrument.quote_scale),)
         elif command.order_type == OrderType.MARKET:
@@ -121,33 +138,61 @@ class AccountFrames:
         signature = self._order_signer.text((template[0] % filled).encode())
         return (template[1] % (request_id, *filled, signature)).encode()
 
+    def order_text(
+        self, instrument: Instrument, shape: tuple[int, int, int], logged_on: bool,
+        buffers: Buffers,
+    ) -> OrderText:  # fmt: skip
+        """What `place` makes of a LIMIT or POST_ONLY order, as a template for compiled code;
+        `shape`: side, order type, time in force.
+        """
+        signed, frame = self._texts(instrument.symbol, *shape, False, logged_on)
+        scales = (instrument.px_scale, instrument.qty_scale)
+        if logged_on:
+            return OrderText("", frame, 0, scales, None, buffers)
+        sign_order = self._order_signer.text
+        return OrderText(signed, frame, len(sign_order(b"")), scales, sign_order, buffers)
+
     def _template(
         self, symbol: str, side: int, order_type: int, time_in_force: int, by_quote: bool,
         logged_on: bool,
     ) -> tuple[str, str]:  # fmt: skip
         """(what is signed after the prefix, the whole frame), with %s where an order differs."""
+        texts = self._texts(symbol, side, order_type, time_in_force, by_quote, logged_on)
+        signed, frame = (with_holes(text.replace("%", "%%"), "%s") for text in texts)
+        return signed, frame
+
+    def _texts(
+        self, symbol: str, side: int, order_type: int, time_in_force: int, by_quote: bool,
+        logged_on: bool,
+    ) -> tuple[str, str]:  # fmt: skip
+        """The same with holes (`order_text.hole`)."""
         kind = OrderType(order_type)
-        params: dict[str, str | int] = {"newClientOrderId": "%s"}
+        params: dict[str, str | int] = {
+            "newClientOrderId": ids.head_text(self._system_id) + hole(PIECE_CLIENT_ID),
+        }  # fmt: skip
         params["newOrderRespType"] = _RESPONSE_TYPE
         if kind is not OrderType.MARKET:
-            params["price"] = "%s"
-        params["quoteOrderQty" if by_quote else "quantity"] = "%s"
+            params["price"] = hole(PIECE_PX)
+        params["quoteOrderQty" if by_quote else "quantity"] = hole(PIECE_QTY)
         params["recvWindow"] = self._recv_window_ms
         params["selfTradePreventionMode"] = self._self_trade
         params["side"] = Side(side).name
-        params["symbol"] = symbol.replace("%", "%%")
+        params["symbol"] = symbol
         if kind is OrderType.LIMIT:
             params["timeInForce"] = TimeInForce(time_in_force).name
-        params["timestamp"] = "%s"
+        params["timestamp"] = hole(PIECE_TIME)
         params["type"] = _TYPES[kind]
         assert list(params) == sorted(params), "params stand in the order in which they are signed"
         signed = sign.ws_payload(params).decode().removeprefix("newClientOrderId=")
         shown = params
         if not logged_on:
-            shown = {"apiKey": self._api_key.replace("%", "%%"), **params, "signature": "%s"}
-        body = json.dumps(shown, separators=(",", ":"), ensure_ascii=False)
-        body = body.replace('"timestamp":"%s"', '"timestamp":%s')
-        return signed, '{"id":"%s","method":"order.place","params":' + body + "}"
+            signature = hole(PIECE_SIGNATURE)
+            shown = {"apiKey": self._api_key, **params, "signature": signature}
+        body = ",".join(f"{_json(name)}:{_json(value)}" for name, value in shown.items())
+        # A number, not a text.
+        body = body.replace(f'"{hole(PIECE_TIME)}"', hole(PIECE_TIME))
+        request = hole(PIECE_REQUEST)
+        return signed, '{"id":"' + request + '","method":"order.place","params":{' + body + "}}"
 
     def signed(
         self, request_id: int, method: str, now_ms: int, params: Mapping[str, str | int],

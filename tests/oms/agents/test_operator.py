@@ -6,7 +6,7 @@ import pytest
 
 from oms import ids
 from oms.agents.operator import OperatorAgent
-from oms.config import OPERATOR, StrategyConfig
+from oms.config import OPERATOR, AccountConfig, StrategyConfig
 from oms.risk import world_hot as w_
 from shm_layout.enums import OrderState, RecordType
 from tests.oms.sim.whole_desk import MS, S, WholeDesk, whole_config
@@ -21,13 +21,15 @@ BTC = ("binance.spot:BTC/USDT",)
 def config(seed):
     """The market maker's desk with the operator in the first place, as the host makes it."""
     made = whole_config(seed, drop_reply_one_in=0)
+    group = dataclasses.replace(made.groups[0], accounts=made.groups[0].accounts[:1])
+    made = dataclasses.replace(made, groups=(group,))
     operator = StrategyConfig(OPERATOR, OPERATOR, "main", BTC)
     return dataclasses.replace(made, strategies=(operator, *made.strategies))
 
 
 class Desk(WholeDesk):
-    def __init__(self, seed):
-        super().__init__(seed, config=config(seed))
+    def __init__(self, seed, made=None):
+        super().__init__(seed, config=made or config(seed))
         self.run(3 * S)
 
     def ask(self, verb, **fields):
@@ -144,6 +146,61 @@ def test_what_is_no_order_is_refused_before_it_is_an_intent(desk, fields, said):
     answer = desk.ask("order_place", **{"instrument": "BTC/USDT", **fields})
     assert said in answer["error"]
     assert (desk.harness.ring("intents.operator").words[0:1] == written).all()
+
+
+@pytest.fixture
+def wide():
+    """A desk of three accounts; the market maker trades on the first."""
+    accounts = tuple(AccountConfig(name, f"binance.demo.{name}") for name in ("main", "sub1", "b"))
+    made = config(12)
+    group = dataclasses.replace(made.groups[0], accounts=accounts)
+    return Desk(12, dataclasses.replace(made, groups=(group,)))
+
+
+def test_order_by_hand_goes_on_the_account_that_is_named(wide):
+    found = wide.place(qty="0.001", px=wide.below(), account="b")
+    assert found["state"] == "OPEN", found
+    assert [o.request.client_id for o in wide.log.open_orders(2, None)] == [
+        found["client_order_id"]
+    ]
+    shown = wide.ask("order_status", client_order_id=found["client_order_id"])["order"]
+    assert (shown["account"], shown["strategy"]) == ("b", OPERATOR)
+    wide.place(qty="0.001", px=wide.below(), account="sub1")
+    asked = wide.ask("order_cancel_all", account="b")["orders"]
+    assert [one["order"]["client_order_id"] for one in asked] == [found["client_order_id"]]
+    wide.run(1 * S)
+    assert not wide.log.open_orders(2, None)
+    assert len(wide.log.open_orders(1, None)) == 1
+    bought = wide.place(qty="0.002", type="market", account="sub1")
+    assert bought["state"] == "FILLED", bought
+    rows = wide.risk.arrays.positions[: wide.state(w_.ST_POSITIONS_USED)]
+    held = {int(r["account_id"]): int(r["qty"]) for r in rows if int(r["strategy_id"]) != 1}
+    assert held[1] > 0
+    assert not held.get(0)
+    wide.check_fold()
+
+
+def test_account_is_asked_for_where_several_trade_and_none_is_guessed(wide):
+    order = {"instrument": "BTC/USDT", "side": "buy", "qty": "0.001", "px": "60000"}
+    assert "--account NAME (known: main, sub1, b)" in wide.ask("order_place", **order)["error"]
+    assert "found 'sub9'" in wide.ask("order_place", **order, account="sub9")["error"]
+    assert "found 'sub9'" in wide.ask("order_cancel_all", account="sub9")["error"]
+
+
+def test_operator_of_another_incarnation_knows_its_orders_on_every_account(wide):
+    found = wide.place(qty="0.001", px=wide.below(), account="sub1")
+    wide.harness.kill(ROLE)
+    wide.start(ROLE)
+    wide.run(1 * S)
+    again = wide.place(qty="0.001", px=wide.below(2), account="b")
+    assert again["state"] == "OPEN"
+    assert again["client_order_id"] != found["client_order_id"]
+    for one in (found, again):
+        asked = wide.ask("order_cancel", client_order_id=one["client_order_id"])
+        assert wide.status(asked)["state"] in ("CANCELED", "PENDING_CANCEL", "WAITING"), asked
+    wide.run(2 * S)
+    assert not wide.log.open_orders(1, None)
+    assert not wide.log.open_orders(2, None)
 
 
 def test_dry_run_shows_the_order_and_writes_nothing(desk):

@@ -21,7 +21,9 @@ def ledger(memory=None, role="executor.binance", own=EXECUTOR, peers=(), now_ns=
     memory = memory or Memory()
     readers = [memory.table_reader(f"rates.{peer}") for peer in peers]
     ports = FakePorts(memory, role)
-    return Ledger(ports, Exchange.BINANCE, SHARES, LIMITS, own, readers, now_ns)
+    name = "watchdog.binance" if role == "watchdog" else role
+    table = ports.table_writer(f"rates.{name}")
+    return Ledger(ports, table, Exchange.BINANCE, SHARES, LIMITS, own, readers, now_ns)
 
 
 def spend(made, share, now_ns=T0, weight=10):

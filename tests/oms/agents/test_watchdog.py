@@ -10,7 +10,10 @@ import sys
 
 import pytest
 
+from oms.config import AccountConfig
+from oms.exchange import layout_hot as lay
 from oms.exchange.faults import FaultSpec
+from oms.exchange.orders import Order, OrderRequest
 from oms.sim.harness import Harness
 from shm_layout.channels import Capacity, topology
 from shm_layout.enums import OrderState, RecordType, RejectReason
@@ -93,6 +96,85 @@ def test_second_empty_list_is_asked_after_the_receive_window(desk):
     desk.kill()
     desk.until_swept()
     assert desk.harness.now_ns - began > GAP_NS
+
+
+ACCOUNTS = 120
+WEIGHT_PER_MINUTE = 6000
+
+
+def rest(market, account, symbol, now_ns):
+    """An order to buy far below the market."""
+    spec = market.specs[symbol]
+    px, qty = spec.mid // 2, spec.lot * 1000
+    asked = OrderRequest(
+        symbol, account, lay.SIDE_BUY, lay.TYPE_LIMIT, 1, px, qty, 0, f"r{account}"
+    )
+    assert isinstance(market.submit(asked, now_ns), Order)
+
+
+def wide_desk(seed=9):
+    """An exchange with an order on each of 120 accounts, one of them in a market that the desk's
+    config does not name, and a watchdog.
+    """
+    accounts = tuple(AccountConfig(f"sub{k}", f"binance.sub{k}") for k in range(ACCOUNTS))
+    made = whole_config(seed, drop_reply_one_in=0, flow_events_per_s=1)
+    group = dataclasses.replace(made.groups[0], accounts=accounts)
+    eth = dataclasses.replace(made.sims[0].instruments[0], symbol="ETHUSDT", base="ETH", mid="3000")
+    sim = dataclasses.replace(
+        made.sims[0], instruments=(*made.sims[0].instruments, eth),
+        balances={**made.sims[0].balances, "ETH": "100"},
+    )  # fmt: skip
+    config = dataclasses.replace(made, groups=(group,), sims=(sim,), dead_man_ms=0)
+    config = dataclasses.replace(config, strategies=())
+    desk = object.__new__(GuardedDesk)
+    desk.seed, desk.config, desk.ours = seed, config, ()
+    desk.harness = Harness(topology(["binance.spot"], ["binance"], []), seed, START_NS)
+    desk.start(VENUE, WATCHDOG)
+    market = desk.harness.agents[VENUE].market
+    for account in range(ACCOUNTS):
+        rest(market, account, symbol=int(account == 77), now_ns=desk.harness.now_ns)
+    assert sum(len(desk.log.open_orders(k, None)) for k in range(ACCOUNTS)) == ACCOUNTS
+    return desk
+
+
+def test_hundred_accounts_are_proved_empty_within_a_minutes_weight_and_without_a_429():
+    desk = wide_desk()
+    began = desk.harness.now_ns
+    plan = desk.kill()["sweep"]
+    assert plan["weight"] == ACCOUNTS * (1 + 20)
+    assert plan["weight"] < WEIGHT_PER_MINUTE
+    desk.until_swept(within_ns=plan["within_s"] * S)
+    assert not any(desk.log.open_orders(k, None) for k in range(ACCOUNTS))
+    found = desk.watchdog.sweep.shown()
+    assert found["cancelled"] == ACCOUNTS
+    assert desk.harness.now_ns - began < 30 * S, "in virtual time"
+    desk.run(1 * S)
+    rows = desk.harness.table("rates.watchdog.binance").rows
+    assert plan["weight"] <= int(rows["used"][0]) <= plan["weight"] + 80 + 60
+    assert int(rows["reported"][0]) > 0, "the exchange's own count"
+    assert not any(event == "venue_asks_pause" for *_, event, _ in desk.harness.logs)
+
+
+def test_minute_that_is_used_up_is_waited_out_and_the_cancels_go_first():
+    desk = wide_desk()
+    desk.harness.agents[VENUE].server.limits.charge_weight(WATCHDOG, 5_000, desk.harness.now_ns)
+    desk.kill()
+    desk.run(2 * S)
+    left = sum(len(desk.log.open_orders(k, None)) for k in range(ACCOUNTS))
+    assert left == 1, "but for the one in a market that nobody named"
+    assert not desk.watchdog.sweep.done
+    desk.until_swept(within_ns=90 * S)
+    assert not any(desk.log.open_orders(k, None) for k in range(ACCOUNTS))
+    assert not any(event == "venue_asks_pause" for *_, event, _ in desk.harness.logs)
+
+
+def test_dry_run_of_many_accounts_keeps_to_the_kills_share():
+    desk = wide_desk()
+    desk.kill(dry_run=True)
+    desk.run(5 * S)
+    rows = desk.harness.table("rates.watchdog.binance").rows
+    assert int(rows["used"][0]) <= WEIGHT_PER_MINUTE * 20 // 100
+    assert not desk.watchdog._looked.done
 
 
 def test_kill_needs_neither_risk_nor_executor(desk):

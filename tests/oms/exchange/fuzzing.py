@@ -18,7 +18,14 @@ from functools import cache
 import numpy as np
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine, EngineSymbol, Filters, Terms
+from oms.exchange.engine import (
+    Capacity,
+    Engine,
+    EngineSymbol,
+    ExchangeFilters,
+    Filters,
+    Terms,
+)
 from oms.exchange.wal import CommandLog
 from tests.oms.exchange.reference_commands import Reference
 from tests.oms.exchange.words import word
@@ -35,8 +42,12 @@ FILTERS = Filters(
     market_step=20, market_qty_min=40, market_qty_max=40_000, notional_min=30_000_000,
     notional_max=40_000_000_000, market_minimum_on=True, market_maximum_on=True, average_s=300,
     bid_up_e6=1_030_000, bid_down_e6=900_000, ask_up_e6=1_100_000, ask_down_e6=970_000,
-    orders_max=14, algo_max=6, iceberg_max=4, lists_max=3, amends_max=3, iceberg_parts=12,
+    orders_max=8, algo_max=3, iceberg_max=2, lists_max=2, amends_max=3, iceberg_parts=12,
     above_min=5, above_max=300, below_min=10, below_max=400, position_max=6_000_000_000,
+)  # fmt: skip
+BOUNDS = ExchangeFilters(
+    orders_max=12, algo_max=6, iceberg_max=3, lists_max=3,
+    assets=((0, 29_000_000), (1, 28_000_000_000)),
 )  # fmt: skip
 SYMBOLS = (
     EngineSymbol(0, 1, px_digits=2, qty_digits=5, base_digits=8, quote_digits=8, lot=1),
@@ -179,10 +190,10 @@ class Pair:
         """`log`: a Journal port for the engine's commands."""
         rng = np.random.Generator(np.random.PCG64([seed, 7]))
         size = Capacity(orders=512, levels_per_side=256, accounts=ACCOUNTS, commands=16, lists=64)
-        self.engine = Engine(SYMBOLS, size, tell_orders=True, fee_asset=COIN)
+        self.engine = Engine(SYMBOLS, size, tell_orders=True, fee_asset=COIN, bounds=BOUNDS)
         if log is not None:
             self.log = self.engine.log = CommandLog(log)
-        self.ours = Reference(SYMBOLS, ACCOUNTS, COIN)
+        self.ours = Reference(SYMBOLS, ACCOUNTS, COIN, BOUNDS)
         self.slots = {}
         self.known = deque(maxlen=KNOWN_MAX)
         self.now_ns = START_NS

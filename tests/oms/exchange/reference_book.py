@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.terms import EngineSymbol, Terms
+from oms.exchange.terms import EngineSymbol, ExchangeFilters, Terms
 from tests.oms.exchange.reference_rules import Rules
 
 ALGO = (4, 5, 6, 7)
@@ -61,8 +61,14 @@ class OrderList:
 class ReferenceBook(Rules):
     """All of an exchange; see the module's text."""
 
-    def __init__(self, symbols: tuple[EngineSymbol, ...], accounts: int, fee_asset: int = -1):
-        super().__init__(symbols, accounts, fee_asset)
+    def __init__(
+        self,
+        symbols: tuple[EngineSymbol, ...],
+        accounts: int,
+        fee_asset: int = -1,
+        bounds: ExchangeFilters | None = None,
+    ):
+        super().__init__(symbols, accounts, fee_asset, bounds or ExchangeFilters())
         self.orders: list[Order] = []
         self.lists: list[OrderList] = []
         self.queue: deque[Order] = deque()

@@ -214,7 +214,7 @@ class Reference(Book):
             reason = lay.REASON_BAD_SHAPE if legs[1].quote_qty else 0
         else:
             reason = self.pair_reason(*pair)
-        if not reason and self.symbols[legs[0].symbol].filters.on:
+        if not reason and self.filtered(legs[0].symbol):
             reason = self.count_reason(legs, True)
         starts = legs if kind == lay.LIST_OCO else legs[:1]
         for leg in starts:

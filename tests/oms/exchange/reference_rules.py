@@ -9,6 +9,21 @@ E6 = 1_000_000
 PRICED = (lay.TYPE_LIMIT, lay.TYPE_POST_ONLY, lay.TYPE_STOP_LOSS_LIMIT, lay.TYPE_TAKE_PROFIT_LIMIT)
 
 
+ON_SYMBOL = (
+    lay.REASON_MAX_ORDERS, lay.REASON_MAX_ALGO_ORDERS, lay.REASON_MAX_ICEBERG_ORDERS,
+    lay.REASON_MAX_LISTS,
+)  # fmt: skip
+ON_EXCHANGE = (
+    lay.REASON_EXCHANGE_ORDERS, lay.REASON_EXCHANGE_ALGO_ORDERS,
+    lay.REASON_EXCHANGE_ICEBERG_ORDERS, lay.REASON_EXCHANGE_LISTS,
+)  # fmt: skip
+
+
+def counted(orders, legs, which):
+    """How many there are of a kind among open orders, and among new ones."""
+    return sum(which(o.terms) for o in orders), sum(which(t) for t in legs)
+
+
 def up_div(a, b):
     return -(-a // b)
 
@@ -16,8 +31,9 @@ def up_div(a, b):
 class Rules:
     """What does not depend on the books' order."""
 
-    def __init__(self, symbols, accounts, fee_asset):
+    def __init__(self, symbols, accounts, fee_asset, bounds):
         self.symbols = symbols
+        self.bounds = bounds
         self.now_ns = 0
         self.total = [dict.fromkeys(range(64), 0) for _ in range(accounts)]
         self.fees = dict.fromkeys(range(64), 0)
@@ -108,7 +124,7 @@ class Rules:
         limit = (1 << 62) // max(self.base(t.symbol, 1), unit)
         if max(t.px, t.stop_px) > lay.PX_LIMIT or t.qty > limit:
             return lay.REASON_OVERFLOW
-        if not self.symbols[t.symbol].filters.on:
+        if not self.filtered(t.symbol):
             return 0
         stays = t.kind >= 4 or t.kind == lay.TYPE_POST_ONLY
         stays = stays or (t.kind == lay.TYPE_LIMIT and t.tif == lay.TIF_GTC)
@@ -116,9 +132,25 @@ class Rules:
             self.price_reason(t)
             or self.size_reason(t)
             or self.worth_reason(t)
+            or self.asset_reason(t)
             or (alone and stays and self.count_reason([t], False))
             or 0
         )
+
+    def filtered(self, symbol):
+        return self.symbols[symbol].filters.on or self.bounds.on
+
+    def asset_reason(self, t):
+        """MAX_ASSET: what is ordered of the base asset, what it is worth in the quote asset."""
+        spec = self.symbols[t.symbol]
+        px = t.px if t.kind in PRICED else self.average(t.symbol)
+        worth = t.quote_qty or self.quote(t.symbol, px, t.qty, up=True)
+        for asset, most in self.bounds.assets:
+            if asset == spec.base and self.base(t.symbol, t.qty) > most:
+                return lay.REASON_MAX_ASSET
+            if asset == spec.quote and worth > most:
+                return lay.REASON_MAX_ASSET
+        return 0
 
     def misshapen(self, t):
         algo, priced = t.kind >= 4, t.kind in PRICED
@@ -230,19 +262,19 @@ class Rules:
         return [o for o in mine if o.terms.symbol == symbol]
 
     def count_reason(self, legs, as_list):
+        """On the symbol, then on the exchange."""
+        account = legs[0].account
+        mine = self.open_orders(account, legs[0].symbol)
+        everywhere = [o for o in self.orders if o.terms.account == account]
         f = self.symbols[legs[0].symbol].filters
-        mine = self.open_orders(legs[0].account, legs[0].symbol)
-        lists = {id(o.group) for o in mine if o.group}
-        algo = [t for t in legs if t.kind >= 4]
-        icebergs = [t for t in legs if t.iceberg_qty]
-        if f.orders_max and len(mine) + len(legs) > f.orders_max:
-            return lay.REASON_MAX_ORDERS
-        held = sum(o.terms.kind >= 4 for o in mine)
-        if algo and f.algo_max and held + len(algo) > f.algo_max:
-            return lay.REASON_MAX_ALGO_ORDERS
-        held = sum(o.terms.iceberg_qty > 0 for o in mine)
-        if icebergs and f.iceberg_max and held + len(icebergs) > f.iceberg_max:
-            return lay.REASON_MAX_ICEBERG_ORDERS
-        if as_list and f.lists_max and len(lists) + 1 > f.lists_max:
-            return lay.REASON_MAX_LISTS
+        for held, rules, reasons in ((mine, f, ON_SYMBOL), (everywhere, self.bounds, ON_EXCHANGE)):
+            counts = (
+                (rules.orders_max, len(held), len(legs)),
+                (rules.algo_max, *counted(held, legs, lambda t: t.kind >= 4)),
+                (rules.iceberg_max, *counted(held, legs, lambda t: t.iceberg_qty > 0)),
+                (rules.lists_max, len({id(o.group) for o in held if o.group}), int(as_list)),
+            )
+            for (most, open_now, more), reason in zip(counts, reasons, strict=True):
+                if most and more and open_now + more > most:
+                    return reason
         return 0

@@ -13,7 +13,16 @@ from oms.exchange.engine import Capacity, Engine
 from oms.exchange.sequencer import Sequencer
 from oms.exchange.wal import CommandLog, load, replay, snapshot
 from shm_layout.jit import JIT_ON
-from tests.oms.exchange.fuzzing import ACCOUNTS, ASSETS, COIN, START_NS, SYMBOLS, Pair, operations
+from tests.oms.exchange.fuzzing import (
+    ACCOUNTS,
+    ASSETS,
+    BOUNDS,
+    COIN,
+    START_NS,
+    SYMBOLS,
+    Pair,
+    operations,
+)
 
 SIZE = Capacity(orders=512, levels_per_side=256, accounts=ACCOUNTS, commands=16, lists=64)
 COUNT = 2_000 if JIT_ON else 300
@@ -37,7 +46,7 @@ class Files:
 
 
 def fresh():
-    return Engine(SYMBOLS, SIZE, tell_orders=True, fee_asset=COIN)
+    return Engine(SYMBOLS, SIZE, tell_orders=True, fee_asset=COIN, bounds=BOUNDS)
 
 
 def logged(seed, count, *, at_half=None):
@@ -118,7 +127,7 @@ def test_snapshot_damaged_or_of_another_engine_is_refused():
 
 def told(shards, seed, count):
     """Events of random commands through a sequencer, and the balances they end in."""
-    made = Sequencer(SYMBOLS, SIZE, shards, tell_orders=True, fee_asset=COIN)
+    made = Sequencer(SYMBOLS, SIZE, shards, tell_orders=True, fee_asset=COIN, bounds=BOUNDS)
     for account in range(ACCOUNTS):
         for asset in range(ASSETS):
             made.purse.deposit(account, asset, 10**12)

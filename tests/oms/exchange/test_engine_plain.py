@@ -11,7 +11,6 @@ from oms.exchange import layout_hot as lay
 from oms.exchange.engine import Capacity, Engine
 from shm_layout.jit import JIT_ON
 from tests.oms.exchange.fuzzing import ACCOUNTS, MIDS, SYMBOLS, random_list, random_terms
-from tests.oms.exchange.fuzzing import Operation as Op
 
 SEASONS = 12
 EACH = 5_000 if JIT_ON else 300
@@ -48,8 +47,8 @@ def random_commands(rng, known, number, share):
     if draw < 0.43:
         return lambda e: e.push_replace(slot, order_id, terms)
     if draw < 0.435 and share < 1:
-        made = random_list(rng, Op("list"), symbol, MIDS[symbol], number)
-        return lambda e: e.push_list(made.mode, made.terms, number)
+        mode, legs = random_list(rng, symbol, MIDS[symbol], number)
+        return lambda e: e.push_list(mode, legs, number)
     return lambda e: e.push_order(terms)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from oms.errors import ConfigError
 from oms.exchange import layout_hot as lay
-from oms.exchange.orders import ListRequest, OrderRequest
+from oms.exchange.orders import Expiry, ListRequest, OrderRequest
 from oms.exchange.remembered import RememberedLog
 from shm_layout.enums import OrderState
 from tests.oms.exchange.test_filters import make_market
@@ -29,6 +29,7 @@ def lived():
     market.amend(amended.order_id, 3000, "b", START_NS)
     taker = request(lay.SIDE_SELL, lay.TYPE_LIMIT, 59000, 1000, "c", stp=lay.STP_DECREMENT)
     market.submit(taker, START_NS)
+    market.submit(request(lay.SIDE_BUY, lay.TYPE_MARKET, 0, 4000, "m"), START_NS)
     stop = request(lay.SIDE_SELL, lay.TYPE_STOP_LOSS, 0, 2000, "d", stop_px=58000)
     market.submit(stop, START_NS)
     legs = (
@@ -59,6 +60,10 @@ def test_remembered_lists_amendments_and_prevented_matches_come_back():
         assert new[3:] == old[3:]
         rested = old[0] in open_before
         assert new[2] == (OrderState.EXPIRED if rested else old[2])
+        why = market.log.any_by_id(old[0]).expiry
+        why = Expiry.EXCHANGE_CANCELED if rested else why
+        assert second.any_by_id(old[0]).expiry == why
+    assert second.by_client(0, 0, "m").expiry == Expiry.INSUFFICIENT_LIQUIDITY
     assert second.amendments(0, 0)[0].new_client_id == "b"
     found = second.list_by_client(0, "list")
     assert (found.list_id, found.order_ids) == (listed.list_id, listed.order_ids)

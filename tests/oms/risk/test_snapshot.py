@@ -6,11 +6,13 @@ import pytest
 
 from oms.agents.risk import RiskAgent
 from oms.risk import recovery, snapshot
+from oms.risk import world_hot as w_
 from oms.risk.fold import Fold
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
 from oms.sim.harness import Harness, HarnessPorts
+from shm_layout.enums import RejectReason
 from tests.oms.sim.whole_desk import MS, S, WholeDesk, fold_state
 
 RECORDS = 25
@@ -148,6 +150,32 @@ def test_start_far_behind_its_snapshot_says_so(desk, monkeypatch):
     monkeypatch.setattr(recovery, "JOURNAL_BEHIND_RECORDS_MAX", RECORDS)
     _, _, logs = started(desk, {})
     assert [entry for entry in logs if entry[3] == "snapshot_far_behind"]
+
+
+def test_orders_wait_for_a_journaler_that_makes_no_snapshots(monkeypatch):
+    monkeypatch.setattr("oms.agents.risk.JOURNAL_FILE_RECORDS_MAX", RECORDS)
+    monkeypatch.setattr("oms.agents.risk.JOURNAL_BEHIND_REFUSE_RECORDS", 3 * RECORDS)
+    desk = WholeDesk(8)
+    desk.run(3 * S)
+    assert not desk.state(w_.ST_BEHIND), "it keeps up"
+    desk.harness.kill("journaler")
+    until = desk.harness.now_ns + 60 * S
+    assert desk.harness.run_while(lambda: not desk.state(w_.ST_BEHIND), until), "never behind"
+    orders = desk.state(w_.ST_ORDER_COUNT)
+    desk.run(3 * S)
+    assert desk.state(w_.ST_ORDER_COUNT) == orders, "no new order"
+    refused = [r for r in desk.records() if int(r["reason"] if "reason" in r.dtype.names else 0)
+               == RejectReason.SNAPSHOT_BEHIND]  # fmt: skip
+    assert refused
+    desk.harness.kill("risk")
+    desk.start("risk")
+    assert desk.state(w_.ST_BEHIND), "a start does not forget it"
+    desk.start("journaler")
+    assert desk.harness.run_while(lambda: desk.state(w_.ST_BEHIND), desk.harness.now_ns + 60 * S)
+    desk.run(3 * S)
+    assert desk.state(w_.ST_ORDER_COUNT) > orders
+    desk.finish()
+    desk.check_all()
 
 
 def test_risk_and_journaler_start_again_from_the_snapshot_and_go_on():

@@ -149,7 +149,7 @@ def test_journal_without_names_gives_the_rows_by_place(journal, monkeypatch):
 def test_more_names_than_fit_are_refused_in_one_sentence(journal):
     risk, harness = started_with(config_of(strategy("mm"), strategy("arb")), journal)
     registry = risk.registry
-    registry._strategies |= {(f"old{k}", 0): k for k in range(2, 256)}
+    registry._strategies |= {(f"old{k}", 0): k for k in range(2, 512)}
     registry._config = dataclasses.replace(risk.config, strategies=(strategy("one.more"),))
-    with pytest.raises(ConfigError, match="at most 256 fit"):
+    with pytest.raises(ConfigError, match="at most 512 fit"):
         registry.strategies(harness.now_ns)

@@ -129,7 +129,7 @@ class WholeDesk:
     def records(self):
         found = Recovery()
         listed = [bytes(file) for file in self.harness.journals["risk"]]
-        return list(read_journal(listed, found, f"seed {self.seed}"))
+        return list(read_journal(listed, found, lambda k: f"seed {self.seed} file {k + 1}"))
 
     # What must hold
 

@@ -10,10 +10,11 @@ import pytest
 
 from oms.config import SimInstrumentConfig
 from oms.exchange import layout_hot as lay
+from oms.exchange.filters import EXCHANGE_BOUNDS
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
 from oms.exchange.recorded import RecordedMarket
-from oms.exchange.terms import Capacity
+from oms.exchange.terms import Capacity, ExchangeFilters
 from tests.oms.venues.binance.exchange_client import Client
 
 BTC = SimInstrumentConfig(
@@ -22,12 +23,12 @@ BTC = SimInstrumentConfig(
 ORDER = "/api/v3/order"
 
 
-def make_client(rules=None):
+def make_client(rules=None, bounds=EXCHANGE_BOUNDS):
     """One symbol with cheap minimums, so that the documents' small numbers fit."""
     balances = {"BTC": "20000", "USDT": "20000000"}
     market = LiveMarket(
         [spec_from_config(BTC)], 2, balances, (0, 0), None,
-        Capacity(orders=1024, levels_per_side=256, accounts=8),
+        Capacity(orders=1024, levels_per_side=256, accounts=8), bounds=bounds,
     )  # fmt: skip
     return Client(market=market, rules=rules)
 
@@ -449,3 +450,48 @@ def test_cancel_restrictions(client):
     assert send(client, orderId=mine["orderId"], method="DELETE") == (
         400, -2011, "Unknown order sent.",
     )  # fmt: skip
+
+
+# Filters over all symbols
+
+OCO = {
+    "path": "/api/v3/orderList/oco", "side": "SELL", "quantity": "1", "aboveType": "LIMIT_MAKER",
+    "abovePrice": "41000", "belowType": "STOP_LOSS", "belowStopPrice": "39000",
+}  # fmt: skip
+STOP = {"side": "SELL", "type": "STOP_LOSS", "quantity": "1", "stopPrice": "39000"}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "terms", "name"),
+    [
+        (ExchangeFilters(orders_max=1), limit("BUY", "39000", "1"), "EXCHANGE_MAX_NUM_ORDERS"),
+        (ExchangeFilters(algo_max=1), STOP, "EXCHANGE_MAX_NUM_ALGO_ORDERS"),
+        (ExchangeFilters(iceberg_max=1), limit("BUY", "39000", "1", icebergQty="0.5"),
+         "EXCHANGE_MAX_NUM_ICEBERG_ORDERS"),
+        (ExchangeFilters(lists_max=1), OCO, "EXCHANGE_MAX_NUM_ORDER_LISTS"),
+    ],
+)  # fmt: skip
+def test_exchange_filter_refuses_what_is_one_too_many(bounds, terms, name):
+    client = make_client(bounds=bounds)
+    assert isinstance(send(client, **terms), dict)
+    assert send(client, **terms) == (400, -1013, f"Filter failure: {name}")
+    _, info = client.get("/api/v3/exchangeInfo")
+    (shown,) = info["exchangeFilters"]
+    assert shown["filterType"] == name
+    assert list(shown.values())[1] == 1
+
+
+def test_asset_filter_bounds_an_order_and_is_shown_to_its_account():
+    btc, usdt = 0, 1
+    client = make_client(bounds=ExchangeFilters(assets=((btc, 2 * 10**8), (usdt, 5 * 10**12))))
+    refused = (400, -1013, "Filter failure: MAX_ASSET")
+    assert send(client, ORDER + "/test", **limit("BUY", "25000", "2")) == {}
+    assert send(client, ORDER + "/test", **limit("BUY", "25000", "2.00001")) == refused
+    assert send(client, **limit("BUY", "25000.1", "2")) == refused
+    market = {"side": "BUY", "type": "MARKET", "quoteOrderQty": "50000.01"}
+    assert send(client, **market) == refused
+    shown = send(client, "/api/v3/myFilters", method="GET")
+    assert shown["assetFilters"] == [
+        {"filterType": "MAX_ASSET", "asset": "BTC", "limit": "2.00000000"},
+        {"filterType": "MAX_ASSET", "asset": "USDT", "limit": "50000.00000000"},
+    ]

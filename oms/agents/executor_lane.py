@@ -1,0 +1,212 @@
+"""The short way of a new order: prepared while there is time, walked in a few microseconds.
+
+`renew`, in a turn that had nothing to do, asks for the accounts that traded last all that
+`ExecutorAgent._refuse` would ask before it sends, and grants each the next order where nothing
+speaks against it. Whatever happens then (a message, a connection's event, an order by the long
+way, a timer) calls `close`, which voids all grants. What other processes may change in between,
+the kernel looks at itself (`guards`): the latch, the limits, pauses that others were told. So an
+order goes the short way only where the long way would have sent the same bytes; the books (ledger,
+questions, ids seen) are written up when they have left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oms.agents import executor_lane_hot as hot_
+from oms.agents.base import NEVER, Ports
+from oms.agents.executor_checks import LastChecks
+from oms.agents.executor_former import FormerWork
+from oms.agents.executor_hot import note_sent
+from oms.agents.executor_links import Account
+from oms.agents.executor_session import Question, Session, What
+from oms.venues.order_command import Command, CommandReader
+from oms.venues.order_text import Buffers, OrderText
+from oms.venues.trade_base import Instrument
+from shm_layout.doorbell import word_address
+from shm_layout.limits import ACCOUNTS_MAX
+from shm_layout.records import LATCH_ROW, LIMITS_ROW, RATE_ROW, word_of
+from shm_layout.ring import RingReader
+from shm_layout.table import TableReader
+
+ACCOUNTS_GRANTED_MAX = 8
+"""Accounts whose next order may go the short way: renewing is paid for by each of them."""
+
+
+class Lane:
+    """See the module's text. `may_trade`: no latch, no draining; it looks at the limits, too."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        ring: RingReader,
+        commands: CommandReader,
+        *,
+        checks: LastChecks,
+        former: FormerWork,
+        session: Session,
+        latency: np.ndarray[Any, Any],
+        may_trade: Callable[[], bool],
+    ) -> None:
+        self._ports = ports
+        self._commands = commands
+        self._checks, self._former, self._session = checks, former, session
+        self._latency = latency
+        self._may_trade = may_trade
+        self._buffers = Buffers()
+        self._state = np.zeros(hot_.STATE_WORDS, np.int64)
+        self._view = self._state.data
+        self._view[hot_.S_GENERATION] = 1
+        self._grants = np.zeros(ACCOUNTS_MAX, np.int64)
+        self._recent: dict[int, Account] = {}
+        self._texts: dict[int, tuple[Account, Instrument, dict[bool, OrderText]]] = {}
+        self._guards, self._same = self._make_guards(session.ledger.peers)
+        self._ring = ring
+        self._sized_by = ""
+        self._accounts: dict[int, Account] = {}
+        self._instruments: dict[int, Instrument] = {}
+        self.sent = 0
+        """Orders that went this way."""
+        self.closed = True
+        self._take: Callable[[int], int] = lambda _: hot_.OTHER
+        self._world: Any = None
+
+    def _make_guards(
+        self, peers: tuple[TableReader, ...]
+    ) -> tuple[np.ndarray[Any, Any], list[tuple[int, memoryview, int]]]:
+        """Rows for the kernel; and for `renew` (row, words, index) of those that must stay."""
+        own, command = self._ports.table_reader("latch"), self._ports.table_reader("latch.command")
+        limits = self._ports.table_reader("limits")
+        still = [
+            (own, word_of(LATCH_ROW, "latched")),
+            (own, word_of(LATCH_ROW, "count")),
+            (own, word_of(LATCH_ROW, "seen_count")),
+            (command, word_of(LATCH_ROW, "count")),
+            (limits, word_of(LIMITS_ROW, "seq")),
+        ]
+        over = [
+            (peer, word_of(RATE_ROW, name))
+            for peer in peers
+            for name in ("pause_until_ns", "ban_until_ns")
+        ]
+        rows = [(word_address(t.words, at), hot_.RULE_SAME, 0) for t, at in still]
+        rows += [(word_address(t.words, at), hot_.RULE_PASSED, 0) for t, at in over]
+        same = [(k, table.words.data, at) for k, (table, at) in enumerate(still)]
+        return np.array(rows, np.int64), same
+
+    def begin(self, accounts: dict[int, Account], instruments: dict[int, Instrument]) -> None:
+        """Risk's rows are there."""
+        self._accounts, self._instruments = accounts, instruments
+        self._sizes = np.zeros((max(instruments, default=0) + 1, hot_.SIZE_COLUMNS), np.int64)
+        self._set_sizes()
+        ring = self._ring
+        world = hot_.LANE.make(
+            words=ring.words, cursor=ring.cursor, slots=ring.slots,
+            slot_words=ring.slots.view(np.int64).reshape(len(ring.slots), -1),
+            place=self._commands.place, state=self._state, grants=self._grants,
+            sizes=self._sizes, guards=self._guards, values=self._buffers.values,
+            taken=self._commands.taken,
+        )  # fmt: skip
+        self._world = world  # its arrays live as long as this
+        handle, take_new = world.handle, hot_.take_new
+        self._take = lambda now_ns: int(take_new(handle, now_ns))
+
+    def _set_sizes(self) -> None:
+        self._sized_by = self._checks.max_notional_text
+        for instrument_id, instrument in self._instruments.items():
+            most = self._checks.max_notional(instrument.quote_scale)
+            self._sizes[instrument_id] = most, instrument.notional_divisor
+
+    # Grants
+
+    def close(self) -> None:
+        """Something happened: what was granted is to be asked for again."""
+        if not self.closed:
+            self._view[hot_.S_GENERATION] += 1
+            self.closed = True
+
+    def traded(self, account: Account) -> None:
+        """An order of this account went the long way: its next one may go the short."""
+        if account.account_id in self._recent:
+            return
+        if len(self._recent) >= ACCOUNTS_GRANTED_MAX:
+            del self._recent[next(iter(self._recent))]
+        self._recent[account.account_id] = account
+
+    def renew(self, now_ns: int) -> None:
+        """Ask again for all that was voided."""
+        view, checks = self._view, self._checks
+        self.closed = False
+        view[hot_.S_GENERATION] += 1
+        view[hot_.S_ROOM] = 0
+        # First what must stay, then what follows from it: a change in between is seen as one.
+        for row, words, at in self._same:
+            self._guards[row, 2] = words[at]
+        if self._former.due_ns != NEVER or not self._may_trade():
+            return
+        if self._sized_by != checks.max_notional_text:
+            self._set_sizes()
+        view[hot_.S_NEWEST_ID] = max(checks.newest_id, max(self._former.given_up, default=0))
+        view[hot_.S_NEWEST_EPOCH] = checks.newest_epoch
+        for account in self._recent.values():
+            self._grant(account, now_ns)
+        view[hot_.S_ROOM] = self._session.has_order_room(now_ns)
+
+    def _grant(self, account: Account, now_ns: int) -> None:
+        may = account.ready and account.link.wire is not None and not account.orders.full(now_ns)
+        self._grants[account.account_id] = self._view[hot_.S_GENERATION] if may else 0
+
+    # Orders
+
+    def take(self, now_ns: int) -> int:
+        """What stands next in the ring (EMPTY, TAKEN, OTHER); TAKEN has been sent, or is handed
+        back by `left`.
+        """
+        return self._take(now_ns)
+
+    def send(self, pos: int, now_ns: int) -> Command | None:
+        """Send what was taken; a command that cannot go this way after all is handed back."""
+        found = self._texts.get(self._view[hot_.S_SHAPE])
+        if found is None:
+            found = self._new_text(self._commands.command())
+        account, instrument, texts = found
+        wire = account.link.wire
+        if wire is None or not account.ready:
+            return self._commands.command()
+        text = texts.get(wire.logged_on)
+        if text is None:
+            text = self._text_of(account, instrument, texts, wire.logged_on)
+        session = self._session
+        request_id = session.next_request_id()
+        frame = text.write(request_id, session.clock.venue_ms(now_ns))
+        self._ports.send(wire.conn, frame)
+        command = self._commands.command()
+        question = Question(What.NEW, account, command.client_order_id, instrument, pos)
+        session.placed(request_id, question, wire, now_ns)
+        self._checks.saw(command)
+        if command.stamp_cycles or command.risk_cycles:
+            note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
+        self.sent += 1
+        self._grant(account, now_ns)
+        self._view[hot_.S_ROOM] = session.has_order_room(now_ns)
+        return None
+
+    def _new_text(self, command: Command) -> tuple[Account, Instrument, dict[bool, OrderText]]:
+        texts: dict[bool, OrderText] = {}
+        account = self._accounts[command.account_id]
+        found = account, self._instruments[command.instrument_id], texts
+        self._texts[self._view[hot_.S_SHAPE]] = found
+        return found
+
+    def _text_of(
+        self, account: Account, instrument: Instrument, texts: dict[bool, OrderText],
+        logged_on: bool,
+    ) -> OrderText:  # fmt: skip
+        command = self._commands.command()
+        shape = (command.side, command.order_type, command.time_in_force)
+        made = account.frames.order_text(instrument, shape, logged_on, self._buffers)
+        texts[logged_on] = made
+        return made

@@ -1,0 +1,97 @@
+"""Templates of orders: made once per account, market, side and type, filled by `order_text_hot`.
+
+A venue's connector says where the holes are (`hole`) in two texts of its own; what lies between
+them is copied. One `OrderText` writes orders of one shape, one after another, without an object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oms.venues import order_text_hot as hot_
+
+_NUMBER_CHARS_MAX = 24
+_MARK = re.compile("\0(\\d+)\0")
+
+
+def hole(piece: int) -> str:
+    """Stands in a text where `piece` goes; no text of a venue holds a NUL."""
+    return f"\0{piece}\0"
+
+
+def with_holes(text: str, filled: str) -> str:
+    """The text with every hole replaced."""
+    return _MARK.sub(filled, text)
+
+
+class Buffers:
+    """What all orders of one executor are written into: one at a time, and sent before the next."""
+
+    __slots__ = ("out", "out_bytes", "values", "values_view")
+
+    def __init__(self) -> None:
+        self.values = np.zeros(hot_.VALUE_WORDS, np.int64)
+        self.values_view = self.values.data
+        self.out = np.zeros(hot_.OUT_BYTES, np.uint8)
+        self.out_bytes = self.out.data
+
+
+class OrderText:
+    """One template, and how it is signed."""
+
+    __slots__ = ("_buffers", "_literals", "_out", "_sign", "_template", "_values", "_view")
+
+    def __init__(
+        self,
+        signed: str,
+        frame: str,
+        signature_chars: int,
+        scales: tuple[int, int],
+        sign: Callable[[Any], str] | None,
+        buffers: Buffers,
+    ) -> None:
+        """`signed` and `frame` with holes; `scales` of price and quantity. Without `sign` nothing
+        is signed, and `signed` is empty. `sign` takes any buffer of bytes.
+        """
+        assert (sign is None) == (not signed)
+        pieces: list[tuple[int, int, int]] = []
+        literals = b""
+        counts = []
+        for text in (signed, frame):
+            size = 0
+            for index, part in enumerate(_MARK.split(text)):
+                if index % 2:
+                    chars = signature_chars if int(part) == hot_.PIECE_SIGNATURE else 0
+                    pieces.append((int(part), 0, chars))
+                    size += chars + _NUMBER_CHARS_MAX
+                elif part:
+                    encoded = part.encode()
+                    pieces.append((hot_.PIECE_LITERAL, len(literals), len(encoded)))
+                    literals += encoded
+                    size += len(encoded)
+            assert size <= hot_.FRAME_AT <= hot_.OUT_BYTES - hot_.FRAME_AT, "too long for an order"
+            counts.append(len(pieces))
+        head = [*counts, *scales]
+        self._template = np.array(head + [word for piece in pieces for word in piece], np.int64)
+        self._literals = np.frombuffer(literals, np.uint8)
+        self._sign = sign
+        self._buffers = buffers
+        self._values, self._out = buffers.values, buffers.out
+        self._view = buffers.values_view
+
+    def write(self, request_id: int, time_ms: int) -> bytes:
+        """The frame of the order whose id, price and quantity stand in the buffers' values."""
+        view = self._view
+        view[hot_.VALUE_REQUEST] = request_id
+        view[hot_.VALUE_TIME_MS] = time_ms
+        hot_.fill(self._template, self._literals, self._values, self._out)
+        out = self._buffers.out_bytes
+        if self._sign is not None:
+            signature = self._sign(out[: view[hot_.VALUE_SIGNED_BYTES]]).encode()
+            at = view[hot_.VALUE_SIGNATURE_AT]
+            out[at : at + len(signature)] = signature
+        return bytes(out[hot_.FRAME_AT : view[hot_.VALUE_FRAME_END]])

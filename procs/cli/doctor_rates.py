@@ -1,0 +1,129 @@
+"""`oms doctor` on rates: what the desk will ask of each exchange, against what one address may.
+
+Everything is computed from the config and the exchange's documented limits (DESIGN.md 8 "Rate
+limits"): the same shares, weights and cadences that the processes go by, so that a desk that cannot
+be kept is seen before it is started, with the arithmetic. The desk never asks for more than its
+shares: what does not fit takes longer, and these rows say how long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from oms.config import DeskConfig, GroupConfig
+from oms.venues.binance import trade
+from oms.venues.binance.exchange_info import DOCUMENTED
+from oms.venues.binance.spec import MARKETS
+from oms.venues.binance.sweep import WEIGHT_CANCEL, WEIGHT_LOCKED
+from procs.cli.doctor_row import FAIL, OK, WARN, Row
+
+START_WARN_S = 300
+"""A start after which the last account trades, or the last book is LIVE, later than this."""
+RECONCILE_WARN_S = 600
+RECONCILE_FAIL_S = 3600
+"""A fill that every stream has lost is found by reconciliation alone: it may take so long."""
+_MINUTE_S = 60
+_CHECK = "rates"
+_FEWER = "trade fewer accounts or instruments from this address, or raise [shares]"
+
+
+def check_rates(config: DeskConfig) -> Iterator[Row]:
+    """Rows for each exchange of the desk."""
+    for group in config.groups:
+        shares = {
+            name: DOCUMENTED.weight_per_minute * getattr(group.shares, name) // 100
+            for name in ("orders", "cancels", "kill", "snapshots", "reconciliation")
+        }
+        names = [v.instruments for v in config.venues if v.name in group.venues]
+        instruments = sum(len(listed) for listed in names)
+        yield from _reconciliation(group, instruments, shares["reconciliation"])
+        yield from _snapshots(config, group, shares["snapshots"])
+        yield _orders(config, group, shares["orders"])
+        yield _kill(group, instruments, shares["kill"])
+
+
+def _reconciliation(group: GroupConfig, instruments: int, share: int) -> Iterator[Row]:
+    """Each account's orders, balances and trades, at the start and again and again."""
+    one = trade.WEIGHT_OPEN_ORDERS_ALL + trade.WEIGHT_ACCOUNT
+    one += trade.WEIGHT_TRADES_OF_SYMBOL * instruments
+    whole = one * len(group.accounts)
+    if share < trade.WEIGHT_OPEN_ORDERS_ALL:
+        yield Row(_CHECK, FAIL, f"{group.name}: reconciliation has {share} weight a minute",
+                  f"one list of open orders takes {trade.WEIGHT_OPEN_ORDERS_ALL}: raise "
+                  "reconciliation in [shares] of the exchange's file")  # fmt: skip
+        return
+    first_s = whole * _MINUTE_S // share if whole > share else 0
+    again_s = max(_MINUTE_S, whole * _MINUTE_S // (share // 2))
+    found = (
+        f"{group.name}: reconciling {_of(len(group.accounts), 'account')} takes {whole} weight "
+        f"({one} each), {share} a minute are set apart: {first_s} s at the start, then every "
+        f"{again_s} s"
+    )
+    late = again_s > RECONCILE_WARN_S or first_s > START_WARN_S
+    if again_s > RECONCILE_FAIL_S:
+        yield Row(_CHECK, FAIL, found,
+                  f"a fill that its stream lost would be found after {again_s} s, required are at "
+                  f"most {RECONCILE_FAIL_S}: {_FEWER}")  # fmt: skip
+    elif late:
+        yield Row(_CHECK, WARN, found,
+                  f"the last account trades {first_s} s after a start: {_FEWER}")  # fmt: skip
+    else:
+        yield Row(_CHECK, OK, found)
+
+
+def _snapshots(config: DeskConfig, group: GroupConfig, share: int) -> Iterator[Row]:
+    """One of each book at the start; what is quiet later is verified as the share permits."""
+    whole = books = 0
+    for venue in config.venues:
+        if venue.name not in group.venues:
+            continue
+        spec = next(market for market in MARKETS if market.name == venue.name)
+        depths = [n for n in sorted(spec.snapshot_weight) if n >= venue.snapshot_levels]
+        one = spec.snapshot_weight[depths[0] if depths else max(spec.snapshot_weight)]
+        books += len(venue.instruments)
+        whole += one * len(venue.instruments)
+        if one > share:
+            yield Row(_CHECK, FAIL, f"{venue.name}: snapshots have {share} weight a minute",
+                      f"one of {venue.snapshot_levels} levels takes {one}: raise snapshots in "
+                      "[shares] of the exchange's file, or set fewer snapshot_levels")  # fmt: skip
+            return
+    first_s = whole * _MINUTE_S // share if whole > share else 0
+    found = (
+        f"{group.name}: snapshots of {_of(books, 'book')} take {whole} weight, {share} a minute "
+        f"are set apart: {first_s} s until the last book is LIVE"
+    )
+    if first_s > START_WARN_S:
+        yield Row(_CHECK, WARN, found, f"set fewer snapshot_levels, or {_FEWER}")
+    else:
+        yield Row(_CHECK, OK, found)
+
+
+def _orders(config: DeskConfig, group: GroupConfig, share: int) -> Row:
+    """What the strategies may want, by their own limit, against what the exchange takes."""
+    trading = [
+        one for one in config.strategies
+        if one.account in {account.name for account in group.accounts}
+    ]  # fmt: skip
+    wanted = len(trading) * config.limits.max_orders_per_s * _MINUTE_S
+    by_account = group.orders_per_10s * 6
+    most = min(share, by_account * len(group.accounts))
+    found = (
+        f"{group.name}: {most} new orders a minute ({share} by weight, {by_account} of each "
+        f"account); {len(trading)} strategies may want {wanted}"
+    )
+    return Row(_CHECK, OK, f"{found}; what is beyond is refused before it is sent")
+
+
+def _kill(group: GroupConfig, instruments: int, share: int) -> Row:
+    """The proof that nothing is open."""
+    one = WEIGHT_CANCEL * instruments + WEIGHT_LOCKED
+    whole = one * len(group.accounts)
+    found = (
+        f"{group.name}: `oms kill` takes {whole} weight at least ({one} for each account), "
+        f"{share} are kept for it and all {DOCUMENTED.weight_per_minute} of a minute may be used"
+    )
+    return Row(_CHECK, OK, found)
+
+
+def _of(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,312 @@
+"""The desk of tick_to_order: every agent from the socket to the socket, two processes.
+
+`edge` hosts feed and executor, `hot` aggregator, strategy and risk, all of them the desk's own. The
+counterpart is canned and inside `edge`: on two cores a live simulator beside a spinning map would
+spoil the figure. A frame goes through a TCP connection on loopback and `websockets`' framing to the
+feed; the strategy sends one order for each change of the best bid; the order is framed and given to
+another TCP connection, and is refused from a table, so that risk closes it. The turns are those of
+`procs/runtime.py` without its event loop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from websockets.client import ClientProtocol
+from websockets.server import ServerProtocol
+from websockets.uri import parse_uri
+
+from oms.agents.aggregator import AggregatorAgent
+from oms.agents.base import ConnEvent, HttpMeta
+from oms.agents.executor import ExecutorAgent
+from oms.agents.feed import FeedAgent
+from oms.agents.risk import RiskAgent
+from oms.agents.strategy import StrategyAgent
+from oms.config import DeskConfig, HostConfig, ProcessConfig
+from oms.risk import world_hot as risk_words
+from oms.strategies.base import BaseStrategy, Top
+from oms.strategies.registry import PLUGINS
+from procs.clock import Clock
+from procs.logs import ProcessLog
+from procs.memory import DeskMemory
+from procs.net.ws import client_protocol, server_protocol
+from procs.paths import DeskPaths
+from procs.ports import LivePorts
+from shm_layout.enums import BookState, Side, TimeInForce
+from tests.bench.order_desk import (
+    ACCOUNTS,
+    GAP_NS_MAX,
+    GIVE_UP_S,
+    NO_LIMITS,
+    PARK_GAP_NS,
+    SECOND_NS,
+    SENT,
+    STOP,
+    CannedNetwork,
+    bench_config,
+)
+from tests.oms.agents.executor_desk import EXCHANGE_INFO
+from tests.oms.agents.market_messages import diff, snapshot
+from tests.stress.memory import park
+
+EDGE, HOT = "edge", "hot"
+PLUGIN = "bench_every_top"
+CLOSED = 0
+"""Shared word: orders that risk has made and closed."""
+LEVELS = 20
+MID = 60_000
+FIRST_ID = 1000
+RECEIVE_BYTES = 1 << 16
+
+
+class EveryTop(BaseStrategy):
+    """One small order for each change of the best bid."""
+
+    def __init__(self, params: Any) -> None:
+        del params
+        self._seen = (0, 0)
+
+    def on_top(self, top: Top, now_ns: int) -> None:
+        found = (top.bid_px, top.bid_qty)
+        if not top.live or found == self._seen:
+            return
+        first, self._seen = self._seen == (0, 0), found
+        if first:
+            return  # the snapshot's; the clock starts with the first frame behind it
+        instrument = next(iter(self.desk.instruments.values()))
+        qty = instrument.qty("0.001")
+        self.desk.place(instrument, Side.BUY, qty, top.bid_px, time_in_force=TimeInForce.IOC)
+
+
+def tick_config(
+    folder: Path, wait: str, cores: tuple[int, int], accounts: int = ACCOUNTS
+) -> DeskConfig:
+    """The order path's desk, cut differently."""
+    PLUGINS[PLUGIN] = EveryTop
+    config = bench_config(folder, wait, cores, accounts)
+    host = HostConfig("bench2", (
+        ProcessConfig(EDGE, ("feed.binance.spot", "executor.binance"), cores[0], wait),
+        ProcessConfig(HOT, ("aggregator", "strategy.mm", "risk"), cores[1], wait),
+    ))  # fmt: skip
+    strategies = (dataclasses.replace(config.strategies[0], plugin=PLUGIN),)
+    return dataclasses.replace(config, host=host, strategies=strategies)
+
+
+def ticks(count: int) -> list[bytes]:
+    """Diffs of 20 levels a side, each of which changes the quantity at the best bid."""
+    made = []
+    for k in range(count):
+        bids = [(MID - 1 - j, 1 + (k + j) % 7) for j in range(LEVELS)]
+        asks = [(MID + 1 + j, 1 + (k + j) % 5) for j in range(LEVELS)]
+        made.append(diff(FIRST_ID + 1 + k, FIRST_ID + 1 + k, bids, asks))
+    return made
+
+
+def opened() -> tuple[ClientProtocol, ServerProtocol]:
+    """Both ends of a WebSocket, the handshake done in memory."""
+    client, server = client_protocol(parse_uri("ws://127.0.0.1/stream")), server_protocol()
+    client.send_request(client.connect())
+    server.receive_data(b"".join(client.data_to_send()))
+    server.send_response(server.accept(server.events_received()[0]))
+    client.receive_data(b"".join(server.data_to_send()))
+    client.events_received()
+    return client, server
+
+
+def connected() -> tuple[socket.socket, socket.socket]:
+    """Both ends of a TCP connection on loopback."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    near = socket.create_connection(listener.getsockname())
+    far = listener.accept()[0]
+    listener.close()
+    for end in (near, far):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return near, far
+
+
+class TickNetwork(CannedNetwork):
+    """Of two agents: their sinks are the agents themselves."""
+
+    def __init__(self, shared: np.ndarray, stamps: np.ndarray) -> None:
+        super().__init__(shared, stamps)
+        self._orders = opened()[0]
+        self._client, self._server = opened()
+        self._md_near, self._md_far = connected()
+
+    def open_ws(self, sink: Any, url: str, headers: Any = None) -> int:
+        conn = self._number()
+        self._sinks[conn] = sink
+        self.todo.append((sink, conn, ConnEvent.OPENED))
+        return conn
+
+    def ping(self, conn: int, payload: bytes) -> None:
+        self.todo.append((self._sinks[conn], conn, ConnEvent.PONG))
+
+    def request(self, sink: Any, base: str, method: str, target: str, headers: Any, body: bytes):
+        number = self._number()
+        self.todo.append((sink, 0, (number, target)))
+        return number
+
+    def put(self, data: bytes) -> None:
+        """The order as a frame, masked, as a client's must be."""
+        self._orders.send_text(data)
+        for chunk in self._orders.data_to_send():
+            self.bytes += self.near.send(chunk)
+
+    def later(self, conn: int, data: bytes) -> None:
+        self.todo.append((self._sinks[conn], conn, data))
+
+    def serve(self, agent: Any, now_ns: int) -> int:
+        """As the parent's, for whoever asked."""
+        served = 0
+        while self.todo:
+            sink, conn, asked = self.todo.popleft()
+            served += 1
+            if conn == 0:
+                number, target = asked
+                sink.on_bytes(0, self._page(target, now_ns), now_ns, HttpMeta(number, status=200))
+            elif isinstance(asked, ConnEvent):
+                sink.on_conn(conn, asked, now_ns)
+            else:
+                self._drain()
+                sink.on_bytes(conn, self._answer(asked), now_ns)
+            sink.do_work(now_ns)
+        return served
+
+    @staticmethod
+    def _page(target: str, now_ns: int) -> bytes:
+        if "exchangeInfo" in target:
+            return json.dumps(EXCHANGE_INFO | {"rateLimits": NO_LIMITS}).encode()
+        if "depth" in target:
+            bids = [(MID - 1 - j, 9) for j in range(100)]
+            return snapshot(FIRST_ID, bids, [(MID + 1 + j, 9) for j in range(100)])
+        assert "time" in target, target
+        return json.dumps({"serverTime": now_ns // 1_000_000}).encode()
+
+    def tick(self, text: bytes) -> tuple[int, bytes]:
+        """One market frame through the socket; (when it was off the socket, its text)."""
+        self._server.send_text(text)
+        self._md_far.sendall(b"".join(self._server.data_to_send()))
+        data = self._md_near.recv(RECEIVE_BYTES)
+        began_ns = time.perf_counter_ns()
+        while True:
+            self._client.receive_data(data)
+            events = self._client.events_received()
+            if events:
+                return began_ns, bytes(events[0].data)
+            data = self._md_near.recv(RECEIVE_BYTES)
+
+
+class Edge:
+    """The process of feed and executor, and of the canned world."""
+
+    def __init__(
+        self, config: DeskConfig, paths: DeskPaths, shared: np.ndarray, stamps: np.ndarray
+    ) -> None:
+        self.clock = Clock()
+        self.memory = DeskMemory(config, paths, EDGE, 1)
+        self.spin = config.host.processes[0].wait == "spin"
+        self.shared = shared
+        self.network = TickNetwork(shared, stamps)
+        self.feed, self.executor = (
+            FeedAgent(config, "binance.spot"),
+            ExecutorAgent(config, "binance"),
+        )
+        log = ProcessLog(paths.logs, EDGE)
+        for agent in (self.feed, self.executor):
+            network: Any = self.network
+            ports = LivePorts(agent.role, config, paths, self.memory, log, network)
+            sink: Any = agent
+            ports.sink = sink
+            agent.on_start(ports, self.clock.now_ns())
+        self.top = self.memory.table_reader("top").rows
+
+    def turn(self) -> int:
+        sleeper, ring_due = self.memory.sleeper, self.memory.ringer.ring_due
+        assert sleeper is not None
+        sleeper.take_growth()
+        now_ns = self.clock.now_ns()
+        done = self.executor.do_work(now_ns)
+        if self.feed.next_timer_ns() <= now_ns:
+            done += self.feed.do_work(now_ns)
+        ring_due()
+        if self.network.todo:
+            done += self.network.serve(None, self.clock.now_ns())
+            ring_due()
+        return done
+
+    def settle(self, holds: Any, what: str, until_ns: int = 0) -> None:
+        """Turns until something holds, and until a time of the monotonic clock."""
+        give_up = time.monotonic() + GIVE_UP_S
+        while not holds() or time.monotonic_ns() < until_ns:
+            if not self.turn() and not self.spin:
+                assert self.memory.sleeper is not None
+                park(self.memory.sleeper, max(1_000_000, until_ns - time.monotonic_ns()))
+            assert time.monotonic() < give_up, (
+                f"tick to order: {what}; see {self.memory._paths.logs}"
+            )
+
+    def ready(self) -> bool:
+        """Reconciled, and a LIVE book."""
+        executor = self.executor
+        accounts = executor._prepared and all(a.ready for a in executor._accounts.values())
+        return accounts and int(self.top["state"][0]) == BookState.LIVE
+
+    def run(self, count: int, stamps: np.ndarray) -> None:
+        """So many ticks, each after the order of the last one was closed, at seeded moments."""
+        chance = np.random.Generator(np.random.PCG64(7))
+        self.settle(self.ready, "accounts reconciled, book LIVE", time.monotonic_ns() + SECOND_NS)
+        for k, text in enumerate(ticks(count)):
+            stamps[k], data = self.network.tick(text)
+            now_ns = self.clock.now_ns()
+            self.feed.on_bytes(self.feed.link.conn, data, now_ns)
+            self.memory.ringer.ring_due()
+            gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
+            self.settle(
+                lambda: int(self.shared[CLOSED]) == k + 1 == int(self.shared[SENT]),  # noqa: B023 - used before k moves on
+                f"order {k + 1} was not sent and closed", time.monotonic_ns() + gap_ns,
+            )  # fmt: skip
+
+
+def run_edge(
+    config: DeskConfig, paths: DeskPaths, shared: np.ndarray, began: np.ndarray, ended: np.ndarray
+) -> int:
+    """The process of feed and executor; ends the other when it has measured."""
+    edge = Edge(config, paths, shared, ended)
+    try:
+        edge.run(len(began), began)
+    finally:
+        shared[STOP] = 1
+    shared[STOP + 1] = edge.network.checksum
+    return 0
+
+
+def run_hot(config: DeskConfig, paths: DeskPaths, shared: np.ndarray) -> int:
+    """The process of aggregator, strategy and risk."""
+    clock, memory = Clock(), DeskMemory(config, paths, HOT, 1)
+    spin = config.host.processes[1].wait == "spin"
+    log = ProcessLog(paths.logs, HOT)
+    agents = (RiskAgent(config), AggregatorAgent(config), StrategyAgent(config, "mm"))
+    for agent in agents:
+        agent.on_start(LivePorts(agent.role, config, paths, memory, log, None), clock.now_ns())
+    risk, aggregator, strategy = agents
+    state, sleeper, ring_due = risk.arrays.state, memory.sleeper, memory.ringer.ring_due
+    assert sleeper is not None
+    while not shared[STOP]:
+        sleeper.take_growth()
+        done = 0
+        for agent in (aggregator, strategy, risk):
+            done += agent.do_work(clock.now_ns())
+        ring_due()
+        if not int(state[risk_words.ST_OPEN_COUNT]):
+            shared[CLOSED] = int(state[risk_words.ST_ORDER_COUNT])
+        if not done and not spin:
+            due_ns = min(agent.next_timer_ns() for agent in agents)
+            park(sleeper, max(min(due_ns - clock.now_ns(), SECOND_NS // 4), 0))
+    return 0
