@@ -29,7 +29,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test check stress bench test-benchmark oracles fuzz layout tune-check lock clean
+.PHONY: help run test check stress chaos bench test-benchmark oracles fuzz layout tune-check lock clean
 
 help:
 	@echo "mExOms: make TARGET"
@@ -52,6 +52,9 @@ check: $(TEST_READY) ## the quick gate: format, lint, types, floors, tidy
 
 stress: $(TEST_READY) ## rings at full size: 10^8 records, 1,000 kills; ARGS="kill-lossless" for one
 	@exec $(PY) -m tests.stress $(ARGS)
+
+chaos: $(TEST_READY) ## faults at full size, hours; ARGS="kill --rounds 5", "soak --minutes 5", "journal --seed 7"
+	@exec $(PY) -m tests.chaos $(ARGS)
 
 bench: $(TEST_READY) ## the figures beside their peers; ARGS="ring_hop" for one, "--compare" for changes
 	@exec $(PY) -m tests.bench $(ARGS)

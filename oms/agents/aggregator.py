@@ -25,6 +25,8 @@ from shm_layout.records import MD_LEVELS, MD_STATE, MD_TICKER, MD_TRADE
 from shm_layout.ring import RingReader
 from shm_layout.table import TableWriter
 
+NS_PER_MS = 1_000_000
+
 
 @dataclass(slots=True)
 class _Inlet:
@@ -34,6 +36,10 @@ class _Inlet:
     reader: RingReader
     world: World
     totals: np.ndarray[Any, Any]
+    silent_after_ns: int
+    heard_ns: int
+    """When something came last."""
+    silent: bool = False
     lost_logged: int = 0
 
 
@@ -43,11 +49,12 @@ class AggregatorAgent(BaseAgent):
     role = "aggregator"
 
     def __init__(self, config: DeskConfig) -> None:
-        self.venue_names = tuple(venue.name for venue in config.venues)
+        self.silent_after_ns = {
+            venue.name: venue.stale_after_ms * NS_PER_MS for venue in config.venues
+        }
         self.inlets: list[_Inlet] = []
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
-        del now_ns
         self.ports = ports
         self.top: TableWriter = ports.table_writer("top")
         self.book_rows: TableWriter = ports.table_writer("books")
@@ -59,8 +66,8 @@ class AggregatorAgent(BaseAgent):
         self.state = np.zeros((instruments, agg.A_WORDS), np.int64)
         self.fills = np.zeros((instruments, agg.FILLS_MAX, agg.F_WORDS), np.int64)
         self._recall()
-        for name in self.venue_names:
-            self.inlets.append(self._inlet(name))
+        for name in self.silent_after_ns:
+            self.inlets.append(self._inlet(name, now_ns))
         self._ask_resync()
 
     def _recall(self) -> None:
@@ -72,7 +79,7 @@ class AggregatorAgent(BaseAgent):
             self.state[row, agg.A_VERSION] = int(self.top.rows["version"][row])
             self.state[row, agg.A_SENT_STATE] = int(BookState.UNSET)
 
-    def _inlet(self, venue_name: str) -> _Inlet:
+    def _inlet(self, venue_name: str, now_ns: int) -> _Inlet:
         reader = self.ports.reader(f"md.{venue_name}")
         scratch = np.zeros(1, MD_LEVELS)
         totals = np.zeros(agg.T_WORDS, np.int64)
@@ -103,7 +110,8 @@ class AggregatorAgent(BaseAgent):
             totals=totals,
             latency=self.latency,
         )
-        inlet = _Inlet(venue_name, reader, world, totals)
+        silent_after_ns = self.silent_after_ns[venue_name]
+        inlet = _Inlet(venue_name, reader, world, totals, silent_after_ns, now_ns)
         if reader.pos > 0 or np.any(self.state[:, agg.A_VENUE] == totals[agg.T_VENUE]):
             missed = reader.pending()
             reader.skip_to_end()
@@ -114,7 +122,12 @@ class AggregatorAgent(BaseAgent):
     def do_work(self, now_ns: int) -> int:
         taken = 0
         for inlet in self.inlets:
-            taken += int(aggregate_hot.step(inlet.world.handle, now_ns, NEVER, WORK_BUDGET))
+            count = int(aggregate_hot.step(inlet.world.handle, now_ns, NEVER, WORK_BUDGET))
+            taken += count
+            if count:
+                inlet.heard_ns = now_ns
+            if inlet.silent == (now_ns - inlet.heard_ns < inlet.silent_after_ns):
+                self._hush(inlet, now_ns)
             if inlet.totals[agg.T_RESYNC]:
                 self._ask_resync()
             lost = int(inlet.totals[agg.T_LOST])
@@ -128,6 +141,21 @@ class AggregatorAgent(BaseAgent):
                 )
                 inlet.lost_logged = lost
         return taken
+
+    def _hush(self, inlet: _Inlet, now_ns: int) -> None:
+        """A feed that died or stands still cannot say that its books are STALE: its silence does.
+        A living one speaks at least as often as its connection must (`oms/agents/feed_quiet.py`).
+        """
+        inlet.silent = not inlet.silent
+        aggregate_hot.hush(inlet.world.handle, int(inlet.silent), inlet.reader.pos)
+        event = "feed_silent" if inlet.silent else "feed_speaks"
+        silent_ms = (now_ns - inlet.heard_ns) // NS_PER_MS
+        self.ports.log("warning", event, venue=inlet.venue_name, silent_ms=silent_ms)
+
+    def next_timer_ns(self) -> int:
+        """When the next feed will have been silent for too long."""
+        due = (one.heard_ns + one.silent_after_ns for one in self.inlets if not one.silent)
+        return min(due, default=NEVER)
 
     def _ask_resync(self) -> None:
         """Count up `resync_wanted` of each book that a kernel marked."""

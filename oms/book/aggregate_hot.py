@@ -25,6 +25,7 @@ from oms.book.aggregate_out_hot import (
     A_FILL_POS,
     A_INSIDE,
     A_KNOWN,
+    A_SILENT,
     A_STAMP,
     A_TICK_ASK_PX,
     A_TICK_ASK_QTY,
@@ -297,6 +298,21 @@ def lose(world, cause_pos):
             clear_book(book_count(world), i)
             ask_resync(world, i)
             offer_top(world, i, cause_pos)
+
+
+@hot(entry=(WORLD_TYPE, I64, I64))
+def hush(world, silent, cause_pos):
+    """This venue's feed says nothing any more (1), or speaks again (0): what was LIVE is STALE
+    meanwhile. A feed that lives is never silent: it says so of quiet books, and of lost ones."""
+    mine = agg_state(world)
+    for i in range(mine.shape[0]):
+        if mine[i, A_KNOWN] and mine[i, A_VENUE] == totals(world)[T_VENUE]:
+            mine[i, A_SILENT] = silent
+            mine[i, A_VERSION] += 1
+            mine[i, A_TICK_ID] = 0
+            mark_dirty(world, i)
+            offer_top(world, i, cause_pos)
+    flush_books(world)
 
 
 @hot(entry=(WORLD_TYPE, I64, I64, I64))

@@ -100,6 +100,7 @@ A_RESYNC = 23  # 1 = the cold parent shall ask the feed for a snapshot
 A_DEEP_BID = 24  # worst prices of the snapshot; UNDEF = that side was empty
 A_DEEP_ASK = 25
 A_FILL_POS = 26  # next place in `fills`, never wrapped; 0 = nothing is kept
+A_SILENT = 27  # 1 = nothing came from its feed for too long
 A_WORDS = 32
 
 FILLS_MAX = 64
@@ -138,6 +139,7 @@ SYNCING = int(BookState.SYNCING)
 LIVE = int(BookState.LIVE)
 GAP = int(BookState.GAP)
 _CROSSED = int(BookState.CROSSED)
+_STALE = int(BookState.STALE)
 
 assert MD_LEVELS.itemsize == MD_TICKER.itemsize == MD_TRADE.itemsize == MD_STATE.itemsize
 assert TOP_OF_BOOK.itemsize == MD_TRADE.itemsize
@@ -153,6 +155,8 @@ def state_of(mine, i):
         return GAP if mine[i, A_FEED] == GAP else SYNCING
     if mine[i, A_CROSSED]:
         return _CROSSED
+    if mine[i, A_SILENT] and mine[i, A_FEED] == LIVE:
+        return _STALE
     return mine[i, A_FEED] if mine[i, A_FEED] > 0 else SYNCING
 
 

@@ -100,6 +100,7 @@ def _shown(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
         "desk": config.name,
         "data_dir": str(paths.data_dir),
         "durability": config.durability,
+        "host": config.host.name,
         "processes": [process.name for process in config.host.processes],
     }
 

@@ -14,11 +14,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.chaos.desk import ChaosDesk
+
+os.environ.setdefault("MEXOMS_JIT", "compiler")  # trials of journals call inner kernels
+
+from tests.chaos import journal
 from tests.chaos.kill import Outcome, run_kills, run_stops
+from tests.chaos.loop import run_loop
+from tests.chaos.segments import run_rings, run_segments
+from tests.chaos.soak import run_soak
 
 
 @dataclass(frozen=True)
@@ -27,10 +34,15 @@ class Size:
 
     kill_rounds: int
     stop_rounds: int
+    loop_rounds: int
+    journal: journal.JournalSize
+    fuzz_children: int
+    ring_kills: int
+    minutes: int
 
 
-FULL = Size(kill_rounds=100, stop_rounds=20)
-SMOKE = Size(kill_rounds=1, stop_rounds=1)
+FULL = Size(100, 20, 3, journal.FULL, 400, 10_000, 60)
+SMOKE = Size(1, 1, 1, journal.SMOKE, 6, 200, 1)
 
 Trial = Callable[[Path, int, Size, Callable[[str], None]], Outcome]
 
@@ -51,6 +63,20 @@ def with_desk(run: Callable[[ChaosDesk, int, int, Callable[[str], None]], Outcom
 TRIALS: dict[str, tuple[str, Trial]] = {
     "kill": ("kill -9 of every role, one per role and 12 s", with_desk(run_kills, "kill_rounds")),
     "stop": ("SIGSTOP and SIGCONT of every role", with_desk(run_stops, "stop_rounds")),
+    "loop": ("a process that dies in a loop; no keeper", with_desk(run_loop, "loop_rounds")),
+    "journal": (
+        "journals cut, changed, without room, with failing calls",
+        lambda folder, seed, size, say: journal.run_journal(folder, seed, size.journal, say),
+    ),
+    "segments": (
+        "shared memory damaged, foreign, full",
+        lambda folder, seed, size, say: run_segments(folder, seed, size.fuzz_children, say),
+    ),
+    "rings": (
+        "writers and readers of rings killed",
+        lambda folder, seed, size, say: run_rings(size.ring_kills, say),
+    ),
+    "soak": ("the synthetic market under faults", with_desk(run_soak, "minutes")),
 }
 
 
@@ -63,7 +89,8 @@ def run_one(name: str, seed: int, size: Size, keep: Path | None, say) -> tuple[O
     except AssertionError as error:
         outcome = Outcome(0, [f"{type(error).__name__}: {error}"[:600]])
     if outcome.trouble and keep is not None:
-        shutil.copytree(folder, keep / name, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+        beside = shutil.ignore_patterns("*.bell", "*.sock")
+        shutil.copytree(folder, keep / name, dirs_exist_ok=True, ignore=beside)
     shutil.rmtree(folder, ignore_errors=True)
     return outcome, time.monotonic() - began
 
@@ -73,7 +100,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="TRIAL", help=f"of {', '.join(TRIALS)}")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, help="of kill and stop, in place of the full number")
+    parser.add_argument(
+        "--rounds", type=int, help="of kill, stop and loop, in place of the full number"
+    )
+    parser.add_argument("--minutes", type=int, help="of soak, in place of 60")
     parser.add_argument("--smoke", action="store_true", help="the size that runs with the tests")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="files of what broke go there")
     parser.add_argument("--json", action="store_true", help="one object: trial to result")
@@ -84,7 +114,10 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["MEXOMS_LANG"] = "en"
     size = SMOKE if asked.smoke else FULL
     if asked.rounds:
-        size = Size(**(asdict(size) | {"kill_rounds": asked.rounds, "stop_rounds": asked.rounds}))
+        size = replace(size, kill_rounds=asked.rounds, stop_rounds=asked.rounds,
+                       loop_rounds=asked.rounds)  # fmt: skip
+    if asked.minutes:
+        size = replace(size, minutes=asked.minutes)
     results: dict[str, dict[str, object]] = {}
     rows = []
 

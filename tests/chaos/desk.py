@@ -55,6 +55,10 @@ instruments = ["binance.spot:BTC/USDT", "binance.spot:ETH/USDT"]
 """
 
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MEXOMS_LANG": "en"}
+"""As a person has it, whatever the trials set for themselves afterwards."""
+
+
 class HungError(AssertionError):
     """What should have happened did not, a hundred times longer than it takes."""
 
@@ -120,9 +124,13 @@ class ChaosDesk:
         return subprocess.Popen(
             [sys.executable, "-m", "procs.cli.main", *words, str(self.file),
              "--data-dir", str(self.data)],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "MEXOMS_LANG": "en"},
+            cwd=ROOT, env=ENVIRONMENT,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+    def sim(self, *words: str) -> tuple[int, str]:
+        """`oms sim …` on the desk's exchange."""
+        return self.oms("sim", *words, "--config")
 
     def oms(self, *words: str) -> tuple[int, str]:
         """(exit code, what was said)."""
@@ -167,7 +175,9 @@ class ChaosDesk:
             return self.look.supervised()
         if name == KEEPER:
             return True
-        row = next(row for row in self.look.processes() if row["name"] == name)
+        row = next((row for row in self.look.processes() if row["name"] == name), None)
+        if row is None:  # a supervisor was killed while it wrote this row; the next one writes it
+            return False
         return row["incarnation"] == owner.epoch and row["state"] == "ready"
 
     def sent_after(self, wall_ns: int) -> int:

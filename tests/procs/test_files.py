@@ -18,7 +18,7 @@ from oms.errors import ConfigError, DiskFullError, ExitCode, JournalError
 from oms.venues.binance.server_auth import ApiKey, Keyring
 from oms.venues.binance.server_errors import ApiError
 from procs import journal_file, logs
-from procs.children import Child, EpochFile
+from procs.children import WORKED_S, Child, EpochFile
 from procs.clock import SLEW_DIVISOR, STEP_NS, Clock
 from procs.fixed_file import PlacedFile
 from procs.journal_file import HumanFiles, JournalFile
@@ -380,6 +380,18 @@ def test_incarnations_are_granted_in_place(tmp_path):
     assert (tmp_path / "engine.epoch").stat().st_size == size
     (tmp_path / "engine.epoch").write_text("12")
     assert file.grant(0) == 13, "as an earlier version left it"
+
+
+def test_process_that_had_worked_is_started_again_at_once(monkeypatch):
+    child = Child(ProcessConfig("engine", ("risk",), 0), 0)
+    child.starts = [time.monotonic()] * 4
+    child.started_ns = time.monotonic_ns()
+    child.was_ready = True
+    child.backoff()
+    assert child.start_not_before - time.monotonic() > 0.5, "it died young, again and again"
+    child.started_ns -= int((WORKED_S + 1) * 1e9)
+    child.backoff()
+    assert child.start_not_before - time.monotonic() <= 0
 
 
 def test_process_without_disk_waits_longer_each_time_and_counts_as_degraded():

@@ -163,7 +163,7 @@ def test_dry_run_prints_a_file_and_why_and_starts_nothing(tmp_path, capsys):
     assert out.startswith("# this machine lets us use")
     assert all(len(line) <= 80 for line in out.splitlines() if line.startswith("#"))
     assert "[[processes]]" in out
-    assert not (tmp_path / "d").exists()
+    assert not (tmp_path / "d" / "run").exists()
 
 
 def test_two_that_spin_on_threads_of_one_core_are_found(tmp_path, config):

@@ -51,7 +51,7 @@ def test_untuned_server_wants_every_knob_and_a_tuned_one_none(server, capsys):
     assert {name: row["verdict"] for name, row in before.items()} == dict.fromkeys(NAMES, "warn")
     assert run(server, "apply", "all") == 0
     capsys.readouterr()
-    server.put("proc/cmdline", "quiet isolcpus=2-6,10-14 nohz_full=2-6,10-14 rcu_nocbs=2-6,10-14")
+    server.put("proc/cmdline", "quiet isolcpus=4-6,12-14 nohz_full=4-6,12-14 rcu_nocbs=4-6,12-14")
     server.put("proc/self/limits", f"{'Max locked memory':26}{'unlimited':21}{'unlimited':21}bytes")
     after = verdicts(server, capsys)
     assert {name: row["verdict"] for name, row in after.items()} == dict.fromkeys(NAMES, "ok")
@@ -90,11 +90,11 @@ def test_what_a_reboot_undid_is_set_again_and_the_first_record_stays(server):
 
 def test_hot_cpus_lose_interrupts_and_deep_sleep_with_their_siblings(server):
     run(server, "apply", "irq_affinity", "cstates")
-    assert server.read("proc/irq/24/smp_affinity_list") == "0-1,7-9,15"
+    assert server.read("proc/irq/24/smp_affinity_list") == "0-3,7-11,15"
     assert server.read("proc/irq/25/smp_affinity_list") == "0"
-    assert server.read("proc/irq/default_smp_affinity") == "8383"
-    assert server.read(f"{CPU}/cpu10/cpuidle/state2/disable") == "1"
-    assert server.read(f"{CPU}/cpu10/cpuidle/state1/disable") == "0"
+    assert server.read("proc/irq/default_smp_affinity") == "8f8f"
+    assert server.read(f"{CPU}/cpu12/cpuidle/state2/disable") == "1"
+    assert server.read(f"{CPU}/cpu12/cpuidle/state1/disable") == "0"
     assert server.read(f"{CPU}/cpu0/cpuidle/state2/disable") == "0"
 
 
@@ -113,7 +113,7 @@ def test_card_is_set_by_ethtool_and_the_rest_of_its_state_stays(server):
 def test_words_of_the_kernel_wait_for_a_reboot_and_say_so(server, capsys):
     run(server, "apply", "isolation")
     text = server.read("etc/default/grub.d/99-mexoms-isolation.cfg")
-    assert "isolcpus=2-6,10-14 nohz_full=2-6,10-14 rcu_nocbs=2-6,10-14" in text
+    assert "isolcpus=4-6,12-14 nohz_full=4-6,12-14 rcu_nocbs=4-6,12-14" in text
     capsys.readouterr()
     row = verdicts(server, capsys, "isolation")["isolation"]
     assert row["verdict"] == "warn"
@@ -148,12 +148,12 @@ def test_value_that_the_kernel_refuses_is_named_and_the_others_are_set(server, c
     before = server.tree()
     write = common.Host.write
     monkeypatch.setattr(common.Host, "write", refusing)
-    server.put("proc/irq/26/smp_affinity_list", "3")
+    server.put("proc/irq/26/smp_affinity_list", "5")
     before = server.tree()
     assert run(server, "apply", knobs=[irq_affinity.KNOB]) == 1
     said = capsys.readouterr().out
     assert "/proc/irq/24/smp_affinity_list cannot be set (Input/output error)" in said
-    assert server.read("proc/irq/26/smp_affinity_list") == "0-1,7-9,15"
+    assert server.read("proc/irq/26/smp_affinity_list") == "0-3,7-11,15"
     run(server, "revert", knobs=[irq_affinity.KNOB])
     assert server.tree() == before
 
@@ -172,7 +172,7 @@ def test_irqbalance_is_named_because_it_moves_interrupts_back(server, capsys):
     server.put("proc/77/comm", "irqbalance")
     run(server, "apply", "irq_affinity")
     run(server, "check", "irq_affinity")
-    assert "IRQBALANCE_BANNED_CPULIST=2-6,10-14" in capsys.readouterr().out
+    assert "IRQBALANCE_BANNED_CPULIST=4-6,12-14" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The ring stress at full size: `python -m tests.stress [NAME ...] [--smoke] [--json]`.
+"""The ring stress at full size: `python -m tests.stress [NAME ...] [--smoke] [--kills N] [--json]`.
 
 Two processes and 10**8 records through a lossless and through a broadcast ring, spinning and
 parked; positions near 2**32 and up to the last one below 2**63; 1,000 kills of writer and reader
@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 if __name__ == "__main__":
     os.environ.setdefault("MEXOMS_JIT", "compiler")  # its kernels are no entry points
@@ -108,6 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.stress", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TRIALS)}")
     parser.add_argument("--smoke", action="store_true", help="the size that runs with the tests")
+    parser.add_argument("--kills", type=int, help="of each chain, in place of the size's number")
     parser.add_argument("--json", action="store_true", help="one object: name to result")
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.names if name not in TRIALS]
@@ -115,6 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no trial {unknown[0]}; there are {', '.join(TRIALS)}")
     assert thread_count() == 1, "a parent of forks has one thread"
     size = (SMOKE if asked.smoke else FULL) if JIT_ON else UNCOMPILED
+    if asked.kills:
+        size = replace(size, kills=asked.kills, edge_kills=asked.kills)
     results: dict[str, dict[str, object]] = {}
     failed = False
     for name in asked.names or TRIALS:

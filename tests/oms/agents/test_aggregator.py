@@ -137,3 +137,21 @@ def test_aggregator_same_messages_give_the_same_rings() -> None:
         return made.memory.rings["top"].slots.tobytes()
 
     assert run() == run()
+
+
+def test_aggregator_books_of_a_feed_that_says_nothing_are_stale_until_it_speaks() -> None:
+    """It was killed, or stands still: it cannot say so itself."""
+    made = live()
+    made.message(diff(101, 101, [(100, 2)]), T0 + 2 * MS)
+    agent, rows = made.aggregator, made.memory.tables["top"].rows
+    due = agent.next_timer_ns()
+    assert due == T0 + 2 * MS + 2 * SECOND
+    agent.do_work(due - 1)
+    assert BookState(int(rows["state"][0])) is BookState.LIVE
+    agent.do_work(due)
+    assert BookState(int(rows["state"][0])) is BookState.STALE
+    assert BookState(int(top_records(made)[-1]["state"])) is BookState.STALE
+    assert BookState(int(made.memory.tables["books"].rows["state"][0])) is BookState.STALE
+    made.message(diff(102, 102, [(100, 3)]), due + MS)
+    assert BookState(int(rows["state"][0])) is BookState.LIVE
+    assert best(made)[:2] == (100, 3)

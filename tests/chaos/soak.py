@@ -1,0 +1,134 @@
+"""The synthetic market under faults for an hour: nothing grows that should not.
+
+Faults of the exchange come and go by seed (delays, lost replies, cut connections, gaps, 5xx after
+the order was carried out), and once a minute a process is killed. Twice a minute it is noted what
+the desk takes: memory (proportional, all processes), descriptors, shared memory, files, log lines.
+After the first quarter memory may grow by a fifth and 16 MiB, descriptors by 16, shared memory by
+nothing; logs stay below what one process may write; journals grow with orders alone.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from procs.logs import LOG_FILE_BYTES_MAX, LOG_FILES_MAX
+from shm_layout import segment
+from tests.chaos.desk import KEEPER, SUPERVISOR, ChaosDesk
+from tests.chaos.kill import Outcome, judged
+
+STEP_S = 5.0
+NOTE_EVERY = 6
+KILL_EVERY = 12
+MEMORY_SHARE, MEMORY_BYTES = 5, 16 << 20
+DESCRIPTORS_MORE = 16
+JOURNAL_BYTES_PER_ORDER = 16_384
+FAULTS = (
+    ("delay", "--delay-ms", "40", "--jitter-ms", "200"),
+    ("lose", "--link", "ws_api", "--one-in", "20"),
+    ("gap", "--link", "stream", "--one-in", "50"),
+    ("disconnect", "--one-in", "300"),
+    ("accepted_5xx", "--link", "rest", "--one-in", "4"),
+    ("duplicate", "--one-in", "30"),
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the desk takes at one moment."""
+
+    memory: int
+    descriptors: int
+    shm: int
+    disk: int
+    journal: int
+    logs: int
+    busy_ticks: int
+
+
+def _pss_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+
+
+def sample(desk: ChaosDesk) -> Sample:
+    """Of every process that lives now."""
+    owners = [desk.owner(name) for name in (KEEPER, SUPERVISOR, *desk.processes)]
+    pids = [owner.pid for owner in owners if owner is not None]
+    memory = descriptors = ticks = 0
+    for pid in pids:
+        try:
+            memory += _pss_bytes(pid)
+            descriptors += len(list(Path(f"/proc/{pid}/fd").iterdir()))
+            words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        ticks += int(words[11]) + int(words[12])
+    names = segment.existing(desk.paths.segments)
+    shm = sum((segment.SHM_DIR / name[1:]).stat().st_size for name in names)
+    return Sample(
+        memory, descriptors, shm, _bytes_below(desk.data), _bytes_below(desk.paths.journal),
+        _bytes_below(desk.paths.logs), ticks,
+    )  # fmt: skip
+
+
+def bounds(desk: ChaosDesk, first: Sample, last: Sample, orders: int) -> list[str]:
+    """What grew and should not have."""
+    log_bytes_max = LOG_FILE_BYTES_MAX * LOG_FILES_MAX * (len(desk.processes) + 2)
+    journal = last.journal - first.journal
+    facts = {
+        f"memory {first.memory} -> {last.memory}": (
+            last.memory > first.memory + first.memory // MEMORY_SHARE + MEMORY_BYTES
+        ),
+        f"descriptors {first.descriptors} -> {last.descriptors}": (
+            last.descriptors > first.descriptors + DESCRIPTORS_MORE
+        ),
+        f"shared memory {first.shm} -> {last.shm}": last.shm != first.shm,
+        f"logs {last.logs}": last.logs > log_bytes_max,
+        f"journals grew by {journal} for {orders} orders": (
+            journal > max(orders, 1) * JOURNAL_BYTES_PER_ORDER + (8 << 20)
+        ),
+    }
+    return [f"grew: {what}" for what, broken in facts.items() if broken]
+
+
+def run_soak(desk: ChaosDesk, seed: int, minutes: int, say) -> Outcome:
+    """The trial `soak`."""
+    chance = random.Random(seed)
+    desk.up()
+    samples = []
+    faults = kills = 0
+    steps = max(int(minutes * 60 / STEP_S), 2)
+    for step in range(steps):
+        time.sleep(STEP_S)
+        fault = chance.choice(FAULTS)
+        code, said = desk.sim("fault", "add", *fault, "--for", f"{chance.randint(1, 4)}s")
+        faults += code == 0
+        assert code == 0 or "does not run" in said or "answer" in said, said
+        if step % KILL_EVERY == KILL_EVERY - 1:
+            name = chance.choice([*desk.processes, SUPERVISOR])
+            owner = desk.owner(name)
+            if owner is not None:
+                owner.signal(signal.SIGKILL)
+                kills += 1
+        if step % NOTE_EVERY == NOTE_EVERY - 1 or step == steps - 1:
+            samples.append(sample(desk))
+            say(f"  {int((step + 1) * STEP_S):>5} s  memory {samples[-1].memory >> 20} MiB  "
+                f"descriptors {samples[-1].descriptors}  disk {samples[-1].disk >> 10} KiB  "
+                f"logs {samples[-1].logs >> 10} KiB")  # fmt: skip
+    desk.sim("fault", "clear")
+    desk.until("every process", lambda: all(desk.owner(name) for name in desk.processes))
+    desk.settle()
+    verdict = desk.judge()
+    trouble = verdict.trouble()
+    trouble += bounds(desk, samples[len(samples) // 4], samples[-1], verdict.orders)
+    return Outcome(faults + kills, trouble, [], f"{kills} kills; {judged(verdict)}")
