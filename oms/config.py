@@ -223,6 +223,8 @@ class SimConfig:
     """Background orders, cancels and trades, per symbol."""
     control_port: int = -1
     """For `oms sim`: faults, book, seed; 0 = a free one, -1 = none."""
+    asset_limits: Mapping[str, str] = field(default_factory=dict)
+    """Currency code -> the most of it that one order may trade (Binance's MAX_ASSET)."""
 
 
 @dataclass(frozen=True, slots=True)

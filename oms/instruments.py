@@ -7,6 +7,7 @@ minimums come from the venue at run time, in integers of 10**-12 (INSTRUMENT_SPE
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,13 @@ _E6 = 6
 _PX_MAX_DEFAULT_E6 = 10**7 * 10**6
 """Where a venue names no largest price: ten million quote units."""
 _QTY_MAX_DEFAULT_E6 = 9 * 10**9 * 10**6
+
+
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+class TooLargeError(ValueError):
+    """A number that int64 does not hold at its scale."""
 
 
 class UnsupportedInstrumentError(ValueError):
@@ -108,18 +116,17 @@ def decimal_text(value: int, scale: int) -> str:
     return f"{sign}{whole}.{part:0{scale}d}".rstrip("0")
 
 
-def parse_decimal(text: str, scale: int) -> int:
-    """Integer at `scale` from decimal text; ValueError where it is no such number or not exact.
-
-    Accepts what venues write: optional sign, digits, optional fraction. No exponent, no blanks.
-    """
-    body = text[1:] if text[:1] in "+-" else text
-    whole, _, part = body.partition(".")
-    if not (whole or part) or not (whole + part).isascii() or not (whole + part).isdigit():
-        raise ValueError(f"found {text!r}, required is a decimal number")
-    if part[scale:].strip("0"):
-        raise ValueError(f"found {text!r}, required are at most {scale} decimal digits")
-    value = int(whole or "0") * 10**scale + int(part[:scale].ljust(scale, "0") or "0")
+def parse_decimal(text: str, digits: int) -> int:
+    """`text` as an integer with `digits` decimals; ValueError when it is no plain decimal (digits,
+    and perhaps a point and digits), or has more decimals, other than zeros, than `digits`;
+    `TooLargeError` when it does not fit 64 bits."""
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError(f"{text!r} is not a plain decimal number")
+    whole, _, part = text.partition(".")
+    part = part.rstrip("0")
+    if len(part) > digits:
+        raise ValueError(f"{text!r} has more than {digits} decimals")
+    value = int(whole + part.ljust(digits, "0"))
     if value > INT64_MAX:
-        raise ValueError(f"found {text!r}: does not fit 64 bits at {scale} digits")
-    return -value if text[:1] == "-" else value
+        raise TooLargeError(f"{text!r} does not fit 64 bits with {digits} decimals")
+    return value

@@ -27,11 +27,11 @@ from oms.exchange.market import (
     PublicTrade,
     SymbolSpec,
     Ticker,
-    parse_decimal,
     with_digits,
 )
 from oms.exchange.recorded import RecordedMarket
 from oms.exchange.recorded_book import NEVER
+from oms.instruments import parse_decimal
 
 LINES_PER_TURN = 64
 LINE_SHOWN_BYTES = 200

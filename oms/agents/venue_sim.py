@@ -21,11 +21,13 @@ from oms.config import DeskConfig, SimConfig
 from oms.errors import ConfigError
 from oms.exchange.engine import Capacity
 from oms.exchange.faults import Faults, FaultSpec
+from oms.exchange.filters import EXCHANGE_BOUNDS
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.layout_hot import FEE_UNIT
 from oms.exchange.live import LiveMarket
-from oms.exchange.market import MONEY_DIGITS, Market, parse_decimal, spec_from_config
+from oms.exchange.market import MONEY_DIGITS, Market, assets_of, spec_from_config
 from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog
+from oms.instruments import parse_decimal
 from oms.venues.binance.server import BinanceServer
 from oms.venues.binance.server_auth import ApiKey
 from oms.venues.binance.server_limits import LimitRules
@@ -85,25 +87,45 @@ def _check(sim: SimConfig) -> None:
     if not symbols or len(set(symbols)) != len(symbols):
         raise ConfigError(f"{where}.instruments: found {symbols}, required are distinct symbols")
     for code, text in sim.balances.items():
-        try:
-            amount = parse_decimal(text, MONEY_DIGITS)
-        except ValueError as error:
-            raise ConfigError(f"{where}.balances.{code}: {error}") from None
-        if amount > BALANCE_MAX:
+        if _amount(f"{where}.balances.{code}", text) > BALANCE_MAX:
             raise ConfigError(f"{where}.balances.{code}: found {text}, required is below 10^9")
+    traded = {code for one in sim.instruments for code in (one.base, one.quote)}
+    for code, text in sim.asset_limits.items():
+        if code not in traded:
+            raise ConfigError(
+                f"{where}.asset_limits.{code}: no instrument trades it, required is one of "
+                f"{', '.join(sorted(traded))}"
+            )
+        if _amount(f"{where}.asset_limits.{code}", text) == 0:
+            raise ConfigError(f"{where}.asset_limits.{code}: found {text}, required is above 0")
+
+
+def _amount(where: str, text: str) -> int:
+    """Money as decimal text, as an integer; ConfigError in one sentence where it is none."""
+    try:
+        return parse_decimal(text, MONEY_DIGITS)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def live_market(config: DeskConfig, sim: SimConfig, accounts: int) -> LiveMarket:
     """The market that the config describes, with background flow."""
     size = _SMALL if config.capacity == "small" else Capacity()
     fees = (sim.maker_fee_e6, sim.taker_fee_e6)
+    specs = [spec_from_config(instrument) for instrument in sim.instruments]
+    assets = assets_of(specs, tuple(sim.balances))
+    limits = tuple(
+        (assets.index(code), parse_decimal(text, MONEY_DIGITS))
+        for code, text in sim.asset_limits.items()
+    )
     return LiveMarket(
-        [spec_from_config(instrument) for instrument in sim.instruments],
+        specs,
         accounts,
         sim.balances,
         fees,
         FlowSettings(sim.seed, sim.flow_events_per_s),
         Capacity(size.orders, size.levels_per_side, accounts + HOUSE_ACCOUNTS, size.commands),
+        bounds=dataclasses.replace(EXCHANGE_BOUNDS, assets=limits),
         funded=False,
     )
 

@@ -30,7 +30,6 @@ from oms.exchange.market import (
     SymbolSpec,
     Ticker,
     assets_of,
-    parse_decimal,
 )
 from oms.exchange.order_log import OrderLog
 from oms.exchange.orders import (
@@ -45,6 +44,7 @@ from oms.exchange.orders import (
 )
 from oms.exchange.remembered import RememberedLog
 from oms.exchange.terms import ExchangeFilters, Filters
+from oms.instruments import parse_decimal
 from shm_layout.limits import BOOK_LEVELS_MAX
 
 HOUSE_BALANCE = 10**17

@@ -12,7 +12,6 @@ MONEY_DIGITS decimals; times in nanoseconds since 1970, UTC. Sides are SIDE_BUY 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +29,7 @@ from oms.exchange.orders import (
     UserReport,
 )
 from oms.exchange.terms import ExchangeFilters, Filters
+from oms.instruments import parse_decimal
 from shm_layout.limits import CURRENCY_SCALE_DIGITS
 
 if TYPE_CHECKING:
@@ -38,20 +38,6 @@ if TYPE_CHECKING:
 MONEY_DIGITS = CURRENCY_SCALE_DIGITS
 TRADES_KEPT_MAX = 1000
 """Public trades per symbol: the most that the venue's `trades` gives."""
-
-_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
-
-
-def parse_decimal(text: str, digits: int) -> int:
-    """`text` as an integer with `digits` decimals; ValueError when it is no plain decimal, or
-    has more decimals (other than zeros) than `digits`."""
-    if not _DECIMAL.fullmatch(text):
-        raise ValueError(f"{text!r} is not a plain decimal number")
-    whole, _, part = text.partition(".")
-    part = part.rstrip("0")
-    if len(part) > digits:
-        raise ValueError(f"{text!r} has more than {digits} decimals")
-    return int(whole + part.ljust(digits, "0"))
 
 
 def format_decimal(value: int, digits: int, places: int = 8) -> str:

@@ -39,7 +39,6 @@ from oms.exchange.market import (
     SymbolSpec,
     Ticker,
     assets_of,
-    parse_decimal,
 )
 from oms.exchange.order_log import OrderLog
 from oms.exchange.orders import (
@@ -55,6 +54,7 @@ from oms.exchange.orders import (
     expiry_of,
 )
 from oms.exchange.recorded_book import NEVER, Levels, Resting, SymbolBook
+from oms.instruments import parse_decimal
 from shm_layout.enums import OrderState
 from shm_layout.limits import DIFFS_BUFFERED_MAX
 from shm_layout.money import OK, ROUND_DOWN, ROUND_UP, mul_div

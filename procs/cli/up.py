@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import textwrap
@@ -44,7 +45,7 @@ examples:
   oms up --data-dir /tmp/desk    a second desk with files of its own
   oms up --dry-run               checks config, locks, ports and memory; starts nothing
   oms up --host auto             with a core map made for this machine, and why it is so
-  oms up --host auto --dry-run   only the map, as a file of configs/hosts, and why
+  oms up --host auto --dry-run   prints the map, too, as a file of configs/hosts, and why
 
 A desk whose keeper or supervisor died goes on; `oms up` adopts its processes.
 """
@@ -66,11 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
     config, paths = chosen_desk(arguments)
     if not arguments.dry_run and not arguments.json:
         explain_map(config)
+    if arguments.dry_run:
+        return _would_start(config, paths, as_json=arguments.json)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)
-        if arguments.dry_run:
-            return _would_start(config, paths, as_json=arguments.json)
         make_agent = preload(config, find_config(arguments.config).resolve().parent)
         if arguments.foreground:
             return keep_here(config, make_agent, lock)
@@ -94,6 +95,32 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _shown(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
+    return {
+        "desk": config.name,
+        "data_dir": str(paths.data_dir),
+        "durability": config.durability,
+        "processes": [process.name for process in config.host.processes],
+    }
+
+
+def _would_start(config: DeskConfig, paths: DeskPaths, *, as_json: bool) -> int:
+    """Check what can be before anything is made; where no desk has been, not even its folder."""
+    with desk_lock(paths) if paths.desk_lock.exists() else contextlib.nullcontext():
+        check_machine(effective(config, paths), paths)
+    if as_json:
+        print_json({**_shown(config, paths), "started": False})
+        return ExitCode.OK
+    if is_planned(config):
+        show_map(config)
+    # On stderr: a map goes into a file.
+    say(
+        f"desk '{config.name}' would start {len(config.host.processes)} processes with files "
+        f"in {paths.data_dir}; nothing was started"
+    )
+    return ExitCode.OK
+
+
 def is_planned(config: DeskConfig) -> bool:
     """Was its core map made for this machine?"""
     return config.host.name.startswith(f"{AUTO}-")
@@ -107,34 +134,10 @@ def explain_map(config: DeskConfig) -> None:
 
 
 def show_map(config: DeskConfig) -> None:
-    """A map made for this machine as a file; what explains it stands in comments."""
+    """The core map made for this machine, as a file; what explains it stands in comments."""
     for line in page(plan_here(config)):
         print(textwrap.fill(here(line), WIDTH, initial_indent="# ", subsequent_indent="#   "))
     print(as_toml(config.host), end="")
-
-
-def _shown(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
-    return {
-        "desk": config.name,
-        "data_dir": str(paths.data_dir),
-        "durability": config.durability,
-        "host": config.host.name,
-        "processes": [process.name for process in config.host.processes],
-    }
-
-
-def _would_start(config: DeskConfig, paths: DeskPaths, *, as_json: bool) -> int:
-    """Everything that can be checked before anything is made was well."""
-    if as_json:
-        print_json({**_shown(config, paths), "started": False})
-    elif is_planned(config):
-        show_map(config)
-    else:
-        tell(
-            f"desk '{config.name}' would start {len(config.host.processes)} processes with files "
-            f"in {paths.data_dir}; nothing was started"
-        )
-    return ExitCode.OK
 
 
 def wait_ready(keeper: int, paths: DeskPaths) -> None:

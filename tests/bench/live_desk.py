@@ -135,8 +135,9 @@ _kept = contextlib.ExitStack()
 
 @functools.cache
 def kept_desk(*, quiet: bool) -> LiveDesk:
-    """One desk for all benches of this call that want such a one; `close_kept` ends it. At smoke
-    size all take the lively one, because a start costs seconds of CPU.
+    """A desk that benches of one call may share until `close_kept`: at full size the program ends
+    it behind each bench, at smoke size all take the lively one, because a start costs seconds of
+    CPU.
     """
     desk = _kept.enter_context(live_desk(quiet=quiet))
     desk.start()

@@ -126,49 +126,55 @@ class Load:
 
     An order's time counts from the moment at which it was due, so that a venue that falls behind is
     not spared (no coordinated omission). At most `in_flight` orders have no answer; beyond that the
-    client waits, and what was due is late.
+    client waits, what was due is late, and what is not sent when the time is over is not sent.
     """
 
     def __init__(self, client: Client, per_s: int, seconds: float, in_flight: int) -> None:
         self._client, self._in_flight = client, in_flight
         self._every_ns = 10**9 // per_s
-        self._orders = round(per_s * seconds)
-        self.took_ns = np.zeros(self._orders, np.int64)
-        self.came_ns = np.zeros(self._orders, np.int64)
-        self.waits = 0
-        self._done = 0
+        self.offered = round(per_s * seconds)
+        self.sent = self.waits = self._done = 0
+        self._late_ns = np.zeros(self.offered, np.int64)
         self._finished = asyncio.Event()
 
     async def run(self) -> float:
-        """Seconds from the first order's due time to the last answer."""
-        client, first = self._client, self._client.count + 1
+        """Answers a second, from the first order's due time to the last answer."""
+        client, first, every = self._client, self._client.count + 1, self._every_ns
         start_ns = time.perf_counter_ns()
-        every = self._every_ns
+        end_ns = start_ns + self.offered * every
+        last_ns = start_ns
 
         def answered(number: int, now_ns: int) -> None:
+            nonlocal last_ns
             k = number - first
-            self.took_ns[k] = now_ns - (start_ns + k * every)
-            self.came_ns[k] = now_ns - start_ns
+            self._late_ns[k] = now_ns - (start_ns + k * every)
             self._done += 1
-            if self._done == self._orders:
+            last_ns = now_ns
+            if self._done == self.sent:
                 self._finished.set()
 
         client.answered = answered
-        sent = 0
-        while sent < self._orders:
-            due = min((time.perf_counter_ns() - start_ns) // every + 1, self._orders)
-            room = self._in_flight - (sent - self._done)
-            self.waits += due - sent > room
-            for _ in range(min(due - sent, room)):
+        while self.sent < self.offered and (now_ns := time.perf_counter_ns()) < end_ns:
+            due = min((now_ns - start_ns) // every + 1, self.offered)
+            room = self._in_flight - (self.sent - self._done)
+            self.waits += due - self.sent > room
+            for _ in range(min(due - self.sent, room)):
                 client.send()
-                sent += 1
+                self.sent += 1
             await asyncio.sleep(TICK_S)
         async with asyncio.timeout(WATCHDOG_S):
-            await self._finished.wait()
+            while self._done < self.sent:
+                self._finished.clear()
+                await self._finished.wait()
         assert not client.refused, client.refused[0]
-        return float(self.came_ns.max()) / 1e9
+        return self._done / (last_ns - start_ns) * 1e9
+
+    @property
+    def late_ns(self) -> np.ndarray:
+        """Of each order that was sent: from when it was due to its answer."""
+        return self._late_ns[: self.sent]
 
     @property
     def lost(self) -> int:
         """Orders without an answer."""
-        return self._orders - self._done
+        return self.sent - self._done

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from oms.exchange.market import parse_decimal
+from oms.instruments import TooLargeError, parse_decimal
 from oms.venues.binance import server_errors as err
 
 SYMBOL_RANGE = "^[A-Z0-9-_.]{1,20}$"
@@ -151,12 +151,11 @@ class Params:
         """A decimal with DECIMALS_MAX decimals, as an integer."""
         text = self.legal(name, DECIMAL_RANGE)
         try:
-            value = parse_decimal(text, DECIMALS_MAX)
+            return parse_decimal(text, DECIMALS_MAX)
+        except TooLargeError:
+            raise err.ApiError(-1108, f"Parameter '{name}' overflowed.") from None
         except ValueError:
             raise err.precision(name) from None
-        if value > INT64_MAX:
-            raise err.ApiError(-1108, f"Parameter '{name}' overflowed.")
-        return value
 
     def text_list(self, name: str) -> list[str]:
         """A JSON list of texts."""

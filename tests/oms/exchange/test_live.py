@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from oms.exchange import layout_hot as lay
-from oms.exchange.market import format_decimal, parse_decimal
+from oms.exchange.market import format_decimal
 from oms.exchange.orders import Fill, Order, OrderRequest, ReportKind
 from oms.exchange.remembered import RememberedLog
+from oms.instruments import parse_decimal
 from shm_layout.enums import OrderState
 from tests.oms.exchange.test_flow import SECOND_NS, START_NS, make_market
 

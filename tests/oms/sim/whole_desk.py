@@ -14,7 +14,8 @@ import numpy as np
 from oms import ids
 from oms.agents.factory import make_agent
 from oms.config import LimitsConfig, SimConfig, SimInstrumentConfig, StrategyConfig
-from oms.exchange.market import MONEY_DIGITS, parse_decimal
+from oms.exchange.market import MONEY_DIGITS
+from oms.instruments import parse_decimal
 from oms.journal.reader import Recovery, read_journal
 from oms.risk import world_hot as w_
 from oms.risk.fold import Fold

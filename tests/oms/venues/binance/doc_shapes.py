@@ -1,7 +1,7 @@
 """The documents' examples, and the comparison of a reply or an event with one, field by field.
 
 Material: binance-spot-docs/json_examples.jsonl under the directory that MEXOMS_DATA names; a test
-that uses it marks itself with `needs_docs` and is skipped where the material is absent.
+that uses it is skipped where the material is absent.
 
     (documented,) = load("rest-api.md", "Test connectivity")
     assert compare(documented, found) == []
@@ -11,22 +11,11 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import re
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-DATA = os.environ.get("MEXOMS_DATA", "")
-FOLDER = Path(DATA) / "binance-spot-docs"
-EXAMPLES = FOLDER / "json_examples.jsonl"
-PRESENT = bool(DATA) and EXAMPLES.exists()
-
-needs_docs = pytest.mark.skipif(
-    not PRESENT, reason="MEXOMS_DATA names no directory with binance-spot-docs"
-)
+from tests.support import data_folder
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
 
@@ -34,9 +23,8 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
 @functools.cache
 def rows() -> tuple[tuple[str, str, str], ...]:
     """(document, section path, raw text) of every example, in the documents' order."""
-    if not PRESENT:
-        return ()
-    lines = [json.loads(line) for line in EXAMPLES.read_text("utf-8").splitlines()]
+    examples = data_folder("binance-spot-docs") / "json_examples.jsonl"
+    lines = [json.loads(line) for line in examples.read_text("utf-8").splitlines()]
     return tuple((row["doc"], row["section"], row["raw"]) for row in lines)
 
 
@@ -56,7 +44,7 @@ def load(doc: str, section: str) -> list[Any]:
     return found
 
 
-def pick(doc: str, section: str, wanted: Callable[[Any], bool]) -> Any:
+def pick(doc: str, section: str, wanted: Callable[[Any], bool] = lambda value: True) -> Any:
     """The first example of a section for which `wanted` holds."""
     for value in load(doc, section):
         if wanted(value):

@@ -16,10 +16,9 @@ from oms.exchange.market import spec_from_config
 from oms.exchange.terms import Capacity
 from oms.venues.binance.server_auth import ApiKey
 from tests.oms.venues.binance import doc_shapes
-from tests.oms.venues.binance.doc_shapes import compare, load, needs_docs
+from tests.oms.venues.binance.doc_shapes import compare, load
 from tests.oms.venues.binance.exchange_client import MS, Client
-
-pytestmark = needs_docs
+from tests.support import data_folder
 
 REST = "rest-api.md"
 WS = "web-socket-api.md"
@@ -295,7 +294,7 @@ def test_docs_shutdown_events(client):
 
 
 def test_docs_error_texts_are_the_documented_ones(client):
-    rows = json.loads((doc_shapes.FOLDER / "error_codes.json").read_text())
+    rows = json.loads((data_folder("binance-spot-docs") / "error_codes.json").read_text())
     texts = {row["code"]: row["text"] for row in rows}
     asked = [
         ("klines", ONE | {"interval": "7m"}), ("depth", ONE | {"symbolStatus": "ASLEEP"}),

@@ -12,16 +12,14 @@ from oms.exchange.market import spec_from_config
 from oms.exchange.terms import Capacity
 from oms.venues.binance.server_limits import LimitRules
 from tests.oms.venues.binance import doc_shapes
-from tests.oms.venues.binance.doc_shapes import compare, load, needs_docs, pick
+from tests.oms.venues.binance.doc_shapes import compare, load, pick
 from tests.oms.venues.binance.exchange_client import Client
-
-pytestmark = needs_docs
 
 REST = "rest-api.md"
 WS = "web-socket-api.md"
 CONDITIONAL = {
     "stopPrice", "icebergQty", "trailingDelta", "trailingTime", "strategyId", "strategyType",
-    "preventedMatchId", "preventedQuantity", "tradeGroupId", "preventedMatches",
+    "preventedMatchId", "preventedQuantity", "tradeGroupId", "preventedMatches", "expiryReason",
 }  # fmt: skip
 """rest-api.md "Conditional fields in Order Responses"."""
 UNEVEN = {"workingTime", "fills"}
@@ -241,7 +239,7 @@ def test_docs_my_prevented_matches(client):
 
 @pytest.mark.parametrize("kind", ["ACK", "RESULT", "FULL"])
 def test_docs_rest_new_order(client, kind):
-    client.order("BUY", "4000", "10", key="kbob")
+    assert client.order("BUY", "20000", "10", key="kbob")[0] == 200
     documented = {
         "ACK": pick(REST, "New order", lambda v: "status" not in v),
         "RESULT": pick(REST, "New order", lambda v: "status" in v and "fills" not in v),
@@ -250,6 +248,7 @@ def test_docs_rest_new_order(client, kind):
     params = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quantity": "10"}
     reply = client.signed("POST", "/api/v3/order", **params, newOrderRespType=kind)[1]
     assert compare(documented, reply) == []
+    assert reply.get("status", "FILLED") == "FILLED"
 
 
 def test_docs_rest_test_order_and_commission(client):

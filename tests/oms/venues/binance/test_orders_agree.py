@@ -8,7 +8,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from oms.exchange.market import MONEY_DIGITS, parse_decimal
+from oms.exchange.market import MONEY_DIGITS
+from oms.instruments import parse_decimal
 from oms.venues.binance.server_limits import LimitRules
 from shm_layout.jit import JIT_ON
 from tests.oms.venues.binance.test_server_orders import limit, make_client, send, trade

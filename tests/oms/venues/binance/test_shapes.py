@@ -1,45 +1,20 @@
-"""Every reply and event against the documents' examples: the same keys, the same JSON types.
-
-The examples are found by MEXOMS_DATA (a directory that holds binance-spot-docs/).
-"""
+"""Every reply and event against the documents' examples: the same keys, the same JSON types."""
 
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
+from tests.oms.venues.binance.doc_shapes import pick as example
 from tests.oms.venues.binance.exchange_client import Client
-
-DATA = os.environ.get("MEXOMS_DATA", "")
-EXAMPLES = Path(DATA) / "binance-spot-docs" / "json_examples.jsonl"
-
-pytestmark = pytest.mark.skipif(
-    not DATA or not EXAMPLES.exists(),
-    reason="MEXOMS_DATA names no directory with binance-spot-docs",
-)
+from tests.support import data_folder
 
 CONDITIONAL = {
     "stopPrice", "icebergQty", "trailingDelta", "trailingTime", "strategyId", "strategyType",
     "preventedMatchId", "preventedQuantity", "v", "sors",
 }  # fmt: skip
 """Sent for some kinds of order only, as the documents say; not for those that are offered."""
-
-
-def example(doc, section, pick=lambda value: True):
-    """The first example of a section for which `pick` holds."""
-    for line in EXAMPLES.read_text().splitlines():
-        row = json.loads(line)
-        if row["doc"] == doc and row["section"].split(">")[-1].strip().startswith(section):
-            try:
-                value = json.loads(row["raw"])
-            except json.JSONDecodeError:
-                continue
-            if pick(value):
-                return value
-    raise AssertionError(f"no example in {doc}, {section}")
 
 
 def kind(value):
@@ -213,6 +188,7 @@ def test_shape_market_events(client):
 
 
 def test_shape_errors_have_documented_codes(client):
-    codes = {row["code"] for row in json.loads((EXAMPLES.parent / "error_codes.json").read_text())}
+    listed = json.loads((data_folder("binance-spot-docs") / "error_codes.json").read_text())
+    codes = {row["code"] for row in listed}
     for more in ({"symbol": "X"}, {"side": "X"}, {"qty": "0"}, {"price": "1"}, {"x": "1"}):
         assert client.order(**more)[1]["code"] in codes
