@@ -254,7 +254,7 @@ class ChaosDesk:
 
     def records(self) -> list:
         files = [path.read_bytes() for path in sorted(self.paths.journal.glob("risk-*.mxj"))]
-        return list(read_journal(files, Recovery(), "risk"))
+        return list(read_journal(files, Recovery()))
 
     # The end
 
