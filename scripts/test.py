@@ -4,7 +4,8 @@ A suite is a row of `SUITES`: one or more commands, the environment that makes i
 watchdog. pytest suites write a JUnit report, and the counts and the reasons of what was skipped are
 read from there, never from printed text. A suite that finds no test has failed: an empty folder or
 a wrong pattern must not look like success. Suites run one after another: each takes both cores,
-pytest by three workers (pytest-xdist), the check suite by steps that run side by side.
+pytest by four workers (pytest-xdist), the check suite by steps that run side by side, with the
+compiling of kernels beside them.
 
 Usage: python scripts/test.py [SUITE ...]      (no name: every suite)
 Exit codes: 0 all passed · 1 a suite failed · 2 no such suite · 130 interrupted
@@ -21,7 +22,8 @@ import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ET
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +40,8 @@ class Step:
 
     name: str
     command: tuple[str, ...]
+    early: bool = False
+    """It begins with the first suite, and its own suite waits for it."""
 
     @property
     def is_pytest(self) -> bool:
@@ -59,9 +63,9 @@ class Suite:
 
 
 TESTS_ONLY = ("tests", "--ignore=tests/tidy", "--ignore=tests/bench")
-WORKERS = ("-n", "3", "--dist", "worksteal")
-"""Each with its part of the tests in their order; who is done first takes from the others. One more
-than two cores have, because tests of whole desks wait for most of their time.
+WORKERS = ("-n", "4", "--dist", "worksteal")
+"""Each with its part of the tests in their order; who is done first takes from the others. Twice as
+many as two cores have, because tests of whole desks wait for most of their time.
 """
 PYTHON_ONLY = tuple(
     f"--ignore=tests/{where}"
@@ -89,7 +93,7 @@ SUITES = (
         "tests",
         "with the compiler on",
         (
-            Step("kernels", (PYTHON, "-m", "procs.compile")),
+            Step("kernels", (PYTHON, "-m", "procs.compile"), early=True),
             Step("tests", (*PYTEST, *TESTS_ONLY, *WORKERS)),
         ),
         watchdog_s=1200,
@@ -157,6 +161,7 @@ def read_report(path: Path, outcome: Outcome) -> None:
 
 
 # -------------------------------------------------------------------------------------- processes
+Job = Future[tuple["Outcome", str]]
 LIVE: set[subprocess.Popen[str]] = set()  # steps that run now, each the head of a process group
 STARTING = threading.Lock()  # held while a step begins, or all are ended: none is begun unseen
 STOPPED = threading.Event()
@@ -238,13 +243,17 @@ def run_step(step: Step, suite: Suite, folder: str) -> tuple[Outcome, str]:
     return outcome, text
 
 
-def run_suite(suite: Suite, folder: str) -> Outcome:
-    """Runs a suite's steps and adds them up."""
+def run_suite(suite: Suite, folder: str, begun: dict[Step, Job] | None = None) -> Outcome:
+    """Runs a suite's steps and adds them up; `begun` are those that run already."""
     print(f"\n== {suite.name}: {suite.what}", flush=True)
     total = Outcome()
     started = time.monotonic()
+    begun = begun or {}
     with ThreadPoolExecutor(max_workers=2 if suite.together else 1) as pool:
-        jobs = [(step, pool.submit(run_step, step, suite, folder)) for step in suite.steps]
+        jobs = [(step, begun[step]) for step in suite.steps if step in begun]
+        wait_for(job for _, job in jobs)
+        left = (step for step in suite.steps if step not in begun)
+        jobs += [(step, pool.submit(run_step, step, suite, folder)) for step in left]
         for step, job in jobs:
             try:
                 outcome, text = job.result()
@@ -293,10 +302,16 @@ def main(names: list[str]) -> int:
     chosen = [known[name] for name in names] or list(SUITES)
     outcomes: dict[str, Outcome] = {}
     interrupted = False
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
         try:
+            begun = {
+                step: pool.submit(run_step, step, suite, folder)
+                for suite in chosen
+                for step in suite.steps
+                if step.early
+            }
             for suite in chosen:
-                outcomes[suite.name] = run_suite(suite, folder)
+                outcomes[suite.name] = run_suite(suite, folder, begun)
         except KeyboardInterrupt:
             interrupted = True
             end_all()
