@@ -162,9 +162,7 @@ class Lane:
     # Orders
 
     def take(self, now_ns: int) -> int:
-        """What stands next in the ring (EMPTY, TAKEN, OTHER); TAKEN has been sent, or is handed
-        back by `left`.
-        """
+        """What stands next in the ring (EMPTY, TAKEN, OTHER); what was TAKEN, `send` sends."""
         return self._take(now_ns)
 
     def send(self, pos: int, now_ns: int) -> Command | None:

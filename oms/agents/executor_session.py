@@ -140,8 +140,7 @@ class Session:
         """A new order left on `wire`, for which there was room: count it, wait for its answer."""
         self.ledger.sent(RateShare.ORDERS, WEIGHT_ORDER, now_ns)
         question.order_mark = question.account.orders.count(now_ns)
-        question.sent_ns, question.conn, question.mark = now_ns, wire.conn, self.ledger.total
-        self.questions[request_id] = question
+        self._await(request_id, question, wire, now_ns)
 
     def has_order_room(self, now_ns: int) -> bool:
         """Whether the address has request weight for one more order."""
@@ -166,9 +165,12 @@ class Session:
     def _send(
         self, request_id: int, frame: bytes, question: Question, wire: Wire, now_ns: int
     ) -> None:
+        self._await(request_id, question, wire, now_ns)
+        self.ports.send(wire.conn, frame)
+
+    def _await(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
         question.sent_ns, question.conn, question.mark = now_ns, wire.conn, self.ledger.total
         self.questions[request_id] = question
-        self.ports.send(wire.conn, frame)
 
     def has_room(self, what: What, method: str, params: Mapping[str, Any], now_ns: int) -> bool:
         """Whether `ask` would send this now, and leave a part of the share for what cannot wait:

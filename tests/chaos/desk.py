@@ -9,8 +9,6 @@ exchange that no journal names.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import json
 import os
 import select
@@ -19,7 +17,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -30,12 +27,11 @@ from oms.errors import ExitCode
 from oms.journal.reader import Recovery, read_journal
 from procs.cli.look import Look
 from procs.config_files import load_desk, running_config
-from procs.keys import GeneratedKeys
 from procs.locks import Owner, living_owner
 from procs.paths import DeskPaths
 from shm_layout import segment
 from shm_layout.enums import ExecKind, OrderState, RecordType
-from tests.procs.desks import ROOT
+from tests.procs.desks import ROOT, ask_exchange
 
 WATCHDOG_S = 120
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -213,17 +209,7 @@ class ChaosDesk:
     # The exchange
 
     def ask(self, what: str, **params: object) -> list[dict]:
-        key = GeneratedKeys(self.paths.keys).key("binance.demo.main")
-        query = "&".join(f"{name}={value}" for name, value in params.items())
-        query += f"&timestamp={time.time_ns() // 1_000_000}"
-        signature = hmac.new(key.secret, query.encode(), hashlib.sha256).hexdigest()
-        base = running_config(self.paths).groups[0].rest_url
-        request = urllib.request.Request(
-            f"{base}/api/v3/{what}?{query}&signature={signature}",
-            headers={"X-MBX-APIKEY": key.api_key},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
+        return ask_exchange(self.paths, what, timeout_s=30, **params)
 
     def pages(self, what: str, first: str, of: str, symbol: str) -> list[dict]:
         """The whole list, page by page."""

@@ -1,8 +1,6 @@
 """`oms kill`, `resume`, `order` and `limits` over real processes; the exchange itself is asked."""
 
 import contextlib
-import hashlib
-import hmac
 import io
 import json
 import os
@@ -10,18 +8,15 @@ import select
 import signal
 import subprocess
 import time
-import urllib.request
 
 import pytest
 
 from oms.errors import ExitCode
 from procs.cli.main import main
-from procs.config_files import running_config
-from procs.keys import GeneratedKeys
 from procs.locks import living_owner
 from shm_layout import segment
 from tests.e2e.test_demo_desk import Desk
-from tests.procs.desks import DEMO, until
+from tests.procs.desks import DEMO, ask_exchange, until
 
 pytestmark = pytest.mark.compiled
 
@@ -59,16 +54,7 @@ class KillDesk(Desk):
         return [order for symbol in ("BTCUSDT", "ETHUSDT") for order in self.listed(symbol)]
 
     def listed(self, symbol):
-        key = GeneratedKeys(self.paths.keys).key("binance.demo.main")
-        query = f"symbol={symbol}&timestamp={time.time_ns() // 1_000_000}"
-        signature = hmac.new(key.secret, query.encode(), hashlib.sha256).hexdigest()
-        base = running_config(self.paths).groups[0].rest_url
-        request = urllib.request.Request(
-            f"{base}/api/v3/openOrders?{query}&signature={signature}",
-            headers={"X-MBX-APIKEY": key.api_key},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.loads(answer.read())
+        return ask_exchange(self.paths, "openOrders", symbol=symbol)
 
     def owner(self, process):
         return living_owner(self.paths.process_lock(process))

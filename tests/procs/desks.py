@@ -1,6 +1,8 @@
 """Starts toy desks as processes of their own, watches them from outside, and ends them."""
 
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import select
@@ -8,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 from procs.config_files import load_desk, running_config
+from procs.keys import GeneratedKeys
 from procs.locks import living_owner
 from procs.paths import DeskPaths
 from shm_layout import segment
@@ -30,6 +34,21 @@ def until(said, look):
             return found
         assert time.monotonic() < deadline, f"never seen: {said}"
         select.select([], [], [], 0.01)
+
+
+def ask_exchange(paths, what, timeout_s=10, **params):
+    """A list of the running demonstration desk's exchange, by the account's own key."""
+    key = GeneratedKeys(paths.keys).key("binance.demo.main")
+    query = "&".join(f"{name}={value}" for name, value in params.items())
+    query += f"&timestamp={time.time_ns() // 1_000_000}"
+    signature = hmac.new(key.secret, query.encode(), hashlib.sha256).hexdigest()
+    base = running_config(paths).groups[0].rest_url
+    request = urllib.request.Request(
+        f"{base}/api/v3/{what}?{query}&signature={signature}",
+        headers={"X-MBX-APIKEY": key.api_key},
+    )
+    with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+        return json.loads(answer.read())
 
 
 class ToyDesk:

@@ -126,13 +126,21 @@ def symbols_of(instruments: tuple[str, ...]) -> list[str]:
     return [name.replace("/", "") for name in instruments]
 
 
-def read_list(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
-    """The answer to `list_open`."""
+def _accepted(status: int, headers: Mapping[str, str], body: bytes) -> Reply | Outcome:
+    """What the venue said, where it did what was asked; else what is to be made of it."""
     reply = _reply(status, body)
     if isinstance(reply, str):
         return Outcome(done=False, trouble=reply)
     if reply.code or not 200 <= reply.status < 300:
         return _trouble(reply, headers)
+    return reply
+
+
+def read_list(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+    """The answer to `list_open`."""
+    reply = _accepted(status, headers, body)
+    if isinstance(reply, Outcome):
+        return reply
     try:
         return Outcome(done=True, orders=tuple(_order(entry) for entry in reply.result))
     except (KeyError, TypeError, ValueError) as error:
@@ -141,11 +149,9 @@ def read_list(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
 
 def read_locked(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """The answer to `locked`. An amount that is not plainly zero counts as locked."""
-    reply = _reply(status, body)
-    if isinstance(reply, str):
-        return Outcome(done=False, trouble=reply)
-    if reply.code or not 200 <= reply.status < 300:
-        return _trouble(reply, headers)
+    reply = _accepted(status, headers, body)
+    if isinstance(reply, Outcome):
+        return reply
     try:
         amounts = [str(entry["locked"]) for entry in reply.result["balances"]]
     except (KeyError, TypeError) as error:
