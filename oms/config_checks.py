@@ -16,6 +16,7 @@ from oms.config import DeskConfig, GroupConfig, LimitsConfig, SimConfig, VenueCo
 from oms.config_build import build, nearest, one_of_many, said, secrets_in
 from oms.errors import ConfigError
 from oms.instruments import parse_decimal
+from shm_layout.channels import Capacity
 from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import GROUPS_MAX, PROCESSES_MAX, STRATEGIES_MAX, VENUES_MAX
 
@@ -91,6 +92,19 @@ def _doubled(names: Iterable[str]) -> list[str]:
 
 
 def _names(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    size = Capacity.small() if desk.capacity == "small" else Capacity()
+    instruments = [name for venue in desk.venues for name in venue.instruments]
+    for where, what, found, most in (
+        (files["accounts"], "accounts", len(desk.account_names()), size.accounts),
+        (files["desk"], "instruments", len(instruments), size.instruments),
+    ):
+        if found > most and desk.capacity == "small":
+            yield (
+                f'{where}: {found} {what}, at most {most} fit capacity "small"; set capacity = '
+                f'"full" in {files["desk"]}'
+            )
+        elif found > most:
+            yield f"{where}: {found} {what}, at most {most} fit; take some out"
     lists = (
         (files["desk"], "exchange", [group.name for group in desk.groups], GROUPS_MAX),
         (files["desk"], "market", [venue.name for venue in desk.venues], VENUES_MAX),

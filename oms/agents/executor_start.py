@@ -199,14 +199,19 @@ class Start:
             instruments=lambda: list(self.instruments.values()),
             every_ns=self._reconcile_every_ns(),
             start_ns=self._start_ns,
+            thrifty=self._weight_of_all() > self._per_minute(),
         )
 
     def _reconcile_every_ns(self) -> int:
         """So often that all accounts together keep within half of their share of the request
         weight; the other half is for queries of orders in doubt.
         """
-        weight = trade.WEIGHT_OPEN_ORDERS_ALL + trade.WEIGHT_ACCOUNT
-        weight += trade.WEIGHT_TRADES_OF_SYMBOL * len(self.instruments)
-        per_minute = self._session.ledger.share_of(RateShare.RECONCILIATION)
-        all_ns = weight * len(self._group.accounts) * 60_000_000_000 // (per_minute // 2)
+        all_ns = self._weight_of_all() * 60_000_000_000 // (self._per_minute() // 2)
         return max(RECONCILE_EVERY_NS, all_ns)
+
+    def _weight_of_all(self) -> int:
+        """Of one reconciliation of each account, histories of all instruments included."""
+        return sum(trade.reconcile_weights(len(self.instruments))) * len(self._group.accounts)
+
+    def _per_minute(self) -> int:
+        return self._session.ledger.share_of(RateShare.RECONCILIATION)

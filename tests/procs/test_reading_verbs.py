@@ -5,7 +5,7 @@ import json
 import pytest
 
 from oms.errors import ExitCode
-from procs.cli import latency, page
+from procs.cli import latency, links, page, status_page
 from procs.cli.book import levels_that_fit
 from procs.cli.look import Look
 from procs.cli.main import VERBS, main
@@ -155,6 +155,39 @@ def test_status_names_who_gates_whom_within_80_columns(desk, capsys):
     assert found["accounts"] == [
         {"account": "main", "group": "binance", "reconciled": True, "enabled": True}
     ]
+
+
+def test_status_of_many_accounts_counts_them_and_names_some_that_wait():
+    rows = [
+        {"account": f"sub{k:03d}", "group": "binance", "reconciled": k < 4, "enabled": k != 2}
+        for k in range(121)
+    ]
+    assert status_page.accounts(rows) == [
+        "accounts (binance): 4 of 121 reconciled",
+        "  may not trade yet: sub004, sub005, sub006, sub007, sub008 and 112 more",
+        "  disabled: sub002",
+    ]
+
+
+def test_status_of_many_connections_names_those_that_are_not_well():
+    link = {
+        "role": "executor.binance", "state": "open", "logged_on": False, "accounts": 2, "age_s": 9,
+        "replace_in_s": 9, "opens": 1, "losses": 0, "dead_peers": 0, "replaced": 0, "doubled": 0,
+    }  # fmt: skip
+    rate = {
+        "role": "executor.binance", "kind": "ORDERS", "share": "ALL", "interval_s": 10,
+        "limit": 100, "refused": 0, "pause_ms": 0, "ban_ms": 0,
+    }  # fmt: skip
+    found = {
+        "clocks": [],
+        "links": [link | {"link": k, "state": "down" if k == 40 else "open"} for k in range(64)],
+        "rates": [rate | {"account": f"sub{k}", "used": int(k == 7)} for k in range(121)],
+    }
+    shown = links.lines(found)
+    assert shown[1].split()[:3] == ["executor.binance", "40", "down"]
+    assert shown[2] == "63 of 64 connections are open"
+    assert shown[5].split()[3:5] == ["sub7", "1"]
+    assert shown[6] == "and 120 more counts of accounts: `--json` has them all"
 
 
 def test_memory_that_a_killed_desk_left_is_not_taken_for_a_ready_one(desk):
