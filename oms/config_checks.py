@@ -94,17 +94,17 @@ def _doubled(names: Iterable[str]) -> list[str]:
 def _names(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
     size = Capacity.small() if desk.capacity == "small" else Capacity()
     instruments = [name for venue in desk.venues for name in venue.instruments]
-    for where, what, found, most in (
+    for where, what, found, room in (
         (files["accounts"], "accounts", len(desk.account_names()), size.accounts),
         (files["desk"], "instruments", len(instruments), size.instruments),
     ):
-        if found > most and desk.capacity == "small":
+        if found > room and desk.capacity == "small":
             yield (
-                f'{where}: {found} {what}, at most {most} fit capacity "small"; set capacity = '
+                f'{where}: {found} {what}, at most {room} fit capacity "small"; set capacity = '
                 f'"full" in {files["desk"]}'
             )
-        elif found > most:
-            yield f"{where}: {found} {what}, at most {most} fit; take some out"
+        elif found > room:
+            yield f"{where}: {found} {what}, at most {room} fit; take some out"
     lists = (
         (files["desk"], "exchange", [group.name for group in desk.groups], GROUPS_MAX),
         (files["desk"], "market", [venue.name for venue in desk.venues], VENUES_MAX),

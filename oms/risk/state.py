@@ -208,6 +208,7 @@ def _shared(a: RiskArrays, frames: Array) -> dict[str, Array]:
         "fee_words": a.fees.view(np.int64),
         "position_index": a.position_index,
         "instruments": a.instrument_table.rows,
+        "currencies": a.currency_table.rows,
         "accounts": a.account_table.rows,
         "tops": a.tops,
         "strategies": a.strategies,

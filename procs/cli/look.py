@@ -343,8 +343,17 @@ class Look:
             if row is None:
                 break
             code, scale = self._currency(int(row["currency_id"]))
-            amount = Decimal(int(row["amount"])).scaleb(-scale)
-            found.append({"currency": code, "amount": amount, "fills": int(row["fills"])})
+            amount, unpriced = (
+                Decimal(int(row[name])).scaleb(-scale) for name in ("amount", "unpriced")
+            )
+            found.append(
+                {
+                    "currency": code,
+                    "amount": amount,
+                    "not_in_pnl": unpriced,
+                    "fills": int(row["fills"]),
+                }
+            )
             next_row = int(row["next_row"])
         return found
 

@@ -19,6 +19,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from procs.cli.pnl import coins
 from procs.cli.watch import LATE_NS, Watch, pnl_text, refused_text, short
 from procs.here import here
 from procs.logs import utc_text
@@ -278,6 +279,8 @@ def _health(watch: Watch) -> Text:
         f"refused {refused_text(watch)}",
         style="not bold",
     )
+    if unpriced := coins(watch.look.positions(), "not_in_pnl"):
+        made.append(f"; fees not in P&L: {unpriced}", style="yellow")
     return made
 
 

@@ -72,10 +72,18 @@ def test_fees_in_third_coins_are_told_beside_the_p_and_l(desk, capsys):
     desk.write_position()
     desk.table("positions").write(0, fee_row=2, fee_other_count=3)
     desk.table("currencies").write(2, currency_id=2, scale=8, code=b"BNB")
-    desk.table("fees").write(1, position_row=0, currency_id=2, amount=12_000, fills=3)
+    fees = desk.table("fees")
+    fees.write(1, position_row=0, currency_id=2, amount=12_000, unpriced=7_000, fills=3)
     (row,) = as_json(capsys, desk, "pnl")["rows"]
-    assert row["fees_other"] == [{"currency": "BNB", "amount": "0.00012000", "fills": 3}]
-    assert "0.00012000 BNB" in printed(capsys, desk, "pnl")[1]
+    assert row["fees_other"] == [
+        {"currency": "BNB", "amount": "0.00012000", "not_in_pnl": "0.00007000", "fills": 3}
+    ]
+    shown = printed(capsys, desk, "pnl")[1].splitlines()
+    assert shown[-2] == "of the fees, paid in third coins: 0.00012000 BNB"
+    assert shown[-1].startswith("not in the P&L")
+    assert shown[-1].endswith(": 0.00007000 BNB")
+    fees.write(1, unpriced=0)
+    assert "not in the P&L" not in printed(capsys, desk, "pnl")[1]
 
 
 def test_positions_and_pnl_are_marked_at_mid_with_fees_taken_off(desk, capsys):
