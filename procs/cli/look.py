@@ -386,6 +386,7 @@ class Look:
                     "currency": quote,
                     "fee": fee,
                     "fee_base": fee_base,
+                    "fees": fee + fee_base * (mid or 0),
                     "fees_other": self._fees(int(row["fee_row"])),
                     "open_buy_qty": self._qty(instrument, row["open_buy_qty"]) or Decimal(0),
                     "open_sell_qty": self._qty(instrument, row["open_sell_qty"]) or Decimal(0),

@@ -52,6 +52,7 @@ def sums(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "currency": row["currency"],
                 "pnl": Decimal(0),
                 "fee": Decimal(0),
+                "fees": Decimal(0),
                 "volume": Decimal(0),
                 "fills": 0,
                 "unmarked": 0,
@@ -59,7 +60,7 @@ def sums(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         )
         one["pnl"] += row["pnl"] or 0
         one["unmarked"] += row["pnl"] is None
-        for name in ("fee", "volume", "fills"):
+        for name in ("fee", "fees", "volume", "fills"):
             one[name] += row[name]
     return list(made.values())
 
@@ -75,7 +76,7 @@ def page(rows: list[dict[str, Any]]) -> list[str]:
             row["instrument"],
             "not marked" if row["pnl"] is None else f"{row['pnl']:+.2f}",
             row["currency"],
-            f"{row['fee']:.2f}",
+            f"{row['fees']:.2f}",
             f"{row['volume']:.0f}",
             row["fills"],
             None if row["edge_bp"] is None else f"{row['edge_bp']:+.2f}",
@@ -88,7 +89,7 @@ def page(rows: list[dict[str, Any]]) -> list[str]:
             f"({one['unmarked']} not marked)" if one["unmarked"] else "",
             f"{one['pnl']:+.2f}",
             one["currency"],
-            f"{one['fee']:.2f}",
+            f"{one['fees']:.2f}",
             f"{one['volume']:.0f}",
             one["fills"],
             "",

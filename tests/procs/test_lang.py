@@ -45,7 +45,7 @@ def test_desk_that_does_not_run_is_told_in_korean_with_a_command_that_works(desk
     assert main(["status", str(desk_file), "--data-dir", data]) == ExitCode.NOT_RUNNING
     said = capsys.readouterr().err
     assert korean(said)
-    assert f" up {desk_file} --data-dir {data}`" in said
+    assert f" up --config {desk_file} --data-dir {data}`" in said
 
 
 def test_option_and_environment_are_stronger_than_the_file(

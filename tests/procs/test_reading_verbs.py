@@ -105,8 +105,8 @@ def test_pnl_without_a_price_says_so_and_is_left_out_of_the_sum(desk, capsys):
     desk.table("top").write(0, bid_px=-(2**63))
     _, out, _ = printed(capsys, desk, "pnl")
     assert "not marked" in out
-    assert as_json(capsys, desk, "pnl")["sums"][0] | {"fee": 0} == {
-        "currency": "USDT", "pnl": "0", "fee": 0, "volume": "32000.00000000", "fills": 2,
+    assert as_json(capsys, desk, "pnl")["sums"][0] | {"fee": 0, "fees": 0} == {
+        "currency": "USDT", "pnl": "0", "fee": 0, "fees": 0, "volume": "32000.00000000", "fills": 2,
         "unmarked": 1,
     }  # fmt: skip
 
@@ -196,6 +196,21 @@ def test_status_of_many_connections_names_those_that_are_not_well():
     assert shown[2] == "63 of 64 connections are open"
     assert shown[5].split()[3:5] == ["sub7", "1"]
     assert shown[6] == "and 120 more counts of accounts: `--json` has them all"
+
+
+def test_logs_of_a_role_are_its_lines_in_whatever_process(desk, capsys):
+    desk.paths.logs.mkdir(parents=True, exist_ok=True)
+    lines = [
+        {"ts": "2026-11-21T00:00:01.0Z", "level": "info", "process": "engine", "role": role,
+         "event": f"of_{role}"}
+        for role in ("risk", "aggregator")
+    ]  # fmt: skip
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (desk.paths.logs / "all.jsonl").write_text(text)
+    code = desk.oms("logs", "risk")
+    out = capsys.readouterr().out
+    assert (code, "of_risk" in out, "of_aggregator" in out) == (ExitCode.OK, True, False)
+    assert desk.oms("logs", "rask") == ExitCode.CONFIG
 
 
 def test_memory_that_a_killed_desk_left_is_not_taken_for_a_ready_one(desk):
