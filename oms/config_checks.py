@@ -52,7 +52,7 @@ def mistakes_of(
             found += _sim(desk, sim, files)
     if "limits" not in broken:
         found += limit_mistakes(desk.limits, files["limits"])
-    if not broken & {"exchanges", "host"}:
+    if not broken & {"exchanges", "accounts", "host"}:
         found += _host(desk, files["host"])
     return found
 

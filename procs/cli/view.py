@@ -275,12 +275,12 @@ def _health(watch: Watch) -> Text:
     counts, feeds = watch.look.counts, watch.look.feeds()
     made = Text("HEALTH    ", style="bold", no_wrap=True, overflow="ellipsis")
     made.append(
-        f"unknown {len(counts.unknown_open)}, resolved {watch.resolved()}; gaps {feeds['gaps']}; "
-        f"refused {refused_text(watch)}",
+        f"unknown {len(counts.unknown_open)}, resolved {watch.resolved()}; gaps {feeds['gaps']}; ",
         style="not bold",
     )
     if unpriced := coins(watch.look.positions(), "not_in_pnl"):
-        made.append(f"; fees not in P&L: {unpriced}", style="yellow")
+        made.append(f"fees not in P&L {unpriced}; ", style="yellow")
+    made.append(f"refused {refused_text(watch)}", style="not bold")
     return made
 
 
