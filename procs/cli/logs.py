@@ -74,7 +74,7 @@ class Logs(Followed):
         rest = " ".join(f"{k}={v}" for k, v in found.items() if k not in _HEAD)
         who = found.get("role") or found.get("process", path.stem)
         return (
-            f"{str(found.get('ts', ''))[11:23]} {str(found.get('level', ''))[:5]:5} {who} "
+            f"{str(found.get('ts', ''))[11:23]} {str(found.get('level', ''))[:7]:7} {who} "
             f"{found.get('event', '')} {rest}".rstrip()
         )
 

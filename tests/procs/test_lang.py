@@ -86,3 +86,10 @@ def test_sentence_without_an_entry_stays_as_it_is():
 def test_language_that_we_do_not_speak_is_refused():
     with pytest.raises(ConfigError, match="required is one of en, ko"):
         lang.speak("fr")
+
+
+def test_error_of_a_sentence_that_ends_as_a_shorter_one_is_the_longer_one():
+    korean_of = lang.catalogue("ko").say
+    said = korean_of("oms: desk 'demo' (/data) does not run")
+    assert said == "oms: 데스크 'demo'(/data)은(는) 실행 중이 아닙니다"
+    assert korean_of("oms: no sentence of ours") == "oms: no sentence of ours"
