@@ -119,8 +119,9 @@ class Reconciler:
         return link.coming is not None or now_ns >= link.wants()
 
     def wake(self, when_ns: int) -> None:
-        """Begin at `when_ns` at the latest."""
+        """Begin at `when_ns` at the latest, and look at everything."""
         self._session.stirred = True
+        self._later = []
         self._due_ns = min(self._due_ns, when_ns)
 
     def abort(self) -> None:
@@ -259,7 +260,7 @@ class Reconciler:
     def _finish(self, now_ns: int) -> None:
         self._stage = Stage.IDLE
         self._live, self._cursor = {}, dict(self._reached)
-        self._due_ns = now_ns + self._every_ns
+        self._due_ns = min(self._due_ns, now_ns + self._every_ns)
         if self._later and self.account.ready:
             self._later = []
             return

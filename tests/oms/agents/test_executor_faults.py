@@ -179,6 +179,17 @@ def test_garbage_flood_asks_once_a_second(desk):
     assert sum(event == "message_unreadable" for _, event, _ in desk.ports.logs) == 7
 
 
+def test_garbage_during_a_reconciliation_asks_once_more_after_it(desk):
+    lose_link(desk)
+    desk.advance(100 * MS)
+    desk.connect()
+    desk.push(b"\xff")
+    desk.reconcile()
+    assert desk.take(ExecKind.RECONCILED)
+    desk.advance(1 * S)
+    assert desk.asked("openOrders.status")
+
+
 def test_trade_event_with_impossible_values_is_garbage_not_a_fill(desk):
     client_order_id = desk.command()
     desk.work()
