@@ -95,6 +95,7 @@ class Start:
         self._instrument_table = ports.table_reader("instruments")
         self._account_table = ports.table_reader("accounts")
         self._currency_table = ports.table_reader("currencies")
+        self._limits_table = ports.table_reader("limits")
         self.listing_id = NO_ID
         self.listing_due_ns = NEVER
         self.instruments: dict[int, Instrument] = {}
@@ -145,7 +146,12 @@ class Start:
             self._outbox.record(listing.specs[k : k + 1])
 
     def ready(self, now_ns: int) -> bool:
-        """Once risk's rows are there: instruments, accounts, links."""
+        """Once risk's rows are there: instruments, accounts, links; and once risk has read its whole
+        journal. (It puts the limits in force after that; before, the orders' table stands as it
+        did at some moment of the past, and orders that ended long ago look open.)
+        """
+        if self._limits_table.read(0) is None:
+            return False
         rows: list[Any] = [
             r for r in self._instrument_table.written() if int(r["venue"]) in self._venues
         ]
