@@ -24,7 +24,7 @@ from oms.venues.binance.exchange_info import DOCUMENTED, parse_exchange_info
 from oms.venues.binance.trade_parse import TradeReader
 from oms.venues.binance.usage import retry_after_s, usage_of_headers
 from oms.venues.trade_base import Instrument, MalformedMessageError
-from shm_layout.enums import VENUES_BY_NAME, Exchange, RateShare
+from shm_layout.enums import FLAG_RISK_STARTED, VENUES_BY_NAME, Exchange, RateShare
 from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID
 
@@ -146,11 +146,11 @@ class Start:
             self._outbox.record(listing.specs[k : k + 1])
 
     def ready(self, now_ns: int) -> bool:
-        """Once risk's rows are there: instruments, accounts, links; and once risk has read its whole
-        journal. (It puts the limits in force after that; before, the orders' table stands as it
-        did at some moment of the past, and orders that ended long ago look open.)
+        """Once risk's rows are there (instruments, accounts, links) and it has read its whole
+        journal. (Before, the orders' table stands as it did at some moment of the past, and orders
+        that ended long ago look open.)
         """
-        if self._limits_table.read(0) is None:
+        if not int(self._limits_table.rows["flags"][0]) & FLAG_RISK_STARTED:
             return False
         rows: list[Any] = [
             r for r in self._instrument_table.written() if int(r["venue"]) in self._venues

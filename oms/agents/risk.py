@@ -96,6 +96,7 @@ class RiskAgent(BaseAgent):
         found.finish(self, now_ns)
         self.worlds.rare(k_.TASK_ANNOUNCE, 0, now_ns)
         self._commit(now_ns)
+        self.limits.say_started()
         ports.log(
             "info", "risk_started", epoch=found.risk_epoch, journal_seq=self._journal.last_seq,
             records=found.recovery.records, records_read=found.records_read,

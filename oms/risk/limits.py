@@ -21,7 +21,7 @@ from oms.config import LimitsConfig
 from oms.config_build import nearest
 from oms.config_checks import limit_mistakes
 from oms.errors import ConfigError
-from shm_layout.enums import OperatorVerb, RecordType
+from shm_layout.enums import FLAG_RISK_STARTED, OperatorVerb, RecordType
 from shm_layout.records import OPERATOR
 from shm_layout.table import TableWriter
 
@@ -45,6 +45,7 @@ class LimitBook:
     def __init__(self, config: LimitsConfig, table: TableWriter) -> None:
         self.config = config
         self._table = table
+        self._flags = 0
         table.rows.view(np.int64)[:] = 0
 
     @property
@@ -87,6 +88,13 @@ class LimitBook:
             self._write(self.config, now_ns, kept)
         return dropped
 
+    def say_started(self) -> None:
+        """Risk has folded its whole journal, and doubts what it must: whoever reads its tables may
+        take them for what is now (FLAG_RISK_STARTED).
+        """
+        self._flags = FLAG_RISK_STARTED
+        self._table.write(0, flags=self._flags)
+
     # Changing
 
     def ask(self, fields: Mapping[str, Any], now_ns: int) -> tuple[LimitsConfig, Array]:
@@ -114,7 +122,7 @@ class LimitBook:
         count = sum(getattr(limits, n) != getattr(self.config, n) for n in NAMES)
         self._table.write(
             0, type=RecordType.LIMITS_ROW, version=int(self._table.rows["version"][0]) + 1,
-            ts_ns=now_ns, changed_count=count, config_hash=config_hash, **values,
+            flags=self._flags, ts_ns=now_ns, changed_count=count, config_hash=config_hash, **values,
         )  # fmt: skip
 
 

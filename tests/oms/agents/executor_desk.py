@@ -17,7 +17,16 @@ from oms.config import (
     StrategyConfig,
     VenueConfig,
 )
-from shm_layout.enums import Action, ExecKind, OrderState, OrderType, RecordType, Side, TimeInForce
+from shm_layout.enums import (
+    FLAG_RISK_STARTED,
+    Action,
+    ExecKind,
+    OrderState,
+    OrderType,
+    RecordType,
+    Side,
+    TimeInForce,
+)
 from shm_layout.records import EXECUTION, NO_ID, ORDER_COMMAND, UNDEF
 from shm_layout.ring import as_record
 from tests.support import FakePorts, Memory
@@ -122,7 +131,11 @@ class Desk:
     def register(self) -> None:
         self.register_rows()
         self.memory.table_writer("limits").write(
-            0, version=1, max_order_notional_quote=b"1000", max_position_notional_quote=b"5000"
+            0,
+            version=1,
+            flags=FLAG_RISK_STARTED,
+            max_order_notional_quote=b"1000",
+            max_position_notional_quote=b"5000",
         )
 
     def register_rows(self) -> None:
