@@ -6,6 +6,7 @@ the caller's state from `base`: words used, records, sequence of the last record
 
 from __future__ import annotations
 
+from oms.journal.format import BLOCK_HEAD_WORDS, BLOCK_MAGIC, HEAD_WORD
 from shm_layout.crc_hot import crc32c_words
 from shm_layout.jit import I64, WORDS_READ, WORLD_TYPE, hot
 
@@ -21,6 +22,12 @@ BAD_SEQ = -4
 _FRAME_HEAD_WORDS = 1
 _WORDS_PER_64_BYTES = 8
 _RECORD_WORDS_MAX = 512
+_SIZE_COUNT = HEAD_WORD["size_bytes"]
+_FIRST_SEQ = HEAD_WORD["first_seq"]
+_EPOCH = HEAD_WORD["epoch"]
+_PUBLISHED_SEQ = HEAD_WORD["published_seq"]
+_RESERVED = HEAD_WORD["reserved"]
+_CRC = HEAD_WORD["crc"]
 
 
 @hot(entry=(WORLD_TYPE, WORLD_TYPE, I64, WORDS_READ, I64, I64), shared=True)
@@ -44,6 +51,33 @@ def append_frame(frames, state, base, record_words, first, count):
     state[base + COUNT] += 1
     state[base + SEQ] = seq
     return seq
+
+
+@hot(entry=(WORLD_TYPE, WORLD_TYPE, I64, I64, I64, I64))
+def seal_block(block, state, base, last_seq, epoch, published_seq):
+    """Write the head of a block (int64 words, frames behind it) but for the previous block's hash,
+    which stands there already; used and count are set back to 0.
+
+    Returns its size in bytes: 0 where no record is framed, BAD_SEQ where those framed do not follow
+    on `last_seq`.
+    """
+    count = state[base + COUNT]
+    if count == 0:
+        return 0
+    if last_seq + count != state[base + SEQ]:
+        return BAD_SEQ
+    size_bytes = (BLOCK_HEAD_WORDS + state[base + USED]) * 8
+    block[0] = BLOCK_MAGIC
+    block[_SIZE_COUNT] = size_bytes | (count << 32)
+    block[_FIRST_SEQ] = last_seq + 1
+    block[_EPOCH] = epoch
+    block[_PUBLISHED_SEQ] = published_seq
+    for k in range(_RESERVED, _CRC):
+        block[k] = 0
+    block[_CRC] = crc32c_words(block, 0, _CRC)
+    state[base + USED] = 0
+    state[base + COUNT] = 0
+    return size_bytes
 
 
 @hot(entry=(WORDS_READ, I64, I64, I64, I64, WORLD_TYPE), shared=True)
