@@ -45,9 +45,6 @@ BLOCK_HEAD = np.dtype(
     align=True,
 )  # fmt: skip
 BLOCK_HEAD_WORDS = BLOCK_HEAD.itemsize // 8
-assert BLOCK_HEAD.fields is not None
-HEAD_WORD = {name: at // 8 for name, (_, at) in BLOCK_HEAD.fields.items()}
-"""Of each field: the int64 word that it stands in, or begins with; `count` is the upper half."""
 
 
 @functools.cache

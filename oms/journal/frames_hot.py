@@ -6,9 +6,10 @@ the caller's state from `base`: words used, records, sequence of the last record
 
 from __future__ import annotations
 
-from oms.journal.format import BLOCK_HEAD_WORDS, BLOCK_MAGIC, HEAD_WORD
+from oms.journal.format import BLOCK_HEAD, BLOCK_HEAD_WORDS, BLOCK_MAGIC
 from shm_layout.crc_hot import crc32c_words
 from shm_layout.jit import I64, WORDS_READ, WORLD_TYPE, hot
+from shm_layout.records import word_of
 
 USED = 0
 COUNT = 1
@@ -22,12 +23,12 @@ BAD_SEQ = -4
 _FRAME_HEAD_WORDS = 1
 _WORDS_PER_64_BYTES = 8
 _RECORD_WORDS_MAX = 512
-_SIZE_COUNT = HEAD_WORD["size_bytes"]
-_FIRST_SEQ = HEAD_WORD["first_seq"]
-_EPOCH = HEAD_WORD["epoch"]
-_PUBLISHED_SEQ = HEAD_WORD["published_seq"]
-_RESERVED = HEAD_WORD["reserved"]
-_CRC = HEAD_WORD["crc"]
+_SIZE_COUNT = word_of(BLOCK_HEAD, "size_bytes")
+_FIRST_SEQ = word_of(BLOCK_HEAD, "first_seq")
+_EPOCH = word_of(BLOCK_HEAD, "epoch")
+_PUBLISHED_SEQ = word_of(BLOCK_HEAD, "published_seq")
+_RESERVED = word_of(BLOCK_HEAD, "reserved")
+_CRC = word_of(BLOCK_HEAD, "crc")
 
 
 @hot(entry=(WORLD_TYPE, WORLD_TYPE, I64, WORDS_READ, I64, I64), shared=True)

@@ -17,8 +17,9 @@ from oms.journal import format as fmt
 from oms.journal.frames_hot import SEQ, seal_block
 from oms.journal.reader import Recovery
 from shm_layout.limits import JOURNAL_BLOCK_BYTES_MAX, JOURNAL_FILE_BYTES_MAX
+from shm_layout.records import word_of
 
-_HASH_AT = fmt.HEAD_WORD["prev_sha256"] * 8
+_HASH_AT = word_of(fmt.BLOCK_HEAD, "prev_sha256") * 8
 _HASH_BYTES = hashlib.sha256().digest_size
 
 
