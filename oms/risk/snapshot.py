@@ -37,7 +37,7 @@ _HEAD_BYTES = 8
 _SHA_BYTES = 32
 _RECORDS = (
     "OrderRow", "PositionRow", "FeeRow", "InstrumentRow", "CurrencyRow", "AccountRow",
-    "StrategyRow", "LimitsRow", "OrderUpdate", "Start",
+    "StrategyRow", "LimitsRow", "VenueRow", "OrderUpdate", "Start",
 )  # fmt: skip
 _LIVE_WORDS = frozenset(
     {

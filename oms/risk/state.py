@@ -44,6 +44,7 @@ _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
 _TABLES = (
     "orders", "positions", "fees", "instruments", "currencies", "accounts", "strategies", "limits",
+    "venues",
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -209,6 +210,7 @@ def _shared(a: RiskArrays, frames: Array) -> dict[str, Array]:
         "position_index": a.position_index,
         "instruments": a.instrument_table.rows,
         "accounts": a.account_table.rows,
+        "venues": a.tables["venues"].rows,
         "tops": a.tops,
         "strategies": a.strategies,
         "order_limits": a.order_limits,
@@ -322,7 +324,7 @@ class Worlds:
         self.next_query = self._make(frames, k_.TASK_NEXT_QUERY, core)
         self._rare = {
             task: self._make(frames, task, core)
-            for task in (k_.TASK_DOUBT, k_.TASK_RESTAGE, k_.TASK_ANNOUNCE)
+            for task in (k_.TASK_DOUBT, k_.TASK_RESTAGE, k_.TASK_ANNOUNCE, k_.TASK_CANCEL)
         }
 
     def rare(self, task: int, row: int, now_ns: int) -> int:

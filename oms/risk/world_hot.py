@@ -23,6 +23,7 @@ from shm_layout.records import (
     ORDER_UPDATE,
     POSITION_ROW,
     TOP_OF_BOOK,
+    VENUE_ROW,
     word_of,
 )
 
@@ -118,6 +119,7 @@ fee_words = WORLD.field("fee_words", np.int64)
 position_index = WORLD.field("position_index", np.int64, ndim=2)
 instruments = WORLD.field("instruments", INSTRUMENT_ROW)
 accounts = WORLD.field("accounts", ACCOUNT_ROW)
+venues = WORLD.field("venues", VENUE_ROW)
 tops = WORLD.field("tops", np.int64, ndim=2)
 strategies = WORLD.field("strategies", np.int64, ndim=2)
 order_limits = WORLD.field("order_limits", np.int64, ndim=2)
