@@ -190,6 +190,10 @@ class Child:
         self.was_ready = self.was_ready or int(row["state"]) == ProcessState.READY
         return self.was_ready
 
+    def is_starting(self) -> bool:
+        """Forked, and not yet known to be ready: soon there is something to write down."""
+        return self.pidfd >= 0 and not self.was_ready
+
     def heartbeat_ns(self) -> int:
         """Its last turn, monotonic."""
         return int(self.words[HEARTBEAT])

@@ -188,6 +188,7 @@ class Supervisor:
             if self._phase != drain.RUNNING and self._drain():
                 return
             busy = not self._ready or self._phase != drain.RUNNING
+            busy = busy or any(child.is_starting() for child in self._children)
             for descriptor, _ in self._poll.poll(_POLL_BUSY_MS if busy else _POLL_MS):
                 if descriptor == self._wake_in:
                     with contextlib.suppress(BlockingIOError):

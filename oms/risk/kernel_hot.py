@@ -20,6 +20,7 @@ from oms.risk.emit_hot import announce_start
 from oms.risk.executions_hot import take_executions
 from oms.risk.fold_hot import fold_new, fold_update
 from oms.risk.intents_hot import take_intents
+from oms.risk.replay_hot import replay_blocks
 from oms.risk.timers_hot import cancel_of_ours, doubt, next_query_ns, restage, run_timers
 from oms.risk.tops_hot import take_tops
 from shm_layout.jit import I64, WORLD_TYPE, hot
@@ -42,7 +43,8 @@ from shm_layout.jit import I64, WORLD_TYPE, hot
     TASK_FOLD_UPDATE,
     TASK_ANNOUNCE,
     TASK_CANCEL,
-) = range(17)
+    TASK_REPLAY,
+) = range(18)
 
 
 @hot
@@ -88,6 +90,8 @@ def step(w, now_ns, until_ns, budget):
         return commit_input(w)
     if task == TASK_COMMIT_UPDATES:
         return commit_updates(w)
+    if task == TASK_REPLAY:
+        return replay_blocks(w)
     if task == TASK_NEXT_QUERY:
         return next_query_ns(w)
     return _work(w, task, now_ns, budget)
