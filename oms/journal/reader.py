@@ -27,7 +27,8 @@ _TROUBLE = {
 }
 
 
-_PREV_AT = (fmt.BLOCK_HEAD.fields or {})["prev_sha256"][1]
+assert fmt.BLOCK_HEAD.fields is not None
+_PREV_AT = fmt.BLOCK_HEAD.fields["prev_sha256"][1]
 _BLOCKS_AT_ONCE = 4096
 
 TakeBlocks = Callable[[np.ndarray[Any, Any], int, int], None]
