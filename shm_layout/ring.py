@@ -122,7 +122,11 @@ class RingReader:
             return self._none
         slots = self.channel.slots
         while True:
-            rows = np.take(self.slots, np.arange(pos, end) & (slots - 1))
+            first, last = pos & (slots - 1), (end - 1) & (slots - 1)
+            if first <= last:
+                rows = self.slots[first : last + 1].copy()
+            else:
+                rows = np.concatenate((self.slots[first:], self.slots[: last + 1]))
             lossless = self.channel.kind is RingKind.LOSSLESS
             if lossless or ring_hot.broadcast_intact(self.words, pos, slots):
                 sound = rows["seq"][0] == pos + 1 and rows["seq"][-1] == end

@@ -235,6 +235,8 @@ class StrategyAgent(BaseAgent):
             reader.skip_to_end()
             self._read_tables(now_ns)
             return 1
+        if not len(rows):
+            return 0
         reader.release(len(rows))
         began = (rows["flags"] & FLAG_RISK_STARTED) != 0
         for row in rows[self._mine(rows) | began]:

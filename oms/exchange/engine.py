@@ -343,11 +343,11 @@ class Engine:
         out = [0, 0, 0, 0]
         for side in (lay.SIDE_BUY, lay.SIDE_SELL):
             row = lay.BOOKS * symbol + side
-            count = int(self.depths[row])
+            count = self.depths.item(row)
             if count:
-                level = self.rows[row, count - 1]
-                out[2 * side] = int(self.levels["px"][level])
-                out[2 * side + 1] = int(self.levels["qty"][level])
+                level = self.rows.item(row, count - 1)
+                out[2 * side] = self.levels["px"].item(level)
+                out[2 * side + 1] = self.levels["qty"].item(level)
         return out[0], out[1], out[2], out[3]
 
     def last_px(self, symbol: int) -> int:

@@ -223,6 +223,8 @@ class Faults:
 
     def clock_shift_ns(self, now_ns: int) -> int:
         """How far the exchange's clock is off."""
+        if not self._active:
+            return 0
         return sum(a.spec.shift_ms * MS for a in self._of_kind("clock_step", now_ns))
 
     def drops_reply(self, now_ns: int) -> bool:
@@ -321,6 +323,8 @@ class Faults:
     def due(self, now_ns: int) -> list[Step]:
         """What was held and goes on now; and connections whose half_open fault is over."""
         out: list[Step] = []
+        if self.idle:
+            return out
         while self._queue and self._queue[0][0] <= now_ns:
             _, _, passage = heapq.heappop(self._queue)
             self._held = {k: p for k, p in self._held.items() if p is not passage}

@@ -10,6 +10,7 @@ journals outlive them as they do in /dev/shm and on disk.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -197,7 +198,7 @@ class Harness:
         self._ports = ports
         self.before_call: Callable[[str], None] | None = None
         """Called with the role before each call into an agent; a fault test kills there."""
-        self._order = np.random.Generator(np.random.PCG64(seed + 1))
+        self._order = random.Random(seed + 1).random
         self._rings: dict[str, RingMemory] = {}
         self._tables: dict[str, TableMemory] = {}
         self._cursors: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
@@ -309,14 +310,13 @@ class Harness:
     def settle(self) -> None:
         """Let every ready agent work, in seeded order, until none has anything to do."""
         turns = 0
-        while ready := [role for role in self._ready if role not in self._stopped]:
+        now_ns = self.network.now_ns
+        waiting, stopped = self._ready, self._stopped
+        while ready := [role for role in waiting if role not in stopped] if stopped else [*waiting]:
             turns += 1
-            assert turns < TURNS_PER_INSTANT_MAX, f"no end of work at one instant: {self._ready}"
-            pick = 0
-            if len(ready) > 1:
-                pick = int(self._order.integers(0, len(ready)))
-            role = ready[pick]
-            del self._ready[role]
+            assert turns < TURNS_PER_INSTANT_MAX, f"no end of work at one instant: {waiting}"
+            role = ready[int(self._order() * len(ready)) if len(ready) > 1 else 0]
+            del waiting[role]
             agent = self.agents.get(role)
             if agent is None:
                 continue
@@ -324,8 +324,8 @@ class Harness:
                 self.before_call(role)
                 if self.agents.get(role) is not agent:
                     continue
-            if agent.do_work(self.now_ns):
-                self._ready[role] = None
+            if agent.do_work(now_ns):
+                waiting[role] = None
             self._wake_readers(role)
             self._timers[role] = agent.next_timer_ns()
 
@@ -335,7 +335,11 @@ class Harness:
         One delivery at a time: what it sets off has settled before the next is made.
         """
         self.settle()
-        due = min((t for r, t in self._timers.items() if r not in self._stopped), default=NEVER)
+        timers, stopped = self._timers, self._stopped
+        if stopped:
+            due = min((t for r, t in timers.items() if r not in stopped), default=NEVER)
+        else:
+            due = min(timers.values(), default=NEVER)
         arriving = self.network.next_ns()
         if arriving is not None:
             due = min(due, arriving)
@@ -344,13 +348,15 @@ class Harness:
             return False
         self.network.now_ns = max(self.now_ns, due)
         self.network.run_one()
-        for role, timer_ns in self._timers.items():
-            if timer_ns <= self.now_ns:
+        now_ns = self.network.now_ns
+        for role, timer_ns in timers.items():
+            if timer_ns <= now_ns:
                 self._ready[role] = None
         self.settle()
-        for role, timer_ns in self._timers.items():
-            moves = timer_ns > self.now_ns or role in self._stopped
-            assert moves, f"{role}: its timer {timer_ns} does not move on"
+        if min(timers.values(), default=NEVER) <= now_ns:
+            for role, timer_ns in timers.items():
+                moves = timer_ns > now_ns or role in stopped
+                assert moves, f"{role}: its timer {timer_ns} does not move on"
         return True
 
     def run_until(self, until_ns: int) -> None:

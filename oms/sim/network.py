@@ -9,12 +9,11 @@ is on its way to a role while its connections look alive.
 from __future__ import annotations
 
 import heapq
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
-
-import numpy as np
 
 from oms.agents.base import ConnEvent, HttpMeta
 
@@ -49,7 +48,7 @@ class VirtualNetwork:
 
     def __init__(self, receiver: Receiver, seed: int, base_ns: int, jitter_ns: int) -> None:
         self._receiver = receiver
-        self._chance = np.random.Generator(np.random.PCG64(seed))
+        self._chance = random.Random(seed).random
         self._base_ns = base_ns
         self._jitter_ns = jitter_ns
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
@@ -81,8 +80,7 @@ class VirtualNetwork:
         return True
 
     def latency_ns(self) -> int:
-        jitter = int(self._chance.integers(0, self._jitter_ns)) if self._jitter_ns else 0
-        return self._base_ns + jitter
+        return self._base_ns + int(self._chance() * self._jitter_ns)
 
     # WebSockets
 

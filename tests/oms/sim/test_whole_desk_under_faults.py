@@ -139,9 +139,14 @@ def test_whole_desk_agrees_with_its_venue_after_any_faults(sized):
     assert any(desk.state(w_.ST_UNKNOWN_SEEN) for desk in desks), "nothing unknown proves nothing"
 
 
+SEEDS_BEFORE = 3
+"""With the next ones something happens to an order while its agent is dead: bugs are seen."""
+
+
 def crashed_at(role, point):
     """A desk one of whose agents died at that point of its turns, and then went on."""
-    desk = FaultyDesk(point, whole_config(point, names=("mm", "second", "third")))
+    seed = point + SEEDS_BEFORE
+    desk = FaultyDesk(seed, whole_config(seed, names=("mm", "second", "third")))
     with crash_in_commits(desk.crash):
         desk.run(45 * MS)
         desk.crash.arm(role, point)

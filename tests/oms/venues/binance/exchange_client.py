@@ -39,11 +39,12 @@ class Client:
         lose_reply=lambda: False,
         *,
         publishes: bool = True,
+        symbols: tuple[SimInstrumentConfig, ...] = (BTC, ETH),
     ) -> None:
         self.now_ns = START_NS
         settings = FlowSettings(7, flow) if flow else None
         self.market = market or LiveMarket(
-            [spec_from_config(BTC), spec_from_config(ETH)],
+            [spec_from_config(symbol) for symbol in symbols],
             len(KEYS),
             BALANCES,
             (1000, 1000),

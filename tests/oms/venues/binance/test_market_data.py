@@ -3,11 +3,13 @@ recomputation from the trades that the exchange has published."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 import pytest
 
 from oms.exchange.intervals import DAY_MS, INTERVALS, MINUTE_MS, SECOND_MS
+from tests.oms.venues.binance.exchange_client import BTC as BTC_SYMBOL
 from tests.oms.venues.binance.exchange_client import MS, START_NS, Client
 
 WEIGHT = "X-MBX-USED-WEIGHT-1M"
@@ -143,9 +145,10 @@ def recomputed(trades, start_ms):
 
 @pytest.fixture(scope="module")
 def traded():
-    """An exchange whose every trade is known, over a bit more than an hour. Interpreted it takes a
-    minute and a half to trade, and what is tested is not compiled: the tests are marked so."""
-    client = Client(flow=20)
+    """An exchange of one symbol whose every trade is known, over a bit more than an hour.
+    Interpreted it takes a minute to trade, and what is tested is not compiled: the tests are marked
+    so."""
+    client = Client(flow=20, symbols=(BTC_SYMBOL,))
     found, first = [], 0
     page = {"symbol": "BTCUSDT", "limit": 1000}
     for _ in range(4):
@@ -201,8 +204,10 @@ def test_klines_equal_the_recomputation(traded, name, zone):
     rows = client.get("/api/v3/klines", symbol="BTCUSDT", interval=name, timeZone=zone)[1]
     assert rows == client.get("/api/v3/uiKlines", symbol="BTCUSDT", interval=name, timeZone=zone)[1]
     known = decimals(trades)
+    times = [t["time"] for t in trades]
+    assert times == sorted(times)
     for row in rows[1:] if name == "1s" else rows:
-        inside = [r for r in known if row[0] <= r[2]["time"] <= row[6]]
+        inside = known[bisect_left(times, row[0]) : bisect_right(times, row[6])]
         assert row[8] == len(inside)
         bought = [(px, qty) for px, qty, t in inside if not t["isBuyerMaker"]]
         assert Decimal(row[5]) == sum(qty for _, qty, _ in inside)
