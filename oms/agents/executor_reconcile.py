@@ -28,7 +28,12 @@ from oms.agents.executor_orders import CERTAIN_STATES, OrderTable
 from oms.agents.executor_out import Outbox
 from oms.agents.executor_session import Question, Session, What
 from oms.venues.binance.errors import judge
-from oms.venues.binance.trade import TRADES_LIMIT, trades_params
+from oms.venues.binance.trade import (
+    TRADES_LIMIT,
+    WEIGHT_OPEN_ORDERS_ALL,
+    WEIGHT_OPEN_ORDERS_SYMBOL,
+    trades_params,
+)
 from oms.venues.binance.trade_parse import Reply, TradeReader, status_report
 from oms.venues.trade_base import Instrument, OrderView, Report, Verdict
 from shm_layout.enums import ExecKind, OrderState
@@ -154,7 +159,20 @@ class Reconciler:
             if venue_order_id.isdigit():
                 instrument_id = int(row["instrument_id"])
                 self.account.learn(instrument_id, int(venue_order_id), client_order_id)
-        self._plan("openOrders.status", {}, What.OPEN_ORDERS)
+        for params in self._lists():
+            self._plan("openOrders.status", params, What.OPEN_ORDERS)
+
+    def _lists(self) -> list[dict[str, str | int]]:
+        """What to ask for: everything that is open; but before the first order may leave, each of
+        our symbols by itself where that costs less of the venue's minute. A desk that recovers
+        again and again would else wait for the next one. Orders of others on other symbols show in
+        the run after it.
+        """
+        symbols = [instrument.symbol for instrument in self._instruments()]
+        cheaper = len(symbols) * WEIGHT_OPEN_ORDERS_SYMBOL < WEIGHT_OPEN_ORDERS_ALL
+        if self.account.ready or not symbols or not cheaper:
+            return [{}]
+        return [{"symbol": symbol} for symbol in symbols]
 
     def _plan(
         self,

@@ -29,6 +29,7 @@ _EPOCH = word_of(BLOCK_HEAD, "epoch")
 _PUBLISHED_SEQ = word_of(BLOCK_HEAD, "published_seq")
 _RESERVED = word_of(BLOCK_HEAD, "reserved")
 _CRC = word_of(BLOCK_HEAD, "crc")
+_LOW32 = (1 << 32) - 1
 
 
 @hot(entry=(WORLD_TYPE, WORLD_TYPE, I64, WORDS_READ, I64, I64), shared=True)
@@ -83,7 +84,8 @@ def seal_block(block, state, base, last_seq, epoch, published_seq):
 
 @hot(entry=(WORDS_READ, I64, I64, I64, I64, WORLD_TYPE), shared=True)
 def check_frames(words, first, end, count, first_seq, starts):
-    """Check `count` frames in words `first`..`end`; fills `starts` with each record's word.
+    """Check `count` frames in words `first`..`end`; fills `starts` with each record's word, as far
+    as it reaches.
 
     Returns `count`, or BAD_SIZE, BAD_CRC, BAD_SEQ.
     """
@@ -103,6 +105,36 @@ def check_frames(words, first, end, count, first_seq, starts):
             return BAD_CRC
         if words[body] != first_seq + k:
             return BAD_SEQ
-        starts[k] = body
+        if k < starts.shape[0]:
+            starts[k] = body
         at = body + record_words
     return count if at == end else BAD_SIZE
+
+
+@hot(entry=(WORDS_READ, I64, I64, WORLD_TYPE), shared=True)
+def check_blocks(words, first, first_seq, ends):
+    """Check whole blocks one behind another from word `first`, whose first record is `first_seq`:
+    heads, frames and checksums, not the hash chain. Fills `ends` with the word behind each.
+
+    Returns how many are whole, as many as `ends` holds at most; what is wrong with the next one is
+    the caller's to find out.
+    """
+    at, seq, count = first, first_seq, 0
+    while count < ends.shape[0] and at + BLOCK_HEAD_WORDS < words.shape[0]:
+        size_bytes = words[at + 1] & _LOW32
+        records = (words[at + 1] >> 32) & _LOW32
+        end = at + size_bytes // 8
+        if words[at] != BLOCK_MAGIC or words[at + 2] != seq or records == 0:
+            break
+        if size_bytes % 8 != 0 or size_bytes <= BLOCK_HEAD_WORDS * 8 or end > words.shape[0]:
+            break
+        crc_at = BLOCK_HEAD_WORDS - 1
+        if crc32c_words(words, at, crc_at) != words[at + crc_at]:
+            break
+        if check_frames(words, at + BLOCK_HEAD_WORDS, end, records, seq, ends[:0]) < 0:
+            break
+        ends[count] = end
+        count += 1
+        seq += records
+        at = end
+    return count

@@ -105,6 +105,7 @@ def _venues(found: dict[str, Any]) -> list[str]:
         ],
         left=(0, 1),
     )
+    lines += [f"{row['venue']}: reduce-only, by {row['process']}" for row in found["reduce_only"]]
     for row in found["accounts"]:
         state = "reconciled" if row["reconciled"] else "not reconciled: may not trade yet"
         lines.append(

@@ -37,6 +37,7 @@ from shm_layout.records import UNDEF
 TRADES_LIMIT = 1000
 """Most trades in one answer of myTrades (rest-api.md "Account trade list": max 1000)."""
 WEIGHT_OPEN_ORDERS_ALL = 80
+WEIGHT_OPEN_ORDERS_SYMBOL = 6
 WEIGHT_ACCOUNT = 20
 WEIGHT_TRADES_OF_SYMBOL = 20
 WEIGHT_TRADES_OF_ORDER = 5
@@ -84,6 +85,8 @@ def weight_of(method: str, params: Mapping[str, str | int]) -> int:
     """Request weight of a method of the WebSocket API; REST counts the same."""
     if method == "myTrades" and "orderId" in params:
         return WEIGHT_TRADES_OF_ORDER
+    if method == "openOrders.status" and "symbol" in params:
+        return WEIGHT_OPEN_ORDERS_SYMBOL
     return _WEIGHTS[method]
 
 
