@@ -121,15 +121,14 @@ def check_blocks(words, first, first_seq, ends):
     """
     at, seq, count = first, first_seq, 0
     while count < ends.shape[0] and at + BLOCK_HEAD_WORDS < words.shape[0]:
-        size_bytes = words[at + 1] & _LOW32
-        records = (words[at + 1] >> 32) & _LOW32
+        size_bytes = words[at + _SIZE_COUNT] & _LOW32
+        records = (words[at + _SIZE_COUNT] >> 32) & _LOW32
         end = at + size_bytes // 8
-        if words[at] != BLOCK_MAGIC or words[at + 2] != seq or records == 0:
+        if words[at] != BLOCK_MAGIC or words[at + _FIRST_SEQ] != seq or records == 0:
             break
         if size_bytes % 8 != 0 or size_bytes <= BLOCK_HEAD_WORDS * 8 or end > words.shape[0]:
             break
-        crc_at = BLOCK_HEAD_WORDS - 1
-        if crc32c_words(words, at, crc_at) != words[at + crc_at]:
+        if crc32c_words(words, at, _CRC) != words[at + _CRC]:
             break
         if check_frames(words, at + BLOCK_HEAD_WORDS, end, records, seq, ends[:0]) < 0:
             break
