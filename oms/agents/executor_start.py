@@ -146,8 +146,8 @@ class Start:
             self._outbox.record(listing.specs[k : k + 1])
 
     def ready(self, now_ns: int) -> bool:
-        """Once risk's rows are there: instruments, accounts, links; and once risk has read its whole
-        journal. (It puts the limits in force after that; before, the orders' table stands as it
+        """Once risk's rows are there (instruments, accounts, links), and once risk has read all of
+        its journal. (It puts the limits in force after that; before, the orders' table stands as it
         did at some moment of the past, and orders that ended long ago look open.)
         """
         if self._limits_table.read(0) is None:
