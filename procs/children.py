@@ -14,6 +14,7 @@ from oms.config import ProcessConfig
 from oms.errors import ExitCode
 from procs import drain
 from procs.locks import Owner, start_ticks
+from procs.pulse import Pulse
 from shm_layout.enums import ProcessState, Wait
 from shm_layout.ring_hot import HEARTBEAT
 from shm_layout.table import TableReader
@@ -95,6 +96,7 @@ class Child:
         self.want_count = 0
         """Ends in a row for want of disk or memory."""
         self.row_written: dict[str, Any] = {}
+        self.pulse = Pulse()
         self.words: Any = None
         self.reader: TableReader | None = None
         self._ours = True
@@ -129,10 +131,19 @@ class Child:
         self._ours = False
         self.start_count = max(self.start_count, 1)
 
+    def remember(self, restarts: int, *, failed: bool) -> None:
+        """What the supervisor before us wrote: a process that it called failed has still to show
+        for a whole window that it stays alive.
+        """
+        self.start_count = restarts + 1
+        if failed:
+            self.starts = [time.monotonic()] * (STARTS_MAX + 1)
+
     def _set(self, pid: int, pidfd: int, epoch: int, ticks: int) -> None:
         self.pid, self.pidfd, self.epoch, self.start_ticks = pid, pidfd, epoch, ticks
         self.started_ns = time.monotonic_ns()
         self.was_ready = self.killed = False
+        self.pulse = Pulse()
 
     def reap(self) -> int:
         """After its pidfd fell due: its exit code (-signal). An adopted one is the keeper's to
@@ -178,6 +189,10 @@ class Child:
             return False
         self.was_ready = self.was_ready or int(row["state"]) == ProcessState.READY
         return self.was_ready
+
+    def is_starting(self) -> bool:
+        """Forked, and not yet known to be ready: soon there is something to write down."""
+        return self.pidfd >= 0 and not self.was_ready
 
     def heartbeat_ns(self) -> int:
         """Its last turn, monotonic."""

@@ -86,9 +86,12 @@ def preload(config: DeskConfig, beside: Path, progress: Progress | None = None) 
     desk's file, too.
     """
     from oms.agents.factory import make_agent
+    from oms.journal.format import described_by_type, records_text
     from procs.plugins import load_plugins
 
     load_plugins(config, beside)
+    # Made once here, not in each process that begins with a journal.
+    records_text(), described_by_type()
 
     for role in config.roles():
         make_agent(config, role)

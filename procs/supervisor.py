@@ -41,9 +41,9 @@ from shm_layout.table import TableReader, TableWriter
 
 NAME = SUPERVISOR
 HUNG_NS = 10_000_000_000
-"""No heartbeat for so long: the process is killed and started anew."""
+"""No heartbeat for so long of its own time (`procs/pulse.py`): killed and started anew."""
 READY_S = 30.0
-"""A process that is not ready after so long has failed to start."""
+"""A process that is not ready after so long of its own time has failed to start."""
 CLOSE_S = 5.0
 """From the last phase to SIGKILL."""
 FIRST_STARTS_MAX = 3
@@ -136,6 +136,11 @@ class Supervisor:
             )
         for child, owner in living.items():
             self._adopt(child, owner)
+        for child in self._children if living else ():
+            row = self._row_reader.read(child.index)
+            if row is not None:
+                failed = int(row["state"]) == ProcessState.FAILED
+                child.remember(int(row["restarts"]), failed=failed)
         before = self._row_reader.read(len(self._children))
         self._ready = (
             bool(living) and before is not None and (int(before["state"]) == ProcessState.READY)
@@ -183,6 +188,7 @@ class Supervisor:
             if self._phase != drain.RUNNING and self._drain():
                 return
             busy = not self._ready or self._phase != drain.RUNNING
+            busy = busy or any(child.is_starting() for child in self._children)
             for descriptor, _ in self._poll.poll(_POLL_BUSY_MS if busy else _POLL_MS):
                 if descriptor == self._wake_in:
                     with contextlib.suppress(BlockingIOError):
@@ -289,11 +295,13 @@ class Supervisor:
         for child in self._children:
             if child.pidfd < 0 or child.killed:
                 continue
-            since = now - max(child.heartbeat_ns(), child.started_ns)
+            beat = max(child.heartbeat_ns(), child.started_ns)
+            own = child.pulse.silent_ns(child.pid, beat, now)
             bound = HUNG_NS if child.was_ready else int(READY_S * 1e9)
-            if since > bound:
+            if own > bound:
                 self._log.write("error", "", "process_hangs", process_name=child.name,
-                                pid=child.pid, silent_ms=since // 1_000_000)  # fmt: skip
+                                pid=child.pid, silent_ms=(now - beat) // 1_000_000,
+                                own_silence_ms=own // 1_000_000)  # fmt: skip
                 child.kill()
 
     def _write_rows(self) -> None:

@@ -44,6 +44,7 @@ from shm_layout.records import (
     SNAPSHOT_ROW,
     STRATEGY_ROW,
     TOP_OF_BOOK,
+    VENUE_ROW,
 )
 
 COMMAND = "command"
@@ -153,6 +154,7 @@ def _tables(
         Table("orders", ORDER_ROW, size.orders, "risk"),
         Table("positions", POSITION_ROW, size.positions, "risk"),
         Table("limits", LIMITS_ROW, 1, "risk"),
+        Table("venues", VENUE_ROW, limits.VENUES_MAX, "risk"),
         Table("snapshot", SNAPSHOT_ROW, 1, "journaler"),
         Table("latch", LATCH_ROW, 1, "watchdog"),
         Table("latch.command", LATCH_ROW, 1, COMMAND),

@@ -47,6 +47,7 @@ class RecordType(IntEnum):
     CLOCK_ROW = 31
     LINK_ROW = 32
     SNAPSHOT_ROW = 33
+    VENUE_ROW = 34
 
 
 class Exchange(IntEnum):
@@ -172,6 +173,7 @@ class RejectReason(IntEnum):
     SELF_TRADE = 31
     DISK_LOW = 32
     SNAPSHOT_BEHIND = 33
+    REDUCE_ONLY = 34
 
 
 class BookState(IntEnum):

@@ -299,6 +299,10 @@ class WorldSpec:
 
         return view
 
+    def label(self, index: int) -> str:
+        """A field, for an error."""
+        return f"{self.name}.{self.names[index]}"
+
     def make(self, **arrays: np.ndarray[Any, Any]) -> World:
         """Build the world; every declared field must be given, of its exact dtype and shape."""
         missing = [name for name in self.names if name not in arrays]
@@ -322,15 +326,20 @@ class World:
         self.words = np.zeros(len(arrays) * _WORDS_PER_FIELD, np.int64)
         held = []
         for index, array in enumerate(arrays):
-            label = f"{spec.name}.{spec.names[index]}"
-            assert array.dtype == spec.dtypes[index], f"{label}: {array.dtype}"
-            assert array.ndim == spec.dims[index], f"{label}: {array.ndim} dimensions"
-            assert array.flags.c_contiguous, f"{label}: not contiguous"
-            assert array.ctypes.data % WORD_ALIGNMENT_BYTES == 0, f"{label}: not aligned"
-            assert spec.readonly[index] or array.flags.writeable, f"{label}: read-only memory"
+            # An agent makes some twenty worlds of fifty fields at its start: `array.ctypes` is
+            # asked once.
+            wanted, flags = spec.dtypes[index], array.flags
+            address = array.ctypes.data
+            same = array.dtype is wanted or array.dtype == wanted
+            assert same, f"{spec.label(index)}: {array.dtype}"
+            assert array.ndim == spec.dims[index], f"{spec.label(index)}: {array.ndim} dimensions"
+            assert flags.c_contiguous, f"{spec.label(index)}: not contiguous"
+            assert address % WORD_ALIGNMENT_BYTES == 0, f"{spec.label(index)}: not aligned"
+            writable = spec.readonly[index] or flags.writeable
+            assert writable, f"{spec.label(index)}: read-only memory"
             held.append(read_only(array) if spec.readonly[index] else array)
             base = index * _WORDS_PER_FIELD
-            self.words[base] = array.ctypes.data
+            self.words[base] = address
             self.words[base + 1 : base + 1 + array.ndim] = array.shape
         self.arrays = tuple(held)
         self.handle: Any = self.words if JIT_ON else self

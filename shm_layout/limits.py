@@ -98,6 +98,8 @@ HISTOGRAM_SUB_BITS = 3
 HISTOGRAM_BUCKETS = 64 << HISTOGRAM_SUB_BITS
 """Eight sub-buckets per power of two of cycles: 12 % resolution."""
 
+CHANNELS_MAX = 128
+"""Rings of a desk; their ids count from 1."""
 JOURNAL_BLOCK_BYTES_MAX = 1 << 20
 JOURNAL_FILE_BYTES_MAX = 256 << 20
 JOURNAL_FILE_RECORDS_MAX = 100_000

@@ -596,6 +596,20 @@ STRATEGY_ROW = record(
     ("reserved", ("i8", (7,)), "0"),
 )  # fmt: skip
 
+VENUE_ROW = record(
+    "VenueRow", RecordType.VENUE_ROW, 256,
+    ("venue", "u2", "market, and this row", Venue),
+    ("reduce_only", "u2", "1 = an order may only bring a position nearer to nothing"),
+    ("uid", "i4", "who ended it: user id; 0 = the desk itself"),
+    ("pid", "i4", "who ended it: process id; 0 = the desk itself"),
+    ("reserved0", "i4", "0"),
+    ("ts_ns", "i8", "our clock at the change"),
+    ("since_seq", "i8", "journal record that began it: older orders are cancelled; 0 = it is over"),
+    ("process", "S40", "whose starts were the cause"),
+    ("reason", "S160", "why, UTF-8, cut"),
+    ("reserved", "i8", "0"),
+)  # fmt: skip
+
 START = record(
     "Start", RecordType.START, 128,
     ("ts_ns", "i8", "our clock"),

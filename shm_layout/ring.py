@@ -127,11 +127,13 @@ class RingReader:
                 rows = self.slots[first : last + 1].copy()
             else:
                 rows = np.concatenate((self.slots[first:], self.slots[: last + 1]))
-            if self.channel.kind is RingKind.LOSSLESS:
-                return rows
-            if ring_hot.broadcast_intact(self.words, pos, slots):
+            lossless = self.channel.kind is RingKind.LOSSLESS
+            if lossless or ring_hot.broadcast_intact(self.words, pos, slots):
+                sound = rows["seq"][0] == pos + 1 and rows["seq"][-1] == end
+                assert sound, f"{self.channel.name}: its head or a slot is damaged at {pos}"
                 return rows
             resumed = int(ring_hot.broadcast_resume(self.words, slots))
+            assert resumed > pos, f"{self.channel.name}: its head is damaged at {pos}"
             self.lost += resumed - pos
             pos = resumed
             ring_hot.release(self.cursor, pos)

@@ -141,7 +141,7 @@ def take_new(w, now_ns):
     if pos >= load_acquire(words(w), WRITE_POS):  # PAIR ring.write_pos
         return EMPTY
     at = pos & (slot.shape[0] - 1)
-    if slot["action"][at] != _NEW:
+    if slot["action"][at] != _NEW or slot["seq"][at] != pos + 1:
         return OTHER
     account_id = int(slot["account_id"][at])
     instrument_id = int(slot["instrument_id"][at])

@@ -29,7 +29,8 @@ from oms.risk.limits import LimitBook, limits_hash
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
-from shm_layout.enums import Durability, ExecKind, OrderState, RecordType
+from oms.risk.venue_modes import ResumeRefusedError, VenueModes
+from shm_layout.enums import VENUE_NAMES, Durability, ExecKind, OrderState, RecordType, Venue
 from shm_layout.limits import (
     JOURNAL_BEHIND_REFUSE_RECORDS,
     JOURNAL_FILE_RECORDS_MAX,
@@ -48,7 +49,7 @@ class RiskAgent(BaseAgent):
     """See the module's text. `arrays`, `worlds` and `registry` are its state."""
 
     role = "risk"
-    control_verbs: tuple[str, ...] = ("limits_set",)
+    control_verbs: tuple[str, ...] = ("limits_set", "venues_resume")
 
     def __init__(self, config: DeskConfig) -> None:
         self.config = config
@@ -73,6 +74,7 @@ class RiskAgent(BaseAgent):
         self.registry = Registry(self.config, ports, self.arrays)
         self.limits = self.registry.limit_book
         self._latch = LatchView(ports)
+        self.modes = VenueModes(self.config, ports, self.arrays)
         found = recover(ports, Fold(self.arrays, self.registry), self.worlds)
         arrays = self.arrays
         arrays.state[w_.ST_EPOCH] = found.risk_epoch
@@ -181,6 +183,8 @@ class RiskAgent(BaseAgent):
         state[w_.ST_DISK_LOW] = self._port.low()
         if self._journal.last_seq >= self._fresh_until_seq or state[w_.ST_BEHIND]:
             self._look_at_snapshot()
+        if now_ns >= self.modes.due_ns:
+            self._look_at_processes(now_ns)
         took = int(k_.step(worlds.tops, now_ns, now_ns, WORK_BUDGET * 4))
         for world in worlds.refresh:
             k_.step(world, now_ns, now_ns, 0)
@@ -191,6 +195,14 @@ class RiskAgent(BaseAgent):
             took += int(k_.step(world, now_ns, now_ns, WORK_BUDGET))
         self._commit(now_ns)
         return took
+
+    def _look_at_processes(self, now_ns: int) -> None:
+        """Venues become reduce-only, or free again; what rested at one is cancelled."""
+        for record in self.modes.look(now_ns, int(self.arrays.state[w_.ST_JOURNAL_SEQ]) + 1):
+            self._make_room()
+            self.journal_record(record)
+        for row in self.modes.to_cancel(now_ns):
+            self.worlds.rare(k_.TASK_CANCEL, row, now_ns)
 
     def _take_executions(self, index: int, world: Any, now_ns: int) -> int:
         took = 0
@@ -291,25 +303,40 @@ class RiskAgent(BaseAgent):
     # What a person asks
 
     def on_control(self, verb: str, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
-        """`limits_set`: journaled, then in force, at once."""
-        assert verb == "limits_set", verb
+        """`limits_set`, `venues_resume`: journaled, then in force, at once."""
         self._now_ns = now_ns
+        if verb == "venues_resume":
+            return self._resume_venues(fields, now_ns)
+        assert verb == "limits_set", verb
         try:
             after, record = self.limits.ask(fields, now_ns)
         except ConfigError as error:
             return {"error": str(error)}
         before = self.limits.now
         if fields.get("dry_run") is not True:
-            self._make_room()
-            self.journal_record(record)
-            self.arrays.cycle["cause"] = CAUSE_CONTROL
-            self._commit(now_ns)
-            self.arrays.cycle["cause"] = 0
+            self._commit_asked([record], now_ns)
             self.limits.put(after, now_ns)
             self._apply(after)
             self._ports.log("warning", "limit_set", name=fields["name"], value=fields["value"],
                             uid=fields["uid"], pid=fields["pid"])  # fmt: skip
         return {"before": dataclasses.asdict(before), "limits": dataclasses.asdict(after)}
+
+    def _resume_venues(self, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+        before = [VENUE_NAMES[Venue(venue)] for venue in self.modes.reduce_only()]
+        try:
+            self._commit_asked(self.modes.resume(fields, now_ns), now_ns)
+        except ResumeRefusedError as refused:
+            return {"error": str(refused)}
+        return {"venues": before}
+
+    def _commit_asked(self, records: list[np.ndarray[Any, Any]], now_ns: int) -> None:
+        """Journal what a person asked for."""
+        self._make_room()
+        for record in records:
+            self.journal_record(record)
+        self.arrays.cycle["cause"] = CAUSE_CONTROL
+        self._commit(now_ns)
+        self.arrays.cycle["cause"] = 0
 
     # Timers and the end
 
@@ -320,7 +347,7 @@ class RiskAgent(BaseAgent):
             due = self._now_ns + NO_ROOM_RETRY_NS
         if self._draining and not self.drained():
             due = min(due, self._now_ns + DRAIN_TIMER_NS)
-        return due
+        return min(due, max(self.modes.due_ns, self._now_ns + NO_ROOM_RETRY_NS))
 
     def on_drain(self, now_ns: int) -> None:
         """No new orders; every open one is cancelled at the venue."""

@@ -332,6 +332,7 @@ def step(world, now_ns, until_ns, budget):
             copy[k] = flat[base + k]
         if not broadcast_intact(words, pos, slots):
             resumed = broadcast_resume(words, slots)
+            assert resumed > pos, "the head of a market-data ring is damaged"
             totals(world)[T_LOST] += resumed - pos
             totals(world)[T_LAPS] += 1
             lose(world, resumed)

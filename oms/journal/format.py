@@ -61,6 +61,12 @@ def described_records() -> list[dict[str, Any]]:
     return described
 
 
+@functools.cache
+def described_by_type() -> dict[int, dict[str, Any]]:
+    """The same by number of the type."""
+    return {int(described["type"]): described for described in described_records()}
+
+
 def file_header(file_index: int, prev_sha256: bytes) -> bytes:
     """The first bytes of file number `file_index` (from 1)."""
     # Keys in order of name, as whoever makes the text anew from its fields has them.

@@ -16,7 +16,7 @@ import numpy as np
 
 from oms.errors import JournalError
 from oms.journal import format as fmt
-from oms.journal.frames_hot import BAD_CRC, BAD_SEQ, BAD_SIZE, check_frames
+from oms.journal.frames_hot import BAD_CRC, BAD_SEQ, BAD_SIZE, check_blocks, check_frames
 from shm_layout.crc_hot import crc32c_words
 from shm_layout.records import SPEC_OF_TYPE, RecordSpec
 
@@ -25,6 +25,13 @@ _TROUBLE = {
     BAD_CRC: "a record's checksum differs",
     BAD_SEQ: "a record's sequence is wrong",
 }
+
+
+assert fmt.BLOCK_HEAD.fields is not None
+_PREV_AT = fmt.BLOCK_HEAD.fields["prev_sha256"][1]
+_BLOCKS_AT_ONCE = 4096
+
+TakeBlocks = Callable[[np.ndarray[Any, Any], int, int], None]
 
 
 @dataclass(slots=True)
@@ -61,6 +68,8 @@ class FileReader:
         """Bytes of this file that were checked and consumed."""
         self.misplaced = False
         """The next block is whole, and another one should stand there: no torn write does that."""
+        self.plain = False
+        """Its records lie as ours do, so that they need no conversion."""
         self._converters: dict[int, Any] = {}
         self.header: dict[str, Any] | None = None
 
@@ -71,6 +80,7 @@ class FileReader:
             int(described["type"]): _converter(described, self.name)
             for described in header["records"]
         }
+        self.plain = all(_is_ours(described) for described in header["records"])
 
     def begin_raw(self, data: bytes, previous: Recovery) -> dict[str, Any]:
         """The same for whoever reads records by the header's own layouts; returns the header."""
@@ -117,6 +127,43 @@ class FileReader:
         state.last_sha256 = hashlib.sha256(whole).digest()
         self.offset += size_bytes
         return words, starts
+
+    def pass_blocks(self, data: bytes, whole: TakeBlocks) -> None:
+        """Check whole blocks from `offset` on, many at a time, and give them away in one piece. It
+        stops before whatever is not as it should be: `block` says what that is.
+        """
+        state = self.recovery
+        words = np.frombuffer(data, np.int64, len(data) // 8)
+        ends = np.zeros(_BLOCKS_AT_ONCE, np.int64)
+        while True:
+            first = self.offset // 8
+            found = int(check_blocks(words, first, state.last_seq + 1, ends))
+            count = self._chained(data, ends[:found].tolist())
+            if count == 0:
+                return
+            last = int(ends[count - 2]) if count > 1 else first
+            head = words[last : last + fmt.BLOCK_HEAD_WORDS].view(fmt.BLOCK_HEAD)[0]
+            last_seq = int(head["first_seq"]) + int(head["count"]) - 1
+            state.blocks += count
+            state.records += last_seq - state.last_seq
+            state.file_records += last_seq - state.last_seq
+            state.last_seq = last_seq
+            state.published_seq = int(head["published_seq"])
+            whole(words, first, self.offset // 8)
+
+    def _chained(self, data: bytes, ends: list[int]) -> int:
+        """How many of these blocks follow each other by their hashes; passes them."""
+        at, last = self.offset, self.recovery.last_sha256
+        view = memoryview(data)
+        count = 0
+        for end in ends:
+            if view[at + _PREV_AT : at + _PREV_AT + len(last)] != last:
+                break
+            last = hashlib.sha256(view[at : end * 8]).digest()
+            at = end * 8
+            count += 1
+        self.offset, self.recovery.last_sha256 = at, last
+        return count
 
     def _misplaced(self, data: bytes) -> str:
         """Why the block at `offset`, whose head is intact, does not belong there; "" = it does."""
@@ -169,7 +216,7 @@ def _converter(described: dict[str, Any], where: str) -> Any:
     spec = SPEC_OF_TYPE.get(int(described["type"]))
     if spec is not None:
         _check_enums(described, spec, where)
-    if spec is not None and spec.descriptor()["fields"] == described["fields"]:
+    if spec is not None and _is_ours(described):
         count = spec.size_bytes // 8
 
         def direct(words: np.ndarray[Any, Any], start: int) -> np.ndarray[Any, Any]:
@@ -213,9 +260,15 @@ def _converter(described: dict[str, Any], where: str) -> Any:
     return convert
 
 
+def _is_ours(described: dict[str, Any]) -> bool:
+    """Does this build lay that record out in the same way?"""
+    ours = fmt.described_by_type().get(int(described["type"]))
+    return ours is not None and bool(ours["fields"] == described["fields"])
+
+
 def _check_enums(described: dict[str, Any], spec: RecordSpec, where: str) -> None:
     """Lists of enums only grow: ours must begin with the writer's."""
-    ours = spec.enums()
+    ours = fmt.described_by_type()[int(spec.type)]["enums"]
     for name, names in described["enums"].items():
         if name in ours and ours[name][: len(names)] != names:
             raise JournalError(
@@ -258,11 +311,17 @@ def _by_number(file_index: int) -> str:
 
 
 def read_journal(
-    files: Iterable[bytes], recovery: Recovery, place: Callable[[int], str] = _by_number
+    files: Iterable[bytes],
+    recovery: Recovery,
+    place: Callable[[int], str] = _by_number,
+    whole: TakeBlocks | None = None,
 ) -> Iterator[np.ndarray[Any, Any]]:
     """Every record of a journal's files in order; `recovery` tells what was found, and where the
     first of `files` stands when it is not the journal's first (`recovery.files` were read before).
     At most two files are held at a time. `place` gives what a person finds a file by, from 0.
+    `whole`, where it is given, takes runs of checked blocks of our own layouts in place of their
+    records: (the file's words, first word, word behind the last). Records that are given one by
+    one come behind all of those that went before them in the journal.
 
     A damaged tail of the last file ends the iteration with `cut_bytes` and `cut_reason` set;
     damage with readable blocks or files behind it raises JournalError.
@@ -278,6 +337,8 @@ def read_journal(
             recovery.cut_reason = "the last file's header is cut"
             return
         reader.begin(data, recovery)
+        if whole is not None and reader.plain:
+            reader.pass_blocks(data, whole)
         yield from reader.records(data)
         recovery.file_size_bytes = reader.offset
         recovery.cut_bytes = len(data) - reader.offset

@@ -34,6 +34,7 @@ BOOK_STALE = int(RejectReason.BOOK_STALE)
 DRAINING = int(RejectReason.DRAINING)
 DISK_LOW = int(RejectReason.DISK_LOW)
 SNAPSHOT_BEHIND = int(RejectReason.SNAPSHOT_BEHIND)
+REDUCE_ONLY = int(RejectReason.REDUCE_ONLY)
 KILLED = int(RejectReason.KILLED)
 NOT_RECONCILED = int(RejectReason.NOT_RECONCILED)
 VENUE_BACKPRESSURE = int(RejectReason.VENUE_BACKPRESSURE)
@@ -217,17 +218,39 @@ def check_price(w, intents, k, strategy_id, now_ns):
 
 
 @hot
+def _reduces(w, i, account_id, side, qty):
+    """Does an order bring the account's position nearer to nothing, with every open order of its
+    side filled? All strategies' positions count together: that is what the venue sees.
+    """
+    positions = w_.positions(w)
+    worst = qty
+    for row in range(w_.state(w)[w_.ST_POSITIONS_USED]):
+        if positions["instrument_id"][row] == i and positions["account_id"][row] == account_id:
+            if side == BUY:
+                worst += positions["qty"][row] + positions["open_buy_qty"][row]
+            else:
+                worst += positions["open_sell_qty"][row] - positions["qty"][row]
+    return worst <= 0
+
+
+@hot
 def check_limits(w, intents, k, strategy_id, now_ns):
-    """The desk's limits: position by the worst case, open orders, rate, room towards the venue."""
+    """A reduce-only venue; the desk's limits: position by the worst case, open orders, rate; room
+    towards the venue.
+    """
     state = w_.state(w)
     strategies = w_.strategies(w)
     instruments = w_.instruments(w)
     i = intents["instrument_id"][k]
+    qty = w_.new_row(w)["exposed_qty"][0]
+    if w_.venues(w)["reduce_only"][instruments["venue"][i]] != 0 and not _reduces(
+        w, i, intents["account_id"][k], intents["side"][k], qty
+    ):
+        return REDUCE_ONLY
     row = position_of(w, strategy_id, i, intents["account_id"][k])
     if row < 0:
         return ORDER_TABLE_FULL
     positions = w_.positions(w)
-    qty = w_.new_row(w)["exposed_qty"][0]
     if intents["side"][k] == BUY:
         worst = positions["qty"][row] + positions["open_buy_qty"][row] + qty
     else:

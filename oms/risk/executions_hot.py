@@ -251,6 +251,7 @@ def take_executions(w, now_ns, budget):
     stamping = w_.state(w)[w_.ST_STAMPING] != 0
     while pos < end and has_room(w):
         k = pos & (slots.shape[0] - 1)
+        assert slots["seq"][k] == pos + 1, "an execution stands in the slot of another position"
         kind = slots["kind"][k]
         of_orders = kind <= K_NOT_SENT or kind == K_FOUND_FILLED
         if slots["type"][k] != T_EXECUTION or not of_orders:

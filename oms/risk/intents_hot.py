@@ -171,6 +171,8 @@ def take_intents(w, now_ns, budget):
     pos = start
     while pos < end and has_room(w):
         k = pos & (slots.shape[0] - 1)
+        # Else the head of the ring was damaged, and what stands here was decided before.
+        assert slots["seq"][k] == pos + 1, "an intent stands in the slot of another position"
         action = slots["action"][k]
         strategy_id = _strategy_of(w, slots, k, owner)
         w_.state(w)[w_.ST_ASKED_BY] = slots["asked_by"][k]

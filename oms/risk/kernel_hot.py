@@ -20,7 +20,8 @@ from oms.risk.emit_hot import announce_start
 from oms.risk.executions_hot import take_executions
 from oms.risk.fold_hot import fold_new, fold_update
 from oms.risk.intents_hot import take_intents
-from oms.risk.timers_hot import doubt, next_query_ns, restage, run_timers
+from oms.risk.replay_hot import replay_blocks
+from oms.risk.timers_hot import cancel_of_ours, doubt, next_query_ns, restage, run_timers
 from oms.risk.tops_hot import take_tops
 from shm_layout.jit import I64, WORLD_TYPE, hot
 
@@ -41,7 +42,9 @@ from shm_layout.jit import I64, WORLD_TYPE, hot
     TASK_FOLD_NEW,
     TASK_FOLD_UPDATE,
     TASK_ANNOUNCE,
-) = range(16)
+    TASK_CANCEL,
+    TASK_REPLAY,
+) = range(18)
 
 
 @hot
@@ -57,6 +60,8 @@ def _work(w, task, now_ns, budget):
         return doubt(w, w_.io(w)[w_.IO_ROW], now_ns)
     if task == TASK_RESTAGE:
         return restage(w, w_.io(w)[w_.IO_ROW], now_ns)
+    if task == TASK_CANCEL:
+        return cancel_of_ours(w, w_.io(w)[w_.IO_ROW], now_ns)
     if task == TASK_FOLD_NEW:
         return fold_new(w)
     if task == TASK_FOLD_UPDATE:
@@ -85,6 +90,8 @@ def step(w, now_ns, until_ns, budget):
         return commit_input(w)
     if task == TASK_COMMIT_UPDATES:
         return commit_updates(w)
+    if task == TASK_REPLAY:
+        return replay_blocks(w)
     if task == TASK_NEXT_QUERY:
         return next_query_ns(w)
     return _work(w, task, now_ns, budget)

@@ -90,7 +90,8 @@ def recover(ports: Ports, fold: Fold, worlds: Worlds) -> Found:
     snapshot = resume_from_snapshot(ports, fold)
     snapshot_seq = snapshot.last_seq if snapshot is not None else 0
     recovery = fold.recovery
-    for record in read_journal(journal.existing(recovery.files), recovery, journal.place):
+    files = journal.existing(recovery.files)
+    for record in read_journal(files, recovery, journal.place, fold.take_blocks):
         fold.take(record)
     if recovery.cut_bytes:
         journal.truncate(recovery.files - 1, recovery.file_size_bytes)
@@ -115,7 +116,7 @@ def recover(ports: Ports, fold: Fold, worlds: Worlds) -> Found:
     _refuse_short(found, worlds.order_writers)
     if found.same_memory:
         for reader in (*worlds.execution_readers, *worlds.intent_readers):
-            _resume(reader, known.next_pos.get(reader.channel.id, 0))
+            _resume(reader, int(fold.arrays.caused[reader.channel.id]))
     worlds.top_reader.skip_to_end()
     return found
 

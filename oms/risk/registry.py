@@ -73,6 +73,8 @@ class Registry:
             key = bytes(record["name"]).decode(), int(record["account_id"])
             self._strategies[key] = row
             self._put(self._arrays.strategy_table, row, record)
+        elif kind == RecordType.VENUE_ROW:
+            self._put(self._arrays.tables["venues"], int(record["venue"]), record)
 
     @staticmethod
     def _put(table: TableWriter, row: int, record: Array) -> None:

@@ -31,13 +31,13 @@ Array = np.ndarray[Any, Any]
 MAGIC = b"MXRISK01"
 PATH = "snapshots/risk.mxs"
 """Below the desk's data directory."""
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Grows whenever a record folds to another state than before: older snapshots are then not used."""
 _HEAD_BYTES = 8
 _SHA_BYTES = 32
 _RECORDS = (
     "OrderRow", "PositionRow", "FeeRow", "InstrumentRow", "CurrencyRow", "AccountRow",
-    "StrategyRow", "LimitsRow", "OrderUpdate", "Start",
+    "StrategyRow", "LimitsRow", "VenueRow", "OrderUpdate", "Start",
 )  # fmt: skip
 _LIVE_WORDS = frozenset(
     {
@@ -95,6 +95,7 @@ def capture(fold: Fold, extra: Mapping[str, Any]) -> bytes:
         "published_seq": found.published_seq,
         "cycle": int(arrays.cycle["cycle"][0]),
         "known": asdict(fold.known),
+        "caused": arrays.caused.tolist(),
         "state": arrays.state.tolist(),
         "sections": sections,
         "open_rows": len(open_rows),
@@ -172,9 +173,8 @@ class Snapshot:
         for name in ("currencies", "instruments", "accounts", "strategies"):
             for row in arrays.tables[name].rows[arrays.tables[name].rows["seq"] != 0].copy():
                 fold.registry.restore(row)
-        known = head["known"]
-        known["next_pos"] = {int(ring): pos for ring, pos in known["next_pos"].items()}
-        fold.known = Known(**known)
+        arrays.caused[:] = head["caused"]
+        fold.known = Known(**head["known"])
         fold.recovery = self.recovery()
 
     def recovery(self) -> Recovery:

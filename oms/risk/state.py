@@ -6,7 +6,7 @@ of this process alone, for whoever folds the journal beside risk (the journaler,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import (
+    CHANNELS_MAX,
     EXEC_KEYS_MAX,
     GROUPS_MAX,
     STRATEGY_ROWS_MAX,
@@ -44,6 +45,7 @@ _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
 _TABLES = (
     "orders", "positions", "fees", "instruments", "currencies", "accounts", "strategies", "limits",
+    "venues",
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -70,6 +72,8 @@ class RiskArrays:
     staged: Array
     staged_group: Array
     consumed: Array
+    caused: Array
+    """Ring id -> position behind the last record that a journaled one names as its cause."""
     new_row: Array
     update: Array
     cycle: Array
@@ -120,6 +124,7 @@ class RiskArrays:
             staged=np.zeros(STAGED_MAX, ORDER_COMMAND),
             staged_group=np.zeros(STAGED_MAX, np.int64),
             consumed=np.zeros(inputs, np.int64),
+            caused=np.zeros(CHANNELS_MAX, np.int64),
             new_row=np.zeros(1, ORDER_ROW),
             update=np.zeros(1, ORDER_UPDATE),
             cycle=np.zeros(1, CYCLE),
@@ -210,6 +215,7 @@ def _shared(a: RiskArrays, frames: Array) -> dict[str, Array]:
         "instruments": a.instrument_table.rows,
         "currencies": a.currency_table.rows,
         "accounts": a.account_table.rows,
+        "venues": a.tables["venues"].rows,
         "tops": a.tops,
         "strategies": a.strategies,
         "order_limits": a.order_limits,
@@ -222,11 +228,16 @@ def _shared(a: RiskArrays, frames: Array) -> dict[str, Array]:
         "staged": a.staged,
         "staged_group": a.staged_group,
         "consumed": a.consumed,
+        "caused": a.caused,
     }
 
 
-def _world(arrays: RiskArrays, frames: Array, task: int, rings: _Rings) -> tuple[Any, Array]:
-    """(a world for one task, its `io` words); a ring that is not given is one without records."""
+def _world(
+    arrays: RiskArrays, frames: Array, task: int, rings: _Rings, replayed: Array | None = None
+) -> tuple[Any, Array]:
+    """(a world for one task, its `io` words); a ring that is not given is one without records.
+    `replayed`: words of a journal file.
+    """
     top, executions, intents, orders, updates = (
         rings.top, rings.executions, rings.intents, rings.orders, rings.updates
     )  # fmt: skip
@@ -240,6 +251,7 @@ def _world(arrays: RiskArrays, frames: Array, task: int, rings: _Rings) -> tuple
     world = w_.WORLD.make(
         **_shared(arrays, frames),
         io=io,
+        replay_words=idle if replayed is None else replayed,
         intent_ring=intents.words if intents else idle,
         intent_slots=intents.slots if intents else np.zeros(1, INTENT),
         execution_ring=executions.words if executions else idle,
@@ -259,9 +271,10 @@ def _world(arrays: RiskArrays, frames: Array, task: int, rings: _Rings) -> tuple
 
 
 class FoldWorlds:
-    """The two tasks that bring a journal back, without any ring."""
+    """The tasks that bring a journal back, without any ring."""
 
     def __init__(self, arrays: RiskArrays) -> None:
+        self._arrays = arrays
         frames = np.zeros(HEAD_WORDS, np.int64)
         self._new = _world(arrays, frames, k_.TASK_FOLD_NEW, _Rings())[0]
         self._update = _world(arrays, frames, k_.TASK_FOLD_UPDATE, _Rings())[0]
@@ -273,6 +286,17 @@ class FoldWorlds:
     def update(self) -> None:
         """Fold the ORDER_UPDATE in `update`."""
         k_.step(self._update.handle, 0, 0, 0)
+
+    def blocks(self, words: Array, first: int, end: int) -> Iterator[int]:
+        """Fold checked blocks of a file's words; gives the word of each record that the caller has
+        to fold itself, in its turn.
+        """
+        idle = np.zeros(HEAD_WORDS, np.int64)
+        world, io = _world(self._arrays, idle, k_.TASK_REPLAY, _Rings(), words)
+        io[w_.IO_AT] = io[w_.IO_BLOCK_END] = first
+        io[w_.IO_END] = end
+        while body := int(k_.step(world.handle, 0, 0, 0)):
+            yield body
 
 
 class Worlds:
@@ -323,7 +347,7 @@ class Worlds:
         self.next_query = self._make(frames, k_.TASK_NEXT_QUERY, core)
         self._rare = {
             task: self._make(frames, task, core)
-            for task in (k_.TASK_DOUBT, k_.TASK_RESTAGE, k_.TASK_ANNOUNCE)
+            for task in (k_.TASK_DOUBT, k_.TASK_RESTAGE, k_.TASK_ANNOUNCE, k_.TASK_CANCEL)
         }
 
     def rare(self, task: int, row: int, now_ns: int) -> int:

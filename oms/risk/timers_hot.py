@@ -94,6 +94,14 @@ def doubt(w, row, now_ns):
 
 
 @hot
+def cancel_of_ours(w, row, now_ns):
+    """Risk's own wish to cancel an open order; 0 = no room, or its state does not allow it."""
+    if has_room(w) and cancel_order(w, row, now_ns, 0, 0, NO_ID):
+        return 1
+    return 0
+
+
+@hot
 def next_query_ns(w):
     """When the next query is due; a far future where none is."""
     state = w_.state(w)

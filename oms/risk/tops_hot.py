@@ -35,6 +35,7 @@ def take_tops(w, budget):
         ts = slots["ts_recv_ns"][k]
         if not broadcast_intact(ring, pos, count):
             resumed = broadcast_resume(ring, count)
+            assert resumed > pos, "the head of the top ring is damaged"
             w_.state(w)[w_.ST_TOPS_LOST] += resumed - pos
             tops[:, w_.TOP_STATE] = 0
             pos = resumed

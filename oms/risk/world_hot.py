@@ -24,6 +24,7 @@ from shm_layout.records import (
     ORDER_UPDATE,
     POSITION_ROW,
     TOP_OF_BOOK,
+    VENUE_ROW,
     word_of,
 )
 
@@ -83,12 +84,14 @@ TOP_MID2, TOP_VERSION, TOP_STATE, TOP_TS, TOP_COLUMNS = range(5)
 GR_FREE, GR_SLOTS, GR_COLUMNS = range(3)
 
 # Words of `io`: which input and which task (`kernel_hot`) this world is for; a row for some.
-IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_WORDS = range(6)
+# The last three: how far a replay has come in its words (`replay_hot`).
+IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_AT, IO_BLOCK_END, IO_END, IO_WORDS = range(9)
 
 ORDER_ROW_WORDS = ORDER_ROW.itemsize // 8
 POSITION_ROW_WORDS = POSITION_ROW.itemsize // 8
 FEE_ROW_WORDS = FEE_ROW.itemsize // 8
 CYCLE_WORDS = CYCLE.itemsize // 8
+CYCLE_COUNT_AT = word_of(CYCLE, "cycle")
 UPDATE_WORDS = ORDER_UPDATE.itemsize // 8
 EXECUTION_WORDS = EXECUTION.itemsize // 8
 
@@ -120,6 +123,7 @@ position_index = WORLD.field("position_index", np.int64, ndim=2)
 instruments = WORLD.field("instruments", INSTRUMENT_ROW)
 currencies = WORLD.field("currencies", CURRENCY_ROW)
 accounts = WORLD.field("accounts", ACCOUNT_ROW)
+venues = WORLD.field("venues", VENUE_ROW)
 tops = WORLD.field("tops", np.int64, ndim=2)
 strategies = WORLD.field("strategies", np.int64, ndim=2)
 order_limits = WORLD.field("order_limits", np.int64, ndim=2)
@@ -132,6 +136,8 @@ keys = WORLD.field("keys", np.int64, ndim=3)
 staged = WORLD.field("staged", ORDER_COMMAND)
 staged_group = WORLD.field("staged_group", np.int64)
 consumed = WORLD.field("consumed", np.int64)
+caused = WORLD.field("caused", np.int64)
+replay_words = WORLD.field("replay_words", np.int64, readonly=True)
 io = WORLD.field("io", np.int64)
 intent_ring = WORLD.field("intent_ring", np.int64, readonly=True)
 intent_slots = WORLD.field("intent_slots", INTENT, readonly=True)

@@ -116,6 +116,7 @@ class CommandReader:
             return None
         at = (pos & self._mask) * _STRUCT.size
         command = Command._make(_STRUCT.unpack_from(self._bytes, at))
+        assert command.seq == pos + 1, "a command stands in the slot of another position"
         self._place[0] = pos + 1
         release(self._cursor, pos + 1)
         return command

@@ -45,6 +45,21 @@ def venues(look: Look) -> list[dict[str, Any]]:
     return found
 
 
+def reduce_only(look: Look) -> list[dict[str, Any]]:
+    """Every market where orders may only bring a position nearer to nothing: since when, and
+    whose starts were the cause."""
+    return [
+        {
+            "venue": VENUE_NAMES[Venue(int(row["venue"]))],
+            "ts_ns": int(row["ts_ns"]),
+            "process": text(row["process"]),
+            "reason": bytes(row["reason"]).decode("utf-8", "replace"),
+        }
+        for row in look.memory.table_reader("venues").written()
+        if int(row["reduce_only"])
+    ]
+
+
 def accounts(look: Look) -> list[dict[str, Any]]:
     """Every account that risk knows: whether its orders agree with the exchange's, and whether it
     may trade."""

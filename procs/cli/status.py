@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print; 0 = all well, 7 = degraded, 5 = not running."""
     config, paths = running_desk(arguments)
     from procs.cli.look import Look, layout_digest
-    from procs.cli.look_markets import accounts, venues
+    from procs.cli.look_markets import accounts, reduce_only, venues
     from procs.cli.status_page import page
 
     look = Look(config, paths)
@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         "processes": look.processes(),
         "rings": look.rings(),
         "venues": venues(look),
+        "reduce_only": reduce_only(look),
         "accounts": accounts(look),
         "markets": look.markets(),
         "feeds": look.feeds(),
@@ -92,6 +93,11 @@ def _troubles(found: dict[str, Any]) -> list[str]:
             f"killed: no order leaves since {utc_text(latch['ts_ns'])} (user {latch['uid']}, "
             f"reason: {latch['reason'] or 'none given'}); lift it with `oms resume --reason TEXT`"
         )
+    made += [
+        f"{row['venue']} is reduce-only since {utc_text(row['ts_ns'])} (process {row['process']}: "
+        f"{row['reason']}); it ends when that stays alive, or with `oms resume --reason TEXT`"
+        for row in found["reduce_only"]
+    ]
     for row in found["processes"]:
         if row["degraded"]:
             made.append(

@@ -108,6 +108,7 @@ def _venues(found: dict[str, Any]) -> list[str]:
         ],
         left=(0, 1),
     )
+    lines += [f"{row['venue']}: reduce-only, by {row['process']}" for row in found["reduce_only"]]
     return lines + accounts(found["accounts"])
 
 

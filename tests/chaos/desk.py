@@ -34,6 +34,8 @@ from shm_layout.enums import ExecKind, OrderState, RecordType
 from tests.procs.desks import ROOT, ask_exchange
 
 WATCHDOG_S = 120
+START_WATCHDOG_S = 9000
+"""A start may have to compile everything first: 90 s from an empty cache."""
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 PAGE = 1000
 ENDED = {OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED}
@@ -128,11 +130,11 @@ class ChaosDesk:
         """`oms sim …` on the desk's exchange."""
         return self.oms("sim", *words, "--config")
 
-    def oms(self, *words: str) -> tuple[int, str]:
+    def oms(self, *words: str, watchdog_s: int = WATCHDOG_S) -> tuple[int, str]:
         """(exit code, what was said)."""
         process = self.start(*words)
         try:
-            out, err = process.communicate(timeout=WATCHDOG_S)
+            out, err = process.communicate(timeout=watchdog_s)
         except subprocess.TimeoutExpired as error:
             process.kill()
             process.communicate()
@@ -140,7 +142,7 @@ class ChaosDesk:
         return process.returncode, out + err
 
     def up(self) -> None:
-        code, said = self.oms("up")
+        code, said = self.oms("up", watchdog_s=START_WATCHDOG_S)
         assert code == ExitCode.OK, said
         self.look = Look(running_config(self.paths), self.paths)
         self.updates = self.look.memory.onlooker("updates")
@@ -175,6 +177,12 @@ class ChaosDesk:
         if row is None:  # a supervisor was killed while it wrote this row; the next one writes it
             return False
         return row["incarnation"] == owner.epoch and row["state"] == "ready"
+
+    def is_ready(self, name: str) -> bool:
+        """Does its living incarnation work, whatever is said of the ones before?"""
+        owner = self.owner(name)
+        row = next((row for row in self.look.processes() if row["name"] == name), None)
+        return owner is not None and row is not None and row["incarnation"] == owner.epoch
 
     def sent_after(self, wall_ns: int) -> int:
         """When risk passed the first order after a moment that the exchange then answered (our

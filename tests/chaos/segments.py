@@ -2,7 +2,8 @@
 
 What a segment may look like when it is attached is tests/shm_layout/test_segment.py, which runs
 here whole; beside it, at full size: random bytes written into the head of a segment while it is
-attached again and again, in children, so that a signal is seen; and a desk whose /dev/shm has no
+attached again and again, in children, so that a signal is seen; into heads that readers read
+(`heads.py`); and a desk whose /dev/shm has no
 room, which must refuse with a sentence and leave nothing.
 """
 
@@ -22,6 +23,7 @@ from shm_layout.channels import Capacity, topology
 from shm_layout.limits import SEGMENT_HEAD_BYTES
 from shm_layout.segment import SegmentError, attach, create
 from tests.chaos.desk import ENVIRONMENT, ChaosDesk
+from tests.chaos.heads import run_heads
 from tests.chaos.kill import Outcome
 from tests.procs.desks import ROOT
 
@@ -74,6 +76,13 @@ def fuzzed(seed: int, children: int) -> tuple[int, list[str]]:
     return children * PER_CHILD, trouble
 
 
+def under_readers(seed: int, readers: int, say) -> tuple[int, list[str]]:
+    """`heads`, and how many of its readers stopped."""
+    count, trouble, stopped = run_heads(seed, readers)
+    say(f"  {stopped} of {readers} readers stopped, because what they read was broken")
+    return count, trouble
+
+
 def no_room(folder: Path) -> tuple[int, list[str]]:
     """`oms up` in a mount namespace whose /dev/shm is small: refused, and nothing left behind."""
     desk = ChaosDesk(folder)
@@ -113,6 +122,7 @@ def run_segments(folder: Path, seed: int, children: int, say) -> Outcome:
     count, trouble, parts = 0, [], []
     for name, found in (
         ("live head damages", fuzzed(seed, children)),
+        ("damages under readers", under_readers(seed, children, say)),
         ("full /dev/shm", no_room(folder)),
         ("segments not ours", attached()),
     ):
@@ -125,7 +135,10 @@ def run_segments(folder: Path, seed: int, children: int, say) -> Outcome:
 
 def run_rings(kills: int, say) -> Outcome:
     """The trial `rings`: the kills of tests/stress, in a process of their own."""
-    names = ["kill-lossless", "kill-broadcast", "kill-2^32", "kill-2^63", "planted-cursor"]
+    names = [
+        "kill-lossless", "kill-broadcast", "kill-parked", "kill-parked-broadcast", "kill-2^32",
+        "kill-2^63", "planted-cursor",
+    ]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "tests.stress", *names, "--kills", str(kills)],
         cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True,

@@ -22,6 +22,7 @@ from procs.system import thread_count
 from shm_layout.jit import JIT_ON
 from tests.stress.chain import ChainResult, CursorChain, run_chain
 from tests.stress.pair import Pair, PairResult, run_pair
+from tests.stress.parked import ParkedChain
 
 LAST = 2**63 - 1
 MILLION = 1_000_000
@@ -72,6 +73,10 @@ TRIALS: dict[str, Trial] = {
     "broadcast-2^63": edge("broadcast", "spin", LAST),
     "kill-lossless": lambda size: run_chain("lossless", size.kills),
     "kill-broadcast": lambda size: run_chain("broadcast", size.kills),
+    "kill-parked": lambda size: run_chain("lossless", size.kills, 0, 5, ParkedChain),
+    "kill-parked-broadcast": lambda size: run_chain(
+        "broadcast", size.edge_kills, 0, 6, ParkedChain
+    ),
     "kill-2^32": lambda size: run_chain("lossless", size.edge_kills, 2**32 - 500, 2),
     "kill-2^63": lambda size: run_chain("broadcast", size.edge_kills, LAST - 2**44, 3),
     "planted-cursor": lambda size: run_chain("lossless", size.edge_kills, 0, 4, CursorChain),
@@ -100,7 +105,7 @@ def line(name: str, result: Result, found: list[str]) -> str:
     verdict = "; ".join(found) if found else "ok"
     if name.startswith("planted") and not found:
         verdict = f"ok, caught: {', '.join(result.trouble)}"
-    return f"{name:<16}{what}  {result.seconds:8.2f} s  {result.checksum:019d}  {verdict}"
+    return f"{name:<23}{what}  {result.seconds:8.2f} s  {result.checksum:019d}  {verdict}"
 
 
 def main(arguments: list[str] | None = None) -> int:

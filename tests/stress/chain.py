@@ -5,7 +5,7 @@ its own last output), C judges, here in the parent. A and B are killed again and
 time at a named store (the stage stands still there and is shot), half of the time after a seeded
 delay. A successor is forked only when `waitpid` has returned its predecessor. In the lossless chain
 B drops some records, so its last output is behind its cursor; in the broadcast chain B is lapped
-and reports in its next output how many it lost.
+and reports in its next output how many it lost. Stages here spin; `parked.py` has those that sleep.
 """
 
 from __future__ import annotations
@@ -237,6 +237,7 @@ class Chain:
         more = int(self.in_words[ring_hot.WRITE_POS]) + IN_SLOTS
         hung = self.until(lambda: self.in_words[ring_hot.WRITE_POS] >= more, "nothing is written")
         self.end(self.stages["source"])
+        self.wake()
         end = int(self.in_words[ring_hot.WRITE_POS])
         hung = hung or self.until(
             lambda: self.in_cursor[ring_hot.READ_POS] == end, "the relay does not come to the end"
@@ -244,6 +245,13 @@ class Chain:
         self.end(self.stages["relay"])
         self.judge()
         return hung
+
+    def wake(self) -> None:
+        """Stages that spin need nobody to wake them."""
+
+    def trouble(self) -> list[str]:
+        """What else speaks against a run of this kind."""
+        return []
 
     def close(self) -> None:
         """Leave no child behind, whatever happened."""
@@ -277,7 +285,7 @@ def judge_trouble(chain: Chain, hung: str) -> tuple[str, ...]:
             JIT_ON and not chain.lossless and int(chain.seen[hot.LAPS]) == 0
         ),
     }
-    return tuple(what for what, broken in facts.items() if broken)
+    return (*(what for what, broken in facts.items() if broken), *chain.trouble())
 
 
 def run_chain(

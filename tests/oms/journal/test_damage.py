@@ -56,7 +56,28 @@ class Written:
 
 
 def taken(files):
-    """(records as bytes, recovery)."""
+    """(records as bytes, recovery), read as risk does: whole blocks many at a time, and what they
+    do not reach one by one.
+    """
+    found, records = Recovery(), []
+
+    def take(words, first, end):
+        at = behind = first
+        while at < end:
+            if at == behind:
+                behind = at + (int(words[at + 1]) & 0xFFFFFFFF) // 8
+                at += fmt.BLOCK_HEAD_WORDS
+            begin = at + 1
+            at = begin + (int(words[at]) & 0xFFFFFFFF) // 8
+            records.append(words[begin:at].tobytes())
+
+    # The tail's records come behind all that `take` was given.
+    tail = [record.tobytes() for record in read_journal(files, found, whole=take)]
+    return records + tail, found
+
+
+def one_by_one(files):
+    """The same, as everybody else reads."""
     found = Recovery()
     return [record.tobytes() for record in read_journal(files, found)], found
 
@@ -121,6 +142,30 @@ def test_any_flipped_bit_of_the_tail_is_cut_off_or_refused(journal, sized):
         else:
             assert found is not None, f"bit {bit}"
             assert found.file_size_bytes == end, f"bit {bit}"
+
+
+def test_many_blocks_at_a_time_give_what_one_by_one_gives(sized):
+    journal = Written(blocks=9, files=2, seed=4)
+    chance = random.Random(3)
+    same = refused = 0
+    for _ in range(sized(120, 12)):
+        files = [bytearray(file) for file in journal.files]
+        damaged = files[chance.randrange(2)]
+        for _ in range(chance.randint(0, 2)):
+            damaged[chance.randrange(journal.ends[0], len(damaged))] ^= 1 << chance.randrange(8)
+        if chance.randrange(2):
+            del files[1][chance.randrange(len(files[1])) :]
+        found = []
+        for read in (taken, one_by_one):
+            try:
+                found.append(read([bytes(file) for file in files]))
+            except JournalError as error:
+                found.append(str(error))
+        assert found[0] == found[1]
+        refused += isinstance(found[0], str)
+        same += not isinstance(found[0], str)
+    assert same
+    assert refused
 
 
 def test_any_flipped_bit_of_the_header_is_refused(journal, sized):
