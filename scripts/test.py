@@ -4,7 +4,7 @@ A suite is a row of `SUITES`: one or more commands, the environment that makes i
 watchdog. pytest suites write a JUnit report, and the counts and the reasons of what was skipped are
 read from there, never from printed text. A suite that finds no test has failed: an empty folder or
 a wrong pattern must not look like success. Suites run one after another: each takes both cores,
-pytest by four workers (pytest-xdist), the check suite by steps that run side by side, with the
+pytest by several workers (pytest-xdist), the check suite by steps that run side by side, with the
 compiling of kernels beside them.
 
 Usage: python scripts/test.py [SUITE ...]      (no name: every suite)
@@ -63,10 +63,12 @@ class Suite:
 
 
 TESTS_ONLY = ("tests", "--ignore=tests/tidy", "--ignore=tests/bench")
-WORKERS = ("-n", "4", "--dist", "worksteal")
-"""Each with its part of the tests in their order; who is done first takes from the others. Twice as
-many as two cores have, because tests of whole desks wait for most of their time.
-"""
+SHARED = ("--dist", "worksteal")
+"""Each worker has its part of the tests in their order; who is done first takes from the others."""
+WORKERS = ("-n", "4", *SHARED)
+"""Twice as many as two cores have, because tests of whole desks wait for most of their time."""
+FEWER = ("-n", "3", *SHARED)
+"""For what waits less."""
 PYTHON_ONLY = tuple(
     f"--ignore=tests/{where}"
     for where in (
@@ -105,7 +107,7 @@ SUITES = (
         (
             Step(
                 "tests",
-                (*PYTEST, *TESTS_ONLY, *WORKERS, *PYTHON_ONLY, "-m", "not compiled"),
+                (*PYTEST, *TESTS_ONLY, *FEWER, *PYTHON_ONLY, "-m", "not compiled"),
             ),
         ),
         watchdog_s=1200,
@@ -114,7 +116,7 @@ SUITES = (
     Suite(
         "benches",
         "each once, smoke size",
-        (Step("benches", (*PYTEST, "tests/bench", *WORKERS, "--benchmark-disable")),),
+        (Step("benches", (*PYTEST, "tests/bench", *FEWER, "--benchmark-disable")),),
         watchdog_s=1200,
         env={"NUMBA_DISABLE_JIT": "0", "MEXOMS_SMOKE": "1"},
     ),

@@ -22,8 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from oms.chance import Chance
 from oms.exchange import layout_hot as lay
 from oms.exchange.engine import Engine
 from oms.exchange.market import MONEY_DIGITS, SymbolSpec
@@ -33,7 +32,6 @@ HOUSE_ACCOUNTS = 2
 LAG_MAX_NS = 1_000_000_000
 """A process that slept longer does not make up what it missed."""
 COMMANDS_PER_EVENT_MAX = 400
-_BLOCK = 4096
 _NS = 1e9
 
 
@@ -68,25 +66,6 @@ class FlowSettings:
     """Chance per taker order that the hidden direction turns."""
     direction_follow: float = 0.79
     """Chance that a taker follows it."""
-
-
-class Chance:
-    """Uniform and normal numbers from one PCG64 stream each, drawn in blocks."""
-
-    def __init__(self, seed: int, symbol: int) -> None:
-        self._rng = np.random.Generator(np.random.PCG64([seed, symbol]))
-        self._uniform: list[float] = []
-        self._normal: list[float] = []
-
-    def uniform(self) -> float:
-        if not self._uniform:
-            self._uniform = self._rng.random(_BLOCK).tolist()
-        return self._uniform.pop()
-
-    def normal(self) -> float:
-        if not self._normal:
-            self._normal = self._rng.standard_normal(_BLOCK).tolist()
-        return self._normal.pop()
 
 
 class _Resting:

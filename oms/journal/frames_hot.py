@@ -6,9 +6,10 @@ the caller's state from `base`: words used, records, sequence of the last record
 
 from __future__ import annotations
 
-from oms.journal.format import BLOCK_HEAD_WORDS, BLOCK_MAGIC
+from oms.journal.format import BLOCK_HEAD, BLOCK_HEAD_WORDS, BLOCK_MAGIC
 from shm_layout.crc_hot import crc32c_words
 from shm_layout.jit import I64, WORDS_READ, WORLD_TYPE, hot
+from shm_layout.records import word_of
 
 USED = 0
 COUNT = 1
@@ -23,6 +24,12 @@ _FRAME_HEAD_WORDS = 1
 _WORDS_PER_64_BYTES = 8
 _RECORD_WORDS_MAX = 512
 _LOW32 = (1 << 32) - 1
+_SIZE_COUNT = word_of(BLOCK_HEAD, "size_bytes")
+_FIRST_SEQ = word_of(BLOCK_HEAD, "first_seq")
+_EPOCH = word_of(BLOCK_HEAD, "epoch")
+_PUBLISHED_SEQ = word_of(BLOCK_HEAD, "published_seq")
+_RESERVED = word_of(BLOCK_HEAD, "reserved")
+_CRC = word_of(BLOCK_HEAD, "crc")
 
 
 @hot(entry=(WORLD_TYPE, WORLD_TYPE, I64, WORDS_READ, I64, I64), shared=True)
@@ -46,6 +53,33 @@ def append_frame(frames, state, base, record_words, first, count):
     state[base + COUNT] += 1
     state[base + SEQ] = seq
     return seq
+
+
+@hot(entry=(WORLD_TYPE, WORLD_TYPE, I64, I64, I64, I64))
+def seal_block(block, state, base, last_seq, epoch, published_seq):
+    """Write the head of a block (int64 words, frames behind it) but for the previous block's hash,
+    which stands there already; used and count are set back to 0.
+
+    Returns its size in bytes: 0 where no record is framed, BAD_SEQ where those framed do not follow
+    on `last_seq`.
+    """
+    count = state[base + COUNT]
+    if count == 0:
+        return 0
+    if last_seq + count != state[base + SEQ]:
+        return BAD_SEQ
+    size_bytes = (BLOCK_HEAD_WORDS + state[base + USED]) * 8
+    block[0] = BLOCK_MAGIC
+    block[_SIZE_COUNT] = size_bytes | (count << 32)
+    block[_FIRST_SEQ] = last_seq + 1
+    block[_EPOCH] = epoch
+    block[_PUBLISHED_SEQ] = published_seq
+    for k in range(_RESERVED, _CRC):
+        block[k] = 0
+    block[_CRC] = crc32c_words(block, 0, _CRC)
+    state[base + USED] = 0
+    state[base + COUNT] = 0
+    return size_bytes
 
 
 @hot(entry=(WORDS_READ, I64, I64, I64, I64, WORLD_TYPE), shared=True)
@@ -87,15 +121,14 @@ def check_blocks(words, first, first_seq, ends):
     """
     at, seq, count = first, first_seq, 0
     while count < ends.shape[0] and at + BLOCK_HEAD_WORDS < words.shape[0]:
-        size_bytes = words[at + 1] & _LOW32
-        records = (words[at + 1] >> 32) & _LOW32
+        size_bytes = words[at + _SIZE_COUNT] & _LOW32
+        records = (words[at + _SIZE_COUNT] >> 32) & _LOW32
         end = at + size_bytes // 8
-        if words[at] != BLOCK_MAGIC or words[at + 2] != seq or records == 0:
+        if words[at] != BLOCK_MAGIC or words[at + _FIRST_SEQ] != seq or records == 0:
             break
         if size_bytes % 8 != 0 or size_bytes <= BLOCK_HEAD_WORDS * 8 or end > words.shape[0]:
             break
-        crc_at = BLOCK_HEAD_WORDS - 1
-        if crc32c_words(words, at, crc_at) != words[at + crc_at]:
+        if crc32c_words(words, at, _CRC) != words[at + _CRC]:
             break
         if check_frames(words, at + BLOCK_HEAD_WORDS, end, records, seq, ends[:0]) < 0:
             break

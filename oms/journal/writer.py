@@ -8,25 +8,19 @@ in force says, and their effects may leave (DESIGN.md law 8).
 from __future__ import annotations
 
 import hashlib
-import struct
 from typing import Any
 
 import numpy as np
 
 from oms.agents.base import Journal
 from oms.journal import format as fmt
-from oms.journal.frames_hot import COUNT, SEQ, USED
+from oms.journal.frames_hot import SEQ, seal_block
 from oms.journal.reader import Recovery
-from shm_layout.crc_hot import crc32c_words
 from shm_layout.limits import JOURNAL_BLOCK_BYTES_MAX, JOURNAL_FILE_BYTES_MAX
+from shm_layout.records import word_of
 
-# BLOCK_HEAD up to its hash, in one call: setting its fields one by one costs ten times as much.
-_HEAD = struct.Struct("<qIIqIIq32s")
-_PACKED = ("magic", "size_bytes", "count", "first_seq", "epoch", "reserved0", "published_seq")
-assert fmt.BLOCK_HEAD.names is not None
-assert fmt.BLOCK_HEAD.fields is not None
-assert fmt.BLOCK_HEAD.names[: len(_PACKED) + 1] == (*_PACKED, "prev_sha256")
-assert _HEAD.size == fmt.BLOCK_HEAD.fields["prev_sha256"][1] + 32
+_HASH_AT = word_of(fmt.BLOCK_HEAD, "prev_sha256") * 8
+_HASH_BYTES = hashlib.sha256().digest_size
 
 
 class BlockWriter:
@@ -56,6 +50,7 @@ class BlockWriter:
         block = np.zeros(JOURNAL_BLOCK_BYTES_MAX // 8, np.int64)
         self._words = block
         self._bytes = block.data.cast("B")
+        self._bytes[_HASH_AT : _HASH_AT + _HASH_BYTES] = self._last_sha256
         self._unhashed = b""
         self.frames = block[fmt.BLOCK_HEAD_WORDS :]
         self.last_seq = found.last_seq
@@ -86,17 +81,15 @@ class BlockWriter:
 
         `state[base..]` are the three words of `frames_hot`; used and count are set back to 0.
         """
-        used, count = int(state[base + USED]), int(state[base + COUNT])
-        if count == 0:
-            return 0
-        size_bytes = fmt.BLOCK_HEAD.itemsize + used * 8
         self.chain()
-        _HEAD.pack_into(
-            self._bytes, 0, fmt.BLOCK_MAGIC, size_bytes, count, self.last_seq + 1, self._epoch, 0,
-            published_seq, self._last_sha256,
-        )  # fmt: skip
-        words = fmt.BLOCK_HEAD_WORDS - 1
-        self._words[words] = crc32c_words(self._words, 0, words)
+        size_bytes: int = seal_block(
+            self._words, state, base, self.last_seq, self._epoch, published_seq
+        )
+        if size_bytes == 0:
+            return 0
+        assert size_bytes > 0, "journal sequence and frames disagree"
+        last_seq = int(state[base + SEQ])
+        count = last_seq - self.last_seq
         if self._is_full(size_bytes, count):
             self._roll()
         data = bytes(self._bytes[:size_bytes])
@@ -104,10 +97,7 @@ class BlockWriter:
         self._unhashed = data
         self._file_size_bytes += size_bytes
         self._file_records += count
-        self.last_seq += count
-        assert self.last_seq == int(state[base + SEQ]), "journal sequence and frames disagree"
-        state[base + USED] = 0
-        state[base + COUNT] = 0
+        self.last_seq = last_seq
         return size_bytes
 
     def chain(self) -> None:
@@ -116,4 +106,5 @@ class BlockWriter:
         """
         if self._unhashed:
             self._last_sha256 = hashlib.sha256(self._unhashed).digest()
+            self._bytes[_HASH_AT : _HASH_AT + _HASH_BYTES] = self._last_sha256
             self._unhashed = b""

@@ -10,13 +10,13 @@ journals outlive them as they do in /dev/shm and on disk.
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from oms.agents.base import NEVER, Agent, ConnEvent, HttpMeta, Key
+from oms.chance import Chance
 from oms.sim.network import VirtualNetwork
 from shm_layout.channels import Topology
 from shm_layout.limits import FIXED_FILE_BYTES, JOURNAL_FILE_BYTES_MAX
@@ -198,7 +198,7 @@ class Harness:
         self._ports = ports
         self.before_call: Callable[[str], None] | None = None
         """Called with the role before each call into an agent; a fault test kills there."""
-        self._order = random.Random(seed + 1).random
+        self._order = Chance(seed + 1).uniform
         self._rings: dict[str, RingMemory] = {}
         self._tables: dict[str, TableMemory] = {}
         self._cursors: dict[tuple[str, str], np.ndarray[Any, Any]] = {}

@@ -9,13 +9,13 @@ is on its way to a role while its connections look alive.
 from __future__ import annotations
 
 import heapq
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from oms.agents.base import ConnEvent, HttpMeta
+from oms.chance import Chance
 
 HTTP_TIMEOUT_NS = 5_000_000_000
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
@@ -48,7 +48,7 @@ class VirtualNetwork:
 
     def __init__(self, receiver: Receiver, seed: int, base_ns: int, jitter_ns: int) -> None:
         self._receiver = receiver
-        self._chance = random.Random(seed).random
+        self._chance = Chance(seed).uniform
         self._base_ns = base_ns
         self._jitter_ns = jitter_ns
         self._queue: list[tuple[int, int, Callable[[], None]]] = []

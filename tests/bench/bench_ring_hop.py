@@ -18,7 +18,7 @@ from tests.stress.memory import Stand, fork, reap, ring_shape, shared_words, sta
 
 SLOTS = 1 << 10
 TRIPS, SMOKE_TRIPS = 200_000, 500
-WARM_TRIPS = 2000
+WARM_TRIPS, SMOKE_WARM_TRIPS = 2000, 50
 PEER_TRIPS, SMOKE_PEER_TRIPS = 10_000, 50
 CALIBRATE_S = 0.2
 WATCHDOG_S = 100.0
@@ -45,10 +45,10 @@ def _sides(place: Stand, here: bool):
     return (*out, *into)
 
 
-def run_once(trips: int) -> tuple[np.ndarray, int]:
-    """Cycles of each round trip, and the checksum of what came back."""
-    out = shared_words(trips + WARM_TRIPS)
-    total = trips + WARM_TRIPS
+def run_once(trips: int, warm: int) -> tuple[np.ndarray, int]:
+    """Cycles of each round trip but the first `warm`, and the checksum of what came back."""
+    total = trips + warm
+    out = shared_words(total)
     result = shared_words()
     with stand("hop") as place:
         place.make(THERE, BACK, THERE_CURSOR, BACK_CURSOR)
@@ -65,14 +65,14 @@ def run_once(trips: int) -> tuple[np.ndarray, int]:
 
         codes = reap([fork(ping, 0), fork(pong, 1)], WATCHDOG_S)
     assert codes == [0, 0], f"the two ends ended with {codes}"
-    return np.array(out[WARM_TRIPS:]), int(result[0])
+    return np.array(out[warm:]), int(result[0])
 
 
 def run(smoke: bool, runs: int) -> BenchResult:
     """Percentiles of the one-way time in nanoseconds."""
     rate = cycles_per_ns(CALIBRATE_S / 20 if smoke else CALIBRATE_S)
-    trips = SMOKE_TRIPS if smoke else TRIPS
-    made = [run_once(trips) for _ in range(runs)]
+    trips, warm = (SMOKE_TRIPS, SMOKE_WARM_TRIPS) if smoke else (TRIPS, WARM_TRIPS)
+    made = [run_once(trips, warm) for _ in range(runs)]
     checksums = {checksum for _, checksum in made}
     assert len(checksums) == 1, "two runs carried different records"
     count = SMOKE_PEER_TRIPS if smoke else PEER_TRIPS

@@ -32,11 +32,21 @@ class Desk(WholeDesk):
         return [r for r in self.records() if int(r["type"]) == RecordType.OPERATOR]
 
 
-@pytest.fixture
-def desk():
+def trading_desk():
     made = Desk(3, config=whole_config(3, drop_reply_one_in=0))
     made.run(3 * S)
     return made
+
+
+@pytest.fixture
+def desk():
+    return trading_desk()
+
+
+@pytest.fixture(scope="module")
+def unchanged():
+    """One desk for all that must not change it."""
+    return trading_desk()
 
 
 def test_change_is_journaled_and_counts_at_once(desk):
@@ -86,20 +96,20 @@ def test_changed_config_wins_over_every_change_before(desk):
         ("max_order_notional_quote", "-5", "required is an amount"),
     ],
 )
-def test_nonsense_is_refused_and_changes_nothing(desk, name, value, said):
-    assert said in desk.set(name, value)["error"]
-    assert desk.risk.limits.now == desk.config.limits
-    assert not desk.operator_records()
+def test_nonsense_is_refused_and_changes_nothing(unchanged, name, value, said):
+    assert said in unchanged.set(name, value)["error"]
+    assert unchanged.risk.limits.now == unchanged.config.limits
+    assert not unchanged.operator_records()
 
 
-def test_change_wants_a_reason(desk):
-    assert "reason" in desk.set("max_open_orders", "3", reason=" ")["error"]
+def test_change_wants_a_reason(unchanged):
+    assert "reason" in unchanged.set("max_open_orders", "3", reason=" ")["error"]
 
 
-def test_dry_run_changes_nothing(desk):
-    assert desk.set("max_open_orders", "3", dry_run=True)["limits"]["max_open_orders"] == 3
-    assert desk.risk.limits.now == desk.config.limits
-    assert not desk.operator_records()
+def test_dry_run_changes_nothing(unchanged):
+    assert unchanged.set("max_open_orders", "3", dry_run=True)["limits"]["max_open_orders"] == 3
+    assert unchanged.risk.limits.now == unchanged.config.limits
+    assert not unchanged.operator_records()
 
 
 def test_executors_last_check_follows(desk):

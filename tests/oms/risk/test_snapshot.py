@@ -47,9 +47,10 @@ def started(desk, whole_files):
 def everything(fold):
     """The whole state: arrays byte for byte, counters, and what stands beside them."""
     arrays = fold.arrays
+    open_count = int(arrays.state[w_.ST_OPEN_COUNT])
     found = fold_state(arrays) | {
         "accounts": arrays.account_table.rows["name"].tobytes(),
-        "open rows in order": arrays.open_rows.tobytes(),
+        "open rows in order": arrays.open_rows[:open_count].tobytes(),
         "open index": arrays.open_index.tobytes(),
         "cycle": int(arrays.cycle["cycle"][0]),
         "known": fold.known,

@@ -197,7 +197,7 @@ def seeds(smoke):
 def test_orders_and_fills_equal_the_venues_after_any_faults(seeds):
     fired: Counter[str] = Counter()
     fills = unknown = 0
-    for seed in range(seeds):
+    for seed in range(1, seeds + 1):
         market = Market(seed)
         market.run(S)
         for _ in range(5):

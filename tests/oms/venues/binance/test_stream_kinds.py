@@ -7,13 +7,14 @@ import itertools
 import pytest
 
 from oms.exchange.intervals import INTERVALS
-from tests.oms.venues.binance.exchange_client import MS, START_NS, Client
+from tests.oms.venues.binance.exchange_client import BTC, ETH, MS, START_NS, Client
 
 SECOND = 10**9
 
 
 def listening(target, flow=200, seconds=5.0):
-    client = Client(flow=flow)
+    symbols = (BTC,) if "/btcusdt@" in target else (BTC, ETH)
+    client = Client(flow=flow, symbols=symbols)
     client.run(1)
     client.open(5, target)
     client.run(seconds)
