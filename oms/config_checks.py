@@ -16,6 +16,7 @@ from oms.config import DeskConfig, GroupConfig, LimitsConfig, SimConfig, VenueCo
 from oms.config_build import build, nearest, one_of_many, said, secrets_in
 from oms.errors import ConfigError
 from oms.instruments import parse_decimal
+from shm_layout.channels import Capacity
 from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import GROUPS_MAX, PROCESSES_MAX, STRATEGIES_MAX, VENUES_MAX
 
@@ -51,7 +52,7 @@ def mistakes_of(
             found += _sim(desk, sim, files)
     if "limits" not in broken:
         found += limit_mistakes(desk.limits, files["limits"])
-    if not broken & {"exchanges", "host"}:
+    if not broken & {"exchanges", "accounts", "host"}:
         found += _host(desk, files["host"])
     return found
 
@@ -91,6 +92,19 @@ def _doubled(names: Iterable[str]) -> list[str]:
 
 
 def _names(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
+    size = Capacity.small() if desk.capacity == "small" else Capacity()
+    instruments = [name for venue in desk.venues for name in venue.instruments]
+    for where, what, found, room in (
+        (files["accounts"], "accounts", len(desk.account_names()), size.accounts),
+        (files["desk"], "instruments", len(instruments), size.instruments),
+    ):
+        if found > room and desk.capacity == "small":
+            yield (
+                f'{where}: {found} {what}, at most {room} fit capacity "small"; set capacity = '
+                f'"full" in {files["desk"]}'
+            )
+        elif found > room:
+            yield f"{where}: {found} {what}, at most {room} fit; take some out"
     lists = (
         (files["desk"], "exchange", [group.name for group in desk.groups], GROUPS_MAX),
         (files["desk"], "market", [venue.name for venue in desk.venues], VENUES_MAX),

@@ -19,12 +19,14 @@ from procs import lang
 from procs.config_files import find_config, language_of, project_root
 
 _HINT = re.compile(r"`oms ([a-z][^`]*)`")
+NAMED = "config_named"
+"""Where a command line's `--config` is kept beside a config that stands alone."""
 _desk_words: list[str] = []
 
 
 def stand_at(config: str | None, data_dir: str | None) -> None:
     """Remember which desk was named on the command line, and speak its language."""
-    _desk_words[:] = [config] if config else []
+    _desk_words[:] = ["--config", config] if config else []
     _desk_words.extend(["--data-dir", data_dir] if data_dir else [])
     speak_as(config)
 

@@ -165,16 +165,18 @@ class ExecutorAgent(BaseAgent):
         return done + self._outbox.flush(now_ns)
 
     def _reconcile(self, now_ns: int) -> int:
-        """Every account's reconciliation. Two hundred of them are not looked at each turn, but
-        when something happened to one, or one is due.
+        """Every account's reconciliation, those first that do not trade yet. Two hundred of them
+        are not looked at each turn, but when something happened to one, or one is due.
         """
         self._session.stirred = False
         reconcilers = self._reconcilers.values()
         running = sum(reconciler.running for reconciler in reconcilers)
+        waiting = any(reconciler.waits(now_ns) for reconciler in reconcilers)
         done = 0
         for reconciler in reconcilers:
             was_running = reconciler.running
-            done += reconciler.work(now_ns, may_begin=running < RUNS_AT_ONCE_MAX)
+            first = not (waiting and reconciler.account.ready)
+            done += reconciler.work(now_ns, may_begin=first and running < RUNS_AT_ONCE_MAX)
             running += reconciler.running - was_running
         if done:
             self._session.stirred = True

@@ -31,6 +31,10 @@ from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, EVENTS_REMEMBERED_MAX, 
 NS_PER_MS = 1_000_000
 BACKOFF_FIRST_NS = 100_000_000
 BACKOFF_MAX_NS = 5_000_000_000
+PREPARING_MAX = 8
+"""Wires that are being prepared at a time. All at once, a slow venue answers none in time, each is
+given up and opened again, and the connections that an address may open are soon used up.
+"""
 OVERLAP_NS = 1_000_000_000
 """Both connections carry the events for so long at least: what the venue had sent on the old one
 when it began with the new one has come by then."""
@@ -275,9 +279,12 @@ class Links:
             return 0
         done = 0
         due_ns = NEVER
+        preparing = sum(link.coming is not None for link in self.links)
         for link in self.links:
-            if not self.held and now_ns >= link.wants():
-                done += self._open(link, now_ns)
+            if not self.held and now_ns >= link.wants() and preparing < PREPARING_MAX:
+                opened = self._open(link, now_ns)
+                preparing += opened
+                done += opened
             for wire in (link.wire, link.coming, *link.leaving):
                 if wire is not None:
                     done += self._tend(wire, now_ns)

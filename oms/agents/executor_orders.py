@@ -39,6 +39,12 @@ class OrderTable:
                 found[int(row["client_order_id"])] = row
         return found
 
+    def ordered(self, account_id: int) -> set[int]:
+        """Instruments in which risk knows an order of the account, in whatever state."""
+        rows = self._table.rows
+        of_account = (rows["client_order_id"] > 0) & (rows["account_id"] == account_id)
+        return {int(one) for one in np.unique(rows["instrument_id"][of_account])}
+
     def owner(self, account: Account, instrument: Instrument, venue_order_id: int) -> int | None:
         """Our id of an order that the venue names by its own; None = not in the table."""
         rows = self._table.rows

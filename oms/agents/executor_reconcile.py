@@ -7,6 +7,11 @@ Order of the stages, each begun when the one before has all its answers:
   TRADES       trade history of each instrument from the cursor -> FILL (risk drops known ones)
   RECONCILED   risk may send from now on; after a new connection its ts_event_ns says when the
                venue was asked, and risk doubts open orders that were not named since
+Where all accounts together exceed a minute of that share (`thrifty`), the first run of a connection
+leaves out the histories of instruments in which risk knows no order of the account, in whatever
+state, and no pull has met a trade: none of its orders can lack a fill there. A run of their own
+pulls these once no account waits for its first; so each account trades as early as the request
+weight allows, and no history is left out for ever.
 A failed step begins the whole anew after a while: "query failed" never means "nothing there".
 What does not fit reconciliation's share of the request weight waits for the next window.
 
@@ -28,12 +33,7 @@ from oms.agents.executor_orders import CERTAIN_STATES, OrderTable
 from oms.agents.executor_out import Outbox
 from oms.agents.executor_session import Question, Session, What
 from oms.venues.binance.errors import judge
-from oms.venues.binance.trade import (
-    TRADES_LIMIT,
-    WEIGHT_OPEN_ORDERS_ALL,
-    WEIGHT_OPEN_ORDERS_SYMBOL,
-    trades_params,
-)
+from oms.venues.binance.trade import TRADES_LIMIT, open_orders_params, trades_params
 from oms.venues.binance.trade_parse import Reply, TradeReader, status_report
 from oms.venues.trade_base import Instrument, OrderView, Report, Verdict
 from shm_layout.enums import ExecKind, OrderState
@@ -72,6 +72,7 @@ class Reconciler:
         instruments: Callable[[], list[Instrument]],
         every_ns: int,
         start_ns: int,
+        thrifty: bool = False,
     ) -> None:
         self.account = account
         self._session = session
@@ -81,6 +82,7 @@ class Reconciler:
         self._instruments = instruments
         self._every_ns = every_ns
         self._start_ns = start_ns
+        self._thrifty = thrifty
         self._stage = Stage.IDLE
         self._todo: deque[tuple[str, Mapping[str, str | int], Question]] = deque()
         self._in_flight = 0
@@ -95,6 +97,8 @@ class Reconciler:
         """Instrument -> newest trade id of a completed run."""
         self._reached: dict[int, int] = {}
         """The same in the run under way; it becomes the cursor when the run ends well."""
+        self._later: list[Instrument] = []
+        """Histories that the first run left out, and no run has pulled since."""
         self._run = 0
         self._asked_ns = 0
 
@@ -103,9 +107,21 @@ class Reconciler:
         """Whether a run is under way."""
         return self._stage is not Stage.IDLE
 
+    def waits(self, now_ns: int) -> bool:
+        """Whether the account trades nothing before a run that is under way, due, or due as soon
+        as its link is there.
+        """
+        link = self.account.link
+        if self.account.ready or self.running:
+            return self.running and not self.account.ready
+        if self.account.subscribed:
+            return now_ns >= self._due_ns
+        return link.coming is not None or now_ns >= link.wants()
+
     def wake(self, when_ns: int) -> None:
-        """Begin at `when_ns` at the latest."""
+        """Begin at `when_ns` at the latest, and look at everything."""
         self._session.stirred = True
+        self._later = []
         self._due_ns = min(self._due_ns, when_ns)
 
     def abort(self) -> None:
@@ -136,11 +152,10 @@ class Reconciler:
         self._room_ns = NEVER
         while self._todo and self._in_flight < IN_FLIGHT_MAX:
             method, params, question = self._todo[0]
-            if not self._session.has_room(question.what, method, params, now_ns):
+            if not self._session.reconcile(method, params, question, now_ns):
                 self._room_ns = self._session.ledger.next_window_ns(now_ns)
                 return asked
             self._todo.popleft()
-            self._session.ask(method, params, question, now_ns)
             self._in_flight += 1
             asked += 1
         if self.running and not self._in_flight and not self._todo:
@@ -159,20 +174,13 @@ class Reconciler:
             if venue_order_id.isdigit():
                 instrument_id = int(row["instrument_id"])
                 self.account.learn(instrument_id, int(venue_order_id), client_order_id)
-        for params in self._lists():
+        if self.account.ready and self._later:
+            self._stage = Stage.TRADES
+            for instrument in self._later:
+                self._plan_trades(instrument, now_ns)
+            return
+        for params in open_orders_params(list(self._reader.by_symbol)):
             self._plan("openOrders.status", params, What.OPEN_ORDERS)
-
-    def _lists(self) -> list[dict[str, str | int]]:
-        """What to ask for: everything that is open; but before the first order may leave, each of
-        our symbols by itself where that costs less of the venue's minute. A desk that recovers
-        again and again would else wait for the next one. Orders of others on other symbols show in
-        the run after it.
-        """
-        symbols = [instrument.symbol for instrument in self._instruments()]
-        cheaper = len(symbols) * WEIGHT_OPEN_ORDERS_SYMBOL < WEIGHT_OPEN_ORDERS_ALL
-        if self.account.ready or not symbols or not cheaper:
-            return [{}]
-        return [{"symbol": symbol} for symbol in symbols]
 
     def _plan(
         self,
@@ -200,10 +208,21 @@ class Reconciler:
                 self._plan_order(client_order_id, row)
         elif self._stage is Stage.ORDERS:
             self._stage = Stage.TRADES
-            for instrument in self._instruments():
-                self._plan_trades(instrument, now_ns)
+            self._plan_histories(now_ns)
         else:
             self._finish(now_ns)
+
+    def _plan_histories(self, now_ns: int) -> None:
+        """Of every instrument; in a thrifty first run, of those in which risk knows orders."""
+        instruments = self._instruments()
+        self._later = []
+        if self._thrifty and not self.account.ready:
+            ordered = self._orders.ordered(self.account.account_id)
+            ordered |= self._cursor.keys()
+            self._later = [one for one in instruments if one.instrument_id not in ordered]
+        for instrument in instruments:
+            if instrument not in self._later:
+                self._plan_trades(instrument, now_ns)
 
     def _plan_order(self, client_order_id: int, row: Any) -> None:
         instrument = self._instrument(int(row["instrument_id"]))
@@ -240,8 +259,13 @@ class Reconciler:
 
     def _finish(self, now_ns: int) -> None:
         self._stage = Stage.IDLE
-        self._due_ns = now_ns + self._every_ns
         self._live, self._cursor = {}, dict(self._reached)
+        self._due_ns = min(self._due_ns, now_ns + self._every_ns)
+        if self._later and self.account.ready:
+            self._later = []
+            return
+        if self._later:
+            self._due_ns = now_ns
         report = Report(ExecKind.RECONCILED)
         if not self.account.ready:
             # Risk doubts whatever it holds open and was not named since: all were named.

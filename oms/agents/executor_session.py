@@ -18,7 +18,7 @@ from typing import Any
 
 from oms.agents.base import NEVER, Ports
 from oms.agents.executor_links import Account, Link, Links, Wire
-from oms.agents.rates import Ledger
+from oms.agents.rates import URGENT_PERCENT, Ledger
 from oms.agents.venue_clock import VenueClock
 from oms.config import GroupConfig
 from oms.venues.binance.errors import CODE_TIMESTAMP, CODE_TOO_MANY_ORDERS
@@ -32,8 +32,6 @@ from shm_layout.records import NO_ID
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
-URGENT_PERCENT = 25
-"""Of a share: what reconciling leaves of it."""
 OVERDUE_MAX = 4096
 
 
@@ -172,14 +170,23 @@ class Session:
         question.sent_ns, question.conn, question.mark = now_ns, wire.conn, self.ledger.total
         self.questions[request_id] = question
 
-    def has_room(self, what: What, method: str, params: Mapping[str, Any], now_ns: int) -> bool:
-        """Whether `ask` would send this now, and leave a part of the share for what cannot wait:
-        connections, and queries of orders in doubt. Many accounts would else keep these out.
+    def reconcile(
+        self, method: str, params: Mapping[str, str | int], question: Question, now_ns: int
+    ) -> bool:
+        """Ask for a reconciliation; False = not now. A part of the share is left for what cannot
+        wait: connections, and queries of orders in doubt. Many accounts would else keep these
+        out. An account that does not trade yet may borrow from other shares.
         """
-        share, weight = share_of(what), weight_of(method, params)
-        whole = self.ledger.share_of(share)
+        weight = weight_of(method, params)
+        share, ledger = RateShare.RECONCILIATION, self.ledger
+        whole = ledger.share_of(share)
         kept = max(min(whole * URGENT_PERCENT // 100, whole - weight), 0)
-        return self.ledger.fits(share, weight + kept, now_ns)
+        if ledger.fits(share, weight + kept, now_ns):
+            return self.ask(method, params, question, now_ns)
+        if question.account.ready or not ledger.borrow(weight, now_ns):
+            return False
+        self._ask(method, params, question, now_ns)
+        return True
 
     def ask(
         self, method: str, params: Mapping[str, str | int], question: Question, now_ns: int
@@ -190,6 +197,12 @@ class Session:
         weight = weight_of(method, params)
         if not self.ledger.charge(share_of(question.what), weight, now_ns):
             return False
+        self._ask(method, params, question, now_ns)
+        return True
+
+    def _ask(
+        self, method: str, params: Mapping[str, str | int], question: Question, now_ns: int
+    ) -> None:
         account = question.account
         wire, venue_ms = account.link.wire, self.clock.venue_ms(now_ns)
         question.order_mark = account.orders.total
@@ -197,12 +210,11 @@ class Session:
             self._next_id += 1
             frame = account.frames.signed(self._next_id, method, venue_ms, params, wire.logged_on)
             self._send(self._next_id, frame, question, wire, now_ns)
-            return True
+            return
         verb, target, headers = account.frames.rest(method, venue_ms, params)
         question.sent_ns, question.mark = now_ns, self.ledger.total
         request_id = self.ports.request(self._group.rest_url, verb, target, headers, b"")
         self.rest[request_id] = question
-        return True
 
     # Preparing a wire
 

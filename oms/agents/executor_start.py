@@ -95,6 +95,7 @@ class Start:
         self._instrument_table = ports.table_reader("instruments")
         self._account_table = ports.table_reader("accounts")
         self._currency_table = ports.table_reader("currencies")
+        self._limits_table = ports.table_reader("limits")
         self.listing_id = NO_ID
         self.listing_due_ns = NEVER
         self.instruments: dict[int, Instrument] = {}
@@ -145,7 +146,12 @@ class Start:
             self._outbox.record(listing.specs[k : k + 1])
 
     def ready(self, now_ns: int) -> bool:
-        """Once risk's rows are there: instruments, accounts, links."""
+        """Once risk's rows are there (instruments, accounts, links), and once risk has read all of
+        its journal. (It puts the limits in force after that; before, the orders' table stands as it
+        did at some moment of the past, and orders that ended long ago look open.)
+        """
+        if self._limits_table.read(0) is None:
+            return False
         rows: list[Any] = [
             r for r in self._instrument_table.written() if int(r["venue"]) in self._venues
         ]
@@ -199,14 +205,19 @@ class Start:
             instruments=lambda: list(self.instruments.values()),
             every_ns=self._reconcile_every_ns(),
             start_ns=self._start_ns,
+            thrifty=self._weight_of_all() > self._per_minute(),
         )
 
     def _reconcile_every_ns(self) -> int:
         """So often that all accounts together keep within half of their share of the request
         weight; the other half is for queries of orders in doubt.
         """
-        weight = trade.WEIGHT_OPEN_ORDERS_ALL + trade.WEIGHT_ACCOUNT
-        weight += trade.WEIGHT_TRADES_OF_SYMBOL * len(self.instruments)
-        per_minute = self._session.ledger.share_of(RateShare.RECONCILIATION)
-        all_ns = weight * len(self._group.accounts) * 60_000_000_000 // (per_minute // 2)
+        all_ns = self._weight_of_all() * 60_000_000_000 // (self._per_minute() // 2)
         return max(RECONCILE_EVERY_NS, all_ns)
+
+    def _weight_of_all(self) -> int:
+        """Of one reconciliation of each account, histories of all instruments included."""
+        return sum(trade.reconcile_weights(len(self.instruments))) * len(self._group.accounts)
+
+    def _per_minute(self) -> int:
+        return self._session.ledger.share_of(RateShare.RECONCILIATION)

@@ -2,8 +2,9 @@
 
 Exact integers. Fees are kept in the coin in which they were paid. P&L is cash flow + position at
 the price of the fill that changed it - fees in quote - fees in base at that price, cut to the quote
-currency's scale. A fee in a third coin has no price in the journal, so it is not converted and not
-in the P&L: the line lists it under `fees` and names its coin in `not_in_pnl`.
+currency's scale. A fee in a third coin counts by what risk made of it in the quote currency at the
+fill (`fee_quote`); where risk knew no price it is not in the P&L: the line lists it under `fees`,
+and, by coin, under `not_in_pnl`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ class Position:
     fills: int = 0
     fees: dict[int, int] = field(default_factory=dict)
     """By row of the currency table, at that currency's scale; + paid."""
+    priced: int = 0
+    """Fees in third coins in the quote currency, as far as their price was known."""
+    unpriced: dict[int, int] = field(default_factory=dict)
+    """As `fees`: what no price was known for."""
 
     @property
     def qty(self) -> int:
@@ -46,8 +51,8 @@ class Books:
     def __init__(self) -> None:
         self._positions: defaultdict[Key, Position] = defaultdict(Position)
 
-    def fold(self, record: Any) -> Position:
-        """Fold one fill (an ORDER_UPDATE); returns its position."""
+    def fold(self, record: Any, row: Any) -> Position:
+        """Fold one fill (an ORDER_UPDATE) in the instrument of `row`; returns its position."""
         position = self._positions[
             int(record["strategy_id"]), int(record["instrument_id"]), int(record["account_id"])
         ]
@@ -62,6 +67,11 @@ class Books:
         currency_id, fee = int(record["fee_currency_id"]), int(record["fee"])
         if currency_id != NO_ID:
             position.fees[currency_id] = position.fees.get(currency_id, 0) + fee
+        if currency_id not in (NO_ID, int(row["base_currency_id"]), int(row["quote_currency_id"])):
+            if int(record["fee_rate"]):
+                position.priced += int(record["fee_quote"])
+            else:
+                position.unpriced[currency_id] = position.unpriced.get(currency_id, 0) + fee
         return position
 
     @staticmethod
@@ -73,10 +83,10 @@ class Books:
         base_scale = currencies[base_id][1]
         value = position.qty * px // divisor
         fee_base = position.fees.get(base_id, 0) * px * 10**quote_scale
-        pnl = position.cash + value - position.fees.get(quote_id, 0)
+        pnl = position.cash + value - position.fees.get(quote_id, 0) - position.priced
         pnl -= fee_base // 10 ** (base_scale + px_scale)
         paid = [(currencies[k], fee) for k, fee in sorted(position.fees.items())]
-        others = sorted(currencies[k][0] for k in position.fees if k not in (base_id, quote_id))
+        others = [(currencies[k], fee) for k, fee in sorted(position.unpriced.items()) if fee]
         return {
             "cash": amount(position.cash, quote_scale),
             "qty": amount(position.qty, int(row["qty_scale"])),
@@ -84,20 +94,30 @@ class Books:
             "fees": {name: amount(fee, scale) for (name, scale), fee in paid},
             "pnl": amount(pnl, quote_scale),
             "currency": code,
-            "not_in_pnl": others,
+            "not_in_pnl": {name: amount(fee, scale) for (name, scale), fee in others},
         }
 
     def state(self) -> list[Any]:
         """Plain JSON for `resume`."""
         return [
-            [*key, p.bought_qty, p.sold_qty, p.cash, p.fills, list(p.fees.items())]
+            [
+                *key,
+                p.bought_qty,
+                p.sold_qty,
+                p.cash,
+                p.fills,
+                list(p.fees.items()),
+                p.priced,
+                list(p.unpriced.items()),
+            ]
             for key, p in self._positions.items()
         ]
 
     def resume(self, state: list[Any]) -> None:
         """Be as the books were that gave `state`."""
         self._positions.clear()
-        for strategy, instrument, account, bought, sold, cash, fills, fees in state:
+        for strategy, instrument, account, bought, sold, cash, fills, fees, *third in state:
+            priced, unpriced = third or (0, [])  # none: written before fees in third coins counted
             self._positions[strategy, instrument, account] = Position(
-                bought, sold, cash, fills, dict(fees)
+                bought, sold, cash, fills, dict(fees), priced, dict(unpriced)
             )

@@ -342,11 +342,14 @@ class Lines:
             "qty": amount(int(record["last_qty"]), qty_scale),
             "quote_qty": amount(int(record["last_quote_qty"]), quote_scale),
             "fee": amount(int(record["fee"]), fee_scale) if fee_code else None,
-            "fee_currency": fee_code, "edge_bp": amount(int(record["edge_e4"]), 4),
+            "fee_currency": fee_code,
+            "fee_quote": amount(int(record["fee_quote"]), quote_scale) if record["fee_rate"]
+            else None,
+            "edge_bp": amount(int(record["edge_e4"]), 4),
             "position_qty": amount(int(record["position_qty"]), qty_scale),
         })  # fmt: skip
         row = self._instruments[int(record["instrument_id"])]
-        position = self._books.fold(record)
+        position = self._books.fold(record, row)
         head = {"ts": time_text(int(record["ts_ns"])), "seq": seq, **self._place(record)}
         yield from self._both("positions", {
             **head, "qty": amount(position.qty, qty_scale),
@@ -356,7 +359,7 @@ class Lines:
         pnl = self._books.pnl(position, row, int(record["last_px"]), self._currencies)
         yield self._json("pnl", {**head, **pnl})
         yield from self._csv("pnl", {**head, **pnl, "fees": _coins(pnl["fees"]),
-                                     "not_in_pnl": " ".join(pnl["not_in_pnl"])})  # fmt: skip
+                                     "not_in_pnl": _coins(pnl["not_in_pnl"])})  # fmt: skip
 
     # The rest
 

@@ -12,6 +12,9 @@ A request of share s and weight w may go when
   what is left over.)
 - the address has room: the venue's count and w leave what is set apart for whatever is more
   important and ours, and what the other processes' shares have left; the kill's always.
+An account that has never been reconciled trades nothing, and its reconciliation may borrow what
+other shares do not use (`borrow`): all but a quarter of what is set apart for orders and for
+snapshots, and the margin; nothing of what is the cancels', the kill's, or reconciliation's own.
 A kill that is in earnest asks nobody (`seize`): it takes what the venue lets the address do, less a
 little for what others have under way, and they give way when they see the venue's count.
 
@@ -47,6 +50,9 @@ PAUSE_DEFAULT_NS = 10 * SECOND_NS
 SEIZE_KEPT_PERCENT = 10
 """Of an address's weight: what a kill leaves for requests of others that the venue has not counted
 yet."""
+LENT_PERCENT = 75
+"""Of the shares for orders and snapshots: what first reconciliations may use of it."""
+_LENDERS = (RateShare.ORDERS, RateShare.SNAPSHOTS)
 PUBLISH_NS = 200_000_000
 PEERS_NS = 20_000_000
 """How often the tables of the other processes are looked at."""
@@ -58,6 +64,17 @@ BY_IMPORTANCE = (
 _BORROWERS = (RateShare.KILL, RateShare.CANCELS)
 _CONNECTIONS_ROW = RATE_ROWS_EGRESS - 1
 assert len(RateShare) <= _CONNECTIONS_ROW, "a row for the whole, and for each share"
+
+
+URGENT_PERCENT = 25
+"""Of reconciliation's share: what reconciling leaves for connections and queries."""
+
+
+def starting_weight(limits: VenueLimits, shares: SharesConfig) -> int:
+    """Weight of a minute that first reconciliations may use where nobody else uses any."""
+    kept = shares.kill + shares.cancels + shares.reconciliation * URGENT_PERCENT // 100
+    kept += (shares.orders + shares.snapshots) * (100 - LENT_PERCENT) // 100
+    return limits.weight_per_minute * (100 - kept) // 100
 
 
 class RatePorts(Protocol):
@@ -218,6 +235,8 @@ class Ledger:
         """Shares of ours that are more important."""
         self._ours = 0
         """What all of them have sent in this window."""
+        self._borrowed = 0
+        """Of it, what first reconciliations took beside their share."""
         self._weight = _Count(MINUTE_NS, 0)
         self._connections = _Count(CONNECTIONS_NS, 0)
         self._opened = 0
@@ -258,6 +277,8 @@ class Ledger:
         self._share = {share: whole * part // 100 for share, part in self._percent.items()}
         foreign = [share for share in BY_IMPORTANCE if share not in self._own]
         self._foreign = sum(self._share[share] for share in foreign)
+        lent = sum(self._share[share] for share in foreign if share in _LENDERS)
+        self._lent = lent * LENT_PERCENT // 100
 
     def share_of(self, share: RateShare) -> int:
         """Weight of a window that is set apart for it."""
@@ -292,6 +313,32 @@ class Ledger:
         self.total += weight
         self._changed = True
 
+    def borrows(self, weight: int, now_ns: int) -> bool:
+        """Whether `borrow` would say yes."""
+        self._turn(now_ns)
+        if self.blocked(RateShare.RECONCILIATION, now_ns):
+            return False
+        used = max(self._weight.used(self.total), self._ours)
+        kept = {share: self._share[share] - self._sent[share] for share in BY_IMPORTANCE}
+        for share in _LENDERS:
+            kept[share] -= self._share[share] * LENT_PERCENT // 100
+        own = sum(max(kept[share], 0) for share in self._own)
+        theirs = sum(kept[share] for share in BY_IMPORTANCE if share not in self._own)
+        theirs = max(theirs - (used - self._ours), self._share[RateShare.KILL])
+        return used + weight + own + theirs <= self._weight.limit
+
+    def borrow(self, weight: int, now_ns: int) -> bool:
+        """Take `weight` for a first reconciliation out of what other shares do not use; False =
+        not in this window.
+        """
+        if not self.borrows(weight, now_ns):
+            return False
+        self._borrowed += weight
+        self._ours += weight
+        self.total += weight
+        self._changed = True
+        return True
+
     def seize(self, weight: int, now_ns: int) -> bool:
         """Take `weight` for a kill, whoever it was set apart for; False = the venue would not
         answer it in this window, or has banned the address.
@@ -323,7 +370,7 @@ class Ledger:
         if share not in _BORROWERS and self._sent[share] + weight > self._share[share]:
             return False
         used = max(self._weight.used(self.total), self._ours)
-        kept = self._foreign - (used - self._ours)
+        kept = self._foreign - (used - self._ours) - min(self._borrowed, self._lent)
         least = 0 if share is RateShare.KILL else self._share[RateShare.KILL]
         kept = max(kept, least)
         for more in self._above[share]:
@@ -353,7 +400,7 @@ class Ledger:
         venue_ns = self.venue_ns(now_ns)
         if self._weight.turn(self.total, venue_ns):
             self._sent = dict.fromkeys(BY_IMPORTANCE, 0)
-            self._ours = 0
+            self._ours = self._borrowed = 0
             self._changed = True
         self._connections.turn(self._opened, venue_ns)
 

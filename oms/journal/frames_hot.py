@@ -23,13 +23,13 @@ BAD_SEQ = -4
 _FRAME_HEAD_WORDS = 1
 _WORDS_PER_64_BYTES = 8
 _RECORD_WORDS_MAX = 512
-_LOW32 = (1 << 32) - 1
 _SIZE_COUNT = word_of(BLOCK_HEAD, "size_bytes")
 _FIRST_SEQ = word_of(BLOCK_HEAD, "first_seq")
 _EPOCH = word_of(BLOCK_HEAD, "epoch")
 _PUBLISHED_SEQ = word_of(BLOCK_HEAD, "published_seq")
 _RESERVED = word_of(BLOCK_HEAD, "reserved")
 _CRC = word_of(BLOCK_HEAD, "crc")
+_LOW32 = (1 << 32) - 1
 
 
 @hot(entry=(WORLD_TYPE, WORLD_TYPE, I64, WORDS_READ, I64, I64), shared=True)

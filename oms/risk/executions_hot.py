@@ -6,12 +6,22 @@ return NEED_COLD with that record next; nothing before it is lost.
 
 from __future__ import annotations
 
+import numpy as np
+
 from oms.journal.frames_hot import append_frame
 from oms.orders.states import EVENT_OF_KIND, ILLEGAL, TABLE, Event
 from oms.risk import world_hot as w_
 from oms.risk.emit_hot import has_room, settle_update, update_of_row
 from oms.risk.fold_hot import edge_e4, fill_is_known, row_of
-from shm_layout.enums import FLAG_LAST, ExecKind, Hop, OrderState, RecordType, RejectReason
+from shm_layout.enums import (
+    FLAG_LAST,
+    BookState,
+    ExecKind,
+    Hop,
+    OrderState,
+    RecordType,
+    RejectReason,
+)
 from shm_layout.jit import hot
 from shm_layout.latency_hot import note_latency
 from shm_layout.money import OK, ROUND_HALF_EVEN
@@ -37,7 +47,10 @@ E_FILL_PART = int(Event.FILL_PART)
 E_FILL_FULL = int(Event.FILL_FULL)
 E_ABSENT = int(Event.ABSENT)
 E_GONE = int(Event.GONE)
+LIVE = int(BookState.LIVE)
 ABSENT_PROOF = 2
+POW10_MAX = 18
+"""2 * 10**18 fits 64 bits."""
 HOP_EXECUTION_TO_RISK = int(Hop.EXECUTION_TO_RISK)
 
 
@@ -103,6 +116,42 @@ def _fill_amount(w, executions, k, instrument_id):
 
 
 @hot
+def _price_fee(w, now_ns):
+    """The fee in `update`, where it is in a third coin: in the quote currency, by the mid of the
+    first LIVE book of that coin against it, no older than an order's price may be. It stands in the
+    journal with that instrument, so that folding never looks for a price again; none, no price.
+    """
+    u = w_.update(w)
+    instruments = w_.instruments(w)
+    currencies = w_.currencies(w)
+    tops = w_.tops(w)
+    own = u["instrument_id"][0]
+    coin = u["fee_currency_id"][0]
+    quote = instruments["quote_currency_id"][own]
+    if coin < 0 or coin == quote or coin == instruments["base_currency_id"][own]:
+        return
+    oldest_ns = now_ns - w_.strategies(w)[u["strategy_id"][0], w_.SG_BOOK_AGE_NS]
+    for i in range(min(instruments.shape[0], tops.shape[0])):
+        if (
+            instruments["base_currency_id"][i] != coin
+            or instruments["quote_currency_id"][i] != quote
+        ):
+            continue
+        if tops[i, w_.TOP_STATE] != LIVE or tops[i, w_.TOP_TS] < oldest_ns:
+            continue
+        digits = currencies["scale"][coin] + instruments["px_scale"][i] - currencies["scale"][quote]
+        divisor = np.int64(2)
+        for _ in range(min(digits, POW10_MAX)):
+            divisor *= 10
+        value, status = mul_div(u["fee"][0], tops[i, w_.TOP_MID2], divisor, ROUND_HALF_EVEN)
+        if digits < 0 or digits > POW10_MAX or status != OK:
+            continue
+        u["fee_quote"][0] = value
+        u["fee_rate"][0] = i + 1
+        return
+
+
+@hot
 def _after_terminal(w, after, cum, venue_cum, filled_waits):
     """Hold a terminal word until every fill that the venue counts has come. FILLED is such a word
     (`filled_waits`) where the venue says it; else the fills themselves make it.
@@ -164,6 +213,7 @@ def _take_execution(w, k, now_ns, ring_id, pos):
         u["last_quote_qty"][0] = _fill_amount(w, executions, k, u["instrument_id"][0])
         u["fee"][0] = executions["fee"][k]
         u["fee_currency_id"][0] = executions["fee_currency_id"][k]
+        _price_fee(w, now_ns)
         u["liquidity"][0] = executions["liquidity"][k]
         u["exec_key_low"][0] = low
         u["exec_key_high"][0] = high

@@ -236,8 +236,8 @@ def _fee_row(w, position_row, currency_id):
 
 
 @hot
-def _add_fee(w, position_row, currency_id, amount, ts_ns):
-    """A fee in a third coin is kept in that coin: no rate is guessed."""
+def _add_fee(w, position_row, currency_id, amount, unpriced, ts_ns):
+    """A fee in a third coin is kept in that coin, priced or not."""
     at = _fee_row(w, position_row, currency_id)
     if at < 0:
         return
@@ -245,6 +245,7 @@ def _add_fee(w, position_row, currency_id, amount, ts_ns):
     words = w_.fee_words(w)
     row_begin(words, at * w_.FEE_ROW_WORDS)
     fees["amount"][at] += amount
+    fees["unpriced"][at] += unpriced
     fees["fills"][at] += 1
     fees["ts_ns"][at] = ts_ns
     row_end(words, at * w_.FEE_ROW_WORDS)
@@ -283,7 +284,10 @@ def _fold_fill(w, row):
         positions["fee_base"][at] += fee
     elif currency != NO_ID:
         positions["fee_other_count"][at] += 1
-        _add_fee(w, at, currency, fee, update["ts_ns"][0])
+        priced = update["fee_rate"][0] != 0
+        if priced:
+            positions["fee_quote"][at] += update["fee_quote"][0]
+        _add_fee(w, at, currency, fee, 0 if priced else fee, update["ts_ns"][0])
     positions["volume_quote"][at] += amount
     positions["fills"][at] += 1
     if update["liquidity"][0] == MAKER:

@@ -213,6 +213,7 @@ def _shared(a: RiskArrays, frames: Array) -> dict[str, Array]:
         "fee_words": a.fees.view(np.int64),
         "position_index": a.position_index,
         "instruments": a.instrument_table.rows,
+        "currencies": a.currency_table.rows,
         "accounts": a.account_table.rows,
         "venues": a.tables["venues"].rows,
         "tops": a.tops,

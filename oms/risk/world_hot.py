@@ -12,6 +12,7 @@ import numpy as np
 from shm_layout.jit import WorldSpec
 from shm_layout.records import (
     ACCOUNT_ROW,
+    CURRENCY_ROW,
     CYCLE,
     EXECUTION,
     FEE_ROW,
@@ -95,7 +96,7 @@ UPDATE_WORDS = ORDER_UPDATE.itemsize // 8
 EXECUTION_WORDS = EXECUTION.itemsize // 8
 
 VENUE_ID_WORDS = 5
-TEXT_WORDS = 6
+TEXT_WORDS = 5
 UPDATE_VENUE_ID_AT = word_of(ORDER_UPDATE, "venue_order_id")
 UPDATE_TEXT_AT = word_of(ORDER_UPDATE, "text")
 ROW_VENUE_ID_AT = word_of(ORDER_ROW, "venue_order_id")
@@ -120,6 +121,7 @@ fees = WORLD.field("fees", FEE_ROW)
 fee_words = WORLD.field("fee_words", np.int64)
 position_index = WORLD.field("position_index", np.int64, ndim=2)
 instruments = WORLD.field("instruments", INSTRUMENT_ROW)
+currencies = WORLD.field("currencies", CURRENCY_ROW)
 accounts = WORLD.field("accounts", ACCOUNT_ROW)
 venues = WORLD.field("venues", VENUE_ROW)
 tops = WORLD.field("tops", np.int64, ndim=2)

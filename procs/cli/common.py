@@ -11,7 +11,7 @@ from typing import Any
 from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
 from procs.config_files import DEFAULT_CONFIG, find_config, load_desk, running_config
-from procs.here import stand_at
+from procs.here import NAMED, stand_at
 from procs.locks import Owner, living_owner
 from procs.paths import DeskPaths
 from procs.supervisor_name import SUPERVISOR
@@ -25,10 +25,13 @@ class NotRunningError(MexomsError):
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
-    """`[CONFIG] [--data-dir DIR]`."""
+    """`[CONFIG] [--data-dir DIR]`; `--config CONFIG`, as verbs with words of their own have it,
+    means the same (`main.take_config`).
+    """
     parser.add_argument(
         "config", nargs="?", help=f"the desk's TOML file (default: {DEFAULT_CONFIG})"
     )
+    parser.add_argument("--config", dest=NAMED, metavar="CONFIG", help=argparse.SUPPRESS)
     parser.add_argument("--data-dir", help="use this directory instead of the config's data_dir")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from oms.agents.rates import starting_weight
 from oms.config import DeskConfig, GroupConfig
 from oms.venues.binance import trade
 from oms.venues.binance.exchange_info import DOCUMENTED
@@ -44,20 +45,23 @@ def check_rates(config: DeskConfig) -> Iterator[Row]:
 
 def _reconciliation(group: GroupConfig, instruments: int, share: int) -> Iterator[Row]:
     """Each account's orders, balances and trades, at the start and again and again."""
-    one = trade.WEIGHT_OPEN_ORDERS_ALL + trade.WEIGHT_ACCOUNT
-    one += trade.WEIGHT_TRADES_OF_SYMBOL * instruments
+    orders, histories = trade.reconcile_weights(instruments)
+    one = orders + histories
     whole = one * len(group.accounts)
-    if share < trade.WEIGHT_OPEN_ORDERS_ALL:
+    names = [""] * instruments
+    most = max(trade.weight_of("openOrders.status", p) for p in trade.open_orders_params(names))
+    if share < (most := max(most, trade.WEIGHT_ACCOUNT, trade.WEIGHT_TRADES_OF_SYMBOL)):
         yield Row(_CHECK, FAIL, f"{group.name}: reconciliation has {share} weight a minute",
-                  f"one list of open orders takes {trade.WEIGHT_OPEN_ORDERS_ALL}: raise "
+                  f"one question of it takes {most}: raise "
                   "reconciliation in [shares] of the exchange's file")  # fmt: skip
         return
-    first_s = whole * _MINUTE_S // share if whole > share else 0
+    starting = starting_weight(DOCUMENTED, group.shares)
+    first_s = whole * _MINUTE_S // starting if whole > starting else 0
     again_s = max(_MINUTE_S, whole * _MINUTE_S // (share // 2))
     found = (
         f"{group.name}: reconciling {_of(len(group.accounts), 'account')} takes {whole} weight "
-        f"({one} each), {share} a minute are set apart: {first_s} s at the start, then every "
-        f"{again_s} s"
+        f"({one} each), {share} a minute are set apart and {starting} may be used at a start: "
+        f"{first_s} s at the start, less where accounts have not traded, then every {again_s} s"
     )
     late = again_s > RECONCILE_WARN_S or first_s > START_WARN_S
     if again_s > RECONCILE_FAIL_S:

@@ -114,6 +114,8 @@ class Teller:
         if shown["last_qty"]:
             code, scale = self._currencies.get(shown["fee_currency_id"], ("", 0))
             fee = f" fee {to_fixed(shown['fee'], scale)} {code}" if code else ""
+            if shown.get("fee_rate"):
+                fee += f" = {self._amount(shown, 'fee_quote', 'quote')}"
             said += (
                 f", {self._amount(shown, 'last_qty', 'qty')} @ "
                 f"{self._amount(shown, 'last_px', 'px')}{fee}"

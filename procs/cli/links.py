@@ -6,6 +6,7 @@ Read from the tables `rates.*`, `clock.*` and `links.*`; used by `oms status`.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from oms.config import DeskConfig
@@ -16,6 +17,7 @@ from shm_layout.records import NO_ID
 
 _NS_PER_MS = 1_000_000
 _NS_PER_S = 1_000_000_000
+LISTED_MAX = 16
 _BUCKETS = {"REQUEST_WEIGHT": "weight", "ORDERS": "orders", "CONNECTIONS": "connects"}
 
 
@@ -114,6 +116,11 @@ def troubles(found: dict[str, Any]) -> list[str]:
 def lines(found: dict[str, Any]) -> list[str]:
     """The part of the status page."""
     clocks = {row["role"]: row for row in found["clocks"]}
+    shown = _worth_a_line(found["links"], lambda row: row["state"] != "open" or row["losses"] > 0)
+    rates = [row for row in found["rates"] if not row["account"]]
+    accounts = [row for row in found["rates"] if row["account"]]
+    accounts = _worth_a_line(accounts, lambda row: row["used"] > 0 or row["refused"] > 0)
+    left_out = len(found["rates"]) - len(rates) - len(accounts)
     made = table(
         ["connection", "state", "age", "next", "lost", "dead", "replaced", "clock", "trip"],
         [
@@ -128,10 +135,13 @@ def lines(found: dict[str, Any]) -> list[str]:
                 _shown_ms(clocks, row["role"], "offset_ms"),
                 _shown_ms(clocks, row["role"], "round_trip_ms"),
             ]
-            for row in found["links"]
+            for row in shown
         ],
         left=(0, 1),
     )
+    if len(shown) < len(found["links"]):
+        is_open = sum(row["state"] == "open" for row in found["links"])
+        made.append(f"{is_open} of {len(found['links'])} connections are open")
     if any(row["logged_on"] for row in found["links"]):
         made.append("* a session: its requests need no signature")
     made.append("")
@@ -147,11 +157,22 @@ def lines(found: dict[str, Any]) -> list[str]:
                 row["limit"] or None,
                 count(row["refused"]),
             ]
-            for row in found["rates"]
+            for row in rates + accounts
         ],
         left=(0, 1, 2, 3),
     )
+    if left_out:
+        made.append(f"and {left_out} more counts of accounts: `--json` has them all")
     return made
+
+
+def _worth_a_line(
+    rows: list[dict[str, Any]], has_news: Callable[[dict[str, Any]], bool]
+) -> list[dict[str, Any]]:
+    """All of a few; of many, some of those that have something to say, or the first one."""
+    if len(rows) <= LISTED_MAX:
+        return rows
+    return [row for row in rows if has_news(row)][:LISTED_MAX] or rows[:1]
 
 
 def _shown_ms(clocks: dict[str, Any], role: str, name: str) -> str | None:

@@ -32,7 +32,7 @@ One event a line under logs/ of the data directory; `tail -F` works on the files
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
-    parser.add_argument("process", nargs="?", help="one process (default: all)")
+    parser.add_argument("process", nargs="?", help="one process, or one role (default: all)")
     parser.add_argument("--config", dest="config", help="the desk's TOML file")
     parser.add_argument("--data-dir", help="use this directory instead of the config's data_dir")
     parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
@@ -44,19 +44,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Logs(Followed):
     """The log files of one process, or of all."""
 
-    def __init__(self, paths: DeskPaths, process: str | None, level: str, plain: bool) -> None:
+    def __init__(
+        self, paths: DeskPaths, process: str | None, role: str, level: str, plain: bool
+    ) -> None:
+        """`role`: only its lines, in whatever process it has run; "" = all."""
         super().__init__(paths, "log")
         self._process = process
+        self._role = role
         self._lowest = LEVELS.index(level)
         self._plain = plain
 
     def files(self) -> list[Path]:
         """Those that are there now."""
-        return [p for p in super().files() if self._process in (None, p.stem)]
+        return [p for p in super().files() if self._role or self._process in (None, p.stem)]
 
     def wanted(self, line: bytes) -> bool:
         """Is it of a level that was asked for?"""
-        level = _parsed(line).get("level")
+        found = _parsed(line)
+        if self._role and found.get("role") != self._role:
+            return False
+        level = found.get("level")
         return level not in LEVELS or LEVELS.index(level) >= self._lowest
 
     def shown(self, path: Path, line: str) -> str:
@@ -67,7 +74,7 @@ class Logs(Followed):
         rest = " ".join(f"{k}={v}" for k, v in found.items() if k not in _HEAD)
         who = found.get("role") or found.get("process", path.stem)
         return (
-            f"{str(found.get('ts', ''))[11:23]} {str(found.get('level', ''))[:5]:5} {who} "
+            f"{str(found.get('ts', ''))[11:23]} {str(found.get('level', ''))[:7]:7} {who} "
             f"{found.get('event', '')} {rest}".rstrip()
         )
 
@@ -82,10 +89,13 @@ def _parsed(line: bytes | str) -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print lines; with -f until Ctrl-C."""
-    _, paths = chosen_desk(arguments)
-    followed = Logs(paths, arguments.process, arguments.level, arguments.json)
+    config, paths = chosen_desk(arguments)
+    process = arguments.process
+    has_file = process in {path.stem for path in Followed(paths, "log").files()}
+    role = process if process in config.roles() and not has_file else ""
+    followed = Logs(paths, process, role, arguments.level, arguments.json)
     if not followed.look() and not arguments.follow:
-        raise _no_file(paths, arguments.process)
+        raise _no_file(paths, process)
     followed.print_last(arguments.lines, together=True)
     try:
         while arguments.follow:

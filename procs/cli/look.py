@@ -343,8 +343,17 @@ class Look:
             if row is None:
                 break
             code, scale = self._currency(int(row["currency_id"]))
-            amount = Decimal(int(row["amount"])).scaleb(-scale)
-            found.append({"currency": code, "amount": amount, "fills": int(row["fills"])})
+            amount, unpriced = (
+                Decimal(int(row[name])).scaleb(-scale) for name in ("amount", "unpriced")
+            )
+            found.append(
+                {
+                    "currency": code,
+                    "amount": amount,
+                    "not_in_pnl": unpriced,
+                    "fills": int(row["fills"]),
+                }
+            )
             next_row = int(row["next_row"])
         return found
 
@@ -377,6 +386,7 @@ class Look:
                     "currency": quote,
                     "fee": fee,
                     "fee_base": fee_base,
+                    "fees": fee + fee_base * (mid or 0),
                     "fees_other": self._fees(int(row["fee_row"])),
                     "open_buy_qty": self._qty(instrument, row["open_buy_qty"]) or Decimal(0),
                     "open_sell_qty": self._qty(instrument, row["open_sell_qty"]) or Decimal(0),

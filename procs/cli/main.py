@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from oms.config_build import nearest
 from oms.errors import ExitCode, MexomsError
 from procs import lang
-from procs.here import here, say, speak_as
+from procs.here import NAMED, here, say, speak_as
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("procs.cli.run", "start a desk, watch it trade, stop it in order at the end"),
@@ -129,6 +129,20 @@ def with_language(given: list[str]) -> list[str]:
     return given
 
 
+def take_config(chosen: argparse.Namespace, left: list[str]) -> list[str]:
+    """Put the desk's file into `chosen.config`, wherever it stood among the options (argparse finds
+    an optional word only where it ends a row of words); returns what is left of `left`.
+    """
+    named = getattr(chosen, NAMED, None)
+    if hasattr(chosen, "config") and chosen.config is None:
+        if named is not None:
+            chosen.config = named
+        elif len(left) == 1 and not left[0].startswith("-"):
+            chosen.config = left[0]
+            return []
+    return left
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns an `ExitCode`."""
     given = with_language(sys.argv[1:] if arguments is None else arguments)
@@ -136,7 +150,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         speak_as(None)
         parser = build_parser(verb if verb in VERBS else None)
-        chosen = parser.parse_args(given)
+        chosen, left = parser.parse_known_args(given)
+        if left := take_config(chosen, left):
+            parser.error(f"unrecognized arguments: {' '.join(left)}")
         if chosen.version:
             from importlib.metadata import version
 

@@ -18,6 +18,9 @@ from procs.memory import process_of
 from procs.paths import DeskPaths
 
 _LOOK_S = 0.02
+_WOULD = {
+    "place": "would go", "cancel": "would be cancelled", "amend": "would take its place",
+}  # fmt: skip
 _OVER = ("FILLED", "CANCELED", "REJECTED", "EXPIRED")
 
 EXAMPLES = """\
@@ -92,14 +95,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found)
     else:
-        _print(found, dry_run=arguments.dry_run)
+        _print(found, arguments.action, dry_run=arguments.dry_run)
     if found["outcome"] == "refused":
         return ExitCode.REFUSED
     return ExitCode.FAILED if found["outcome"] == "waiting" else ExitCode.OK
 
 
 def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
-    kind = "market" if arguments.market else arguments.type
+    kind = "market" if arguments.market or arguments.quote else arguments.type
     if arguments.quote and arguments.qty:
         raise ConfigError("order place: found a quantity and --quote, required is one of them")
     return {
@@ -206,7 +209,7 @@ class _Desk:
         return {**self.place({**asked, "qty": f"{left:f}"}), "replaced": order_id}
 
 
-def _print(found: dict[str, Any], *, dry_run: bool) -> None:
+def _print(found: dict[str, Any], verb: str, *, dry_run: bool) -> None:
     orders = found.get("orders") or [{**found.get("order", {}), **found}]
     if "orders" in found and not found["orders"]:
         tell("no order is open")
@@ -215,14 +218,16 @@ def _print(found: dict[str, Any], *, dry_run: bool) -> None:
         head = f"{order.get('side', '')} {order.get('qty', '')} {order.get('instrument', '')}"
         px = f" at {order['px']}" if order.get("px") else " at market"
         if dry_run:
-            print(f"would go: {head}{px} {order.get('client_order_id', '')}".rstrip())
+            print(f"{_WOULD[verb]}: {head}{px} {order.get('client_order_id', '')}".rstrip())
             continue
         words = [order.get("client_order_id") or "no id", order["state"], head + px]
         words.append(f"filled {order.get('cum_qty', '0')}")
         words += [f"{fill['qty']} at {fill['px']}" for fill in order.get("fills", ())]
         words += [text for text in (order.get("reason"), order.get("text")) if text]
         print("  ".join(words))
-    if dry_run:
+    if dry_run and verb == "cancel":
+        tell("nothing was sent")
+    elif dry_run:
         tell("nothing was sent; the limits and the book are looked at when it is")
     if found["outcome"] == "waiting":
         tell("no outcome in time; it is asked for, see `oms status`")

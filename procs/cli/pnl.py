@@ -15,8 +15,11 @@ examples:
   oms pnl            since the journal began, per strategy and instrument, and the sums
   oms pnl --json     for a program, exact decimals as text
 
-P&L = what sales brought - what purchases cost - fees + the position at mid. "edge bp" is the mean
-distance of our price from the mid at the moment of the decision: above 0 is in our favour.
+P&L = what sales brought - what purchases cost - fees + the position at mid. A fee in a third coin
+counts at the mid of the desk's own book of that coin against the quote currency when the fill came
+(list BNB/USDT under instruments, and fees in BNB count); where there was none it is named below the
+table, by coin. "edge bp" is the mean distance of our price from the mid at the moment of the
+decision: above 0 is in our favour.
 """
 
 
@@ -49,6 +52,7 @@ def sums(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "currency": row["currency"],
                 "pnl": Decimal(0),
                 "fee": Decimal(0),
+                "fees": Decimal(0),
                 "volume": Decimal(0),
                 "fills": 0,
                 "unmarked": 0,
@@ -56,7 +60,7 @@ def sums(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         )
         one["pnl"] += row["pnl"] or 0
         one["unmarked"] += row["pnl"] is None
-        for name in ("fee", "volume", "fills"):
+        for name in ("fee", "fees", "volume", "fills"):
             one[name] += row[name]
     return list(made.values())
 
@@ -72,7 +76,7 @@ def page(rows: list[dict[str, Any]]) -> list[str]:
             row["instrument"],
             "not marked" if row["pnl"] is None else f"{row['pnl']:+.2f}",
             row["currency"],
-            f"{row['fee']:.2f}",
+            f"{row['fees']:.2f}",
             f"{row['volume']:.0f}",
             row["fills"],
             None if row["edge_bp"] is None else f"{row['edge_bp']:+.2f}",
@@ -85,7 +89,7 @@ def page(rows: list[dict[str, Any]]) -> list[str]:
             f"({one['unmarked']} not marked)" if one["unmarked"] else "",
             f"{one['pnl']:+.2f}",
             one["currency"],
-            f"{one['fee']:.2f}",
+            f"{one['fees']:.2f}",
             f"{one['volume']:.0f}",
             one["fills"],
             "",
@@ -93,11 +97,17 @@ def page(rows: list[dict[str, Any]]) -> list[str]:
         for one in sums(rows)
     ]
     lines = table(headers, made, left=(0, 1, 3))
-    others: dict[str, Decimal] = {}
+    if paid := coins(rows, "amount"):
+        lines.append(f"of the fees, paid in third coins: {paid}")
+    if besides := coins(rows, "not_in_pnl"):
+        lines.append(f"not in the P&L, because the desk had no live book of the coin: {besides}")
+    return lines
+
+
+def coins(rows: list[dict[str, Any]], name: str) -> str:
+    """Sums of `name` over the fees in third coins, by coin; "" where there are none."""
+    sums: dict[str, Decimal] = {}
     for row in rows:
         for fee in row["fees_other"]:
-            others[fee["currency"]] = others.get(fee["currency"], Decimal(0)) + fee["amount"]
-    if others:
-        paid = ", ".join(f"{amount:f} {code}" for code, amount in others.items())
-        lines.append(f"besides, fees in third coins, which no price here turns into P&L: {paid}")
-    return lines
+            sums[fee["currency"]] = sums.get(fee["currency"], Decimal(0)) + fee[name]
+    return ", ".join(f"{amount:f} {code}" for code, amount in sums.items() if amount)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from oms.errors import ConfigError, ExitCode
 from procs.cli import down, up
-from procs.cli.common import add_config, add_host, chosen_desk, owners
-from procs.cli.watch import Watch, plain_line, summary
+from procs.cli.common import add_config, add_host, chosen_desk, owners, print_json
+from procs.cli.watch import Watch, plain_line, summary, summary_json
 from procs.config_files import find_config
 from procs.config_ports import effective
 from procs.here import say, tell
@@ -38,6 +38,8 @@ examples:
   oms run                        until Ctrl-C: cancels the open orders, prints what was earned
   oms run --for 20s              ends by itself, with a summary
   oms run --plain                one line a second, as it is without a terminal
+  oms run --for 20s --json       the summary for a program
+  oms run --dry-run              checks config, locks, ports and memory; starts nothing
   oms run --data-dir /tmp/desk   keeps its files there instead of var/demo
   oms run my/desk.toml           another desk; its parts lie beside it, as in configs/
 """
@@ -49,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_host(parser)
     parser.add_argument("--for", dest="for_", metavar="TIME", help="end by itself, e.g. 20s or 5m")
     parser.add_argument("--plain", action="store_true", help="one line a second, no screen")
+    parser.add_argument("--dry-run", action="store_true", help="check what can be; start nothing")
+    parser.add_argument("--json", action="store_true", help="no screen; one JSON object at its end")
 
 
 class _Stops:
@@ -85,13 +89,17 @@ def run(arguments: argparse.Namespace) -> int:
     began_s = process_began_s()
     for_s = duration_s(arguments.for_) if arguments.for_ else None
     config, paths = chosen_desk(arguments)
-    up.explain_map(config)
+    if arguments.dry_run:
+        return up.would_start(config, paths, as_json=arguments.json)
+    if not arguments.json:
+        up.explain_map(config)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)
         make_agent = preload(config, find_config(arguments.config).resolve().parent)
         keeper = keep_apart(config, make_agent, lock, with_parent=True)
     stops = _Stops()
+    told = say if arguments.json else tell
     up.wait_ready(keeper, paths)
     from procs.cli.look import Look
 
@@ -108,19 +116,22 @@ def run(arguments: argparse.Namespace) -> int:
         return asked or ended is not None
 
     try:
-        _show(watch, over, plain=arguments.plain or not sys.stdout.isatty())
+        _show(watch, over, _manner(arguments))
         if ended is None:
-            tell("stopping: cancelling open orders …")
+            told("stopping: cancelling open orders …")
         elif ended == ExitCode.OK:
-            tell("the desk was stopped from outside")
+            told("the desk was stopped from outside")
     except OSError:  # the terminal or the pipe is gone
         silence()
     degraded = watch.degraded()
     stopped = down.stop(config, paths) if ended is None else ended == ExitCode.OK
     watch.take()
     try:
-        for line in summary(watch):
-            tell(line)
+        if arguments.json:
+            print_json(summary_json(watch))
+        else:
+            for line in summary(watch):
+                tell(line)
     except OSError:
         silence()
     left = len(watch.look.orders())
@@ -139,8 +150,15 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitCode.FAILED
 
 
-def _show(watch: Watch, over: Callable[[], bool], *, plain: bool) -> None:
-    if not plain:
+def _manner(arguments: argparse.Namespace) -> str:
+    """How the run is shown: on a screen, by lines, or not at all."""
+    if arguments.json:
+        return "silent"
+    return "lines" if arguments.plain or not sys.stdout.isatty() else "screen"
+
+
+def _show(watch: Watch, over: Callable[[], bool], manner: str) -> None:
+    if manner == "screen":
         from procs.cli.view import show
 
         show(watch, over)
@@ -149,8 +167,8 @@ def _show(watch: Watch, over: Callable[[], bool], *, plain: bool) -> None:
     while not over():
         watch.take()
         for trouble in watch.new_deaths():
-            tell(f"! {trouble}")
-        if time.monotonic() - said_s >= _LINE_S:
+            say(f"! {trouble}") if manner == "silent" else tell(f"! {trouble}")
+        if manner == "lines" and time.monotonic() - said_s >= _LINE_S:
             said_s = time.monotonic()
             tell(plain_line(watch))
         time.sleep(_LOOK_S)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from typing import Any
 from urllib.parse import quote
 
 from oms.errors import ConfigError, ExitCode
+from oms.exchange.faults import fault_from_mapping
 from procs.cli.common import print_json
 from procs.cli.sim_client import LOCK, SimControl, add_target, find_sim_config
-from procs.here import here, say
+from procs.here import here, say, tell
 
 EXAMPLES = """\
 examples:
@@ -41,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     up.add_argument("--ws-port", type=int, help="streams and WebSocket API here")
     up.add_argument("--seed", type=int, help="another market")
     up.add_argument("--for", dest="for_", metavar="TIME", help="end by itself, e.g. 20s or 5m")
+    up.add_argument("--json", action="store_true", help="one JSON object, once it serves")
+    _dry_run(up, "check what can be; serve nothing")
     for name, line in (("status", "connections, orders, rates, faults"), ("book", "a book")):
         made = verbs.add_parser(name, help=line)
         if name == "book":
@@ -50,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     seed = verbs.add_parser("seed", help="print the seed, or begin a new market by one")
     seed.add_argument("seed", nargs="?", type=int)
     _reading(seed)
+    _dry_run(seed, "only say what would be begun anew")
     fault = verbs.add_parser("fault", help="put a fault in force, list or clear them")
     _fault_arguments(fault)
 
@@ -57,6 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _reading(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a page")
+
+
+def _dry_run(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--dry-run", action="store_true", help=text)
 
 
 def _fault_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,10 +84,12 @@ def _fault_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("delay-ms", "jitter-ms", "status", "code", "retry-after-s", "shift-ms"):
         add.add_argument(f"--{name}", type=int)
     _reading(add)
+    _dry_run(add, "only check it; no fault is put in force")
     _reading(what.add_parser("list", help="what is in force"))
     clear = what.add_parser("clear", help="end one, or all")
     clear.add_argument("number", nargs="?", type=int)
     _reading(clear)
+    _dry_run(clear, "only say which would end")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -93,13 +104,23 @@ def run(arguments: argparse.Namespace) -> int:
         target = f"/book?symbol={quote(arguments.symbol.upper())}&limit={arguments.levels}"
         return _shown(arguments, control.ask("GET", target), _print_book)
     if verb == "seed":
-        if arguments.seed is None:
-            found = control.ask("GET", "/seed")
-        else:
-            found = control.ask("POST", "/seed", {"seed": arguments.seed})
-        return _shown(arguments, found, lambda reply: print(reply["seed"]))
+        return _seed(control, arguments)
     found = control.ask("GET", "/status") | {"addresses": control.state}
     return _shown(arguments, found, _print_status)
+
+
+def _seed(control: SimControl, arguments: argparse.Namespace) -> int:
+    if arguments.seed is None or arguments.dry_run:
+        found = control.ask("GET", "/seed")
+    else:
+        found = control.ask("POST", "/seed", {"seed": arguments.seed})
+    if arguments.seed is None or not arguments.dry_run:
+        return _shown(arguments, found, lambda reply: print(reply["seed"]))
+    would = {"dry_run": True, "seed": found["seed"], "would_begin": arguments.seed}
+    return _shown(arguments, would, lambda _: tell(
+        f"seed {found['seed']} is in force; the market would begin anew by {arguments.seed}, "
+        "connections cut, what rests expired; nothing was changed"
+    ))  # fmt: skip
 
 
 def _shown(arguments: argparse.Namespace, found: dict[str, Any], page: Any) -> int:
@@ -131,6 +152,8 @@ def _up(arguments: argparse.Namespace) -> int:
     from procs.paths import DeskPaths
 
     paths = DeskPaths.of(config)
+    if arguments.dry_run:
+        return _would_serve(config, paths, arguments)
     paths.make()
     try:
         lock = FileLock(paths.process_lock(LOCK))
@@ -143,11 +166,42 @@ def _up(arguments: argparse.Namespace) -> int:
         state_path(paths).unlink(missing_ok=True)
         warm_host()
         host = SimHost(config)
-        host.run(for_s, lambda: _ready(config, paths))
+        ready = _ready_json if arguments.json else _ready
+        host.run(for_s, lambda: ready(config, paths))
     finally:
         lock.close()
     say("the exchange is closed; its keys stay")
     return ExitCode.OK
+
+
+def _would_serve(config: Any, paths: Any, arguments: argparse.Namespace) -> int:
+    """The config is read and the place is free; ports are taken by who serves alone."""
+    from procs.locks import living_owner
+    from procs.start import AlreadyRunningError
+
+    owner = living_owner(paths.process_lock(LOCK))
+    if owner is not None:
+        raise AlreadyRunningError(
+            f"an exchange runs already in {paths.data_dir}: process {owner.pid}; look at it "
+            "with `oms sim status`, or name another place with --data-dir"
+        )
+    sim = config.sims[0]
+    symbols = [one.symbol for one in sim.instruments]
+    found = {"dry_run": True, "exchange": sim.exchange, "seed": sim.seed, "symbols": symbols}
+    return _shown(arguments, found, lambda _: tell(
+        f"simulated {sim.exchange} would serve {', '.join(symbols)} by seed {sim.seed} with files "
+        f"in {paths.data_dir}; nothing was started"
+    ))  # fmt: skip
+
+
+def _ready_json(config: Any, paths: Any) -> None:
+    sim = config.sims[0]
+    keys = {one.name: str(paths.keys / f"{one.key_name}.json") for one in config.groups[0].accounts}
+    print_json({
+        "exchange": sim.exchange, "seed": sim.seed, "host": sim.host, "rest_port": sim.rest_port,
+        "ws_port": sim.ws_port, "keys": keys,
+    })  # fmt: skip
+    sys.stdout.flush()
 
 
 def _ready(config: Any, paths: Any) -> None:
@@ -179,6 +233,13 @@ def _ms(text: str) -> int:
 def _fault(control: SimControl, arguments: argparse.Namespace) -> int:
     if arguments.fault_verb == "list":
         return _shown(arguments, control.ask("GET", "/faults"), _print_faults)
+    if arguments.fault_verb == "clear" and arguments.dry_run:
+        active = control.ask("GET", "/faults")["faults"]
+        numbers = [row["number"] for row in active if arguments.number in (None, row["number"])]
+        named = ", ".join(str(number) for number in numbers) or "none"
+        return _shown(arguments, {"dry_run": True, "would_clear": numbers}, lambda _: tell(
+            f"faults that would end: {named}; nothing was changed"
+        ))  # fmt: skip
     if arguments.fault_verb == "clear":
         place = "/faults" if arguments.number is None else f"/faults/{arguments.number}"
         found = control.ask("DELETE", place)
@@ -196,6 +257,12 @@ def _fault(control: SimControl, arguments: argparse.Namespace) -> int:
         spec["probability_e6"] = round(arguments.percent * _MILLION / 100)
     if arguments.for_ is not None:
         spec["for_ms"] = _ms(arguments.for_)
+    if arguments.dry_run:
+        fault_from_mapping(spec)
+        in_force = len(control.ask("GET", "/faults")["faults"])
+        return _shown(arguments, {"dry_run": True, "would_add": spec}, lambda _: tell(
+            f"fault {spec['kind']} would come to the {in_force} in force; nothing was changed"
+        ))  # fmt: skip
     found = control.ask("POST", "/faults", spec)
     return _shown(arguments, found, lambda reply: print(f"fault {reply['number']}: {spec['kind']}"))
 

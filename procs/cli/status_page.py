@@ -9,6 +9,9 @@ from procs.cli import links
 from procs.cli.page import WIDTH, age, cell, count, table
 
 _NS_PER_MS = 1_000_000
+ACCOUNTS_LISTED_MAX = 8
+"""More accounts than these have a line together."""
+ACCOUNTS_NAMED_MAX = 5
 
 
 def page(found: dict[str, Any]) -> list[str]:
@@ -106,12 +109,29 @@ def _venues(found: dict[str, Any]) -> list[str]:
         left=(0, 1),
     )
     lines += [f"{row['venue']}: reduce-only, by {row['process']}" for row in found["reduce_only"]]
-    for row in found["accounts"]:
-        state = "reconciled" if row["reconciled"] else "not reconciled: may not trade yet"
-        lines.append(
-            f"account {row['account']} ({row['group']}): {state}"
+    return lines + accounts(found["accounts"])
+
+
+def accounts(rows: list[dict[str, Any]]) -> list[str]:
+    """One line each; where they are many, one for each group, with the names of some that wait."""
+    if len(rows) <= ACCOUNTS_LISTED_MAX:
+        return [
+            f"account {row['account']} ({row['group']}): "
+            + ("reconciled" if row["reconciled"] else "not reconciled: may not trade yet")
             + ("" if row["enabled"] else ", disabled")
-        )
+            for row in rows
+        ]
+    lines = []
+    for group in sorted({row["group"] for row in rows}):
+        own = [row for row in rows if row["group"] == group]
+        waiting = [row["account"] for row in own if not row["reconciled"]]
+        disabled = [row["account"] for row in own if not row["enabled"]]
+        lines.append(f"accounts ({group}): {len(own) - len(waiting)} of {len(own)} reconciled")
+        for what, names in (("may not trade yet", waiting), ("disabled", disabled)):
+            if names:
+                more = len(names) - ACCOUNTS_NAMED_MAX
+                line = f"  {what}: {', '.join(names[:ACCOUNTS_NAMED_MAX])}"
+                lines.append(line + (f" and {more} more" if more > 0 else ""))
     return lines
 
 

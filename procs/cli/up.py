@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.dry_run and not arguments.json:
         explain_map(config)
     if arguments.dry_run:
-        return _would_start(config, paths, as_json=arguments.json)
+        return would_start(config, paths, as_json=arguments.json)
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)
@@ -105,7 +105,7 @@ def _shown(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
     }
 
 
-def _would_start(config: DeskConfig, paths: DeskPaths, *, as_json: bool) -> int:
+def would_start(config: DeskConfig, paths: DeskPaths, *, as_json: bool) -> int:
     """Check what can be before anything is made; where no desk has been, not even its folder."""
     with desk_lock(paths) if paths.desk_lock.exists() else contextlib.nullcontext():
         check_machine(effective(config, paths), paths)

@@ -19,6 +19,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from procs.cli.pnl import coins
 from procs.cli.watch import LATE_NS, Watch, pnl_text, refused_text, short
 from procs.here import here
 from procs.logs import utc_text
@@ -274,10 +275,12 @@ def _health(watch: Watch) -> Text:
     counts, feeds = watch.look.counts, watch.look.feeds()
     made = Text("HEALTH    ", style="bold", no_wrap=True, overflow="ellipsis")
     made.append(
-        f"unknown {len(counts.unknown_open)}, resolved {watch.resolved()}; gaps {feeds['gaps']}; "
-        f"refused {refused_text(watch)}",
+        f"unknown {len(counts.unknown_open)}, resolved {watch.resolved()}; gaps {feeds['gaps']}; ",
         style="not bold",
     )
+    if unpriced := coins(watch.look.positions(), "not_in_pnl"):
+        made.append(f"fees not in P&L {unpriced}; ", style="yellow")
+    made.append(f"refused {refused_text(watch)}", style="not bold")
     return made
 
 

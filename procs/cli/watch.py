@@ -7,6 +7,7 @@ is `view.py`.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from procs.cli.heard import Heard
+from procs.cli.pnl import coins
 
 if TYPE_CHECKING:
     from procs.cli.look import Fill, Look
@@ -191,6 +193,26 @@ def plain_line(watch: Watch) -> str:
     )
 
 
+def summary_json(watch: Watch) -> dict[str, Any]:
+    """The same as `summary`, for a program."""
+    look, counts = watch.look, watch.look.counts
+    return {
+        "ran_s": round(watch.ran_s(), 3),
+        "ready_s": round(watch.ready_s, 3),
+        "first_fill_s": None if watch.first_fill_s is None else round(watch.first_fill_s, 3),
+        "positions": [dataclasses.asdict(one) | {"edge_bp": one.edge_bp} for one in watch.money()],
+        "fills_of_earlier_runs": watch.older_fills(),
+        "unknown": len(counts.unknown_seen),
+        "resolved": watch.resolved(),
+        "refused": dict(counts.refused),
+        "gaps": look.feeds()["gaps"],
+        "orders_left": len(look.orders()),
+        "fees_other": [fee for row in look.positions() for fee in row["fees_other"]],
+        "deaths": watch.told(),
+        "data_dir": str(look.paths.data_dir),
+    }
+
+
 def summary(watch: Watch) -> list[str]:
     """What the desk did in this run, at its end."""
     look, counts, money = watch.look, watch.look.counts, watch.money()
@@ -210,6 +232,8 @@ def summary(watch: Watch) -> list[str]:
     fills = sum(one.fills for one in money)
     older = watch.older_fills()
     lines.append(f"  fills {fills}, P&L {pnl_text(money)}")
+    if unpriced := coins(look.positions(), "not_in_pnl"):
+        lines.append(f"  fees that are not in the P&L, for want of a price: {unpriced}")
     if older:
         lines.append(f"  (the journal also holds {older} fills of earlier runs)")
     lines.append(

@@ -28,6 +28,8 @@ ENGLISH = "en"
 LANGUAGES = (ENGLISH, "ko")
 ENVIRONMENT = "MEXOMS_LANG"
 """Names the language where no desk does; stronger than the desk's file."""
+PROGRAM = "oms: "
+"""What stands before an error."""
 DEPTH_MAX = 4
 """A sentence within a sentence within …"""
 _HOLE = re.compile(r"\{(\d+)\}")
@@ -103,6 +105,11 @@ class Catalogue:
             return self.messages[text]
         if depth > DEPTH_MAX or " " not in text:
             return text
+        if text.startswith(PROGRAM):
+            # Before a sentence that begins with a hole takes it for a part of its value.
+            tail = text.removeprefix(PROGRAM)
+            if (own := self.say(tail, depth)) != tail:
+                return PROGRAM + own
         for words, english in self._templates:
             values = holes(words, text)
             if values is not None:

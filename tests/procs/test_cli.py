@@ -29,9 +29,36 @@ def test_hint_names_the_command_and_the_desk_of_the_user(stand, monkeypatch):
     stand("my desk.toml", "/data")
     said = hints.here("`oms up`, then `oms tail executions -f`")
     assert said == (
-        "`.venv/bin/oms up 'my desk.toml' --data-dir /data`, then "
-        "`.venv/bin/oms tail executions -f 'my desk.toml' --data-dir /data`"
+        "`.venv/bin/oms up --config 'my desk.toml' --data-dir /data`, then "
+        "`.venv/bin/oms tail executions -f --config 'my desk.toml' --data-dir /data`"
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tail", "log", "-n", "1", "DESK"],
+        ["tail", "log", "DESK", "-n", "1"],
+        ["tail", "log", "--config", "DESK", "-n", "1"],
+        ["status", "--json", "--config", "DESK"],
+        ["orders", "--config", "DESK"],
+        ["logs", "-n", "1", "--config", "DESK"],
+        ["limits", "--config", "DESK"],
+        ["journal", "cat", "--to-seq", "1", "--config", "DESK"],
+    ],
+)
+def test_desk_may_be_named_anywhere_on_the_line(tmp_path, capsys, words):
+    """No such file: whoever understood the word looks for it."""
+    desk = str(tmp_path / "no.toml")
+    assert main([desk if word == "DESK" else word for word in words]) == ExitCode.CONFIG
+    assert f"{desk}: " in capsys.readouterr().err
+
+
+def test_word_too_many_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["tail", "log", "one.toml", "two.toml"])
+    assert ended.value.code == ExitCode.USAGE
+    assert "two.toml" in capsys.readouterr().err
 
 
 def test_hint_outside_of_the_checkout_is_a_whole_path(monkeypatch, tmp_path):

@@ -42,6 +42,16 @@ def test_demo_desk_loads_and_its_data_lie_in_the_project(desk_file):
     assert {r for p in config.host.processes for r in p.roles} == set(config.roles())
 
 
+def test_more_accounts_than_the_capacity_holds_says_what_to_set(desk_file):
+    more = "".join(f'\n[[accounts]]\nname = "s{k}"\nkey_name = "k{k}"\n' for k in range(16))
+    with (desk_file.parent / "accounts" / "binance.demo.toml").open("a") as file:
+        file.write(more)
+    with pytest.raises(ConfigError, match=r'17 accounts, at most 16 fit.*capacity = "full"'):
+        load_desk(desk_file)
+    change(desk_file, 'capacity = "small"', 'capacity = "full"')
+    assert len(load_desk(desk_file).account_names()) == 17
+
+
 def test_data_dir_of_the_command_line_counts_from_here(desk_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_desk(desk_file, "there").data_dir == str(tmp_path / "there")

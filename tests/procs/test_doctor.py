@@ -51,10 +51,12 @@ def wide(config, accounts, instruments=2):
 @pytest.mark.parametrize(
     ("accounts", "instruments", "verdict", "said"),
     [
-        (1, 2, OK, ("takes 140 weight (140 each), 1200 a minute are set apart: 0 s at the start, "
-                   "then every 60 s")),
-        (200, 2, WARN, ("takes 28000 weight (140 each), 1200 a minute are set apart: 1400 s at the "
-                       "start, then every 2800 s")),
+        (1, 2, OK, ("takes 72 weight (72 each), 1200 a minute are set apart and 3000 may be used "
+                   "at a start: 0 s at the start, less where accounts have not traded, then every "
+                   "60 s")),
+        (200, 2, WARN, ("takes 14400 weight (72 each), 1200 a minute are set apart and 3000 may be "
+                       "used at a start: 288 s at the start, less where accounts have not traded, "
+                       "then every 1440 s")),
         (200, 100, FAIL, "takes 420000 weight"),
     ],
 )  # fmt: skip
@@ -66,7 +68,7 @@ def test_rates_are_computed_from_the_config(config, accounts, instruments, verdi
 
 
 def test_share_that_no_request_fits_is_a_failure(config):
-    shares = dataclasses.replace(config.groups[0].shares, reconciliation=1, snapshots=0)
+    shares = dataclasses.replace(config.groups[0].shares, reconciliation=0, snapshots=0)
     group = dataclasses.replace(config.groups[0], shares=shares)
     found = rows("rates", dataclasses.replace(config, groups=(group,)))
     assert [row.verdict for row in found[:2]] == [FAIL, FAIL]

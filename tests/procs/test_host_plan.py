@@ -156,8 +156,9 @@ def test_map_that_is_not_there_names_those_that_are():
         load_desk(DEMO, None, "nine")
 
 
-def test_dry_run_prints_a_file_and_why_and_starts_nothing(tmp_path, capsys):
-    words = ["up", "--host", "auto", "--dry-run", "--data-dir", str(tmp_path / "d")]
+@pytest.mark.parametrize("verb", ["up", "run"])
+def test_dry_run_prints_a_file_and_why_and_starts_nothing(tmp_path, capsys, verb):
+    words = [verb, "--host", "auto", "--dry-run", "--data-dir", str(tmp_path / "d")]
     assert main(words) == ExitCode.OK
     out = capsys.readouterr().out
     assert out.startswith("# this machine lets us use")

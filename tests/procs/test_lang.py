@@ -45,7 +45,7 @@ def test_desk_that_does_not_run_is_told_in_korean_with_a_command_that_works(desk
     assert main(["status", str(desk_file), "--data-dir", data]) == ExitCode.NOT_RUNNING
     said = capsys.readouterr().err
     assert korean(said)
-    assert f" up {desk_file} --data-dir {data}`" in said
+    assert f" up --config {desk_file} --data-dir {data}`" in said
 
 
 def test_option_and_environment_are_stronger_than_the_file(
@@ -86,3 +86,10 @@ def test_sentence_without_an_entry_stays_as_it_is():
 def test_language_that_we_do_not_speak_is_refused():
     with pytest.raises(ConfigError, match="required is one of en, ko"):
         lang.speak("fr")
+
+
+def test_error_of_a_sentence_that_ends_as_a_shorter_one_is_the_longer_one():
+    korean_of = lang.catalogue("ko").say
+    said = korean_of("oms: desk 'demo' (/data) does not run")
+    assert said == "oms: 데스크 'demo'(/data)은(는) 실행 중이 아닙니다"
+    assert korean_of("oms: no sentence of ours") == "oms: no sentence of ours"

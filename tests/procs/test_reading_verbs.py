@@ -5,7 +5,7 @@ import json
 import pytest
 
 from oms.errors import ExitCode
-from procs.cli import latency, page
+from procs.cli import latency, links, page, status_page
 from procs.cli.book import levels_that_fit
 from procs.cli.look import Look
 from procs.cli.main import VERBS, main
@@ -72,10 +72,18 @@ def test_fees_in_third_coins_are_told_beside_the_p_and_l(desk, capsys):
     desk.write_position()
     desk.table("positions").write(0, fee_row=2, fee_other_count=3)
     desk.table("currencies").write(2, currency_id=2, scale=8, code=b"BNB")
-    desk.table("fees").write(1, position_row=0, currency_id=2, amount=12_000, fills=3)
+    fees = desk.table("fees")
+    fees.write(1, position_row=0, currency_id=2, amount=12_000, unpriced=7_000, fills=3)
     (row,) = as_json(capsys, desk, "pnl")["rows"]
-    assert row["fees_other"] == [{"currency": "BNB", "amount": "0.00012000", "fills": 3}]
-    assert "0.00012000 BNB" in printed(capsys, desk, "pnl")[1]
+    assert row["fees_other"] == [
+        {"currency": "BNB", "amount": "0.00012000", "not_in_pnl": "0.00007000", "fills": 3}
+    ]
+    shown = printed(capsys, desk, "pnl")[1].splitlines()
+    assert shown[-2] == "of the fees, paid in third coins: 0.00012000 BNB"
+    assert shown[-1].startswith("not in the P&L")
+    assert shown[-1].endswith(": 0.00007000 BNB")
+    fees.write(1, unpriced=0)
+    assert "not in the P&L" not in printed(capsys, desk, "pnl")[1]
 
 
 def test_positions_and_pnl_are_marked_at_mid_with_fees_taken_off(desk, capsys):
@@ -97,8 +105,8 @@ def test_pnl_without_a_price_says_so_and_is_left_out_of_the_sum(desk, capsys):
     desk.table("top").write(0, bid_px=-(2**63))
     _, out, _ = printed(capsys, desk, "pnl")
     assert "not marked" in out
-    assert as_json(capsys, desk, "pnl")["sums"][0] | {"fee": 0} == {
-        "currency": "USDT", "pnl": "0", "fee": 0, "volume": "32000.00000000", "fills": 2,
+    assert as_json(capsys, desk, "pnl")["sums"][0] | {"fee": 0, "fees": 0} == {
+        "currency": "USDT", "pnl": "0", "fee": 0, "fees": 0, "volume": "32000.00000000", "fills": 2,
         "unmarked": 1,
     }  # fmt: skip
 
@@ -155,6 +163,54 @@ def test_status_names_who_gates_whom_within_80_columns(desk, capsys):
     assert found["accounts"] == [
         {"account": "main", "group": "binance", "reconciled": True, "enabled": True}
     ]
+
+
+def test_status_of_many_accounts_counts_them_and_names_some_that_wait():
+    rows = [
+        {"account": f"sub{k:03d}", "group": "binance", "reconciled": k < 4, "enabled": k != 2}
+        for k in range(121)
+    ]
+    assert status_page.accounts(rows) == [
+        "accounts (binance): 4 of 121 reconciled",
+        "  may not trade yet: sub004, sub005, sub006, sub007, sub008 and 112 more",
+        "  disabled: sub002",
+    ]
+
+
+def test_status_of_many_connections_names_those_that_are_not_well():
+    link = {
+        "role": "executor.binance", "state": "open", "logged_on": False, "accounts": 2, "age_s": 9,
+        "replace_in_s": 9, "opens": 1, "losses": 0, "dead_peers": 0, "replaced": 0, "doubled": 0,
+    }  # fmt: skip
+    rate = {
+        "role": "executor.binance", "kind": "ORDERS", "share": "ALL", "interval_s": 10,
+        "limit": 100, "refused": 0, "pause_ms": 0, "ban_ms": 0,
+    }  # fmt: skip
+    found = {
+        "clocks": [],
+        "links": [link | {"link": k, "state": "down" if k == 40 else "open"} for k in range(64)],
+        "rates": [rate | {"account": f"sub{k}", "used": int(k == 7)} for k in range(121)],
+    }
+    shown = links.lines(found)
+    assert shown[1].split()[:3] == ["executor.binance", "40", "down"]
+    assert shown[2] == "63 of 64 connections are open"
+    assert shown[5].split()[3:5] == ["sub7", "1"]
+    assert shown[6] == "and 120 more counts of accounts: `--json` has them all"
+
+
+def test_logs_of_a_role_are_its_lines_in_whatever_process(desk, capsys):
+    desk.paths.logs.mkdir(parents=True, exist_ok=True)
+    lines = [
+        {"ts": "2026-11-21T00:00:01.0Z", "level": "info", "process": "engine", "role": role,
+         "event": f"of_{role}"}
+        for role in ("risk", "aggregator")
+    ]  # fmt: skip
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (desk.paths.logs / "all.jsonl").write_text(text)
+    code = desk.oms("logs", "risk")
+    out = capsys.readouterr().out
+    assert (code, "of_risk" in out, "of_aggregator" in out) == (ExitCode.OK, True, False)
+    assert desk.oms("logs", "rask") == ExitCode.CONFIG
 
 
 def test_memory_that_a_killed_desk_left_is_not_taken_for_a_ready_one(desk):

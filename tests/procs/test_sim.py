@@ -1,8 +1,12 @@
 """`oms sim`: what it refuses, in one sentence each, and what its file may say."""
 
+import json
+from typing import ClassVar
+
 import pytest
 
 from oms.errors import ConfigError, ExitCode
+from procs.cli import sim
 from procs.cli.main import main
 from procs.cli.sim_client import DEFAULT_SIM, sim_paths
 from procs.config_files import project_root
@@ -23,9 +27,9 @@ def changed(tmp_path, old, new):
 
 def test_sim_file_becomes_an_exchange_with_free_ports(tmp_path):
     config = load_sim(DEMO, str(tmp_path), {"rest_port": 0, "ws_port": 0, "seed": 5})
-    (sim,) = config.sims
-    assert sim.seed == 5
-    assert len({sim.rest_port, sim.ws_port, sim.control_port} - {0}) == 3
+    (one,) = config.sims
+    assert one.seed == 5
+    assert len({one.rest_port, one.ws_port, one.control_port} - {0}) == 3
     assert config.account_names() == ("main", "second")
     assert config.data_dir == str(tmp_path)
 
@@ -73,6 +77,53 @@ def test_sim_up_twice_names_the_first(tmp_path, capsys):
     lock.close()
     assert code == ExitCode.ALREADY_RUNNING
     assert "runs already" in capsys.readouterr().err
+
+
+class Asked:
+    """An exchange's control port that only remembers what was asked."""
+
+    questions: ClassVar[list[str]] = []
+
+    def __init__(self, arguments):
+        self.questions.clear()
+
+    def ask(self, method, target, body=None):
+        self.questions.append(method)
+        return {"/seed": {"seed": 23}, "/faults": {"faults": [{"number": 4}, {"number": 7}]}}[
+            target
+        ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["seed", "7"], {"seed": 23, "would_begin": 7}),
+        (["fault", "clear"], {"would_clear": [4, 7]}),
+        (["fault", "clear", "7"], {"would_clear": [7]}),
+        (["fault", "add", "gap", "--one-in", "4"],
+         {"would_add": {"kind": "gap", "probability_e6": 250_000}}),
+    ],
+)  # fmt: skip
+def test_sim_dry_run_asks_and_changes_nothing(monkeypatch, capsys, words, said):
+    monkeypatch.setattr(sim, "SimControl", Asked)
+    assert main(["sim", *words, "--dry-run", "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out) == {"dry_run": True} | said
+    assert set(Asked.questions) == {"GET"}
+    assert main(["sim", *words, "--dry-run"]) == ExitCode.OK
+    assert "nothing was changed" in capsys.readouterr().out
+
+
+def test_sim_fault_of_no_known_kind_is_refused_in_a_dry_run_too(monkeypatch, capsys):
+    monkeypatch.setattr(sim, "SimControl", Asked)
+    assert main(["sim", "fault", "add", "gab", "--dry-run"]) == ExitCode.CONFIG
+    assert "unknown kind 'gab' (known: delay" in capsys.readouterr().err
+
+
+def test_sim_up_dry_run_makes_nothing(tmp_path, capsys):
+    place = tmp_path / "place"
+    assert main(["sim", "up", "--dry-run", "--data-dir", str(place), "--seed", "9"]) == ExitCode.OK
+    assert "by seed 9" in capsys.readouterr().out
+    assert not place.exists()
 
 
 def test_sim_without_a_word_is_a_usage_error(capsys):

@@ -14,7 +14,7 @@ gives them back as they are. Times are milliseconds UTC.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from oms import ids
 from oms.agents.base import Key
@@ -37,7 +37,7 @@ from shm_layout.records import UNDEF
 TRADES_LIMIT = 1000
 """Most trades in one answer of myTrades (rest-api.md "Account trade list": max 1000)."""
 WEIGHT_OPEN_ORDERS_ALL = 80
-WEIGHT_OPEN_ORDERS_SYMBOL = 6
+WEIGHT_OPEN_ORDERS_OF_SYMBOL = 6
 WEIGHT_ACCOUNT = 20
 WEIGHT_TRADES_OF_SYMBOL = 20
 WEIGHT_TRADES_OF_ORDER = 5
@@ -86,8 +86,23 @@ def weight_of(method: str, params: Mapping[str, str | int]) -> int:
     if method == "myTrades" and "orderId" in params:
         return WEIGHT_TRADES_OF_ORDER
     if method == "openOrders.status" and "symbol" in params:
-        return WEIGHT_OPEN_ORDERS_SYMBOL
+        return WEIGHT_OPEN_ORDERS_OF_SYMBOL
     return _WEIGHTS[method]
+
+
+def open_orders_params(symbols: Sequence[str]) -> list[dict[str, str | int]]:
+    """Params of the `openOrders.status` requests that show every open order in `symbols`: one of
+    each symbol, or one of all, whichever weighs less. (Orders in other symbols are not read.)
+    """
+    if len(symbols) * WEIGHT_OPEN_ORDERS_OF_SYMBOL < WEIGHT_OPEN_ORDERS_ALL:
+        return [{"symbol": symbol} for symbol in symbols]
+    return [{}]
+
+
+def reconcile_weights(symbols: int) -> tuple[int, int]:
+    """What one account's reconciliation weighs: (open orders and balances, histories of trades)."""
+    orders = min(symbols * WEIGHT_OPEN_ORDERS_OF_SYMBOL, WEIGHT_OPEN_ORDERS_ALL)
+    return orders + WEIGHT_ACCOUNT, symbols * WEIGHT_TRADES_OF_SYMBOL
 
 
 class AccountFrames:

@@ -120,6 +120,13 @@ class Desk:
     # Risk
 
     def register(self) -> None:
+        self.register_rows()
+        self.memory.table_writer("limits").write(
+            0, version=1, max_order_notional_quote=b"1000", max_position_notional_quote=b"5000"
+        )
+
+    def register_rows(self) -> None:
+        """As risk makes them while it reads its journal."""
         currencies = self.memory.table_writer("currencies")
         for k, code in enumerate((b"BTC", b"USDT")):
             currencies.write(k, currency_id=k, scale=8, code=code)

@@ -6,13 +6,14 @@ from shm_layout.enums import (
     FLAG_LAST,
     ExecKind,
     Liquidity,
+    OrderState,
     OrderType,
     RecordType,
     RejectReason,
     TimeInForce,
 )
 from shm_layout.records import NO_ID, UNDEF
-from tests.oms.agents.executor_desk import MS, Desk, S, kinds
+from tests.oms.agents.executor_desk import EPOCH, EXCHANGE_INFO, MS, Desk, S, kinds
 
 
 @pytest.fixture
@@ -48,6 +49,22 @@ def test_start_registers_instruments_then_reconciles_then_says_so():
     balances = [r for r in desk.read if r["type"] == RecordType.BALANCE]
     assert [(int(r["free"]), int(r["final"])) for r in balances] == [(1000_0000_0000, 1)]
     assert kinds(desk.take()) == ["RECONCILED"]
+
+
+def test_start_waits_until_risk_has_read_its_journal():
+    desk = Desk()
+    desk.start(ready=False, rows=False)
+    desk.http(1, 200, EXCHANGE_INFO)
+    desk.register_rows()
+    desk.order_row(0, EPOCH << 40 | 1, OrderState.OPEN)
+    desk.advance(100 * MS)
+    assert not desk.ports.opened, "what looks open in the table may have ended long ago"
+    desk.order_row(0, EPOCH << 40 | 1, OrderState.FILLED)
+    desk.register()
+    desk.advance(20 * MS)
+    desk.connect()
+    frames = desk.asked()
+    assert [frame["method"] for frame in frames] == ["openOrders.status"]
 
 
 def test_start_listing_refused_asks_again():

@@ -1,13 +1,17 @@
 """What an executor does when links break, messages are damaged, rings fill, or it dies."""
 
+import json
+
 import pytest
 
 from oms.agents.base import ConnEvent
+from oms.agents.executor_links import PREPARING_MAX
+from oms.config import SharesConfig
 from shm_layout.channels import Capacity
 from shm_layout.enums import Action, ExecKind, OrderState
 from shm_layout.limits import EXECUTION_BACKLOG_MAX
 from shm_layout.records import UNDEF
-from tests.oms.agents.executor_desk import EPOCH, MS, Desk, S, config, kinds
+from tests.oms.agents.executor_desk import EPOCH, EXCHANGE_INFO, MS, Desk, S, config, kinds
 
 
 @pytest.fixture
@@ -173,6 +177,17 @@ def test_garbage_flood_asks_once_a_second(desk):
     desk.advance(S)
     assert len(desk.asked("openOrders.status")) == 1
     assert sum(event == "message_unreadable" for _, event, _ in desk.ports.logs) == 7
+
+
+def test_garbage_during_a_reconciliation_asks_once_more_after_it(desk):
+    lose_link(desk)
+    desk.advance(100 * MS)
+    desk.connect()
+    desk.push(b"\xff")
+    desk.reconcile()
+    assert desk.take(ExecKind.RECONCILED)
+    desk.advance(1 * S)
+    assert desk.asked("openOrders.status")
 
 
 def test_trade_event_with_impossible_values_is_garbage_not_a_fill(desk):
@@ -342,6 +357,74 @@ def test_two_accounts_each_have_their_link_key_and_reconciliation():
     desk.command(Action.CANCEL, client_order_id=EPOCH << 40 | 1, account_id=1)
     desk.work()
     assert desk.asked("order.cancel")
+
+
+def answer_all(desk):
+    """Answer whatever was asked on any connection; returns (account's key, method) in order."""
+    said = []
+    while desk.ports.sent:
+        sent, desk.ports.sent = desk.ports.sent, []
+        for conn, data in sent:
+            frame = json.loads(data)
+            desk.conn = conn
+            said.append((frame["params"]["apiKey"], frame["method"]))
+            held = {"openOrders.status": [], "account.status": {"balances": []}, "myTrades": []}
+            held["userDataStream.subscribe.signature"] = {"subscriptionId": 0}
+            desk.answer(frame, held[frame["method"]])
+    return said
+
+
+def test_many_accounts_trade_before_histories_in_which_nothing_can_be_missing():
+    desk = Desk(config(accounts=16, shares=SharesConfig(reconciliation=10)))
+    desk.start(ready=False, rows=False)
+    ordered = 13
+    desk.order_row(0, EPOCH << 40 | 5, OrderState.FILLED, account_id=ordered)
+    desk.http(1, 200, EXCHANGE_INFO)
+    desk.register()
+    desk.advance(20 * MS)
+    asked = []
+    for conn, _ in desk.ports.opened:  # grows while it is gone through
+        desk.agent.on_conn(conn, ConnEvent.OPENED, desk.now_ns)
+        asked += answer_all(desk)
+        desk.work()
+    reconciled = [int(row["account_id"]) for row in desk.take(ExecKind.RECONCILED)]
+    assert sorted(reconciled) == list(range(16))
+    key = desk.ports.key(f"key{ordered}").api_key
+    histories = [k for k, (_, method) in enumerate(asked) if method == "myTrades"]
+    last_balance = max(k for k, (_, method) in enumerate(asked) if method == "account.status")
+    assert asked[histories[0]][0] == key
+    assert all(k > last_balance for k in histories[1:])
+    left = 16 - len(histories)
+    for _ in range(3):
+        desk.advance(60 * S)
+        left -= sum(method == "myTrades" for _, method in answer_all(desk))
+    assert left <= 0
+    assert not desk.take(ExecKind.EXTERNAL_OPEN)
+
+
+def test_many_links_are_prepared_a_few_at_a_time():
+    desk = Desk(config(accounts=16))
+    desk.start(ready=False)
+    opened = [conn for conn, _ in desk.ports.opened]
+    assert len(opened) == PREPARING_MAX
+    desk.agent.on_conn(opened[0], ConnEvent.CLOSED, desk.now_ns)
+    desk.work()
+    assert len(desk.ports.opened) == PREPARING_MAX + 1
+    desk.agent.on_conn(opened[1], ConnEvent.OPENED, desk.now_ns)
+    answer_all(desk)
+    assert len(desk.ports.opened) == PREPARING_MAX + 2
+
+
+def test_few_accounts_pull_every_history_before_they_trade():
+    desk = Desk(config(accounts=2))
+    desk.start(ready=False)
+    for conn, _ in desk.ports.opened:
+        desk.agent.on_conn(conn, ConnEvent.OPENED, desk.now_ns)
+    desk.work()
+    asked = answer_all(desk)
+    desk.advance(1 * S)
+    assert sum(method == "myTrades" for _, method in asked) == 2
+    assert not desk.ports.sent
 
 
 def test_reconciled_after_connecting_says_when_the_venue_was_asked(desk):

@@ -16,7 +16,7 @@ from shm_layout.records import BALANCE, FEED_ROW, START, UNDEF
 from tests.desks import START_NS
 from tests.oms.agents.test_risk import PX, QTY, Bench
 from tests.oms.risk.test_fees import fill as fill_with_fee
-from tests.oms.risk.test_fees import register
+from tests.oms.risk.test_fees import list_pair, quote, register
 
 DAY = "days/2023-11-14"
 
@@ -175,9 +175,22 @@ def test_fees_stand_coin_by_coin_and_what_has_no_price_is_named(desk):
     desk.settle()
     last = desk.rows("pnl")[-1]
     assert last["fees"] == {"BTC": "0.00000100", "USDT": "0.01000000", "BNB": "0.00000700"}
-    assert last["not_in_pnl"] == ["BNB"], "nobody knows its price here"
+    assert last["not_in_pnl"] == {"BNB": "0.00000700"}, "nobody knows its price here"
     assert last["pnl"] == "-0.06999999", "one cent, and 0.000001 BTC at 59,999.99"
     assert desk.table("pnl")[-1]["fees"] == "BTC 0.00000100; USDT 0.01000000; BNB 0.00000700"
+
+
+def test_fee_of_a_known_price_is_in_the_p_and_l(desk):
+    bench = desk.bench
+    bnb = list_pair(bench)
+    order_id = bench.place()
+    quote(bench, 600_0000, 601_0000)
+    fill_with_fee(bench, order_id, 1, 700, bnb)
+    desk.settle()
+    last = desk.rows("pnl")[-1]
+    assert (last["fees"], last["not_in_pnl"]) == ({"BNB": "0.00000700"}, {})
+    assert desk.rows("executions")[-1]["fee_quote"] == "0.00420350"
+    assert last["pnl"] == "-0.00420350", "7e-6 BNB at 600.50; the fill is marked at its own price"
 
 
 def test_every_name_has_its_lines_twice(desk):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oms.agents.rates import Ledger, OrderCount
+from oms.agents.rates import URGENT_PERCENT, Ledger, OrderCount, starting_weight
 from oms.config import SharesConfig
 from oms.venues.trade_base import Usage, VenueLimits
 from shm_layout.enums import Exchange, RateShare
@@ -249,3 +249,55 @@ def test_ledgers_table_shows_use_and_limit():
     rows = memory.table_reader("rates.executor.binance").rows
     assert (int(rows["used"][0]), int(rows["limit"][0])) == (70, 1000)
     assert (int(rows["used"][CANCELS]), int(rows["limit"][CANCELS])) == (7, 200)
+
+
+# First reconciliations
+
+
+def borrow_all(made, now_ns=T0, weight=10):
+    """How much first reconciliations get beside their own share."""
+    spent = 0
+    while made.borrow(weight, now_ns):
+        spent += weight
+        assert spent <= 1000
+    return spent
+
+
+def test_first_reconciliations_borrow_all_but_a_quarter_of_orders_and_snapshots():
+    made = ledger()
+    # 1000 less kill 150, cancels 200, reconciliation's own 200, and 50 each of the lenders.
+    assert borrow_all(made) == 350
+    assert spend(made, QUERIES) == 200
+    assert spend(made, ORDERS) == 50
+    assert spend(made, CANCELS) == 200
+
+
+def test_first_reconciliations_and_their_share_are_what_doctor_says():
+    made = ledger()
+    kept = 200 * URGENT_PERCENT // 100
+    assert spend(made, QUERIES) - kept + borrow_all(made) == starting_weight(LIMITS, SHARES)
+
+
+def test_borrowing_leaves_what_orders_and_others_have_used_already():
+    made = ledger()
+    spend(made, ORDERS)
+    made.note(Usage(weight=400), made.total, T0, T0)  # the feeds have used their 200
+    assert borrow_all(made) == 50
+    assert spend(made, QUERIES) == 200
+    assert spend(made, CANCELS) == 200
+
+
+def test_nothing_is_borrowed_in_a_pause():
+    made = ledger()
+    made.note_refusal(429, T0 + 5 * S, T0)
+    assert not made.borrow(10, T0)
+    assert made.borrow(10, T0 + 5 * S)
+
+
+def test_kill_has_its_share_after_all_was_borrowed():
+    memory = Memory()
+    executor = ledger(memory)
+    watchdog = ledger(memory, role="watchdog", own=(KILL,))
+    used = borrow_all(executor) + spend(executor, QUERIES) + spend(executor, CANCELS)
+    watchdog.note(Usage(weight=used), 0, T0, T0)
+    assert spend(watchdog, KILL) >= 150
