@@ -129,7 +129,7 @@ def write_blocks(folder: Path, durability: str, acknowledged: int) -> int:
 def read_back(folder: Path, acknowledged: int) -> str:
     """What speaks against the files; "" = everything that was acknowledged is there."""
     files = [path.read_bytes() for path in sorted(folder.glob(f"{NAME}-*.mxj"))]
-    records = list(read_journal(files, Recovery(), NAME))
+    records = list(read_journal(files, Recovery()))
     told = [int(record["now_ns"]) for record in records]
     if told != list(range(1, len(told) + 1)):
         return f"read {told[:3]} …"
