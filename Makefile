@@ -29,7 +29,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test check stress chaos bench test-benchmark oracles fuzz layout tune-check lock clean
+.PHONY: help run test check stress chaos bench test-benchmark profile oracles fuzz layout tune-check lock clean
 
 help:
 	@echo "mExOms: make TARGET"
@@ -61,6 +61,9 @@ bench: $(TEST_READY) ## the figures beside their peers; ARGS="ring_hop" for one,
 
 test-benchmark: $(TEST_READY) ## the pytest-benchmark suites behind bench
 	@exec $(PY) -m pytest tests/bench --benchmark-only $(ARGS)
+
+profile: $(TEST_READY) ## where a bench spends its time, in Python and in kernels: ARGS="order_path"
+	@exec $(PY) scripts/profiling.py $(ARGS)
 
 oracles: $(TEST_READY) ## compares with outside material: make oracles DATA=DIR
 	@test -n "$(DATA)" || { echo "oracles: name the folder of the material: make oracles DATA=DIR" >&2; exit 2; }

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding
 
+from shm_layout import perf_map
 from shm_layout.jit import Entry, cache_dir
 
 ARRAY_DATA_AT = 16
@@ -143,12 +145,16 @@ def load(entries: Sequence[Entry]) -> None:
     if missing:
         make_missing(missing)
     engine = _engine()
-    for entry in wanted:
-        engine.add_object_file(binding.ObjectFileRef.from_data(file_of(entry).read_bytes()))
+    objects = [file_of(entry).read_bytes() for entry in wanted]
+    for data in objects:
+        engine.add_object_file(binding.ObjectFileRef.from_data(data))
     engine.finalize_object()
-    for entry in wanted:
-        _definitions[entry.name].function = engine.get_function_address(symbol_of(entry))
+    for entry, data in zip(wanted, objects, strict=True):
+        address = engine.get_function_address(symbol_of(entry))
+        _definitions[entry.name].function = address
         _loaded.add(entry.name)
+        if perf_map.WANTED in os.environ:
+            perf_map.note(symbol_of(entry), address, data)
     _engines.append(engine)
 
 
