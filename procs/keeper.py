@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from oms.errors import ExitCode, MexomsError
 from procs import system
+from procs.children import WORKED_S
 from procs.config_files import running_config
 from procs.here import say
 from procs.locks import Owner, living_owner, start_ticks
@@ -45,7 +46,9 @@ def keep(paths: DeskPaths, supervise: Callable[[], int]) -> int:
     while True:
         supervisor = living_owner(paths.process_lock(NAME))
         if supervisor is None:
-            time.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])
+            # One that had worked for a while was ended from outside: nobody waits for the next.
+            if time.monotonic() - began < WORKED_S:
+                time.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])
             supervisor, began = _start(supervise), time.monotonic()
             if stopping:
                 supervisor.signal(signal.SIGTERM)
