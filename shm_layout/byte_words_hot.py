@@ -9,6 +9,9 @@ ASCII makes no mask wrong: it is neither a digit nor plain.
     plain_count(word)       how many need no second look inside a JSON string: ASCII from the space
                             on, neither a quote nor a backslash; 0 .. 8
     first_bytes(word, n)    the first `n` (0 .. 8) of them, moved to the end, zeros before them
+    nondigit_marks(buf, at) of the WINDOW_BYTES from `at` on: bit k is set where byte k is no digit
+    nonplain_marks(buf, at) the same: where byte k is not plain
+    first_mark(marks)       index of the lowest bit that is set; 64 if none is
     digits_value(word)      the number that eight digits are; a zero byte counts as a '0'
 """
 
@@ -19,6 +22,7 @@ from typing import Any
 from shm_layout.jit import COMPILING, hot
 
 BYTES_PER_WORD = 8
+WINDOW_BYTES = 32
 _LOW_NIBBLES = 0x0F0F0F0F0F0F0F0F
 _EACH_SECOND_BYTE = 0x00FF00FF00FF00FF
 _EACH_SECOND_PAIR = 0x0000FFFF0000FFFF
@@ -31,6 +35,8 @@ if COMPILING:
 
     _I64 = ir.IntType(64)
     _BIT = ir.IntType(1)
+    _WINDOW = ir.VectorType(ir.IntType(8), WINDOW_BYTES)
+    _MARKS = ir.IntType(WINDOW_BYTES)
     _CTTZ = ir.FunctionType(_I64, [_I64, _BIT])
     _ONES = 0x0101010101010101
     _HIGH = 0x80 * _ONES
@@ -45,6 +51,50 @@ if COMPILING:
             return builder.load(where, align=1)
 
         return types.int64(buf, types.int64), codegen
+
+    @intrinsic
+    def nondigit_marks(typingctx: Any, buf: Any, at: Any) -> Any:
+        """A bit for each byte of the window."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            view = context.make_array(signature.args[0])(context, builder, args[0])
+            where = builder.bitcast(builder.gep(view.data, [args[1]]), _WINDOW.as_pointer())
+            above = builder.sub(
+                builder.load(where, align=1), ir.Constant(_WINDOW, list(b"0" * WINDOW_BYTES))
+            )
+            other = builder.icmp_unsigned(">", above, ir.Constant(_WINDOW, [9] * WINDOW_BYTES))
+            return builder.zext(builder.bitcast(other, _MARKS), _I64)
+
+        return types.int64(buf, types.int64), codegen
+
+    @intrinsic
+    def nonplain_marks(typingctx: Any, buf: Any, at: Any) -> Any:
+        """A bit for each byte of the window."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            view = context.make_array(signature.args[0])(context, builder, args[0])
+            where = builder.bitcast(builder.gep(view.data, [args[1]]), _WINDOW.as_pointer())
+            given = builder.load(where, align=1)
+            # As signed bytes, what is beyond ASCII lies below the space, too.
+            other = builder.icmp_signed("<", given, ir.Constant(_WINDOW, list(b" " * WINDOW_BYTES)))
+            for byte in (b'"', b"\\"):
+                same = builder.icmp_unsigned(
+                    "==", given, ir.Constant(_WINDOW, list(byte * WINDOW_BYTES))
+                )
+                other = builder.or_(other, same)
+            return builder.zext(builder.bitcast(other, _MARKS), _I64)
+
+        return types.int64(buf, types.int64), codegen
+
+    @intrinsic
+    def first_mark(typingctx: Any, marks: Any) -> Any:
+        """Index of the lowest bit."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            first = builder.module.declare_intrinsic("llvm.cttz", (_I64,), _CTTZ)
+            return builder.call(first, [args[0], _BIT(0)])
+
+        return types.int64(types.int64), codegen
 
     @intrinsic
     def digit_count(typingctx: Any, word: Any) -> Any:
@@ -102,6 +152,23 @@ else:
         raw = buf.reshape(-1)[at : at + BYTES_PER_WORD].tobytes()
         assert len(raw) == BYTES_PER_WORD, "a word beyond the end of the bytes"
         return int.from_bytes(raw, "little", signed=True)
+
+    def _marks(buf: Any, at: int, skipped: Any) -> int:
+        raw = buf.reshape(-1)[at : at + WINDOW_BYTES].tobytes()
+        assert len(raw) == WINDOW_BYTES, "a window beyond the end of the bytes"
+        return sum(1 << k for k, c in enumerate(raw) if not skipped(c))
+
+    def nondigit_marks(buf: Any, at: int) -> int:
+        """The same, interpreted."""
+        return _marks(buf, at, lambda c: 48 <= c <= 57)
+
+    def nonplain_marks(buf: Any, at: int) -> int:
+        """The same, interpreted."""
+        return _marks(buf, at, lambda c: 32 <= c < 128 and c not in (34, 92))
+
+    def first_mark(marks: int) -> int:
+        """The same, interpreted."""
+        return (int(marks) & -int(marks)).bit_length() - 1 if marks else 64
 
     def digit_count(word: int) -> int:
         """The same, interpreted."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from shm_layout.jit import COMPILING
 
-BLOCK_WORDS = 64
+BLOCK_WORDS = 32
 _AT_ONCE = 8
 
 assert BLOCK_WORDS % _AT_ONCE == 0

@@ -72,8 +72,8 @@ from oms.venues.words_hot import (
     SCALE_MAX,
     UNUSUAL,
     behind_plain,
-    short_decimal,
     short_integer,
+    short_pair,
     time_ms,
     word_at,
 )
@@ -88,6 +88,7 @@ _THREE = (1 << 24) - 1
 _FOUR = (1 << 32) - 1
 _FIVE = (1 << 40) - 1
 _SIX = (1 << 48) - 1
+_SEVEN = (1 << 56) - 1
 
 # Text as words: the lowest byte comes first.
 _OPEN = int.from_bytes(b'{"', "little")
@@ -112,19 +113,19 @@ _PREV = int.from_bytes(b',"pu":', "little")
 _BID_LIST = int.from_bytes(b',"b":[', "little")
 _ASK_LIST = int.from_bytes(b',"a":[', "little")
 _BID = int.from_bytes(b',"b":"', "little")
-_BID_QTY = int.from_bytes(b',"B":"', "little")
+_BID_QTY = int.from_bytes(b'","B":"', "little")
 _ASK = int.from_bytes(b',"a":"', "little")
-_ASK_QTY = int.from_bytes(b',"A":"', "little")
+_ASK_QTY = int.from_bytes(b'","A":"', "little")
 _TRADE_ID = int.from_bytes(b',"t":', "little")
 _PX = int.from_bytes(b',"p":"', "little")
-_QTY = int.from_bytes(b',"q":"', "little")
+_QTY = int.from_bytes(b'","q":"', "little")
 _ORDER_TYPE = int.from_bytes(b',"X":"', "little")
 _MAKER = int.from_bytes(b',"m":', "little")
 _MAKER_TOO = int.from_bytes(b',"M":', "little")
 _TRUE = int.from_bytes(b"true", "little")
 _FALSE = int.from_bytes(b"false", "little")
 _LEVEL_OPEN = int.from_bytes(b'["', "little")
-_LEVEL_MIDDLE = int.from_bytes(b',"', "little")
+_LEVEL_MIDDLE = int.from_bytes(b'","', "little")
 _LEVEL_NEXT = int.from_bytes(b'],["', "little")
 _LEVELS_END = int.from_bytes(b"]]", "little")
 
@@ -187,11 +188,10 @@ def _level_list(buf, i, end, side, px_scale, qty_scale, px, qty, msg):
     i += 2
     cap = px.shape[1]
     for count in range(cap):
-        i, level_px = short_decimal(buf, i, end, px_scale)
-        if i < 0 or level_px == 0 or word_at(buf, i, end) & _TWO != _LEVEL_MIDDLE:
-            return UNUSUAL
-        i, level_qty = short_decimal(buf, i + 2, end, qty_scale)
-        if i < 0:
+        i, level_px, level_qty = short_pair(
+            buf, i, end, _LEVEL_MIDDLE, _THREE, 3, px_scale, qty_scale
+        )
+        if i < 0 or level_px == 0:
             return UNUSUAL
         px[side, count] = level_px
         qty[side, count] = level_qty
@@ -260,16 +260,14 @@ def _ticker(buf, i, end, inside, seen, index, text, scales, msg):
         return UNUSUAL
     px_scale = scales[msg[MSG_INSTRUMENT], SCALE_PX]
     qty_scale = scales[msg[MSG_INSTRUMENT], SCALE_QTY]
-    i, msg[MSG_BID_PX] = short_decimal(buf, i + 6, end, px_scale)
-    if i < 0 or word_at(buf, i, end) & _SIX != _BID_QTY:
-        return UNUSUAL
-    i, msg[MSG_BID_QTY] = short_decimal(buf, i + 6, end, qty_scale)
+    i, msg[MSG_BID_PX], msg[MSG_BID_QTY] = short_pair(
+        buf, i + 6, end, _BID_QTY, _SEVEN, 7, px_scale, qty_scale
+    )
     if i < 0 or word_at(buf, i, end) & _SIX != _ASK:
         return UNUSUAL
-    i, msg[MSG_ASK_PX] = short_decimal(buf, i + 6, end, px_scale)
-    if i < 0 or word_at(buf, i, end) & _SIX != _ASK_QTY:
-        return UNUSUAL
-    i, msg[MSG_ASK_QTY] = short_decimal(buf, i + 6, end, qty_scale)
+    i, msg[MSG_ASK_PX], msg[MSG_ASK_QTY] = short_pair(
+        buf, i + 6, end, _ASK_QTY, _SEVEN, 7, px_scale, qty_scale
+    )
     if i < 0:
         return UNUSUAL
     if word_at(buf, i, end) & _FIVE == _TRADE_TIME:
@@ -314,10 +312,9 @@ def _trade(buf, i, end, inside, index, text, scales, msg):
     i, msg[MSG_TRADE_ID] = short_integer(buf, i + 5, end)
     if i < 0 or word_at(buf, i, end) & _SIX != _PX:
         return UNUSUAL
-    i, msg[MSG_PX] = short_decimal(buf, i + 6, end, scales[msg[MSG_INSTRUMENT], SCALE_PX])
-    if i < 0 or word_at(buf, i, end) & _SIX != _QTY:
-        return UNUSUAL
-    i, msg[MSG_QTY] = short_decimal(buf, i + 6, end, scales[msg[MSG_INSTRUMENT], SCALE_QTY])
+    px_scale = scales[msg[MSG_INSTRUMENT], SCALE_PX]
+    qty_scale = scales[msg[MSG_INSTRUMENT], SCALE_QTY]
+    i, msg[MSG_PX], msg[MSG_QTY] = short_pair(buf, i + 6, end, _QTY, _SEVEN, 7, px_scale, qty_scale)
     if i < 0 or msg[MSG_PX] == 0 or msg[MSG_QTY] == 0:
         return UNUSUAL
     if not futures:
