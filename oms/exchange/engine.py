@@ -86,6 +86,7 @@ class Engine:
         counters[lay.C_L3] = int(tell_orders)
         counters[lay.C_FEE_ASSET] = fee_asset
         counters[lay.C_FEE_COIN_E6] = fee_coin_e6
+        self.command_times = self.commands["time_ns"]
         self.world = books.WORLD.make(**self.arrays)
 
     counters: np.ndarray
@@ -141,17 +142,12 @@ class Engine:
         """Queue a new order."""
         assert 0 <= terms.symbol < len(self.symbols)
         assert 0 <= terms.account < len(self.accounts)
-        row = self._next(lay.CMD_NEW, terms.symbol, terms.account, terms.tag)
-        row["side"] = terms.side
-        row["order_type"] = terms.kind
-        row["tif"] = terms.tif
-        row["px"] = terms.px
-        row["qty"] = terms.qty
-        row["quote_qty"] = terms.quote_qty
-        row["stop_px"] = terms.stop_px
-        row["trailing_bips"] = terms.trailing_bips
-        row["iceberg_qty"] = terms.iceberg_qty
-        row["stp"] = terms.stp
+        # One assignment in the order of COMMAND's fields: field by field takes five times as long.
+        self.commands[self._place()] = (
+            0, 0, 0, 0, lay.CMD_NEW, terms.side, terms.kind, terms.tif, terms.stp, 0,
+            terms.trailing_bips, terms.symbol, terms.account, terms.px, terms.qty, terms.quote_qty,
+            terms.stop_px, terms.iceberg_qty, 0, 0, terms.tag, 0, 0,
+        )  # fmt: skip
 
     def push_cancel(
         self,
@@ -278,17 +274,21 @@ class Engine:
         assert count <= self.room(), "queue is full"
 
     def _next(self, kind: int, symbol: int, account: int, tag: int) -> np.ndarray:
-        self._require(1)
-        tail = int(self.counters[lay.C_COMMAND_TAIL])
-        at = tail % len(self.commands)
+        at = self._place()
         row: np.ndarray = self.commands[at : at + 1].reshape(())
         row[()] = 0
         row["kind"] = kind
         row["symbol"] = symbol
         row["account"] = account
         row["tag"] = tag
-        self.counters[lay.C_COMMAND_TAIL] = tail + 1
         return row
+
+    def _place(self) -> int:
+        """The row of the next command, which the caller fills whole."""
+        self._require(1)
+        tail: int = self.counters.item(lay.C_COMMAND_TAIL)
+        self.counters[lay.C_COMMAND_TAIL] = tail + 1
+        return tail % len(self.commands)
 
     _now_ns = 0
 
@@ -296,29 +296,33 @@ class Engine:
         """Take every queued command as of `now_ns` (0 = as of the last time); the events, as
         tuples in the order of `EVENT`'s fields."""
         self._now_ns = max(self._now_ns, now_ns)
-        head, tail = (int(self.counters[k]) for k in (lay.C_COMMAND_HEAD, lay.C_COMMAND_TAIL))
-        for at in range(head, tail):
-            self.commands["time_ns"][at % len(self.commands)] = self._now_ns
+        head: int = self.counters.item(lay.C_COMMAND_HEAD)
+        times, queue = self.command_times, len(self.commands)
+        for at in range(head, self.counters.item(lay.C_COMMAND_TAIL)):
+            times[at % queue] = self._now_ns
         return self.take()
 
     def take(self) -> list[tuple[Any, ...]]:
         """Take every queued command as it is, with its own time; the events."""
-        head, tail = (int(self.counters[k]) for k in (lay.C_COMMAND_HEAD, lay.C_COMMAND_TAIL))
-        if self.log is not None and tail > head:
-            self.log.append(self.commands, head, tail - head)
+        counters = self.counters
+        if self.log is not None:
+            head, tail = counters.item(lay.C_COMMAND_HEAD), counters.item(lay.C_COMMAND_TAIL)
+            if tail > head:
+                self.log.append(self.commands, head, tail - head)
         out: list[tuple[Any, ...]] = []
         while True:
             status = kernel.step(self.world.handle, 0, 0, len(self.commands))
-            count = int(self.counters[lay.C_EVENTS])
+            count = counters.item(lay.C_EVENTS)
             out += self.events[:count].tolist()
-            self.counters[lay.C_EVENTS] = 0
+            counters[lay.C_EVENTS] = 0
             if status == lay.STEP_IDLE:
                 return out
             assert count > 0 or status == lay.STEP_BUDGET, "no room for one command's events"
 
     def room(self) -> int:
         """Commands that the queue can still take."""
-        queued = int(self.counters[lay.C_COMMAND_TAIL] - self.counters[lay.C_COMMAND_HEAD])
+        item = self.counters.item
+        queued: int = item(lay.C_COMMAND_TAIL) - item(lay.C_COMMAND_HEAD)
         return len(self.commands) - queued
 
     def push_rows(self, rows: Sequence[np.ndarray]) -> None:

@@ -236,7 +236,7 @@ class OrderLog:
         self._execution_id += 1
         self._reports.append(
             Report(
-                kind, replace(order), fill, self._execution_id, now_ns, cancel_id, prevented, reason
+                kind, order.copy(), fill, self._execution_id, now_ns, cancel_id, prevented, reason
             )
         )
 

@@ -9,10 +9,11 @@ remembered: balances begin as configured.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
+
+import orjson
 
 from oms.errors import ConfigError
 from oms.exchange.order_log import OrderLog
@@ -59,10 +60,10 @@ class RememberedLog(OrderLog):
 
     def take_lines(self) -> list[bytes]:
         """One line per report and per list since the last call."""
+        if not self._unwritten:
+            return []
         taken, self._unwritten = self._unwritten, []
-        return [
-            json.dumps(self._told(item), separators=(",", ":")).encode() + b"\n" for item in taken
-        ]
+        return [orjson.dumps(self._told(item), option=orjson.OPT_APPEND_NEWLINE) for item in taken]
 
     def _told(self, item: Report | OrderList) -> dict[str, Any]:
         if isinstance(item, OrderList):
@@ -74,13 +75,14 @@ class RememberedLog(OrderLog):
             "time_ns": item.time_ns,
         }
         if item.kind == ReportKind.NEW:
-            request = asdict(order.request) | {"symbol": self._symbols[order.request.symbol]}
+            request = order.request._asdict()
+            request["symbol"] = self._symbols[order.request.symbol]
             told |= {"request": request, "pending": order.state == OrderState.PENDING_NEW}
             told |= {name: getattr(order, name) for name in _KEPT}
         elif item.fill is not None:
-            told["fill"] = asdict(item.fill)
+            told["fill"] = item.fill._asdict()
         elif item.prevented is not None:
-            told |= {"prevented": asdict(item.prevented), "qty": order.prevented_qty}
+            told |= {"prevented": item.prevented._asdict(), "qty": order.prevented_qty}
             told["ended"] = order.in_match
         elif item.kind == ReportKind.REPLACED:
             told |= {"qty": order.qty, "client_id": order.client_id}
@@ -98,7 +100,7 @@ class RememberedLog(OrderLog):
         """
         for line in lines:
             try:
-                self._recall(json.loads(line))
+                self._recall(orjson.loads(line))
             except (KeyError, TypeError, ValueError) as error:
                 raise ConfigError(
                     "the simulated exchange's journal (journal/venue_sim.*) holds a line that this "

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
@@ -65,7 +64,7 @@ class Keyring:
         """BAD_SIGNATURE unless `given` is the signature of `payload` with this key."""
         key = self.keys[api_key]
         if key.kind == "hmac":
-            expected = hmac.new(key.material, payload, hashlib.sha256).hexdigest()
+            expected = hmac.digest(key.material, payload, "sha256").hex()
             good = hmac.compare_digest(expected.encode(), given.lower().encode("utf-8"))
         else:
             try:
@@ -115,7 +114,7 @@ def rest_payload(query: str, body: str) -> bytes:
 
 def ws_payload(params: Mapping[str, str]) -> bytes:
     """What a WebSocket API request signs."""
-    parts = [f"{name}={params[name]}" for name in sorted(params) if name != "signature"]
+    parts = [f"{name}={value}" for name, value in sorted(params.items()) if name != "signature"]
     return "&".join(parts).encode("utf-8")
 
 
