@@ -53,7 +53,9 @@ class OrderLog:
         self._by_client: dict[tuple[int, int, str], Order] = {}
         self._open: list[dict[int, Order]] = [{} for _ in range(accounts)]
         self._closed: deque[Order] = deque()
-        self._history: list[list[deque[Order]]] = kept(ORDERS_KEPT_MAX)
+        self._history: list[list[dict[int, Order]]] = [
+            [{} for _ in range(symbols)] for _ in range(accounts)
+        ]
         self._fills: list[list[deque[Fill]]] = kept(FILLS_KEPT_MAX)
         self._prevented: list[list[deque[PreventedMatch]]] = kept(PREVENTED_KEPT_MAX)
         self._amendments: list[list[deque[Amendment]]] = kept(AMENDMENTS_KEPT_MAX)
@@ -72,7 +74,7 @@ class OrderLog:
         self._by_id[order.order_id] = order
         self._by_client[request.account, request.symbol, order.client_id] = order
         self._open[request.account][order.order_id] = order
-        self._history[request.account][request.symbol].append(order)
+        self._history[request.account][request.symbol][order.order_id] = order
         self._report(ReportKind.NEW, order, order.created_ns)
 
     def activate(self, order: Order, now_ns: int) -> None:
@@ -218,7 +220,7 @@ class OrderLog:
         key = (request.account, request.symbol, order.client_id)
         if self._by_client.get(key) is order:
             del self._by_client[key]
-        self._history[request.account][request.symbol].remove(order)
+        del self._history[request.account][request.symbol][order.order_id]
 
     # Reports
 
@@ -232,13 +234,13 @@ class OrderLog:
         cancel_id: str = "",
         prevented: PreventedMatch | None = None,
         reason: int = 0,
-    ) -> None:
+    ) -> Report:
         self._execution_id += 1
-        self._reports.append(
-            Report(
-                kind, order.copy(), fill, self._execution_id, now_ns, cancel_id, prevented, reason
-            )
+        told = Report(
+            kind, order.copy(), fill, self._execution_id, now_ns, cancel_id, prevented, reason
         )
+        self._reports.append(told)
+        return told
 
     def take_reports(self) -> list[UserReport]:
         taken, self._reports = self._reports, []
@@ -265,7 +267,12 @@ class OrderLog:
 
     def history(self, account: int, symbol: int) -> Sequence[Order]:
         """All orders still known, oldest first."""
-        return self._history[account][symbol]
+        return list(self._history[account][symbol].values())
+
+    def youngest(self, account: int, symbol: int) -> Order | None:
+        """The last of `history`."""
+        history = self._history[account][symbol]
+        return history[next(reversed(history))] if history else None
 
     def fills(self, account: int, symbol: int) -> Sequence[Fill]:
         """All fills still known, oldest first."""

@@ -34,8 +34,11 @@ FILES_READ_MAX = 2
 """An order older than the last files is forgotten."""
 LIST = "LIST"
 _ENDS = {ReportKind.CANCELED: OrderState.CANCELED}
-_KEPT = ("qty", "client_id", "working_ns", "trailing_ns", "list_id")
-"""Of an order, beside its request, in the line of its NEW."""
+_KEPT = {"qty": None, "client_id": None, "working_ns": -1, "trailing_ns": -1, "list_id": -1}
+"""Of an order, beside its request, in the line of its NEW, and what is not written (None: all is)."""
+_REQUEST = OrderRequest._fields
+_REQUEST_COMMON = tuple(OrderRequest._field_defaults.get(name) for name in _REQUEST[1:])
+_NAMES = {kind: kind.name for kind in ReportKind}
 
 
 class RememberedLog(OrderLog):
@@ -47,12 +50,11 @@ class RememberedLog(OrderLog):
         self._symbols = tuple(symbols)
         self._unwritten: list[Report | OrderList] = []
 
-    def _report(self, kind: ReportKind, order: Order, now_ns: int, **more: Any) -> None:
-        super()._report(kind, order, now_ns, **more)
-        told = self._reports[-1]
-        assert isinstance(told, Report)
+    def _report(self, kind: ReportKind, order: Order, now_ns: int, **more: Any) -> Report:
+        told = super()._report(kind, order, now_ns, **more)
         if kind != ReportKind.REJECTED:
             self._unwritten.append(told)
+        return told
 
     def add_list(self, order_list: OrderList, now_ns: int) -> None:
         self._unwritten.append(order_list)
@@ -70,15 +72,16 @@ class RememberedLog(OrderLog):
             return {"kind": LIST, "list": asdict(item) | {"symbol": self._symbols[item.symbol]}}
         order = item.order
         told: dict[str, Any] = {
-            "kind": item.kind.name,
+            "kind": _NAMES[item.kind],
             "order_id": order.order_id,
             "time_ns": item.time_ns,
         }
         if item.kind == ReportKind.NEW:
-            request = order.request._asdict()
-            request["symbol"] = self._symbols[order.request.symbol]
-            told |= {"request": request, "pending": order.state == OrderState.PENDING_NEW}
-            told |= {name: getattr(order, name) for name in _KEPT}
+            told["request"] = self._asked(order.request)
+            told["pending"] = order.state == OrderState.PENDING_NEW
+            for name, common in _KEPT.items():
+                if (value := getattr(order, name)) != common:
+                    told[name] = value
         elif item.fill is not None:
             told["fill"] = item.fill._asdict()
         elif item.prevented is not None:
@@ -90,6 +93,14 @@ class RememberedLog(OrderLog):
             told["cancel_id"] = item.cancel_id
         elif item.kind == ReportKind.EXPIRED:
             told["expiry"] = order.expiry.name
+        return told
+
+    def _asked(self, request: OrderRequest) -> dict[str, Any]:
+        """A request without what stands at its default."""
+        told: dict[str, Any] = {"symbol": self._symbols[request.symbol]}
+        for name, value, common in zip(_REQUEST[1:], request[1:], _REQUEST_COMMON, strict=True):
+            if value != common:
+                told[name] = value
         return told
 
     def recall(self, lines: Iterable[bytes], now_ns: int) -> int:
@@ -151,8 +162,8 @@ class RememberedLog(OrderLog):
         if given["symbol"] in self._symbols and given["account"] < self._accounts:
             given["symbol"] = self._symbols.index(given["symbol"])
             order = Order(told["order_id"], OrderRequest(**given), time_ns, time_ns)
-            for name in _KEPT:
-                setattr(order, name, told[name])
+            for name, common in _KEPT.items():
+                setattr(order, name, told[name] if common is None else told.get(name, common))
             if told["pending"]:
                 order.state = OrderState.PENDING_NEW
             self.add(order)

@@ -135,6 +135,7 @@ class Limits:
 
     def __init__(self, rules: LimitRules) -> None:
         self.rules = rules
+        self._described = rules.described()
         self._weight = _Window(WEIGHT_WINDOW_S)
         self._requests = _Window(LONG_WINDOW_S)
         self._connections = _Window(LONG_WINDOW_S)
@@ -209,18 +210,17 @@ class Limits:
         return {str(key): count for key, count in self._weight.all(now_ns).items()}
 
     def order_counts(self, account: int, now_ns: int) -> list[dict[str, Any]]:
+        _, short, long, *_ = self._described
         return [
-            _limit("ORDERS", "SECOND", 10, self.rules.orders_per_10s)
-            | {"count": self._orders.get(account, now_ns)},
-            _limit("ORDERS", "DAY", 1, self.rules.orders_per_day)
-            | {"count": self._day.get(account, now_ns)},
+            {**short, "count": self._orders.get(account, now_ns)},
+            {**long, "count": self._day.get(account, now_ns)},
         ]
 
     def counts(self, address: str, account: int | None, now_ns: int) -> list[dict[str, Any]]:
         """`rateLimits` of a WebSocket API reply."""
         orders = [] if account is None else self.order_counts(account, now_ns)
-        weight = _limit("REQUEST_WEIGHT", "MINUTE", 1, self.rules.weight_per_minute)
-        return [*orders, weight | {"count": self._weight.get(address, now_ns)}]
+        orders.append({**self._described[0], "count": self._weight.get(address, now_ns)})
+        return orders
 
 
 def _banned(until_ns: int, now_ns: int) -> err.ApiError:

@@ -11,7 +11,8 @@ ways equal.
 
 from __future__ import annotations
 
-import hmac
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -42,11 +43,13 @@ NEEDED = frozenset({"symbol", "side", "type", "quantity", "newClientOrderId", "t
 MAYBE = frozenset({
     "timeInForce", "price", "newOrderRespType", "selfTradePreventionMode", "recvWindow",
 })  # fmt: skip
+WORDS = ("symbol", "side", "type", "timeInForce", "newOrderRespType", "selfTradePreventionMode")
 KINDS = frozenset({lay.TYPE_LIMIT, lay.TYPE_POST_ONLY, lay.TYPE_MARKET})
 FORMS_MAX = 1024
 """Remembered orders of parameter names, and combinations of words: far more than a desk uses."""
 WHOLE_DIGITS_MAX = 10
 """With eight decimals they fit 64 bits; longer numbers go the long way."""
+_SCALARS = frozenset({str, int})
 _POWERS = tuple(10**k for k in range(DECIMALS_MAX + 1))
 _client_id = legal_text(CLIENT_ID_RANGE)
 
@@ -90,16 +93,34 @@ def plain_decimal(text: Any, digits: int) -> int:
     return int(both) * _POWERS[digits - len(part)]
 
 
-def _form(names: tuple[str, ...]) -> tuple[tuple[str, ...], bool] | None:
-    """Of parameter names as they came: those that are signed, in their order, and whether there are
-    credentials; None where the names are not those of a plain order."""
+def _form(names: tuple[str, ...]) -> _Form | None:
+    """None where the names are not those of a plain order."""
     given = frozenset(names)
     credentials = given & CREDENTIALS
     if not given >= NEEDED or not given <= NEEDED | MAYBE | CREDENTIALS:
         return None
     if credentials and credentials != CREDENTIALS:
         return None
-    return tuple(sorted(given - {"signature"})), bool(credentials)
+    words = [name for name in WORDS if name in given]
+    signed = sorted(given - {"signature"})
+    return _Form(
+        "&".join(f"{name}=%s" for name in signed), itemgetter(*signed), bool(credentials),
+        itemgetter(*words),
+        "price" in given, "recvWindow" in given,
+    )  # fmt: skip
+
+
+class _Form(NamedTuple):
+    """Of parameter names as they came."""
+
+    payload: str
+    """What is signed, in its order; with the values of `signed` in the place of each %s."""
+    signed: Callable[[dict[str, Any]], tuple[Any, ...]]
+    has_credentials: bool
+    words: Callable[[dict[str, Any]], tuple[Any, ...]]
+    """Of parameters: the words whose meaning is remembered."""
+    is_priced: bool
+    sets_window: bool
 
 
 class OrderLane:
@@ -108,8 +129,9 @@ class OrderLane:
     def __init__(self, desk: Desk, keyring: Keyring) -> None:
         self._desk = desk
         self._keyring = keyring
-        self._forms: dict[tuple[str, ...], tuple[tuple[str, ...], bool] | None] = {}
-        self._words: dict[tuple[Any, ...], _Words | None] = {}
+        self._forms: dict[tuple[str, ...], _Form | None] = {}
+        self._words: dict[tuple[Any, ...], _Words] = {}
+        """By the words, and before them the names of those that may be missing."""
 
     def read(self, data: bytes, logged_on: str | None, now_ns: int) -> PlainOrder | None:
         """A plain order, checked in its shape, its time and its signature; None: not one."""
@@ -122,22 +144,24 @@ class OrderLane:
             # A name given twice, and a text that looks like one, make more of these than names.
             if data.count(b'":') != 3 + len(names):
                 return None
-            for value in params.values():
-                if type(value) is not str and type(value) is not int:
-                    return None
+            if not _SCALARS.issuperset(map(type, params.values())):
+                return None
         except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
             return None
         form = self._forms.get(names) or self._new_form(names)
-        if form is None or not _in_time(params, now_ns):
+        if form is None or not _in_time(params, form, now_ns):
             return None
         account = self._account(params, form, logged_on)
         client_id = params["newClientOrderId"]
-        words = self._meant(params, account, now_ns)
-        if account < 0 or words is None or type(client_id) is not str or not _client_id(client_id):
+        if account < 0 or type(client_id) is not str or not _client_id(client_id):
+            return None
+        key = (form.words, *form.words(params))
+        words = self._words.get(key) or self._learn(key, params, account, now_ns)
+        if words is None:
             return None
         qty = plain_decimal(params["quantity"], words.qty_digits)
-        px = plain_decimal(params["price"], words.px_digits) if "price" in params else 0
-        if not qty or (not px and "price" in params):
+        px = plain_decimal(params["price"], words.px_digits) if form.is_priced else 0
+        if not qty or (form.is_priced and not px):
             return None
         request = OrderRequest(
             words.symbol, account, words.side, words.kind, words.tif, px, qty, 0, client_id,
@@ -145,7 +169,7 @@ class OrderLane:
         )  # fmt: skip
         return PlainOrder(message["id"], account, request, words.response_type)
 
-    def _new_form(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], bool] | None:
+    def _new_form(self, names: tuple[str, ...]) -> _Form | None:
         if names in self._forms:
             return None
         form = _form(names)
@@ -154,42 +178,28 @@ class OrderLane:
         return form
 
     def _account(
-        self, params: dict[str, Any], form: tuple[tuple[str, ...], bool], logged_on: str | None
+        self, params: dict[str, Any], form: _Form, logged_on: str | None
     ) -> int:
         """Whose order it is, by the session's key or an HMAC signature; -1 = the long way says."""
-        signed, has_credentials = form
         keys = self._keyring.keys
         known = keys.get(logged_on) if logged_on is not None else None
-        if not has_credentials:
+        if not form.has_credentials:
             return known.account if known is not None else -1
         if logged_on is not None and known is None:
             return -1
         key, signature = keys.get(params["apiKey"]), params["signature"]
         if key is None or key.kind != "hmac" or type(signature) is not str:
             return -1
-        payload = "&".join([f"{name}={params[name]}" for name in signed])
-        try:
-            expected = hmac.digest(key.material, payload.encode(), "sha256").hex()
-            good = hmac.compare_digest(expected, signature.lower())
-        except (UnicodeEncodeError, TypeError):  # a lone surrogate, a letter beyond ASCII
-            return -1
+        payload = form.payload % form.signed(params)
+        good = self._keyring.is_hmac(params["apiKey"], payload.encode(), signature)
         return key.account if good else -1
-
-    def _meant(self, params: dict[str, Any], account: int, now_ns: int) -> _Words | None:
-        get = params.get
-        key = (
-            get("symbol"), get("side"), get("type"), get("timeInForce"), get("newOrderRespType"),
-            get("selfTradePreventionMode"), "price" in params,
-        )  # fmt: skip
-        words = self._words.get(key)
-        return words if words is not None else self._learn(key, params, account, now_ns)
 
     def _learn(
         self, key: tuple[Any, ...], params: dict[str, Any], account: int, now_ns: int
     ) -> _Words | None:
         """Asks the long way what these words mean."""
         texts = {name: str(value) for name, value in params.items()}
-        if not all(type(word) is str for word in key[:3]) or len(self._words) >= FORMS_MAX:
+        if len(self._words) >= FORMS_MAX or not all(type(word) is str for word in key[1:]):
             return None
         try:
             request, response_type = read_order(self._desk, Call(Params(texts), account, now_ns))
@@ -205,15 +215,16 @@ class OrderLane:
         return words
 
 
-def _in_time(params: dict[str, Any], now_ns: int) -> bool:
+def _in_time(params: dict[str, Any], form: _Form, now_ns: int) -> bool:
     """`check_time`, of whole numbers."""
-    timestamp, window_ms = params["timestamp"], params.get("recvWindow")
+    timestamp = params["timestamp"]
     if type(timestamp) is not int or timestamp < 0:
         return False
     if timestamp <= MICROSECONDS_FROM:
         timestamp *= 1000
     window_us = RECV_WINDOW_DEFAULT_US
-    if window_ms is not None:
+    if form.sets_window:
+        window_ms = params["recvWindow"]
         if type(window_ms) is not int or not 0 <= window_ms <= RECV_WINDOW_MAX_US // 1000:
             return False
         window_us = window_ms * 1000

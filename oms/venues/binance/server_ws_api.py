@@ -49,6 +49,7 @@ class WsApiServer:
         self._keyring = keyring
         self._lane = OrderLane(desk, keyring)
         self._sessions: dict[int, Session] = {}
+        self._heard: dict[int, dict[int, list[tuple[int, int]]]] | None = None
         self._events = UserEvents(desk.market, desk.orders)
 
     def __contains__(self, conn: int) -> bool:
@@ -76,6 +77,7 @@ class WsApiServer:
 
     def closed(self, conn: int) -> None:
         self._sessions.pop(conn, None)
+        self._heard = None
 
     def answer(self, conn: int, data: bytes, now_ns: int) -> Out:
         """The reply to one message, and what follows from it; no reply where a fault lost it."""
@@ -97,6 +99,7 @@ class WsApiServer:
             return self._place_plain(session, plain, now_ns)
         if session.api_key is not None and session.api_key not in self._keyring.keys:
             log_out(session)
+            self._heard = None
             gone = err.ApiError(*err.BAD_KEY)
             return {"id": None, "status": gone.status, "error": gone.body()}
         try:
@@ -147,6 +150,7 @@ class WsApiServer:
         session_call = SESSION_CALLS.get(request.method)
         if session_call is not None:
             charge(session.address, SESSION_WEIGHT, now_ns)
+            self._heard = None
             return session_call(self._keyring, session, request.params, now_ns), None
         endpoint = ENDPOINTS.get(request.method)
         if endpoint is None:
@@ -166,13 +170,9 @@ class WsApiServer:
     def events(self, reports: Sequence[UserReport], now_ns: int) -> Out:
         """What accounts are told, for each subscription of theirs in its own unit of time."""
         out: Out = []
-        told = [report for report in reports if not self._swallowed(report)]
-        heard: dict[int, dict[int, list[tuple[int, int]]]] = {}
-        for conn, session in self._sessions.items():
-            for number, sub in session.subscriptions.items():
-                accounts = heard.setdefault(session.unit_ns, {})
-                accounts.setdefault(sub.account, []).append((conn, number))
-        for unit_ns, listeners in heard.items():
+        muted = self._desk.muted
+        told = [r for r in reports if not self._swallowed(r)] if muted else reports
+        for unit_ns, listeners in self._listeners().items():
             with unit(unit_ns):
                 for account, event in self._events.of(told, listeners, now_ns):
                     data = orjson.dumps(event)
@@ -180,6 +180,16 @@ class WsApiServer:
                         wrapped = b'{"subscriptionId":%d,"event":%s}' % (number, data)
                         out.append((conn, wrapped))
         return out
+
+    def _listeners(self) -> dict[int, dict[int, list[tuple[int, int]]]]:
+        """Unit of time -> account -> (connection, subscription); kept until one of them changes."""
+        if self._heard is None:
+            self._heard = {}
+            for conn, session in self._sessions.items():
+                for number, sub in session.subscriptions.items():
+                    accounts = self._heard.setdefault(session.unit_ns, {})
+                    accounts.setdefault(sub.account, []).append((conn, number))
+        return self._heard
 
     def _swallowed(self, report: UserReport) -> bool:
         """Fault: the NEW event of an order whose reply was lost is lost, too."""
