@@ -104,7 +104,7 @@ class Engine:
         counters[lay.C_FEE_ASSET] = fee_asset
         counters[lay.C_FEE_COIN_E6] = fee_coin_e6
         self._command_times = self.commands["time_ns"]
-        self._command_bytes = memoryview(self.commands.view(np.uint8).reshape(-1))
+        self._command_bytes = self.commands.view(np.uint8).reshape(-1).data
         self.world = books.WORLD.make(**self.arrays)
 
     counters: np.ndarray
@@ -319,8 +319,7 @@ class Engine:
     def run(self, now_ns: int = 0) -> list[tuple[Any, ...]]:
         """Take every queued command as of `now_ns` (0 = as of the last time); the events, as
         tuples in the order of `EVENT`'s fields."""
-        if now_ns > self._now_ns:
-            self._now_ns = now_ns
+        self._now_ns = max(self._now_ns, now_ns)
         counters, times = self.counters, self._command_times
         for at in range(counters.item(lay.C_COMMAND_HEAD), counters.item(lay.C_COMMAND_TAIL)):
             times[at % len(times)] = self._now_ns

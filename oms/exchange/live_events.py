@@ -195,10 +195,10 @@ class Teller:
         waits = event[REASON]
         now_ns = self.now_ns
         order = Order(
-            event[ORDER_ID], request, now_ns, now_ns, qty=event[QTY],
-            state=OrderState.PENDING_NEW if waits == lay.WAIT_WORKING else OrderState.OPEN,
-            working_ns=now_ns if waits == lay.WAIT_NOTHING else -1,
-            list_id=list_id or -1,
+            event[ORDER_ID], request, now_ns, now_ns,
+            OrderState.PENDING_NEW if waits == lay.WAIT_WORKING else OrderState.OPEN, 0, 0,
+            event[QTY], request.client_id, now_ns if waits == lay.WAIT_NOTHING else -1, -1,
+            list_id or -1,
         )  # fmt: skip
         self._slots[order.order_id] = event[SLOT]
         if request.trailing_bips:

@@ -42,6 +42,13 @@ UPDATED = "UPDATED"
 ALL_DONE = "ALL_DONE"
 
 
+_ENDS = {
+    OrderState.CANCELED: ReportKind.CANCELED,
+    OrderState.FILLED: ReportKind.TRADE,
+    OrderState.EXPIRED: ReportKind.EXPIRED,
+}
+
+
 class OrderLog:
     """See the module's text."""
 
@@ -62,6 +69,8 @@ class OrderLog:
         self._lists: list[dict[int, OrderList]] = [{} for _ in range(accounts)]
         self._list_ids: list[dict[str, int]] = [{} for _ in range(accounts)]
         self._reports: list[UserReport] = []
+        self.heard: frozenset[int] | None = None
+        """Accounts that somebody listens to, None = all: of the others only fills are reported."""
         self._execution_id = 0
 
     # What happens to orders
@@ -145,10 +154,9 @@ class OrderLog:
         """FILLED, CANCELED, or EXPIRED (`expire`)."""
         order.updated_ns = now_ns
         self._close(order, state)
-        kinds = {OrderState.CANCELED: ReportKind.CANCELED, OrderState.FILLED: ReportKind.TRADE}
-        kind = kinds.get(state, ReportKind.EXPIRED)
-        self._report(kind, order, now_ns, cancel_id=cancel_id)
-        self._list_done(order, now_ns)
+        self._report(_ENDS[state], order, now_ns, None, cancel_id)
+        if order.list_id >= 0:
+            self._list_done(order, now_ns)
 
     def expire(self, order: Order, expiry: Expiry, now_ns: int) -> None:
         """EXPIRED; by self-trade prevention see `prevent`."""
@@ -229,18 +237,23 @@ class OrderLog:
         kind: ReportKind,
         order: Order,
         now_ns: int,
-        *,
         fill: Fill | None = None,
         cancel_id: str = "",
         prevented: PreventedMatch | None = None,
         reason: int = 0,
-    ) -> Report:
+    ) -> None:
         self._execution_id += 1
-        told = Report(
-            kind, order.copy(), fill, self._execution_id, now_ns, cancel_id, prevented, reason
-        )
-        self._reports.append(told)
-        return told
+        if fill is not None or self.is_heard(order.request.account):
+            self._reports.append(
+                Report(
+                    kind, order.copy(), fill, self._execution_id, now_ns, cancel_id, prevented,
+                    reason,
+                )
+            )  # fmt: skip
+
+    def is_heard(self, account: int) -> bool:
+        """Whether the account's reports are wanted."""
+        return self.heard is None or account in self.heard
 
     def take_reports(self) -> list[UserReport]:
         taken, self._reports = self._reports, []

@@ -24,7 +24,6 @@ from oms.exchange.orders import (
     OrderList,
     OrderRequest,
     PreventedMatch,
-    Report,
     ReportKind,
 )
 from shm_layout.enums import OrderState
@@ -35,10 +34,24 @@ FILES_READ_MAX = 2
 LIST = "LIST"
 _ENDS = {ReportKind.CANCELED: OrderState.CANCELED}
 _KEPT = {"qty": None, "client_id": None, "working_ns": -1, "trailing_ns": -1, "list_id": -1}
-"""Of an order, beside its request, in the line of its NEW, and what is not written (None: all is)."""
+"""Of an order, beside its request, in the line of its NEW, and what stands for a missing one."""
 _REQUEST = OrderRequest._fields
-_REQUEST_COMMON = tuple(OrderRequest._field_defaults.get(name) for name in _REQUEST[1:])
+_REQUEST_COMMON = tuple(OrderRequest._field_defaults.get(name) for name in _REQUEST)
+_PLAIN_FIELDS = _REQUEST.index("stop_px")
+_PLAIN = tuple(OrderRequest._field_defaults[name] for name in _REQUEST[_PLAIN_FIELDS:])
+_PLAIN_LINE = (
+    b'{"kind":"NEW","order_id":%d,"time_ns":%d,"request":{"symbol":"%b","account":%d,"side":%d,'
+    b'"kind":%d,"tif":%d,"px":%d,"qty":%d,"quote_qty":%d,"client_id":"%b"},"pending":%b,"qty":%d,'
+    b'"client_id":"%b","working_ns":%d}\n'
+)
+"""Texts are the protocol's: letters, digits, dashes, underscores and dots."""
+_BOOLEANS = (b"false", b"true")
 _NAMES = {kind: kind.name for kind in ReportKind}
+_NAMES_OF_EXPIRIES = {expiry: expiry.name for expiry in Expiry}
+
+
+def _line(told: dict[str, Any]) -> bytes:
+    return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class RememberedLog(OrderLog):
@@ -48,60 +61,70 @@ class RememberedLog(OrderLog):
         super().__init__(accounts, len(symbols))
         self._accounts = accounts
         self._symbols = tuple(symbols)
-        self._unwritten: list[Report | OrderList] = []
+        self._unwritten: list[bytes] = []
 
-    def _report(self, kind: ReportKind, order: Order, now_ns: int, **more: Any) -> Report:
-        told = super()._report(kind, order, now_ns, **more)
-        if kind != ReportKind.REJECTED:
-            self._unwritten.append(told)
-        return told
+    def _report(
+        self,
+        kind: ReportKind,
+        order: Order,
+        now_ns: int,
+        fill: Fill | None = None,
+        cancel_id: str = "",
+        prevented: PreventedMatch | None = None,
+        reason: int = 0,
+    ) -> None:
+        super()._report(kind, order, now_ns, fill, cancel_id, prevented, reason)
+        if kind is ReportKind.NEW:
+            self._unwritten.append(self._new_line(order, now_ns))
+            return
+        if kind is ReportKind.REJECTED:
+            return
+        told: dict[str, Any] = {
+            "kind": _NAMES[kind], "order_id": order.order_id, "time_ns": now_ns,
+        }  # fmt: skip
+        if fill is not None:
+            told["fill"] = fill._asdict()
+        elif prevented is not None:
+            told |= {"prevented": prevented._asdict(), "qty": order.prevented_qty}
+            told["ended"] = order.in_match
+        elif kind is ReportKind.REPLACED:
+            told |= {"qty": order.qty, "client_id": order.client_id}
+        elif cancel_id:
+            told["cancel_id"] = cancel_id
+        elif kind is ReportKind.EXPIRED:
+            told["expiry"] = _NAMES_OF_EXPIRIES[order.expiry]
+        self._unwritten.append(_line(told))
+
+    def _new_line(self, order: Order, now_ns: int) -> bytes:
+        """An order, without what stands at its default; most have nothing else."""
+        request = order.request
+        symbol = self._symbols[request.symbol]
+        if request[_PLAIN_FIELDS:] == _PLAIN and order.list_id == order.trailing_ns == -1:
+            return _PLAIN_LINE % (
+                order.order_id, now_ns, symbol.encode(), request.account, request.side,
+                request.kind, request.tif, request.px, request.qty, request.quote_qty,
+                request.client_id.encode(), _BOOLEANS[order.state == OrderState.PENDING_NEW],
+                order.qty, order.client_id.encode(), order.working_ns,
+            )  # fmt: skip
+        asked: dict[str, Any] = {
+            name: value
+            for name, value, common in zip(_REQUEST, request, _REQUEST_COMMON, strict=True)
+            if value != common
+        }
+        asked["symbol"] = symbol
+        told = {"kind": _NAMES[ReportKind.NEW], "order_id": order.order_id, "time_ns": now_ns}
+        told |= {"request": asked, "pending": order.state == OrderState.PENDING_NEW}
+        return _line(told | {name: getattr(order, name) for name in _KEPT})
 
     def add_list(self, order_list: OrderList, now_ns: int) -> None:
-        self._unwritten.append(order_list)
+        told = asdict(order_list) | {"symbol": self._symbols[order_list.symbol]}
+        self._unwritten.append(_line({"kind": LIST, "list": told}))
         super().add_list(order_list, now_ns)
 
     def take_lines(self) -> list[bytes]:
         """One line per report and per list since the last call."""
-        if not self._unwritten:
-            return []
         taken, self._unwritten = self._unwritten, []
-        return [orjson.dumps(self._told(item), option=orjson.OPT_APPEND_NEWLINE) for item in taken]
-
-    def _told(self, item: Report | OrderList) -> dict[str, Any]:
-        if isinstance(item, OrderList):
-            return {"kind": LIST, "list": asdict(item) | {"symbol": self._symbols[item.symbol]}}
-        order = item.order
-        told: dict[str, Any] = {
-            "kind": _NAMES[item.kind],
-            "order_id": order.order_id,
-            "time_ns": item.time_ns,
-        }
-        if item.kind == ReportKind.NEW:
-            told["request"] = self._asked(order.request)
-            told["pending"] = order.state == OrderState.PENDING_NEW
-            for name, common in _KEPT.items():
-                if (value := getattr(order, name)) != common:
-                    told[name] = value
-        elif item.fill is not None:
-            told["fill"] = item.fill._asdict()
-        elif item.prevented is not None:
-            told |= {"prevented": item.prevented._asdict(), "qty": order.prevented_qty}
-            told["ended"] = order.in_match
-        elif item.kind == ReportKind.REPLACED:
-            told |= {"qty": order.qty, "client_id": order.client_id}
-        elif item.cancel_id:
-            told["cancel_id"] = item.cancel_id
-        elif item.kind == ReportKind.EXPIRED:
-            told["expiry"] = order.expiry.name
-        return told
-
-    def _asked(self, request: OrderRequest) -> dict[str, Any]:
-        """A request without what stands at its default."""
-        told: dict[str, Any] = {"symbol": self._symbols[request.symbol]}
-        for name, value, common in zip(_REQUEST[1:], request[1:], _REQUEST_COMMON, strict=True):
-            if value != common:
-                told[name] = value
-        return told
+        return taken
 
     def recall(self, lines: Iterable[bytes], now_ns: int) -> int:
         """Tell the lines of earlier lives; expire what still rested; returns how many did.

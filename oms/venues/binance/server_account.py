@@ -11,7 +11,7 @@ from typing import Any
 
 from oms.exchange import layout_hot as lay
 from oms.exchange.market import format_decimal
-from oms.exchange.orders import Fill, Order, OrderList
+from oms.exchange.orders import Fill, OrderList
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_calls import SIGNED_NAMES, Call, Desk, Endpoint, find_order
 from oms.venues.binance.server_lists import list_orders

@@ -63,7 +63,7 @@ class Keyring:
         self.keys.pop(api_key, None)
         self._hmacs.pop(api_key, None)
 
-    def is_hmac(self, api_key: str, payload: bytes, given: str) -> bool:
+    def is_hmac(self, api_key: str, payload: bytes | memoryview, given: str) -> bool:
         """Whether `given` is the signature of `payload` with this HMAC key."""
         signer = self._hmacs.get(api_key)
         if signer is None:

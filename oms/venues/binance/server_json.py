@@ -19,11 +19,13 @@ class DoubledFieldError(Exception):
 
 def _keys(value: Any) -> int:
     """How many names stand in a JSON value."""
-    if not isinstance(value, _NESTING):
+    count = 0
+    items = value
+    if isinstance(value, dict):
+        count, items = len(value), value.values()
+    elif not isinstance(value, list):
         return 0
-    named = isinstance(value, dict)
-    count = len(value) if named else 0
-    for item in value.values() if named else value:
+    for item in items:
         if isinstance(item, _NESTING):
             count += _keys(item)
     return count

@@ -87,7 +87,8 @@ def place_read(desk: Desk, request: OrderRequest, response_type: str, now_ns: in
     if not isinstance(placed, Order):
         raise refusal(placed)
     if desk.lose_reply():
-        desk.muted.add(placed.order_id)
+        if desk.market.log.is_heard(request.account):
+            desk.muted.add(placed.order_id)
         raise LostReplyError
     return placed_reply(desk, placed, response_type)
 

@@ -32,11 +32,6 @@ _legal: dict[str, Callable[[str], object]] = {
 }
 
 
-def legal_text(legal: str) -> Callable[[str], object]:
-    """Whether a text is legal; `legal` is one of the ranges above."""
-    return _legal[legal]
-
-
 def _decode(text: str) -> str:
     if "%" not in text and "+" not in text:
         return text

@@ -49,7 +49,9 @@ class WsApiServer:
         self._keyring = keyring
         self._lane = OrderLane(desk, keyring)
         self._sessions: dict[int, Session] = {}
-        self._heard: dict[int, dict[int, list[tuple[int, int]]]] | None = None
+        self._heard: dict[int, dict[int, list[tuple[int, int]]]] = {}
+        """Unit of time -> account -> (connection, subscription)."""
+        self._listen_anew()
         self._events = UserEvents(desk.market, desk.orders)
 
     def __contains__(self, conn: int) -> bool:
@@ -77,7 +79,7 @@ class WsApiServer:
 
     def closed(self, conn: int) -> None:
         self._sessions.pop(conn, None)
-        self._heard = None
+        self._listen_anew()
 
     def answer(self, conn: int, data: bytes, now_ns: int) -> Out:
         """The reply to one message, and what follows from it; no reply where a fault lost it."""
@@ -99,7 +101,7 @@ class WsApiServer:
             return self._place_plain(session, plain, now_ns)
         if session.api_key is not None and session.api_key not in self._keyring.keys:
             log_out(session)
-            self._heard = None
+            self._listen_anew()
             gone = err.ApiError(*err.BAD_KEY)
             return {"id": None, "status": gone.status, "error": gone.body()}
         try:
@@ -133,7 +135,7 @@ class WsApiServer:
         else:
             reply = {"id": plain.request_id, "status": 200, "result": value}
         if session.shows_limits:
-            reply["rateLimits"] = limits.counts(session.address, plain.account, now_ns)
+            reply["rateLimits"] = limits.counts(session.address, plain.request.account, now_ns)
         return reply
 
     def _order_account(self, session: Session, request: Request | None) -> int | None:
@@ -150,8 +152,10 @@ class WsApiServer:
         session_call = SESSION_CALLS.get(request.method)
         if session_call is not None:
             charge(session.address, SESSION_WEIGHT, now_ns)
-            self._heard = None
-            return session_call(self._keyring, session, request.params, now_ns), None
+            try:
+                return session_call(self._keyring, session, request.params, now_ns), None
+            finally:
+                self._listen_anew()
         endpoint = ENDPOINTS.get(request.method)
         if endpoint is None:
             charge(session.address, 1, now_ns)
@@ -172,7 +176,7 @@ class WsApiServer:
         out: Out = []
         muted = self._desk.muted
         told = [r for r in reports if not self._swallowed(r)] if muted else reports
-        for unit_ns, listeners in self._listeners().items():
+        for unit_ns, listeners in self._heard.items():
             with unit(unit_ns):
                 for account, event in self._events.of(told, listeners, now_ns):
                     data = orjson.dumps(event)
@@ -181,15 +185,14 @@ class WsApiServer:
                         out.append((conn, wrapped))
         return out
 
-    def _listeners(self) -> dict[int, dict[int, list[tuple[int, int]]]]:
-        """Unit of time -> account -> (connection, subscription); kept until one of them changes."""
-        if self._heard is None:
-            self._heard = {}
-            for conn, session in self._sessions.items():
-                for number, sub in session.subscriptions.items():
-                    accounts = self._heard.setdefault(session.unit_ns, {})
-                    accounts.setdefault(sub.account, []).append((conn, number))
-        return self._heard
+    def _listen_anew(self) -> None:
+        """Sessions or subscriptions have changed."""
+        self._heard = {}
+        for conn, session in self._sessions.items():
+            for number, sub in session.subscriptions.items():
+                accounts = self._heard.setdefault(session.unit_ns, {})
+                accounts.setdefault(sub.account, []).append((conn, number))
+        self._desk.market.log.heard = frozenset().union(*self._heard.values())
 
     def _swallowed(self, report: UserReport) -> bool:
         """Fault: the NEW event of an order whose reply was lost is lost, too."""

@@ -64,9 +64,7 @@ def read_request(data: bytes, shows_limits: bool) -> Request:
     }
     if "returnRateLimits" in texts:
         shows_limits = Params(texts).boolean("returnRateLimits", shows_limits)
-    return Request(
-        request_id, method.removeprefix(VERSION_PREFIX), Params(texts), shows_limits
-    )
+    return Request(request_id, method.removeprefix(VERSION_PREFIX), Params(texts), shows_limits)
 
 
 def id_of(data: bytes) -> Any:
