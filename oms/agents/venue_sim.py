@@ -222,7 +222,7 @@ class VenueSimAgent(BaseAgent):
         self._remembered, self._memory = log, self._ports.journal(self.role)
         files = list(self._memory.existing())
         if files and (cut := len(files[-1]) - files[-1].rfind(b"\n") - 1):
-            self._memory.truncate(len(files) - 1, len(files[-1]) - cut)
+            self._memory.truncate(self._memory.begun() - 1, len(files[-1]) - cut)
             files[-1] = files[-1][: len(files[-1]) - cut]
         recalled = [line for data in files[-FILES_READ_MAX:] for line in data.splitlines()]
         expired = log.recall(recalled, now_ns)
@@ -237,6 +237,7 @@ class VenueSimAgent(BaseAgent):
         if self._memory_lines >= REPORTS_PER_FILE_MAX:
             self._memory.roll(b"".join(lines))
             self._memory_lines = 0
+            self._memory.drop_before(max(0, self._memory.begun() - FILES_READ_MAX))
         else:
             self._memory.append(b"".join(lines))
         self._memory_lines += len(lines)

@@ -193,6 +193,22 @@ def run_ids(start_ns):
     return [next_order_id, *(trade.trade_id for trade in agent.market.trades(0))]
 
 
+def test_venue_sim_keeps_the_files_that_a_start_reads(monkeypatch):
+    monkeypatch.setattr("oms.agents.venue_sim.REPORTS_PER_FILE_MAX", 10)
+    config = sim_desk(flow_events_per_s=0)
+    harness = harness_of(config, VenueSimAgent(config, "binance"), OrderClient(45))
+    harness.run_until(START_NS + 6 * SECOND)
+    files = harness.journals["venue_sim.binance"]
+    kept = [bytes(data).count(b"\n") for data in files]
+    assert len(files) == 5
+    assert kept == [0, 0, 0, 10, 5]
+    harness.kill("venue_sim.binance")
+    second = VenueSimAgent(config, "binance")
+    harness.start("venue_sim.binance", second)
+    found = second.market.log.history(0, 0)
+    assert [order.client_id for order in found] == [f"o{k}" for k in range(31, 46)]
+
+
 def test_venue_sim_drops_replies_now_and_then_by_seed():
     config = sim_desk(drop_reply_one_in=5, flow_events_per_s=20)
     agent = VenueSimAgent(config, "binance")
