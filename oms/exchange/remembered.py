@@ -62,6 +62,8 @@ class RememberedLog(OrderLog):
         self._accounts = accounts
         self._symbols = tuple(symbols)
         self._unwritten: list[bytes] = []
+        self._recalls = False
+        """Lines of earlier lives are told: nobody hears it, and they are written already."""
 
     def _report(
         self,
@@ -73,6 +75,9 @@ class RememberedLog(OrderLog):
         prevented: PreventedMatch | None = None,
         reason: int = 0,
     ) -> None:
+        if self._recalls:
+            self._execution_id += 1
+            return
         super()._report(kind, order, now_ns, fill, cancel_id, prevented, reason)
         if kind is ReportKind.NEW:
             self._unwritten.append(self._new_line(order, now_ns))
@@ -132,15 +137,17 @@ class RememberedLog(OrderLog):
         Lines of a symbol or an account that is not there any more are passed over; raises
         ConfigError for a line of another version.
         """
-        for line in lines:
-            try:
+        self._recalls = True
+        try:
+            for line in lines:
                 self._recall(orjson.loads(line))
-            except (KeyError, TypeError, ValueError) as error:
-                raise ConfigError(
-                    "the simulated exchange's journal (journal/venue_sim.*) holds a line that this "
-                    f"version does not read ({error}); move that file away, or name another "
-                    "--data-dir"
-                ) from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                "the simulated exchange's journal (journal/venue_sim.*) holds a line that this "
+                f"version does not read ({error}); move that file away, or name another "
+                "--data-dir"
+            ) from None
+        self._recalls = False
         self._unwritten.clear()
         rested = [o for account in range(self._accounts) for o in self.open_orders(account, None)]
         for order in rested:
@@ -163,7 +170,7 @@ class RememberedLog(OrderLog):
         if found is None or not found.is_open:
             return
         if kind == ReportKind.NEW:
-            found.working_ns, found.trailing_ns = told["working_ns"], told["trailing_ns"]
+            found.working_ns, found.trailing_ns = told["working_ns"], told.get("trailing_ns", -1)
             self.activate(found, time_ns)
         elif "fill" in told:
             self.fill(found, Fill(**(told["fill"] | {"symbol": found.request.symbol})))
