@@ -138,8 +138,8 @@ def run_soak(desk: ChaosDesk, seed: int, minutes: int, say) -> Outcome:
             say(f"  {int((step + 1) * STEP_S):>5} s  memory {samples[-1].memory >> 20} MiB  "
                 f"descriptors {samples[-1].descriptors}  disk {samples[-1].disk >> 10} KiB  "
                 f"logs {samples[-1].logs >> 10} KiB")  # fmt: skip
-            say("         KiB by process: " + ", ".join(
-                f"{name} {size >> 10}" for name, size in samples[-1].memory_by.items()))  # fmt: skip
+            sizes = samples[-1].memory_by.items()
+            say("         KiB: " + ", ".join(f"{name} {size >> 10}" for name, size in sizes))
     desk.sim("fault", "clear")
     desk.until("every process", lambda: all(desk.owner(name) for name in desk.processes))
     desk.settle()
