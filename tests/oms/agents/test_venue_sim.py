@@ -18,8 +18,9 @@ from oms.agents.venue_sim import VenueSimAgent
 from oms.agents.venue_sim_wire import address_of
 from oms.config import SimConfig
 from oms.errors import ConfigError
+from oms.exchange.faults import FaultSpec
 from oms.exchange.market import spec_from_config
-from oms.sim.harness import Harness
+from oms.sim.harness import Harness, HarnessPorts
 from tests.desks import START_NS, desk_config, desk_topology
 from tests.oms.venues.binance.exchange_client import BTC
 from tests.oms.venues.binance.test_server_streams import ALL, apply
@@ -191,6 +192,31 @@ def run_ids(start_ns):
     harness.run_until(start_ns + SECOND // 2)
     next_order_id = int(agent.market.engine.counters[0])
     return [next_order_id, *(trade.trade_id for trade in agent.market.trades(0))]
+
+
+@pytest.mark.parametrize("faults", [(), (FaultSpec("duplicate", probability_e6=200_000),)])
+def test_venue_sim_remembers_an_order_before_it_tells_of_it(monkeypatch, faults):
+    told = []
+    send = HarnessPorts.send
+
+    def noted(ports, conn, data):
+        message = json.loads(data)
+        number = message.get("event", {}).get("i") or message.get("result", {}).get("orderId")
+        if number is not None:
+            told.append(number)
+            lines = b"".join(ports._harness.journals["venue_sim.binance"])
+            assert b'"order_id":%d,' % number in lines
+        send(ports, conn, data)
+
+    config = sim_desk(flow_events_per_s=0)
+    agent = VenueSimAgent(config, "binance")
+    harness = harness_of(config, agent, OrderClient(20))
+    for fault in faults:
+        agent.add_fault(fault, harness.now_ns)
+    monkeypatch.setattr(HarnessPorts, "send", noted)
+    harness.run_until(START_NS + 4 * SECOND)
+    assert len(set(told)) == 20
+    assert len(told) >= 40, "replies and events"
 
 
 def test_venue_sim_keeps_the_files_that_a_start_reads(monkeypatch):
