@@ -18,9 +18,8 @@ from oms.agents.venue_sim import VenueSimAgent
 from oms.agents.venue_sim_wire import address_of
 from oms.config import SimConfig
 from oms.errors import ConfigError
-from oms.exchange.faults import FaultSpec
 from oms.exchange.market import spec_from_config
-from oms.sim.harness import Harness, HarnessPorts
+from oms.sim.harness import Harness
 from tests.desks import START_NS, desk_config, desk_topology
 from tests.oms.venues.binance.exchange_client import BTC
 from tests.oms.venues.binance.test_server_streams import ALL, apply
@@ -192,47 +191,6 @@ def run_ids(start_ns):
     harness.run_until(start_ns + SECOND // 2)
     next_order_id = int(agent.market.engine.counters[0])
     return [next_order_id, *(trade.trade_id for trade in agent.market.trades(0))]
-
-
-@pytest.mark.parametrize("faults", [(), (FaultSpec("duplicate", probability_e6=200_000),)])
-def test_venue_sim_remembers_an_order_before_it_tells_of_it(monkeypatch, faults):
-    told = []
-    send = HarnessPorts.send
-
-    def noted(ports, conn, data):
-        message = json.loads(data)
-        number = message.get("event", {}).get("i") or message.get("result", {}).get("orderId")
-        if number is not None:
-            told.append(number)
-            lines = b"".join(ports._harness.journals["venue_sim.binance"])
-            assert b'"order_id":%d,' % number in lines
-        send(ports, conn, data)
-
-    config = sim_desk(flow_events_per_s=0)
-    agent = VenueSimAgent(config, "binance")
-    harness = harness_of(config, agent, OrderClient(20))
-    for fault in faults:
-        agent.add_fault(fault, harness.now_ns)
-    monkeypatch.setattr(HarnessPorts, "send", noted)
-    harness.run_until(START_NS + 4 * SECOND)
-    assert len(set(told)) == 20
-    assert len(told) >= 40, "replies and events"
-
-
-def test_venue_sim_keeps_the_files_that_a_start_reads(monkeypatch):
-    monkeypatch.setattr("oms.agents.venue_sim.REPORTS_PER_FILE_MAX", 10)
-    config = sim_desk(flow_events_per_s=0)
-    harness = harness_of(config, VenueSimAgent(config, "binance"), OrderClient(45))
-    harness.run_until(START_NS + 6 * SECOND)
-    files = harness.journals["venue_sim.binance"]
-    kept = [bytes(data).count(b"\n") for data in files]
-    assert len(files) == 5
-    assert kept == [0, 0, 0, 10, 5]
-    harness.kill("venue_sim.binance")
-    second = VenueSimAgent(config, "binance")
-    harness.start("venue_sim.binance", second)
-    found = second.market.log.history(0, 0)
-    assert [order.client_id for order in found] == [f"o{k}" for k in range(31, 46)]
 
 
 def test_venue_sim_drops_replies_now_and_then_by_seed():
