@@ -399,6 +399,8 @@ class Runtime:
         if self.error is not None:
             return
         self._in_turn = True
+        assert self._network is not None
+        self._network.gate.hold()
         try:
             self._sleeper.wake_up()
             idle = self._turn()
@@ -407,6 +409,7 @@ class Runtime:
             return
         finally:
             self._in_turn = False
+            self._network.gate.release()
         if self._ended:
             return
         if self._drain.finished():

@@ -20,10 +20,11 @@ from websockets.uri import parse_uri
 
 from oms.agents.base import ConnEvent
 from oms.errors import ResourceError
+from procs.net.framing import client_protocol, server_protocol
 from procs.net.http_client import HttpClient
 from procs.net.http_server import HttpServer
 from procs.net.sink import Sink
-from procs.net.ws import HANDSHAKE_S, WsConnection, client_protocol, server_protocol
+from procs.net.ws import HANDSHAKE_S, Gate, WsConnection
 from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, SERVER_CONNECTIONS_MAX
 
 _BACKLOG = 256
@@ -44,6 +45,8 @@ class Network:
         self._listeners: dict[int, dict[str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._client = HttpClient(self.tls)
+        self.gate = Gate()
+        """Whoever takes a turn holds it meanwhile."""
 
     def tls(self) -> ssl.SSLContext:
         """The context towards venues; made at its first use."""
@@ -70,7 +73,8 @@ class Network:
             uri = parse_uri(url)
 
             def made() -> WsConnection:
-                connection = WsConnection(sink, conn, client_protocol(uri), info, self._ended)
+                protocol = client_protocol(uri)
+                connection = WsConnection(sink, conn, protocol, info, self._ended, self.gate)
                 self._connections[conn] = connection.with_headers(headers)
                 return connection
 
@@ -174,13 +178,14 @@ class Network:
             return listener
         clients = itertools.count()
 
-        def made() -> asyncio.Protocol:
+        def made() -> asyncio.BaseProtocol:
             if len(self._connections) >= SERVER_CONNECTIONS_MAX:
                 sink.log("warning", "ws_too_many", count=next(clients))
                 return _Refused()
             conn = next(self._ids)
             info = {"target": "", "listener": str(listener)}
-            connection = WsConnection(sink, conn, server_protocol(), info, self._ended)
+            protocol = server_protocol()
+            connection = WsConnection(sink, conn, protocol, info, self._ended, self.gate)
             self._connections[conn] = connection
             return connection
 

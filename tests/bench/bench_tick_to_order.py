@@ -74,7 +74,7 @@ def run(smoke: bool, runs: int) -> list[BenchResult]:
             {PEER: min(float(np.median(samples)) for samples, _ in theirs)},
             core_map=where, wait=wait, checksum=min(made for _, made in ours), aim=aim,
             durability="process-crash-safe",
-            note="loopback TCP, a canned peer in the process of feed and executor; websockets' "
+            note="loopback TCP, a canned peer in the process of feed and executor; the desk's "
             "framing on both ways; bare turns, no event loop; the strategy is Python",
         ))  # fmt: skip
     return found

@@ -2,7 +2,7 @@
 
 `edge` hosts feed and executor, `hot` aggregator, strategy and risk, all of them the desk's own. The
 counterpart is canned and inside `edge`: on two cores a live simulator beside a spinning map would
-spoil the figure. A frame goes through a TCP connection on loopback and `websockets`' framing to the
+spoil the figure. A frame goes through a TCP connection on loopback and the desk's framing to the
 feed; the strategy sends one order for each change of the best bid; the order is framed and given to
 another TCP connection, and is refused from a table, so that risk closes it. The turns are those of
 `procs/runtime.py` without its event loop.
@@ -18,9 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from websockets.client import ClientProtocol
-from websockets.server import ServerProtocol
-from websockets.uri import parse_uri
 
 from oms.agents.aggregator import AggregatorAgent
 from oms.agents.base import ConnEvent, HttpMeta
@@ -35,7 +32,6 @@ from oms.strategies.registry import PLUGINS
 from procs.clock import Clock
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory
-from procs.net.ws import client_protocol, server_protocol
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from shm_layout.enums import BookState, Side, TimeInForce
@@ -51,6 +47,7 @@ from tests.bench.order_desk import (
     CannedNetwork,
     bench_config,
 )
+from tests.frames import opened
 from tests.oms.agents.executor_desk import EXCHANGE_INFO
 from tests.oms.agents.market_messages import diff, snapshot
 from tests.stress.memory import park
@@ -62,7 +59,6 @@ CLOSED = 0
 LEVELS = 20
 MID = 60_000
 FIRST_ID = 1000
-RECEIVE_BYTES = 1 << 16
 
 
 class EveryTop(BaseStrategy):
@@ -108,17 +104,6 @@ def ticks(count: int) -> list[bytes]:
     return made
 
 
-def opened() -> tuple[ClientProtocol, ServerProtocol]:
-    """Both ends of a WebSocket, the handshake done in memory."""
-    client, server = client_protocol(parse_uri("ws://127.0.0.1/stream")), server_protocol()
-    client.send_request(client.connect())
-    server.receive_data(b"".join(client.data_to_send()))
-    server.send_response(server.accept(server.events_received()[0]))
-    client.receive_data(b"".join(server.data_to_send()))
-    client.events_received()
-    return client, server
-
-
 def connected() -> tuple[socket.socket, socket.socket]:
     """Both ends of a TCP connection on loopback."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -155,9 +140,7 @@ class TickNetwork(CannedNetwork):
 
     def put(self, data: bytes) -> None:
         """The order as a frame, masked, as a client's must be."""
-        self._orders.send_text(data)
-        for chunk in self._orders.data_to_send():
-            self.bytes += self.near.send(chunk)
+        self.bytes += self.near.send(self._orders.text(data))
 
     def later(self, conn: int, data: bytes) -> None:
         self.todo.append((self._sinks[conn], conn, data))
@@ -191,16 +174,14 @@ class TickNetwork(CannedNetwork):
 
     def tick(self, text: bytes) -> tuple[int, bytes]:
         """One market frame through the socket; (when it was off the socket, its text)."""
-        self._server.send_text(text)
-        self._md_far.sendall(b"".join(self._server.data_to_send()))
-        data = self._md_near.recv(RECEIVE_BYTES)
+        self._md_far.sendall(self._server.text(text))
+        size = self._md_near.recv_into(self._client.buffer())
         began_ns = time.perf_counter_ns()
-        while True:
-            self._client.receive_data(data)
-            events = self._client.events_received()
-            if events:
-                return began_ns, bytes(events[0].data)
-            data = self._md_near.recv(RECEIVE_BYTES)
+        while not (events := self._client.received(size)):
+            size = self._md_near.recv_into(self._client.buffer())
+        (data,) = events
+        assert isinstance(data, bytes)
+        return began_ns, data
 
 
 class Edge:

@@ -104,6 +104,41 @@ def test_ws_large_and_many_messages_arrive_whole_and_in_order():
     run(test)
 
 
+def test_ws_answers_to_one_read_leave_in_one_write():
+    async def test(both):
+        await both.connect()
+        server, client = (both.net._connections[n] for n in (both.back, both.out))
+        frames = b"".join(client._framing.text(b"%d" % n) for n in range(300))
+        written = []
+        write = server._transport.write
+        server._transport.write = lambda data: (written.append(data), write(data))
+        both.server.on_bytes = lambda conn, data: both.net.send(conn, b"got " + data)
+        room = server.get_buffer(-1)
+        room[: len(frames)] = frames
+        server.buffer_updated(len(frames))
+        assert len(written) == 1
+        for n in range(300):
+            assert (await both.client.next())[1] == b"got %d" % n
+        both.net.send(both.back, b"unasked")
+        assert len(written) == 2
+        assert (await both.client.next())[1] == b"unasked"
+
+    run(test)
+
+
+def test_ws_answer_before_a_close_of_the_same_turn_leaves_before_it():
+    async def test(both):
+        await both.connect()
+        both.net.gate.hold()
+        both.net.send(both.back, b"last words")
+        both.net.close(both.back)
+        both.net.gate.release()
+        assert (await both.client.next())[1] == b"last words"
+        assert (await both.client.next())[1] is ConnEvent.CLOSED
+
+    run(test)
+
+
 def test_ws_fragments_pings_and_binary_of_a_public_client():
     async def test(both):
         await both.serve("ws")
@@ -243,7 +278,7 @@ def test_ws_server_pings_and_hears_of_its_pongs_alone():
         assert (await both.client.next())[:2] == (both.out, ConnEvent.CONTROL)
         client = both.net._connections[both.out]
         client._protocol.send_pong(b"1700000000000")
-        client._flush()
+        client.flush()
         assert (await both.server.next())[:2] == (both.back, ConnEvent.CONTROL)
         assert both.client.queue.empty()
 
