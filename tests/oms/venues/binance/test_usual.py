@@ -6,8 +6,11 @@ and the messages that Binance sends must go the short way, or nothing is gained 
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,8 @@ from oms.venues import decode_status_hot as words
 from oms.venues.binance import decode_hot, usual_hot
 from oms.venues.symbols import SymbolTable
 from oms.venues.words_hot import UNUSUAL
+from tests.oracles.recorded import recorded_file
+from tests.support import data_folder
 
 LEVELS = 64
 SYMBOLS = (
@@ -32,7 +37,7 @@ SHORT = SYMBOLS[:5]
 class Both:
     """Each decoder with a scratch of its own."""
 
-    def __init__(self, px_scale: int, qty_scale: int) -> None:
+    def __init__(self, px_scale: int, qty_scale: int, levels: int = LEVELS) -> None:
         table = SymbolTable.empty(16)
         for row, symbol in enumerate(SYMBOLS):
             table.add(row, symbol, px_scale, qty_scale)
@@ -42,8 +47,8 @@ class Both:
         self._table = arrays
         self._scratch = [
             (
-                np.zeros((2, LEVELS), np.int64),
-                np.zeros((2, LEVELS), np.int64),
+                np.zeros((2, levels), np.int64),
+                np.zeros((2, levels), np.int64),
                 np.full(words.MSG_WORDS, 77, np.int64),
             )
             for _ in range(2)
@@ -53,7 +58,10 @@ class Both:
         """Status of the short way and of the general one."""
         # Bytes that must not be read stand on both sides of the message.
         buf = np.frombuffer(b'00000000"' + data + b'"}}}]00000000', np.uint8)
-        start, end = 9, 9 + len(data)
+        return self.read_at(buf, 9, 9 + len(data))
+
+    def read_at(self, buf: np.ndarray[Any, Any], start: int, end: int) -> tuple[int, int]:
+        """The same, of bytes that lie there already."""
         for px, qty, msg in self._scratch:
             px[:] = qty[:] = -5
             msg[words.MSG_DEFERRED :] = 0
@@ -146,6 +154,23 @@ def test_usual_what_the_venue_sends_goes_the_short_way(
             assert status == words.OK, data
 
 
+NO_ACCESS = 0
+"""PROT_NONE of mprotect."""
+RECORDED = 2_000
+"""Messages of each recording that are looked at."""
+
+
+@pytest.mark.parametrize(("name", "scales"), [("usdm", (1, 3)), ("spot", (2, 6))])
+def test_usual_what_the_venue_sent_goes_the_short_way(name: str, scales: tuple[int, int]) -> None:
+    path = data_folder("hftbacktest") / f"{name}_btcusdt_20240808.jsonl.gz"
+    both = Both(*scales, levels=1500)
+    lines = recorded_file(path).text.split(b"\n")[:RECORDED]
+    events = [line.partition(b" ")[2] for line in lines if b"lastUpdateId" not in line]
+    assert len(events) > RECORDED // 2
+    for data in events:
+        assert both.check(data) == words.OK, data[:200]
+
+
 def mutated(chance: random.Random, data: bytes) -> bytes:
     made = bytearray(data)
     for _ in range(chance.randint(1, 2)):
@@ -199,6 +224,29 @@ def test_usual_a_message_cut_anywhere_is_not_taken(sized: Callable[[int, int], i
         data = message(chance, 2, 3)
         for end in range(len(data)):
             assert both.check(data[:end]) == UNUSUAL, data[:end]
+
+
+def test_usual_nothing_is_read_beyond_the_end(sized: Callable[[int, int], int]) -> None:
+    """Messages, whole and cut, end where a page begins that cannot be read: looking there would
+    end this process."""
+    page = mmap.PAGESIZE
+    memory = mmap.mmap(-1, 2 * page)
+    whole = np.frombuffer(memory, np.uint8)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mprotect(ctypes.c_void_p(whole.ctypes.data + page), page, NO_ACCESS) == 0
+    buf = np.frombuffer(memory, np.uint8, page)
+    read_only = buf.view()
+    read_only.flags.writeable = False
+    chance = random.Random(8)
+    both = Both(2, 3)
+    for _ in range(sized(400, 20)):
+        data = message(chance, 2, 3)
+        for cut in (0, 1, 2, chance.randrange(len(data) - 1)):
+            part = data[: len(data) - cut]
+            buf[page - len(part) :] = np.frombuffer(part, np.uint8)
+            usual, general = both.read_at(read_only, page - len(part), page)
+            assert usual == UNUSUAL or general == words.OK
+            assert cut == 0 or usual == UNUSUAL
 
 
 TICKER = '{"stream":"x@bookTicker","data":{"u":77,"s":"%s","b":"%s","B":"31.21","a":"9","A":"4"}}'
