@@ -186,6 +186,7 @@ class SimHost:
         self._loop = asyncio.new_event_loop()
         self._network = Network(self._loop)
         self._armed: asyncio.TimerHandle | None = None
+        self._armed_ns = NEVER
         self._again = False
 
     @property
@@ -269,13 +270,20 @@ class SimHost:
         self._loop.call_soon(self._turn)
 
     def _arm(self) -> None:
+        due_ns = self._agent.next_timer_ns()
+        if due_ns == self._armed_ns and self._armed is not None:
+            return
         if self._armed is not None:
             self._armed.cancel()
             self._armed = None
-        due_ns = self._agent.next_timer_ns()
+        self._armed_ns = due_ns
         if due_ns != NEVER:
             after_s = max(due_ns - self._clock.now_ns(), 0) / _NS_PER_S
-            self._armed = self._loop.call_later(after_s, self._turn)
+            self._armed = self._loop.call_later(after_s, self._rung)
+
+    def _rung(self) -> None:
+        self._armed = None
+        self._turn()
 
     def _tick(self) -> None:
         self._clock.retune_now()

@@ -13,8 +13,9 @@ gives them back as they are. Times are milliseconds UTC.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+
+import orjson
 
 from oms import ids
 from oms.agents.base import Key
@@ -78,7 +79,7 @@ def _json(value: str | int) -> str:
     """As JSON, holes left as they are."""
     if isinstance(value, str) and _HOLE in value:
         return f'"{value}"'
-    return json.dumps(value, ensure_ascii=False)
+    return orjson.dumps(value).decode()
 
 
 def weight_of(method: str, params: Mapping[str, str | int]) -> int:
@@ -224,7 +225,7 @@ class AccountFrames:
             full["apiKey"] = self._api_key
             full["signature"] = sign.ws_signature(self._signer, full)
         frame = {"id": str(request_id), "method": method, "params": full}
-        return json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
+        return orjson.dumps(frame)
 
     def logon(self, request_id: int, now_ms: int) -> bytes:
         """`session.logon`: what follows on this connection needs no signature. Ed25519 keys
@@ -242,7 +243,7 @@ class AccountFrames:
         params["signature"] = sign.ws_signature(self._signer, params)
         method = "userDataStream.subscribe.signature"
         frame = {"id": str(request_id), "method": method, "params": params}
-        return json.dumps(frame, separators=(",", ":")).encode()
+        return orjson.dumps(frame)
 
     def order_params(self, instrument: Instrument, client_order_id: int) -> dict[str, str | int]:
         """Params of `order.status` and `order.cancel`: an order by our id."""
