@@ -82,6 +82,10 @@ class Sleeper:
         """Rings that have grown since the last call."""
         return int(doorbell_hot.take_growth(self._watched))
 
+    def spin(self, looks: int) -> bool:
+        """Instead of sleeping: look so many times (some 40 ns each); True = a ring has grown."""
+        return bool(doorbell_hot.spin(self._watched, looks))
+
     def fall_asleep(self) -> bool:
         """Announce sleep; False = something came meanwhile, so do not wait (and `wake_up`)."""
         doorbell_hot.fall_asleep(self._words)

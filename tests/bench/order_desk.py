@@ -32,6 +32,7 @@ from procs.logs import ProcessLog
 from procs.memory import DeskMemory, desk_topology
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
+from procs.runtime import SPIN_LOOKS_WITH_SOCKETS
 from shm_layout import segment
 from shm_layout.doorbell import make_bell
 from shm_layout.enums import Action, OrderType, RecordType, Side, TimeInForce
@@ -232,7 +233,11 @@ def run_executor(
             shared[READY] = all(account.ready for account in agent._accounts.values())
             if shared[READY] and profile is not None:
                 profile.enable()
-        if not done and not spin:
+        if done:
+            continue
+        if spin:
+            sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
+        else:
             park(sleeper, min(agent.next_timer_ns() - clock.now_ns(), SECOND_NS // 4))
     if profile is not None:
         profile.disable()
@@ -272,20 +277,26 @@ class HotSide:
         self.memory.ringer.ring_due()
         return done
 
+    def idle(self, timeout_ns: int) -> None:
+        """As the map says, nothing having been done: spin or park."""
+        assert self.memory.sleeper is not None
+        if self.spin:
+            self.memory.sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
+        else:
+            park(self.memory.sleeper, timeout_ns)
+
     def wait(self, until_ns: int) -> None:
         """Turns until then; parked in between where the map says so."""
         while (left_ns := until_ns - time.monotonic_ns()) > 0:
-            if not self.turn() and not self.spin:
-                assert self.memory.sleeper is not None
-                park(self.memory.sleeper, left_ns)
+            if not self.turn():
+                self.idle(left_ns)
 
     def settle(self, holds: Any, what: str) -> None:
         """Turns until something holds."""
         give_up = time.monotonic() + GIVE_UP_S
         while not holds():
-            if not self.turn() and not self.spin:
-                assert self.memory.sleeper is not None
-                park(self.memory.sleeper, 1_000_000)
+            if not self.turn():
+                self.idle(1_000_000)
             assert time.monotonic() < give_up, f"order path: {what}; see {self.memory._paths.logs}"
 
     def price(self) -> None:

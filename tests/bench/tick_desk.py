@@ -34,6 +34,7 @@ from procs.logs import ProcessLog
 from procs.memory import DeskMemory
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
+from procs.runtime import SPIN_LOOKS, SPIN_LOOKS_WITH_SOCKETS
 from shm_layout.enums import BookState, Side, TimeInForce
 from tests.bench.order_desk import (
     ACCOUNTS,
@@ -226,9 +227,14 @@ class Edge:
         """Turns until something holds, and until a time of the monotonic clock."""
         give_up = time.monotonic() + GIVE_UP_S
         while not holds() or time.monotonic_ns() < until_ns:
-            if not self.turn() and not self.spin:
-                assert self.memory.sleeper is not None
-                park(self.memory.sleeper, max(1_000_000, until_ns - time.monotonic_ns()))
+            sleeper = self.memory.sleeper
+            assert sleeper is not None
+            if self.turn():
+                pass
+            elif self.spin:
+                sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
+            else:
+                park(sleeper, max(1_000_000, until_ns - time.monotonic_ns()))
             assert time.monotonic() < give_up, (
                 f"tick to order: {what}; see {self.memory._paths.logs}"
             )
@@ -287,7 +293,11 @@ def run_hot(config: DeskConfig, paths: DeskPaths, shared: np.ndarray) -> int:
         ring_due()
         if not int(state[risk_words.ST_OPEN_COUNT]):
             shared[CLOSED] = int(state[risk_words.ST_ORDER_COUNT])
-        if not done and not spin:
+        if done:
+            continue
+        if spin:
+            sleeper.spin(SPIN_LOOKS)
+        else:
             due_ns = min(agent.next_timer_ns() for agent in agents)
             park(sleeper, max(min(due_ns - clock.now_ns(), SECOND_NS // 4), 0))
     return 0
