@@ -48,9 +48,9 @@ TURN_NS_MAX = 100_000_000
 """A turn that has taken so long ends behind its pass, so that heartbeat and sockets get theirs."""
 INPUT_PASSES_MAX = 16
 """`do_work` calls after one message, before the next message is handed over."""
-SPIN_LOOKS = 1000
-"""What a process that spins looks at its rings between two turns: some 40 us."""
-SPIN_LOOKS_WITH_SOCKETS = 50
+SPIN_LOOKS = 20_000
+"""What a process that spins looks at its rings between two turns: some 50 us."""
+SPIN_LOOKS_WITH_SOCKETS = 2_000
 """The same where sockets are looked at between turns, too."""
 HEARTBEAT_NS = 250_000_000
 TIMER_GAP_NS = 100_000

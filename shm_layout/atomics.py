@@ -1,4 +1,4 @@
-"""The only ordering code: acquire, release, fences, pause, the cycle counter, 64x64 -> 128.
+"""The only ordering code: acquire, release, fences, the cycle counter, 64x64 -> 128.
 
 Aligned int64 words of numpy arrays, from inside `@hot` functions. Plain loads in a compiled wait
 loop are hoisted out of it; plain stores may be dropped or moved: whatever another process reads
@@ -12,7 +12,6 @@ wake-ups without it (0 with it, hundreds per million without).
 from __future__ import annotations
 
 import ctypes
-import platform
 import time
 from typing import Any
 
@@ -78,22 +77,6 @@ if COMPILING:
     release_fence = _fence("release")
     full_fence = _fence("seq_cst")
 
-    _PAUSES = {"x86_64": ("llvm.x86.sse2.pause", []), "aarch64": ("llvm.aarch64.hint", [1])}
-    _PAUSE, _PAUSE_HINT = _PAUSES.get(platform.machine(), ("", []))
-
-    @intrinsic
-    def pause(typingctx: Any) -> Any:
-        """In a loop that waits: leave the core to its other hardware thread for some cycles."""
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            if _PAUSE:
-                hint = [ir.IntType(32)(value) for value in _PAUSE_HINT]
-                made = ir.FunctionType(ir.VoidType(), [value.type for value in hint])
-                builder.call(cgutils.get_or_insert_function(builder.module, made, _PAUSE), hint)
-            return context.get_dummy_value()
-
-        return types.void(), codegen
-
     @intrinsic
     def cycles(typingctx: Any) -> Any:
         """The cycle counter; for histograms only, it decides nothing."""
@@ -132,7 +115,7 @@ else:
     def acquire_fence() -> None:
         pass
 
-    release_fence = full_fence = pause = acquire_fence
+    release_fence = full_fence = acquire_fence
 
     def cycles() -> int:
         return time.perf_counter_ns()

@@ -83,7 +83,7 @@ class Sleeper:
         return int(doorbell_hot.take_growth(self._watched))
 
     def spin(self, looks: int) -> bool:
-        """Instead of sleeping: look so many times (some 40 ns each); True = a ring has grown."""
+        """Instead of sleeping: look so many times (a few ns each); True = a ring has grown."""
         return bool(doorbell_hot.spin(self._watched, looks))
 
     def fall_asleep(self) -> bool:

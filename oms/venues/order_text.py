@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from oms.venues import order_text_hot as hot_
+from oms.venues.hmac_sha256 import HotHmac
+from oms.venues.sha256_hot import MAC_WORDS
 
 _NUMBER_CHARS_MAX = 24
+_NO_MAC = np.zeros(MAC_WORDS, np.int64)
 _MARK = re.compile("\0(\\d+)\0")
 
 
@@ -43,7 +46,7 @@ class Buffers:
 class OrderText:
     """One template, and how it is signed."""
 
-    __slots__ = ("_buffers", "_literals", "_out", "_sign", "_template", "_values", "_view")
+    __slots__ = ("_buffers", "_literals", "_mac", "_out", "_sign", "_template", "_values", "_view")
 
     def __init__(
         self,
@@ -51,13 +54,20 @@ class OrderText:
         frame: str,
         signature_chars: int,
         scales: tuple[int, int],
-        sign: Callable[[Any], str] | None,
+        sign: HotHmac | Callable[[Any], str] | None,
         buffers: Buffers,
     ) -> None:
         """`signed` and `frame` with holes; `scales` of price and quantity. Without `sign` nothing
-        is signed, and `signed` is empty. `sign` takes any buffer of bytes.
+        is signed, and `signed` is empty. `sign` is the key's HMAC, or takes any buffer of bytes.
         """
         assert (sign is None) == (not signed)
+        self._sign: Callable[[Any], str] | None = None
+        self._mac = _NO_MAC
+        if isinstance(sign, HotHmac):
+            self._mac = sign.mac
+            signed = sign.rest.decode() + signed
+        elif sign is not None:
+            self._sign = sign
         pieces: list[tuple[int, int, int]] = []
         literals = b""
         counts = []
@@ -73,12 +83,11 @@ class OrderText:
                     pieces.append((hot_.PIECE_LITERAL, len(literals), len(encoded)))
                     literals += encoded
                     size += len(encoded)
-            assert size <= hot_.FRAME_AT <= hot_.OUT_BYTES - hot_.FRAME_AT, "too long for an order"
+            assert size <= hot_.SIGNED_BYTES_MAX, "too long for an order"
             counts.append(len(pieces))
         head = [*counts, *scales]
         self._template = np.array(head + [word for piece in pieces for word in piece], np.int64)
         self._literals = np.frombuffer(literals, np.uint8)
-        self._sign = sign
         self._buffers = buffers
         self._values, self._out = buffers.values, buffers.out
         self._view = buffers.values_view
@@ -88,7 +97,7 @@ class OrderText:
         view = self._view
         view[hot_.VALUE_REQUEST] = request_id
         view[hot_.VALUE_TIME_MS] = time_ms
-        hot_.fill(self._template, self._literals, self._values, self._out)
+        hot_.fill(self._template, self._literals, self._values, self._mac, self._out)
         out = self._buffers.out_bytes
         if self._sign is not None:
             signature = self._sign(out[: view[hot_.VALUE_SIGNED_BYTES]]).encode()

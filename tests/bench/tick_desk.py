@@ -27,7 +27,7 @@ from oms.agents.risk import RiskAgent
 from oms.agents.strategy import StrategyAgent
 from oms.config import DeskConfig, HostConfig, ProcessConfig
 from oms.risk import world_hot as risk_words
-from oms.strategies.base import BaseStrategy, Top
+from oms.strategies.base import BaseStrategy, Desk, Top
 from oms.strategies.registry import PLUGINS
 from procs.clock import Clock
 from procs.logs import ProcessLog
@@ -69,6 +69,11 @@ class EveryTop(BaseStrategy):
         del params
         self._seen = (0, 0)
 
+    def on_start(self, desk: Desk, now_ns: int) -> None:
+        super().on_start(desk, now_ns)
+        self._market = next(iter(desk.instruments.values()))
+        self._qty = self._market.qty("0.001")
+
     def on_top(self, top: Top, now_ns: int) -> None:
         found = (top.bid_px, top.bid_qty)
         if not top.live or found == self._seen:
@@ -76,9 +81,9 @@ class EveryTop(BaseStrategy):
         first, self._seen = self._seen == (0, 0), found
         if first:
             return  # the snapshot's; the clock starts with the first frame behind it
-        instrument = next(iter(self.desk.instruments.values()))
-        qty = instrument.qty("0.001")
-        self.desk.place(instrument, Side.BUY, qty, top.bid_px, time_in_force=TimeInForce.IOC)
+        self.desk.place(
+            self._market, Side.BUY, self._qty, top.bid_px, time_in_force=TimeInForce.IOC
+        )
 
 
 def tick_config(
