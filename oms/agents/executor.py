@@ -24,7 +24,7 @@ from oms.agents.executor_checks import LastChecks, Refusal
 from oms.agents.executor_former import FormerWork, released_commands
 from oms.agents.executor_hot import note_sent
 from oms.agents.executor_lane import Lane
-from oms.agents.executor_lane_hot import EMPTY, TAKEN
+from oms.agents.executor_lane_hot import EMPTY, OTHER
 from oms.agents.executor_links import Account, Link, Wire
 from oms.agents.executor_orders import OrderTable
 from oms.agents.executor_out import Outbox
@@ -243,9 +243,9 @@ class ExecutorAgent(BaseAgent):
                 break
             taken += 1
             command = None
-            if found == TAKEN:
+            if found != OTHER:
+                command = lane.send(found, self._commands.pos - 1, now_ns)
                 pos = self._commands.pos - 1
-                command = lane.send(pos, now_ns)
                 self.sent += command is None
             else:
                 pos = self._commands.pos

@@ -129,6 +129,11 @@ class Session:
         question.order_mark = account.orders.count(now_ns)
         self._send(request_id, frame, question, wire, now_ns)
 
+    @property
+    def request_id(self) -> int:
+        """Of the newest request."""
+        return self._next_id
+
     def next_request_id(self) -> int:
         """Of a request that the caller sends itself."""
         self._next_id += 1

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from oms.venues.sha256_hot import BLOCK_BYTES, KIND_HMAC, MAC_KIND, hmac_hex
-from shm_layout.jit import BYTES_READ, BYTES_TYPE, WORDS_READ, WORLD_TYPE, hot
+from shm_layout.jit import BYTES_TYPE, WORLD_TYPE, hot
 from shm_layout.money_hot import POW10
 
 (
@@ -31,6 +31,9 @@ from shm_layout.money_hot import POW10
 TEMPLATE_SIGNED, TEMPLATE_PIECES, TEMPLATE_PX_SCALE, TEMPLATE_QTY_SCALE = range(4)
 TEMPLATE_HEAD_WORDS = 4
 PIECE_WORDS = 3
+PIECES_MAX = 48
+TEMPLATE_WORDS = TEMPLATE_HEAD_WORDS + PIECES_MAX * PIECE_WORDS
+LITERALS_BYTES = 2048
 
 # Words of `values`: what goes in, then what comes out.
 (
@@ -102,8 +105,8 @@ def _client_id(out, at, order_id):
     return at + ID_CHARS
 
 
-@hot(entry=(WORDS_READ, BYTES_READ, WORLD_TYPE, WORLD_TYPE, BYTES_TYPE))
-def fill(template, literals, values, mac, out):
+@hot
+def write_order(template, literals, values, mac, out):
     """Write both texts; sets the VALUE_* that come out. The caller made the template, and so
     knows that they fit.
     """
@@ -136,3 +139,9 @@ def fill(template, literals, values, mac, out):
     values[VALUE_FRAME_END] = at
     if mac[MAC_KIND] == KIND_HMAC:
         hmac_hex(mac, out, values[VALUE_SIGNED_BYTES], SIGNING_AT, values[VALUE_SIGNATURE_AT])
+
+
+@hot(entry=(WORLD_TYPE, BYTES_TYPE, WORLD_TYPE, WORLD_TYPE, BYTES_TYPE))
+def fill(template, literals, values, mac, out):
+    """`write_order` for Python."""
+    write_order(template, literals, values, mac, out)
