@@ -93,6 +93,12 @@ def make_desk(config: DeskConfig, kind: KeyKind = "hmac") -> DeskPaths:
     return paths
 
 
+def wake(memory: DeskMemory, spin: bool) -> None:
+    """After an agent's work, as `procs/runtime.py` has it."""
+    if memory.ringer.ring_due() and not spin:
+        os.sched_yield()
+
+
 NO_LIMITS = [
     {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": 10**9}
     for kind, interval, number in (("REQUEST_WEIGHT", "MINUTE", 1), ("ORDERS", "SECOND", 10))
@@ -220,15 +226,15 @@ def run_executor(
     ports.sink = network
     agent = ExecutorAgent(config, "binance")
     agent.on_start(ports, clock.now_ns())
-    sleeper, ring_due = memory.sleeper, memory.ringer.ring_due
+    sleeper = memory.sleeper
     assert sleeper is not None
     while not shared[STOP]:
         sleeper.take_growth()
         done = agent.do_work(clock.now_ns())
-        ring_due()
+        wake(memory, spin)
         if network.todo:
             done += network.serve(agent, clock.now_ns())
-            ring_due()
+            wake(memory, spin)
         if not shared[READY] and agent._prepared:
             shared[READY] = all(account.ready for account in agent._accounts.values())
             if shared[READY] and profile is not None:
@@ -274,7 +280,7 @@ class HotSide:
         assert sleeper is not None
         sleeper.take_growth()
         done = self.risk.do_work(self.clock.now_ns())
-        self.memory.ringer.ring_due()
+        wake(self.memory, self.spin)
         return done
 
     def idle(self, timeout_ns: int) -> None:
@@ -312,7 +318,6 @@ class HotSide:
         row = self.intent[0]
         assert self.intents.append(row)
         stamps[self.count - 1] = time.perf_counter_ns()
-        self.memory.ringer.ring_due()
         self.turn()
 
     def closed(self) -> bool:

@@ -47,6 +47,7 @@ from tests.bench.order_desk import (
     STOP,
     CannedNetwork,
     bench_config,
+    wake,
 )
 from tests.frames import opened
 from tests.oms.agents.executor_desk import EXCHANGE_INFO
@@ -215,17 +216,17 @@ class Edge:
         self.top = self.memory.table_reader("top").rows
 
     def turn(self) -> int:
-        sleeper, ring_due = self.memory.sleeper, self.memory.ringer.ring_due
+        sleeper = self.memory.sleeper
         assert sleeper is not None
         sleeper.take_growth()
         now_ns = self.clock.now_ns()
         done = self.executor.do_work(now_ns)
         if self.feed.next_timer_ns() <= now_ns:
             done += self.feed.do_work(now_ns)
-        ring_due()
+        wake(self.memory, self.spin)
         if self.network.todo:
             done += self.network.serve(None, self.clock.now_ns())
-            ring_due()
+            wake(self.memory, self.spin)
         return done
 
     def settle(self, holds: Any, what: str, until_ns: int = 0) -> None:
@@ -258,7 +259,7 @@ class Edge:
             stamps[k], data = self.network.tick(text)
             now_ns = self.clock.now_ns()
             self.feed.on_bytes(self.feed.link.conn, data, now_ns)
-            self.memory.ringer.ring_due()
+            wake(self.memory, self.spin)
             gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
             self.settle(
                 lambda: int(self.shared[CLOSED]) == k + 1 == int(self.shared[SENT]),  # noqa: B023 - used before k moves on
@@ -288,14 +289,14 @@ def run_hot(config: DeskConfig, paths: DeskPaths, shared: np.ndarray) -> int:
     for agent in agents:
         agent.on_start(LivePorts(agent.role, config, paths, memory, log, None), clock.now_ns())
     risk, aggregator, strategy = agents
-    state, sleeper, ring_due = risk.arrays.state, memory.sleeper, memory.ringer.ring_due
+    state, sleeper = risk.arrays.state, memory.sleeper
     assert sleeper is not None
     while not shared[STOP]:
         sleeper.take_growth()
         done = 0
         for agent in (aggregator, strategy, risk):
             done += agent.do_work(clock.now_ns())
-        ring_due()
+        wake(memory, spin)
         if not int(state[risk_words.ST_OPEN_COUNT]):
             shared[CLOSED] = int(state[risk_words.ST_ORDER_COUNT])
         if done:
