@@ -179,8 +179,7 @@ class RiskAgent(BaseAgent):
     def do_work(self, now_ns: int) -> int:
         """One working cycle: prices, executions, timers, intents; then journal, then publish."""
         self._now_ns = now_ns
-        # Of the cycle before: what it published has been seen to by now.
-        self._journal.chain()
+        self.hash_block()
         worlds, state = self.worlds, self._state
         state[w_.ST_LATCH] = self._latch.latched()
         state[w_.ST_DISK_LOW] = self._port.low()
@@ -238,6 +237,11 @@ class RiskAgent(BaseAgent):
         journal.commit(self.arrays.state, w_.ST_FRAME_USED, self._published_seq)
         self.make_visible(now_ns)
         self._published_seq = journal.last_seq
+
+    def hash_block(self) -> None:
+        """The hash of the block before, for the head of the next one: a turn begins with it, when
+        what the block published has woken whom it had to."""
+        self._journal.chain()
 
     def make_visible(self, now_ns: int) -> None:
         """Behind the journal, in this order: commands, cursors, updates (`worlds.commits`). A
