@@ -245,8 +245,9 @@ class Runtime:
             for one in hosted:
                 if not one.closed:
                     done += one.agent.do_work(clock.now_ns())
-            if ring_due() and not self._spin:
-                # Who was woken on this core begins now, and not when we have found no more to do.
+            ring_due()
+            if done and not self._spin:
+                # Who shares this core goes on with it now, and not when we have found no more.
                 os.sched_yield()
             self._work += done
             if done == 0:

@@ -136,12 +136,11 @@ class Ringer:
         self._table = np.array(head + words + links + [0] * link_count, np.int64)
         self._out = len(head) + len(words) + len(links)
 
-    def ring_due(self) -> int:
-        """Wake the sleeping readers of every ring that has grown since the last call; how many."""
+    def ring_due(self) -> None:
+        """Wake the sleeping readers of every ring that has grown since the last call."""
         due: int = doorbell_hot.bells_due(self._table)
         for k in range(due):
             ring(self._bells[int(self._table[self._out + k])])
-        return due
 
     def close(self) -> None:
         """Give the descriptors back."""

@@ -93,9 +93,10 @@ def make_desk(config: DeskConfig, kind: KeyKind = "hmac") -> DeskPaths:
     return paths
 
 
-def wake(memory: DeskMemory, spin: bool) -> None:
-    """After an agent's work, as `procs/runtime.py` has it."""
-    if memory.ringer.ring_due() and not spin:
+def wake(memory: DeskMemory, done: int, spin: bool) -> None:
+    """After a pass in which the agents did so much, as `procs/runtime.py` has it."""
+    memory.ringer.ring_due()
+    if done and not spin:
         os.sched_yield()
 
 
@@ -231,10 +232,10 @@ def run_executor(
     while not shared[STOP]:
         sleeper.take_growth()
         done = agent.do_work(clock.now_ns())
-        wake(memory, spin)
+        wake(memory, done, spin)
         if network.todo:
             done += network.serve(agent, clock.now_ns())
-            wake(memory, spin)
+            wake(memory, done, spin)
         if not shared[READY] and agent._prepared:
             shared[READY] = all(account.ready for account in agent._accounts.values())
             if shared[READY] and profile is not None:
@@ -280,7 +281,7 @@ class HotSide:
         assert sleeper is not None
         sleeper.take_growth()
         done = self.risk.do_work(self.clock.now_ns())
-        wake(self.memory, self.spin)
+        wake(self.memory, done, self.spin)
         return done
 
     def idle(self, timeout_ns: int) -> None:

@@ -223,10 +223,10 @@ class Edge:
         done = self.executor.do_work(now_ns)
         if self.feed.next_timer_ns() <= now_ns:
             done += self.feed.do_work(now_ns)
-        wake(self.memory, self.spin)
+        wake(self.memory, done, self.spin)
         if self.network.todo:
             done += self.network.serve(None, self.clock.now_ns())
-            wake(self.memory, self.spin)
+            wake(self.memory, done, self.spin)
         return done
 
     def settle(self, holds: Any, what: str, until_ns: int = 0) -> None:
@@ -259,7 +259,7 @@ class Edge:
             stamps[k], data = self.network.tick(text)
             now_ns = self.clock.now_ns()
             self.feed.on_bytes(self.feed.link.conn, data, now_ns)
-            wake(self.memory, self.spin)
+            wake(self.memory, 1, self.spin)
             gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
             self.settle(
                 lambda: int(self.shared[CLOSED]) == k + 1 == int(self.shared[SENT]),  # noqa: B023 - used before k moves on
@@ -296,7 +296,7 @@ def run_hot(config: DeskConfig, paths: DeskPaths, shared: np.ndarray) -> int:
         done = 0
         for agent in (aggregator, strategy, risk):
             done += agent.do_work(clock.now_ns())
-        wake(memory, spin)
+        wake(memory, done, spin)
         if not int(state[risk_words.ST_OPEN_COUNT]):
             shared[CLOSED] = int(state[risk_words.ST_ORDER_COUNT])
         if done:
