@@ -101,6 +101,8 @@ class RingReader:
         self._none = self.slots[:0].copy()
         self._bytes = self.slots.view(np.uint8).reshape(-1).data
         self._cursor_words = cursor.data
+        self._count, self._size = channel.slots, channel.record.itemsize
+        self._lossless = channel.kind is RingKind.LOSSLESS
 
     @property
     def pos(self) -> int:
@@ -126,17 +128,19 @@ class RingReader:
 
     def poll_bytes(self, count_max: int) -> bytes:
         """The same as the bytes of whole slots, for who unpacks them (`packing`)."""
-        pos = self.pos
-        end = min(ring_hot.written(self.words), pos + count_max)
-        slots, size = self.channel.slots, self.channel.record.itemsize
+        pos: int = self._cursor_words[ring_hot.READ_POS]
+        end = ring_hot.written(self.words)
+        if end == pos:
+            return b""
+        end = min(end, pos + count_max)
+        slots, size = self._count, self._size
         while end > pos:
             first, last = pos & (slots - 1), (end - 1) & (slots - 1)
             if first <= last:
                 data = bytes(self._bytes[first * size : (last + 1) * size])
             else:
                 data = bytes(self._bytes[first * size :]) + bytes(self._bytes[: (last + 1) * size])
-            lossless = self.channel.kind is RingKind.LOSSLESS
-            if lossless or ring_hot.broadcast_intact(self.words, pos, slots):
+            if self._lossless or ring_hot.broadcast_intact(self.words, pos, slots):
                 sound = _seq_at(data, 0) == pos + 1 and _seq_at(data, len(data) - size) == end
                 assert sound, f"{self.channel.name}: its head or a slot is damaged at {pos}"
                 return data

@@ -179,7 +179,8 @@ class RiskAgent(BaseAgent):
     def do_work(self, now_ns: int) -> int:
         """One working cycle: prices, executions, timers, intents; then journal, then publish."""
         self._now_ns = now_ns
-        self.hash_block()
+        if self._journal.unhashed:
+            self.hash_block()
         worlds, state = self.worlds, self._state
         state[w_.ST_LATCH] = self._latch.latched()
         state[w_.ST_DISK_LOW] = self._port.low()

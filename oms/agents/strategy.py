@@ -33,7 +33,7 @@ from shm_layout.enums import (
 )
 from shm_layout.limits import OPEN_ORDERS_PER_STRATEGY_MAX, WORK_BUDGET
 from shm_layout.packing import packing
-from shm_layout.records import INTENT, MD_TRADE, NO_ID, TOP_OF_BOOK, UNDEF
+from shm_layout.records import INTENT, MD_TRADE, NO_ID, ORDER_UPDATE, TOP_OF_BOOK, UNDEF
 
 VALID_FOR_NS = 1_000_000_000
 """An intent that is older than this when it would be sent is refused."""
@@ -100,6 +100,7 @@ class StrategyAgent(BaseAgent):
     def on_start(self, ports: Ports, now_ns: int) -> None:
         self._ports = ports
         self._top_reader = ports.reader("top")
+        self._top_ring = self._top_reader.channel.id
         self._update_reader = ports.reader("updates")
         self._writer = ports.writer(f"intents.{self.name}")
         self._instrument_table = ports.table_reader("instruments")
@@ -191,7 +192,7 @@ class StrategyAgent(BaseAgent):
             self._intent_bytes, 0, 0, _T_INTENT, 0, 0, self._book.intent_id + 1, instrument_id,
             self.account_id, self.strategy_id, action, *shape, 0, *amounts, target_client_order_id,
             mid_px, version, ts_event_ns, ts_recv_ns, now_ns, now_ns + VALID_FOR_NS, stamp_cycles,
-            self._top_reader.channel.id, 0, cause_pos, 0,
+            self._top_ring, 0, cause_pos, 0,
         )  # fmt: skip
         return self._intent
 
@@ -259,14 +260,15 @@ class StrategyAgent(BaseAgent):
     def _take_updates(self, now_ns: int) -> int:
         reader = self._update_reader
         lost = reader.lost
-        rows = reader.poll(WORK_BUDGET)
+        data = reader.poll_bytes(WORK_BUDGET)
         if reader.lost != lost:
             self.log("warning", "updates_lapped", lost=reader.lost - lost)
             reader.skip_to_end()
             self._read_tables(now_ns)
             return 1
-        if not len(rows):
+        if not data:
             return 0
+        rows = np.frombuffer(data, ORDER_UPDATE)
         reader.release(len(rows))
         began = (rows["flags"] & FLAG_RISK_STARTED) != 0
         for row in rows[self._mine(rows) | began]:
