@@ -102,8 +102,7 @@ class JournalFile:
 
     def roll(self, header: bytes) -> None:
         """Begin the next file with these first bytes."""
-        found = self.files() if not self._number else []
-        number = (self._number or (_number_of(found[-1]) if found else 0)) + 1
+        number = self.begun() + 1
         if number > _FILES_MAX:
             raise JournalError(f"journal {self._name}: {_FILES_MAX} files; move the old ones away")
         if self._sync and self._descriptor >= 0:
@@ -111,6 +110,18 @@ class JournalFile:
         self.close()
         self._open(self._path(number))
         self._write(header)
+
+    def begun(self) -> int:
+        """The last file's number, 0 = there is none."""
+        if not self._number and (found := self.files()):
+            return _number_of(found[-1])
+        return self._number
+
+    def drop_before(self, file_index: int) -> None:
+        """Delete older files; indexes stay what they were."""
+        for path in self.files():
+            if _number_of(path) <= file_index:
+                path.unlink(missing_ok=True)
 
     def reserve(self) -> None:
         """Keep JOURNAL_AHEAD_BYTES behind the end, as far as the disk gives them. A file system

@@ -104,6 +104,14 @@ class Journal(Protocol):
         """Begin the next file with these first bytes."""
         ...
 
+    def begun(self) -> int:
+        """How many files this journal has had; the index of the last one, and one more."""
+        ...
+
+    def drop_before(self, file_index: int) -> None:
+        """Delete the files before this one: nobody will read them again."""
+        ...
+
     def low(self) -> bool:
         """The disk gives no more room, and what was set apart for the end is being used: begin
         nothing new, finish what is open."""

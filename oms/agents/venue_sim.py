@@ -215,14 +215,14 @@ class VenueSimAgent(BaseAgent):
             lambda: self.faults.drops_reply(self._now_ns),
             publishes=self._publishes,
         )
-        self.wire = Wire(ports, self.server, self.faults)
+        self.wire = Wire(ports, self.server, self.faults, self._write_memory)
 
     def _remember(self, log: RememberedLog, now_ns: int) -> None:
         """Recall the orders of earlier lives; a line that a kill cut is cut off."""
         self._remembered, self._memory = log, self._ports.journal(self.role)
         files = list(self._memory.existing())
         if files and (cut := len(files[-1]) - files[-1].rfind(b"\n") - 1):
-            self._memory.truncate(len(files) - 1, len(files[-1]) - cut)
+            self._memory.truncate(self._memory.begun() - 1, len(files[-1]) - cut)
             files[-1] = files[-1][: len(files[-1]) - cut]
         recalled = [line for data in files[-FILES_READ_MAX:] for line in data.splitlines()]
         expired = log.recall(recalled, now_ns)
@@ -237,6 +237,7 @@ class VenueSimAgent(BaseAgent):
         if self._memory_lines >= REPORTS_PER_FILE_MAX:
             self._memory.roll(b"".join(lines))
             self._memory_lines = 0
+            self._memory.drop_before(max(0, self._memory.begun() - FILES_READ_MAX))
         else:
             self._memory.append(b"".join(lines))
         self._memory_lines += len(lines)
@@ -245,11 +246,8 @@ class VenueSimAgent(BaseAgent):
         self._now_ns = now_ns
         done = self.market.advance(now_ns, FLOW_BUDGET) + self.wire.work(now_ns)
         self.server.tell(self.wire.clock(now_ns))
-        return done + self._flush(now_ns)
-
-    def _flush(self, now_ns: int) -> int:
         self._write_memory()
-        return self.wire.flush(now_ns)
+        return done + self.wire.flush(now_ns)
 
     def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
         self._now_ns = now_ns
@@ -262,7 +260,6 @@ class VenueSimAgent(BaseAgent):
             self._ports.respond(conn, meta.request_id, status, headers, body)
         else:
             self.wire.took(conn, data, now_ns, meta)
-        self._flush(now_ns)
 
     def _listener_of(self, conn: int) -> int:
         return int(self._ports.conn_info(conn).get("listener") or 0)
@@ -275,7 +272,6 @@ class VenueSimAgent(BaseAgent):
             self.wire.control(conn, now_ns, pong=event == ConnEvent.PONG)
         else:
             self.wire.closed(conn, now_ns)
-        self._flush(now_ns)
 
     def next_timer_ns(self) -> int:
         shift_ns = self.faults.clock_shift_ns(self._now_ns)

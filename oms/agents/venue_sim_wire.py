@@ -7,6 +7,7 @@ the market itself goes on by the host's clock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from oms.agents.base import HttpMeta, Ports
@@ -43,7 +44,15 @@ def address_of(peer: str) -> str:
 class Wire:
     """See the module's text."""
 
-    def __init__(self, ports: Ports, server: BinanceServer, faults: Faults) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        server: BinanceServer,
+        faults: Faults,
+        remember: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`remember` is called before anything leaves."""
+        self._remember = remember
         self.links: dict[int, Link] = {}
         self.requests = 0
         self._ports = ports
@@ -99,7 +108,11 @@ class Wire:
     # In
 
     def took(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None) -> None:
-        """One message of a client."""
+        """One message of a client. Without faults its answer waits for the next `flush`, with what
+        else came in the same turn: one write of the memory, and one to each connection."""
+        if meta is None and conn in self.links and self._faults.idle:
+            self._server.on_message(conn, data, self.clock(now_ns))
+            return
         if meta is not None:
             self.requests += 1
             address = address_of(self._ports.conn_info(conn).get("peer", ""))
@@ -108,8 +121,7 @@ class Wire:
             passage = Passage("rest", "in", conn, name, _In(data, meta, address))
         elif conn in self.links:
             kind = self.links[conn].kind
-            name = "" if self._faults.idle else words.name_of_command(data)
-            passage = Passage(kind, "in", conn, name, _In(data, None, ""))
+            passage = Passage(kind, "in", conn, words.name_of_command(data), _In(data, None, ""))
         else:
             return
         if self._faults.idle:
@@ -123,6 +135,7 @@ class Wire:
         if item.meta is not None:
             self._server.on_request(passage.conn, item.meta, item.data, item.address, clock_ns)
         elif passage.conn in self.links:
+            self.flush(now_ns)
             self._answering = passage.name
             self._server.on_message(passage.conn, item.data, clock_ns)
         self.flush(now_ns)
@@ -131,8 +144,11 @@ class Wire:
     # Out
 
     def flush(self, now_ns: int) -> int:
-        """Send what the server has to say."""
+        """Send what the server has to say, once what it tells of is remembered."""
         out = self._server.take_out()
+        if not out:
+            return 0
+        self._remember()
         for item in out:
             if self._faults.idle:
                 self._emit(item)

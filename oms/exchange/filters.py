@@ -79,18 +79,11 @@ def engine_symbol(spec: SymbolSpec, assets: tuple[str, ...], filters: Filters) -
 
 def terms_of(request: OrderRequest) -> Terms:
     """A request in the engine's terms."""
+    (
+        symbol, account, side, kind, tif, px, qty, quote_qty, _, stop_px, trailing_bips,
+        iceberg_qty, stp, _, _,
+    ) = request  # fmt: skip
     return Terms(
-        request.symbol,
-        request.account,
-        request.side,
-        request.kind,
-        request.tif,
-        request.px,
-        request.qty,
-        request.quote_qty,
-        0,
-        request.stop_px,
-        request.trailing_bips,
-        request.iceberg_qty,
-        request.stp,
-    )
+        symbol, account, side, kind, tif, px, qty, quote_qty, 0, stop_px, trailing_bips,
+        iceberg_qty, stp,
+    )  # fmt: skip

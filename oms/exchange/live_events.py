@@ -59,8 +59,8 @@ class Teller:
         ]
         self.tickers = [Ticker(k, 0, 0, 0, 0, 0) for k in range(symbols)]
         self.now_ns = 0
-        self._expiring: set[int] = set()
-        """Orders that expire in this turn of the engine."""
+        self._told: list[Event] = []
+        """What this turn of the engine did."""
         self._handlers: dict[int, Callable[[Event], None]] = {
             lay.EV_ACCEPTED: self._accepted,
             lay.EV_REJECTED: self._refused,
@@ -103,7 +103,7 @@ class Teller:
         """Everything that one turn of the engine did."""
         self.now_ns = max(self.now_ns, now_ns)
         touched: set[int] = set()
-        self._expiring = {e[ORDER_ID] for e in events if e[KIND] == lay.EV_EXPIRED}
+        self._told = events
         for event in events:
             kind = event[KIND]
             if kind == lay.EV_LEVEL:
@@ -121,8 +121,9 @@ class Teller:
                 self._flows[event[SYMBOL]].on_event(event)
             elif kind in self._handlers:
                 self._handlers[kind](event)
-        for symbol in sorted(touched):
-            self._refresh_ticker(symbol)
+        if touched:
+            for symbol in sorted(touched):
+                self._refresh_ticker(symbol)
         if self._untracked:
             self._look_at_trailing()
 
@@ -152,9 +153,13 @@ class Teller:
                 event[TRADE_ID], order_id, symbol, account, own_side, event[PX], event[QTY],
                 event[QUOTE], fee, fee_asset, is_maker, self.now_ns, order.list_id,
             )  # fmt: skip
-            by_quote = order.request.quote_qty > 0 and order_id in self._expiring
-            self._log.fill(order, fill, ends=not by_quote)
+            expires = order.request.quote_qty > 0 and self._expires(order_id)
+            self._log.fill(order, fill, ends=not expires)
             self._let_go(order)
+
+    def _expires(self, order_id: int) -> bool:
+        """Whether an order expires in this turn of the engine."""
+        return any(e[KIND] == lay.EV_EXPIRED and e[ORDER_ID] == order_id for e in self._told)
 
     def _prevented(self, event: Event) -> None:
         mode = event[REASON]
@@ -187,7 +192,8 @@ class Teller:
     def _let_go(self, order: Order) -> None:
         if not order.is_open:
             self._slots.pop(order.order_id, None)
-            self._untracked.pop(order.order_id, None)
+            if self._untracked:
+                self._untracked.pop(order.order_id, None)
 
     def _accepted(self, event: Event) -> None:
         list_id = event[MAKER_ORDER_ID]
@@ -195,10 +201,10 @@ class Teller:
         waits = event[REASON]
         now_ns = self.now_ns
         order = Order(
-            event[ORDER_ID], request, now_ns, now_ns, qty=event[QTY],
-            state=OrderState.PENDING_NEW if waits == lay.WAIT_WORKING else OrderState.OPEN,
-            working_ns=now_ns if waits == lay.WAIT_NOTHING else -1,
-            list_id=list_id or -1,
+            event[ORDER_ID], request, now_ns, now_ns,
+            OrderState.PENDING_NEW if waits == lay.WAIT_WORKING else OrderState.OPEN, 0, 0,
+            event[QTY], request.client_id, now_ns if waits == lay.WAIT_NOTHING else -1, -1,
+            list_id or -1,
         )  # fmt: skip
         self._slots[order.order_id] = event[SLOT]
         if request.trailing_bips:

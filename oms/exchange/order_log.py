@@ -42,6 +42,13 @@ UPDATED = "UPDATED"
 ALL_DONE = "ALL_DONE"
 
 
+_ENDS = {
+    OrderState.CANCELED: ReportKind.CANCELED,
+    OrderState.FILLED: ReportKind.TRADE,
+    OrderState.EXPIRED: ReportKind.EXPIRED,
+}
+
+
 class OrderLog:
     """See the module's text."""
 
@@ -53,13 +60,17 @@ class OrderLog:
         self._by_client: dict[tuple[int, int, str], Order] = {}
         self._open: list[dict[int, Order]] = [{} for _ in range(accounts)]
         self._closed: deque[Order] = deque()
-        self._history: list[list[deque[Order]]] = kept(ORDERS_KEPT_MAX)
+        self._history: list[list[dict[int, Order]]] = [
+            [{} for _ in range(symbols)] for _ in range(accounts)
+        ]
         self._fills: list[list[deque[Fill]]] = kept(FILLS_KEPT_MAX)
         self._prevented: list[list[deque[PreventedMatch]]] = kept(PREVENTED_KEPT_MAX)
         self._amendments: list[list[deque[Amendment]]] = kept(AMENDMENTS_KEPT_MAX)
         self._lists: list[dict[int, OrderList]] = [{} for _ in range(accounts)]
         self._list_ids: list[dict[str, int]] = [{} for _ in range(accounts)]
         self._reports: list[UserReport] = []
+        self.heard: frozenset[int] | None = None
+        """Accounts that somebody listens to, None = all: of the others only fills are reported."""
         self._execution_id = 0
 
     # What happens to orders
@@ -72,7 +83,7 @@ class OrderLog:
         self._by_id[order.order_id] = order
         self._by_client[request.account, request.symbol, order.client_id] = order
         self._open[request.account][order.order_id] = order
-        self._history[request.account][request.symbol].append(order)
+        self._history[request.account][request.symbol][order.order_id] = order
         self._report(ReportKind.NEW, order, order.created_ns)
 
     def activate(self, order: Order, now_ns: int) -> None:
@@ -143,10 +154,9 @@ class OrderLog:
         """FILLED, CANCELED, or EXPIRED (`expire`)."""
         order.updated_ns = now_ns
         self._close(order, state)
-        kinds = {OrderState.CANCELED: ReportKind.CANCELED, OrderState.FILLED: ReportKind.TRADE}
-        kind = kinds.get(state, ReportKind.EXPIRED)
-        self._report(kind, order, now_ns, cancel_id=cancel_id)
-        self._list_done(order, now_ns)
+        self._report(_ENDS[state], order, now_ns, None, cancel_id)
+        if order.list_id >= 0:
+            self._list_done(order, now_ns)
 
     def expire(self, order: Order, expiry: Expiry, now_ns: int) -> None:
         """EXPIRED; by self-trade prevention see `prevent`."""
@@ -218,7 +228,7 @@ class OrderLog:
         key = (request.account, request.symbol, order.client_id)
         if self._by_client.get(key) is order:
             del self._by_client[key]
-        self._history[request.account][request.symbol].remove(order)
+        del self._history[request.account][request.symbol][order.order_id]
 
     # Reports
 
@@ -227,18 +237,23 @@ class OrderLog:
         kind: ReportKind,
         order: Order,
         now_ns: int,
-        *,
         fill: Fill | None = None,
         cancel_id: str = "",
         prevented: PreventedMatch | None = None,
         reason: int = 0,
     ) -> None:
         self._execution_id += 1
-        self._reports.append(
-            Report(
-                kind, replace(order), fill, self._execution_id, now_ns, cancel_id, prevented, reason
-            )
-        )
+        if fill is not None or self.is_heard(order.request.account):
+            self._reports.append(
+                Report(
+                    kind, order.copy(), fill, self._execution_id, now_ns, cancel_id, prevented,
+                    reason,
+                )
+            )  # fmt: skip
+
+    def is_heard(self, account: int) -> bool:
+        """Whether the account's reports are wanted."""
+        return self.heard is None or account in self.heard
 
     def take_reports(self) -> list[UserReport]:
         taken, self._reports = self._reports, []
@@ -265,7 +280,12 @@ class OrderLog:
 
     def history(self, account: int, symbol: int) -> Sequence[Order]:
         """All orders still known, oldest first."""
-        return self._history[account][symbol]
+        return list(self._history[account][symbol].values())
+
+    def youngest(self, account: int, symbol: int) -> Order | None:
+        """The last of `history`."""
+        history = self._history[account][symbol]
+        return history[next(reversed(history))] if history else None
 
     def fills(self, account: int, symbol: int) -> Sequence[Fill]:
         """All fills still known, oldest first."""

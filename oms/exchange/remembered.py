@@ -9,10 +9,11 @@ remembered: balances begin as configured.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
+
+import orjson
 
 from oms.errors import ConfigError
 from oms.exchange.order_log import OrderLog
@@ -23,7 +24,6 @@ from oms.exchange.orders import (
     OrderList,
     OrderRequest,
     PreventedMatch,
-    Report,
     ReportKind,
 )
 from shm_layout.enums import OrderState
@@ -33,8 +33,25 @@ FILES_READ_MAX = 2
 """An order older than the last files is forgotten."""
 LIST = "LIST"
 _ENDS = {ReportKind.CANCELED: OrderState.CANCELED}
-_KEPT = ("qty", "client_id", "working_ns", "trailing_ns", "list_id")
-"""Of an order, beside its request, in the line of its NEW."""
+_KEPT = {"qty": None, "client_id": None, "working_ns": -1, "trailing_ns": -1, "list_id": -1}
+"""Of an order, beside its request, in the line of its NEW, and what stands for a missing one."""
+_REQUEST = OrderRequest._fields
+_REQUEST_COMMON = tuple(OrderRequest._field_defaults.get(name) for name in _REQUEST)
+_PLAIN_FIELDS = _REQUEST.index("stop_px")
+_PLAIN = tuple(OrderRequest._field_defaults[name] for name in _REQUEST[_PLAIN_FIELDS:])
+_PLAIN_LINE = (
+    b'{"kind":"NEW","order_id":%d,"time_ns":%d,"request":{"symbol":"%b","account":%d,"side":%d,'
+    b'"kind":%d,"tif":%d,"px":%d,"qty":%d,"quote_qty":%d,"client_id":"%b"},"pending":%b,"qty":%d,'
+    b'"client_id":"%b","working_ns":%d}\n'
+)
+"""Texts are the protocol's: letters, digits, dashes, underscores and dots."""
+_BOOLEANS = (b"false", b"true")
+_NAMES = {kind: kind.name for kind in ReportKind}
+_NAMES_OF_EXPIRIES = {expiry: expiry.name for expiry in Expiry}
+
+
+def _line(told: dict[str, Any]) -> bytes:
+    return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class RememberedLog(OrderLog):
@@ -44,51 +61,75 @@ class RememberedLog(OrderLog):
         super().__init__(accounts, len(symbols))
         self._accounts = accounts
         self._symbols = tuple(symbols)
-        self._unwritten: list[Report | OrderList] = []
+        self._unwritten: list[bytes] = []
+        self._recalls = False
+        """Lines of earlier lives are told: nobody hears it, and they are written already."""
 
-    def _report(self, kind: ReportKind, order: Order, now_ns: int, **more: Any) -> None:
-        super()._report(kind, order, now_ns, **more)
-        told = self._reports[-1]
-        assert isinstance(told, Report)
-        if kind != ReportKind.REJECTED:
-            self._unwritten.append(told)
+    def _report(
+        self,
+        kind: ReportKind,
+        order: Order,
+        now_ns: int,
+        fill: Fill | None = None,
+        cancel_id: str = "",
+        prevented: PreventedMatch | None = None,
+        reason: int = 0,
+    ) -> None:
+        if self._recalls:
+            self._execution_id += 1
+            return
+        super()._report(kind, order, now_ns, fill, cancel_id, prevented, reason)
+        if kind is ReportKind.NEW:
+            self._unwritten.append(self._new_line(order, now_ns))
+            return
+        if kind is ReportKind.REJECTED:
+            return
+        told: dict[str, Any] = {
+            "kind": _NAMES[kind], "order_id": order.order_id, "time_ns": now_ns,
+        }  # fmt: skip
+        if fill is not None:
+            told["fill"] = fill._asdict()
+        elif prevented is not None:
+            told |= {"prevented": prevented._asdict(), "qty": order.prevented_qty}
+            told["ended"] = order.in_match
+        elif kind is ReportKind.REPLACED:
+            told |= {"qty": order.qty, "client_id": order.client_id}
+        elif cancel_id:
+            told["cancel_id"] = cancel_id
+        elif kind is ReportKind.EXPIRED:
+            told["expiry"] = _NAMES_OF_EXPIRIES[order.expiry]
+        self._unwritten.append(_line(told))
+
+    def _new_line(self, order: Order, now_ns: int) -> bytes:
+        """An order, without what stands at its default; most have nothing else."""
+        request = order.request
+        symbol = self._symbols[request.symbol]
+        if request[_PLAIN_FIELDS:] == _PLAIN and order.list_id == order.trailing_ns == -1:
+            return _PLAIN_LINE % (
+                order.order_id, now_ns, symbol.encode(), request.account, request.side,
+                request.kind, request.tif, request.px, request.qty, request.quote_qty,
+                request.client_id.encode(), _BOOLEANS[order.state == OrderState.PENDING_NEW],
+                order.qty, order.client_id.encode(), order.working_ns,
+            )  # fmt: skip
+        asked: dict[str, Any] = {
+            name: value
+            for name, value, common in zip(_REQUEST, request, _REQUEST_COMMON, strict=True)
+            if value != common
+        }
+        asked["symbol"] = symbol
+        told = {"kind": _NAMES[ReportKind.NEW], "order_id": order.order_id, "time_ns": now_ns}
+        told |= {"request": asked, "pending": order.state == OrderState.PENDING_NEW}
+        return _line(told | {name: getattr(order, name) for name in _KEPT})
 
     def add_list(self, order_list: OrderList, now_ns: int) -> None:
-        self._unwritten.append(order_list)
+        told = asdict(order_list) | {"symbol": self._symbols[order_list.symbol]}
+        self._unwritten.append(_line({"kind": LIST, "list": told}))
         super().add_list(order_list, now_ns)
 
     def take_lines(self) -> list[bytes]:
         """One line per report and per list since the last call."""
         taken, self._unwritten = self._unwritten, []
-        return [
-            json.dumps(self._told(item), separators=(",", ":")).encode() + b"\n" for item in taken
-        ]
-
-    def _told(self, item: Report | OrderList) -> dict[str, Any]:
-        if isinstance(item, OrderList):
-            return {"kind": LIST, "list": asdict(item) | {"symbol": self._symbols[item.symbol]}}
-        order = item.order
-        told: dict[str, Any] = {
-            "kind": item.kind.name,
-            "order_id": order.order_id,
-            "time_ns": item.time_ns,
-        }
-        if item.kind == ReportKind.NEW:
-            request = asdict(order.request) | {"symbol": self._symbols[order.request.symbol]}
-            told |= {"request": request, "pending": order.state == OrderState.PENDING_NEW}
-            told |= {name: getattr(order, name) for name in _KEPT}
-        elif item.fill is not None:
-            told["fill"] = asdict(item.fill)
-        elif item.prevented is not None:
-            told |= {"prevented": asdict(item.prevented), "qty": order.prevented_qty}
-            told["ended"] = order.in_match
-        elif item.kind == ReportKind.REPLACED:
-            told |= {"qty": order.qty, "client_id": order.client_id}
-        elif item.cancel_id:
-            told["cancel_id"] = item.cancel_id
-        elif item.kind == ReportKind.EXPIRED:
-            told["expiry"] = order.expiry.name
-        return told
+        return taken
 
     def recall(self, lines: Iterable[bytes], now_ns: int) -> int:
         """Tell the lines of earlier lives; expire what still rested; returns how many did.
@@ -96,15 +137,17 @@ class RememberedLog(OrderLog):
         Lines of a symbol or an account that is not there any more are passed over; raises
         ConfigError for a line of another version.
         """
-        for line in lines:
-            try:
-                self._recall(json.loads(line))
-            except (KeyError, TypeError, ValueError) as error:
-                raise ConfigError(
-                    "the simulated exchange's journal (journal/venue_sim.*) holds a line that this "
-                    f"version does not read ({error}); move that file away, or name another "
-                    "--data-dir"
-                ) from None
+        self._recalls = True
+        try:
+            for line in lines:
+                self._recall(orjson.loads(line))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                "the simulated exchange's journal (journal/venue_sim.*) holds a line that this "
+                f"version does not read ({error}); move that file away, or name another "
+                "--data-dir"
+            ) from None
+        self._recalls = False
         self._unwritten.clear()
         rested = [o for account in range(self._accounts) for o in self.open_orders(account, None)]
         for order in rested:
@@ -127,7 +170,7 @@ class RememberedLog(OrderLog):
         if found is None or not found.is_open:
             return
         if kind == ReportKind.NEW:
-            found.working_ns, found.trailing_ns = told["working_ns"], told["trailing_ns"]
+            found.working_ns, found.trailing_ns = told["working_ns"], told.get("trailing_ns", -1)
             self.activate(found, time_ns)
         elif "fill" in told:
             self.fill(found, Fill(**(told["fill"] | {"symbol": found.request.symbol})))
@@ -149,8 +192,8 @@ class RememberedLog(OrderLog):
         if given["symbol"] in self._symbols and given["account"] < self._accounts:
             given["symbol"] = self._symbols.index(given["symbol"])
             order = Order(told["order_id"], OrderRequest(**given), time_ns, time_ns)
-            for name in _KEPT:
-                setattr(order, name, told[name])
+            for name, common in _KEPT.items():
+                setattr(order, name, told[name] if common is None else told.get(name, common))
             if told["pending"]:
                 order.state = OrderState.PENDING_NEW
             self.add(order)

@@ -17,7 +17,6 @@ Orders are addressed by id here: a slot is one engine's own affair, and events g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from oms.exchange import layout_hot as lay
@@ -99,7 +98,7 @@ class Sequencer:
         return self.engines[symbol % shards], symbol // shards
 
     def _local(self, terms: Terms) -> Terms:
-        return replace(terms, symbol=terms.symbol // len(self.engines))
+        return terms._replace(symbol=terms.symbol // len(self.engines))
 
     def _turn(self, symbol: int) -> Engine:
         return self.engine_of(symbol)[0]

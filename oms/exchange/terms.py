@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -143,8 +144,7 @@ class Capacity:
     lists: int = LISTS_DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """A new order; units as in `layout_hot.COMMAND`."""
 
     symbol: int

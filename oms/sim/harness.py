@@ -58,6 +58,13 @@ class MemoryJournal:
     def roll(self, header: bytes) -> None:
         self.files.append(bytearray(header))
 
+    def begun(self) -> int:
+        return len(self.files)
+
+    def drop_before(self, file_index: int) -> None:
+        for file in self.files[:file_index]:
+            file.clear()
+
     def low(self) -> bool:
         return False
 

@@ -30,7 +30,7 @@ class HmacSha256:
         self._inner = hashlib.sha256(block.translate(_INNER_PAD) + prefix)
         self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
 
-    def hex(self, message: bytes) -> str:
+    def hex(self, message: bytes | memoryview) -> str:
         """Lower-case hex of HMAC-SHA256(secret, prefix + message)."""
         inner = self._inner.copy()
         inner.update(message)

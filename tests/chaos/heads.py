@@ -88,12 +88,12 @@ def read(target: Target, words: np.ndarray, cursor: np.ndarray) -> int:
     return WRONG if torn else 0
 
 
-def damage(target: Target, words: np.ndarray, cursor: np.ndarray, seed: int) -> None:
+def damage(target: Target, words: np.ndarray, cursor: np.ndarray, seed: int, count: int) -> None:
     """The writer: records, and random bytes in the head between them."""
     chance = np.random.Generator(np.random.PCG64(seed))
     made = segment.attach(target.desk, target.shape(), writable=True)
-    places = chance.integers(0, SEGMENT_HEAD_BYTES, PER_READER).tolist()
-    values = chance.integers(0, 256, PER_READER).tolist()
+    places = chance.integers(0, SEGMENT_HEAD_BYTES, count).tolist()
+    values = chance.integers(0, 256, count).tolist()
     spec = target.spec()
     if isinstance(spec, Channel):
         writer = RingWriter(spec, made.ring_memory(), cursor if spec.gate else None, 1)
@@ -118,7 +118,7 @@ def damage(target: Target, words: np.ndarray, cursor: np.ndarray, seed: int) -> 
     made.mapped[:SEGMENT_HEAD_BYTES] = whole
 
 
-def one(target: Target, seed: int) -> tuple[int, int]:
+def one(target: Target, seed: int, count: int) -> tuple[int, int]:
     """(exit code of the reader, what it took)."""
     words = shared_words()
     cursor = shared_words()
@@ -127,12 +127,12 @@ def one(target: Target, seed: int) -> tuple[int, int]:
     give_up = time.monotonic() + WATCHDOG_S
     while not words[_READY] and time.monotonic() < give_up:
         os.sched_yield()
-    damage(target, words, cursor, seed)
+    damage(target, words, cursor, seed, count)
     words[_STOP] = 1
     return reap([pid], WATCHDOG_S)[0], int(words[_TAKEN])
 
 
-def run_heads(seed: int, readers: int) -> tuple[int, list[str], int]:
+def run_heads(seed: int, readers: int, per_reader: int = PER_READER) -> tuple[int, list[str], int]:
     """(damages, what went wrong, readers that stopped because a structure was broken)."""
     desk = f"heads-{os.getpid()}"
     made = topology(["binance.spot"], ["one"], ["mm"], Capacity.small())
@@ -146,7 +146,7 @@ def run_heads(seed: int, readers: int) -> tuple[int, list[str], int]:
             segment.create(desk, target.shape())
         for number in range(readers):
             target = targets[number % len(targets)]
-            code, took = one(target, seed * 1_000_003 + number)
+            code, took = one(target, seed * 1_000_003 + number, per_reader)
             stopped += code == STOPPED
             taken += took
             if code not in (0, STOPPED):
@@ -157,4 +157,4 @@ def run_heads(seed: int, readers: int) -> tuple[int, list[str], int]:
             (segment.SHM_DIR / name[1:]).unlink(missing_ok=True)
     if not taken:
         trouble.append("nothing was tried: no reader took anything")
-    return readers * PER_READER, trouble, stopped
+    return readers * per_reader, trouble, stopped

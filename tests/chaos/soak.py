@@ -41,13 +41,18 @@ FAULTS = (
 class Sample:
     """What the desk takes at one moment."""
 
-    memory: int
+    memory_by: dict[str, int]
+    """Proportional bytes of each process."""
     descriptors: int
     shm: int
     disk: int
     journal: int
     logs: int
     busy_ticks: int
+
+    @property
+    def memory(self) -> int:
+        return sum(self.memory_by.values())
 
 
 def _pss_bytes(pid: int) -> int:
@@ -63,12 +68,15 @@ def _bytes_below(folder: Path) -> int:
 
 def sample(desk: ChaosDesk) -> Sample:
     """Of every process that lives now."""
-    owners = [desk.owner(name) for name in (KEEPER, SUPERVISOR, *desk.processes)]
-    pids = [owner.pid for owner in owners if owner is not None]
-    memory = descriptors = ticks = 0
-    for pid in pids:
+    memory_by: dict[str, int] = {}
+    descriptors = ticks = 0
+    for name in (KEEPER, SUPERVISOR, *desk.processes):
+        owner = desk.owner(name)
+        if owner is None:
+            continue
+        pid = owner.pid
         try:
-            memory += _pss_bytes(pid)
+            memory_by[name] = _pss_bytes(pid)
             descriptors += len(list(Path(f"/proc/{pid}/fd").iterdir()))
             words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:  # it has just ended
@@ -77,7 +85,7 @@ def sample(desk: ChaosDesk) -> Sample:
     names = segment.existing(desk.paths.segments)
     shm = sum((segment.SHM_DIR / name[1:]).stat().st_size for name in names)
     return Sample(
-        memory, descriptors, shm, _bytes_below(desk.data), _bytes_below(desk.paths.journal),
+        memory_by, descriptors, shm, _bytes_below(desk.data), _bytes_below(desk.paths.journal),
         _bytes_below(desk.paths.logs), ticks,
     )  # fmt: skip
 
@@ -86,8 +94,12 @@ def bounds(desk: ChaosDesk, first: Sample, last: Sample, orders: int) -> list[st
     """What grew and should not have."""
     log_bytes_max = LOG_FILE_BYTES_MAX * LOG_FILES_MAX * (len(desk.processes) + 2)
     journal = last.journal - first.journal
+    grown = ", ".join(
+        f"{name} {first.memory_by.get(name, 0) >> 10} -> {size >> 10} KiB"
+        for name, size in last.memory_by.items()
+    )
     facts = {
-        f"memory {first.memory} -> {last.memory}": (
+        f"memory {first.memory} -> {last.memory} ({grown})": (
             last.memory > first.memory + first.memory // MEMORY_SHARE + MEMORY_BYTES
         ),
         f"descriptors {first.descriptors} -> {last.descriptors}": (
@@ -126,6 +138,8 @@ def run_soak(desk: ChaosDesk, seed: int, minutes: int, say) -> Outcome:
             say(f"  {int((step + 1) * STEP_S):>5} s  memory {samples[-1].memory >> 20} MiB  "
                 f"descriptors {samples[-1].descriptors}  disk {samples[-1].disk >> 10} KiB  "
                 f"logs {samples[-1].logs >> 10} KiB")  # fmt: skip
+            sizes = samples[-1].memory_by.items()
+            say("         KiB: " + ", ".join(f"{name} {size >> 10}" for name, size in sizes))
     desk.sim("fault", "clear")
     desk.until("every process", lambda: all(desk.owner(name) for name in desk.processes))
     desk.settle()

@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos import kill
 from tests.chaos.desk import ChaosDesk, compare
+from tests.chaos.heads import RINGS, TABLES, run_heads
 
 pytestmark = pytest.mark.compiled
 
@@ -21,6 +22,14 @@ def test_desk_survives_the_death_of_each_of_its_processes(tmp_path):
         desk.clean()
     assert found.trouble == []
     assert found.count == len(desk.processes) + 2
+
+
+def test_readers_outlive_heads_that_are_damaged_under_them_or_say_why_they_stop():
+    """Every ring and table that is tried, one reader each."""
+    readers = len(RINGS) + len(TABLES)
+    count, trouble, _ = run_heads(5, readers, 2_000)
+    assert trouble == []
+    assert count == readers * 2_000
 
 
 def order(order_id, name, status="FILLED", filled="1"):

@@ -92,6 +92,25 @@ def test_journal_refuses_to_cut_another_than_the_last_file(tmp_path):
     made.close()
 
 
+def test_journal_drops_older_files_and_keeps_their_numbers(tmp_path):
+    made = JournalFile(tmp_path, "risk", "process-crash-safe")
+    assert made.begun() == 0
+    made.append(b"one")
+    for block in (b"two", b"three"):
+        made.roll(block)
+    made.drop_before(-1)
+    assert made.begun() == len(made.files()) == 3
+    made.drop_before(made.begun() - 1)
+    made.close()
+    second = JournalFile(tmp_path, "risk", "process-crash-safe")
+    assert list(second.existing()) == [b"three"]
+    second.truncate(second.begun() - 1, 2)
+    second.roll(b"four")
+    assert [path.name[-10:-4] for path in second.files()] == ["000003", "000004"]
+    assert list(second.existing()) == [b"th", b"four"]
+    second.close()
+
+
 def test_journal_has_one_writer(tmp_path):
     made = JournalFile(tmp_path, "risk", "process-crash-safe")
     made.append(b"one")

@@ -8,7 +8,7 @@ told in this order: its reply, the user events, the market events.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from oms.agents.base import HttpMeta
 from oms.exchange.market import Market, PublicEvent, PublicTrade
@@ -29,16 +29,14 @@ WAITING_MAX = 64
 """Depth requests kept until a recorded book is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """One WebSocket message."""
 
     conn: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Respond:
+class Respond(NamedTuple):
     """One HTTP reply."""
 
     conn: int
@@ -48,24 +46,21 @@ class Respond:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(NamedTuple):
     """One ping frame; its pong is told by `on_pong`."""
 
     conn: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(NamedTuple):
     conn: int
 
 
 Out = Send | Respond | Ping | Close
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     """A request that cannot be answered yet."""
 
     conn: int
@@ -202,23 +197,24 @@ class BinanceServer:
         reports = self._market.take_reports()
         if reports:
             self._count_fills(reports, now_ns)
-            self.send(self._api.events(reports, now_ns))
+            if events := self._api.events(reports, now_ns):
+                self.send(events)
         public = self._market.take_public()
         if public:
             aggs = self._feed_tapes(public)
             if self._publishes:
                 self.send(self.streams.publish(public, now_ns))
                 self.send(self.streams.aggregated(aggs, now_ns))
-        self.send(self.streams.due(now_ns))
+        if due := self.streams.due(now_ns):
+            self.send(due)
         if now_ns >= self._links.next_ns():
             self._tend_links(now_ns)
 
     def _count_fills(self, reports: Sequence[UserReport], now_ns: int) -> None:
         """An order's first fill takes it off the count of unfilled orders."""
         for report in reports:
-            if not isinstance(report, Report) or report.fill is None:
+            if not isinstance(report, Report) or (fill := report.fill) is None:
                 continue
-            fill = report.fill
             if report.order.cum_qty == fill.qty:
                 self._desk.limits.first_fill(fill.account, fill.maker, now_ns)
 

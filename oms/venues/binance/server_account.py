@@ -11,7 +11,7 @@ from typing import Any
 
 from oms.exchange import layout_hot as lay
 from oms.exchange.market import format_decimal
-from oms.exchange.orders import Fill, Order, OrderList
+from oms.exchange.orders import Fill, OrderList
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_calls import SIGNED_NAMES, Call, Desk, Endpoint, find_order
 from oms.venues.binance.server_lists import list_orders
@@ -49,8 +49,8 @@ def account_info(desk: Desk, call: Call) -> Any:
     omit_zero = call.params.boolean("omitZeroBalances", False)
     updated_ns = 0
     for symbol in range(len(market.specs)):
-        history = market.log.history(account, symbol)
-        updated_ns = max(updated_ns, history[-1].updated_ns if history else 0)
+        youngest = market.log.youngest(account, symbol)
+        updated_ns = max(updated_ns, youngest.updated_ns if youngest else 0)
     rates = market.commission(account, 0)
     rows = zip(market.assets, market.balances(account), strict=True)
     out = {
@@ -146,11 +146,9 @@ def all_orders(desk: Desk, call: Call) -> Any:
     limit = params.limited("limit", LIMIT_DEFAULT, LIMIT_MAX)
     start, end = _between(params)
     first = params.integer("orderId", 0)
-    found: Sequence[Order] = [
-        order
-        for order in desk.market.log.history(call.account, symbol)
-        if order.order_id >= first and start <= ms(order.created_ns) <= end
-    ]
+    found = desk.market.log.history(call.account, symbol)
+    if not params.given.keys().isdisjoint(("orderId", "startTime", "endTime")):
+        found = [o for o in found if o.order_id >= first and start <= ms(o.created_ns) <= end]
     forward = params.has("orderId") or params.has("startTime")
     chosen = found[:limit] if forward else found[-limit:]
     return [desk.orders.order(order) for order in chosen]

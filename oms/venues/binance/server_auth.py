@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from typing import NamedTuple
 from oms.agents.base import KeyKind
 from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_params import MICROSECONDS_FROM, Params
+from oms.venues.hmac_sha256 import HmacSha256
 
 RECV_WINDOW_DEFAULT_US = 5_000_000
 RECV_WINDOW_MAX_US = 60_000_000
@@ -47,6 +47,7 @@ class Keyring:
     def __init__(self, keys: Mapping[str, ApiKey | tuple[int, bytes]]) -> None:
         self.keys = {name: ApiKey(*found) for name, found in keys.items()}
         self._verifiers: dict[str, Callable[[bytes, bytes], bool]] = {}
+        self._hmacs: dict[str, HmacSha256] = {}
 
     def find(self, api_key: str | None) -> ApiKey:
         """The key, or ApiError."""
@@ -60,13 +61,20 @@ class Keyring:
     def revoke(self, api_key: str) -> None:
         """The key's owner has deleted it."""
         self.keys.pop(api_key, None)
+        self._hmacs.pop(api_key, None)
+
+    def is_hmac(self, api_key: str, payload: bytes | memoryview, given: str) -> bool:
+        """Whether `given` is the signature of `payload` with this HMAC key."""
+        signer = self._hmacs.get(api_key)
+        if signer is None:
+            signer = self._hmacs[api_key] = HmacSha256(self.keys[api_key].material)
+        return hmac.compare_digest(signer.hex(payload).encode(), given.lower().encode("utf-8"))
 
     def check(self, api_key: str, payload: bytes, given: str) -> None:
         """BAD_SIGNATURE unless `given` is the signature of `payload` with this key."""
         key = self.keys[api_key]
         if key.kind == "hmac":
-            expected = hmac.new(key.material, payload, hashlib.sha256).hexdigest()
-            good = hmac.compare_digest(expected.encode(), given.lower().encode("utf-8"))
+            good = self.is_hmac(api_key, payload, given)
         else:
             try:
                 signature = base64.b64decode(given, validate=True)
@@ -115,7 +123,7 @@ def rest_payload(query: str, body: str) -> bytes:
 
 def ws_payload(params: Mapping[str, str]) -> bytes:
     """What a WebSocket API request signs."""
-    parts = [f"{name}={params[name]}" for name in sorted(params) if name != "signature"]
+    parts = [f"{name}={value}" for name, value in sorted(params.items()) if name != "signature"]
     return "&".join(parts).encode("utf-8")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from oms.exchange.market import Market
 from oms.exchange.orders import Order
@@ -67,8 +67,7 @@ class Desk:
         return row
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request, authenticated where the endpoint asks for it."""
 
     params: Params

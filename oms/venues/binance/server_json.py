@@ -10,6 +10,7 @@ import orjson
 BRACKETS_MAX = 200
 """Objects and arrays in one message: far more than any request has, and less than what would
 exhaust a stack."""
+_NESTING = (dict, list)
 
 
 class DoubledFieldError(Exception):
@@ -18,9 +19,16 @@ class DoubledFieldError(Exception):
 
 def _keys(value: Any) -> int:
     """How many names stand in a JSON value."""
+    count = 0
+    items = value
     if isinstance(value, dict):
-        return len(value) + sum(_keys(item) for item in value.values())
-    return sum(_keys(item) for item in value) if isinstance(value, list) else 0
+        count, items = len(value), value.values()
+    elif not isinstance(value, list):
+        return 0
+    for item in items:
+        if isinstance(item, _NESTING):
+            count += _keys(item)
+    return count
 
 
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

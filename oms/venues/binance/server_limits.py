@@ -70,14 +70,22 @@ class _Window:
     def all(self, now_ns: int) -> dict[object, int]:
         return dict(self._counts) if now_ns // self._ns == self._index else {}
 
-    def add(self, key: object, count: int, now_ns: int) -> int:
-        if now_ns // self._ns != self._index:
-            self._index = now_ns // self._ns
+    def current(self, now_ns: int) -> dict[object, int]:
+        """The counts of the window that it is now, to be changed; for keys that are few."""
+        index = now_ns // self._ns
+        if index != self._index:
+            self._index = index
             self._counts.clear()
-        if key not in self._counts and len(self._counts) >= ADDRESSES_MAX:
-            key = None
-        self._counts[key] = self._counts.get(key, 0) + count
-        return self._counts[key]
+        return self._counts
+
+    def add(self, key: object, count: int, now_ns: int) -> int:
+        counts = self.current(now_ns)
+        found = counts.get(key)
+        if found is None:
+            key = key if len(counts) < ADDRESSES_MAX else None
+            found = counts.get(key, 0)
+        counts[key] = found + count
+        return found + count
 
     def take(self, key: object, count: int, now_ns: int) -> None:
         """Lower a count, at most to nothing."""
@@ -135,6 +143,7 @@ class Limits:
 
     def __init__(self, rules: LimitRules) -> None:
         self.rules = rules
+        self._described = rules.described()
         self._weight = _Window(WEIGHT_WINDOW_S)
         self._requests = _Window(LONG_WINDOW_S)
         self._connections = _Window(LONG_WINDOW_S)
@@ -179,13 +188,14 @@ class Limits:
 
     def charge_order(self, account: int, now_ns: int, count: int = 1) -> None:
         """New orders of one request; counted when they are let through."""
-        if self._orders.get(account, now_ns) + count > self.rules.orders_per_10s:
+        short, long = self._orders.current(now_ns), self._day.current(now_ns)
+        in_short, in_long = short.get(account, 0) + count, long.get(account, 0) + count
+        if in_short > self.rules.orders_per_10s:
             wait_s = self._orders.wait_s(now_ns)
             raise err.too_many_orders(self.rules.orders_per_10s, "10 SECOND", wait_s)
-        if self._day.get(account, now_ns) + count > self.rules.orders_per_day:
+        if in_long > self.rules.orders_per_day:
             raise err.too_many_orders(self.rules.orders_per_day, "1 DAY", self._day.wait_s(now_ns))
-        self._orders.add(account, count, now_ns)
-        self._day.add(account, count, now_ns)
+        short[account], long[account] = in_short, in_long
 
     def first_fill(self, account: int, maker: bool, now_ns: int) -> None:
         """An order has traded for the first time: it does not count as unfilled any more."""
@@ -209,18 +219,17 @@ class Limits:
         return {str(key): count for key, count in self._weight.all(now_ns).items()}
 
     def order_counts(self, account: int, now_ns: int) -> list[dict[str, Any]]:
+        _, short, long, *_ = self._described
         return [
-            _limit("ORDERS", "SECOND", 10, self.rules.orders_per_10s)
-            | {"count": self._orders.get(account, now_ns)},
-            _limit("ORDERS", "DAY", 1, self.rules.orders_per_day)
-            | {"count": self._day.get(account, now_ns)},
+            {**short, "count": self._orders.get(account, now_ns)},
+            {**long, "count": self._day.get(account, now_ns)},
         ]
 
     def counts(self, address: str, account: int | None, now_ns: int) -> list[dict[str, Any]]:
         """`rateLimits` of a WebSocket API reply."""
         orders = [] if account is None else self.order_counts(account, now_ns)
-        weight = _limit("REQUEST_WEIGHT", "MINUTE", 1, self.rules.weight_per_minute)
-        return [*orders, weight | {"count": self._weight.get(address, now_ns)}]
+        orders.append({**self._described[0], "count": self._weight.get(address, now_ns)})
+        return orders
 
 
 def _banned(until_ns: int, now_ns: int) -> err.ApiError:

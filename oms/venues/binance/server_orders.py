@@ -57,6 +57,8 @@ def refuse_namesake(desk: Desk, request: OrderRequest) -> None:
 def placed_reply(desk: Desk, order: Order, response_type: str) -> dict[str, Any]:
     """The reply to a new order, with the fills and prevented matches that it caused at once."""
     log, request = desk.market.log, order.request
+    if response_type != "FULL":
+        return desk.orders.placed(order, response_type, (), (), lay.NO_GROUP)
     fills: list[Fill] = []
     for fill in reversed(log.fills(request.account, request.symbol)):
         if fill.order_id != order.order_id:
@@ -74,13 +76,19 @@ def placed_reply(desk: Desk, order: Order, response_type: str) -> dict[str, Any]
 def place(desk: Desk, call: Call) -> Any:
     """A new order."""
     request, response_type = read_order(desk, call)
-    desk.limits.charge_order(call.account, call.now_ns)
+    return place_read(desk, request, response_type, call.now_ns)
+
+
+def place_read(desk: Desk, request: OrderRequest, response_type: str, now_ns: int) -> Any:
+    """A new order that was read."""
+    desk.limits.charge_order(request.account, now_ns)
     refuse_namesake(desk, request)
-    placed = desk.market.submit(request, call.now_ns)
+    placed = desk.market.submit(request, now_ns)
     if not isinstance(placed, Order):
         raise refusal(placed)
     if desk.lose_reply():
-        desk.muted.add(placed.order_id)
+        if desk.market.log.is_heard(request.account):
+            desk.muted.add(placed.order_id)
         raise LostReplyError
     return placed_reply(desk, placed, response_type)
 

@@ -72,19 +72,19 @@ def json_text(value: Any) -> str:
 
 
 class Params:
-    """Named texts, and typed readers that raise ApiError."""
+    """Named texts, and typed readers that raise ApiError; what is given is not changed."""
+
+    __slots__ = ("given",)
 
     def __init__(self, given: Mapping[str, str]) -> None:
-        self.given = dict(given)
+        self.given = given
 
     def allow(self, names: frozenset[str]) -> None:
         """Refuse what the endpoint doesn't know, and what is empty."""
-        known = sum(1 for name in self.given if name in names)
-        if known != len(self.given):
-            raise err.unread(known, len(self.given))
-        for name, value in self.given.items():
-            if value == "":
-                raise err.empty(name)
+        if not self.given.keys() <= names:
+            raise err.unread(len(self.given.keys() & names), len(self.given))
+        if "" in self.given.values():
+            raise err.empty(next(name for name, value in self.given.items() if value == ""))
 
     def has(self, name: str) -> bool:
         return name in self.given

@@ -8,8 +8,7 @@ information" (X-MBX-TIME-UNIT, timeUnit).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from oms.venues.binance import server_errors as err
 
@@ -47,11 +46,16 @@ def unit_named(name: str) -> int:
     return unit_ns
 
 
-@contextmanager
-def unit(unit_ns: int) -> Iterator[None]:
+class unit:  # noqa: N801 - used as a word of the language, as contextlib's are
     """Times are given out in this unit inside the block."""
-    before, _InForce.unit_ns = _InForce.unit_ns, unit_ns
-    try:
-        yield
-    finally:
-        _InForce.unit_ns = before
+
+    __slots__ = ("_before", "_unit_ns")
+
+    def __init__(self, unit_ns: int) -> None:
+        self._unit_ns = unit_ns
+
+    def __enter__(self) -> None:
+        self._before, _InForce.unit_ns = _InForce.unit_ns, self._unit_ns
+
+    def __exit__(self, *raised: object) -> None:
+        _InForce.unit_ns = self._before

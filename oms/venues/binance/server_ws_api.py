@@ -19,6 +19,9 @@ from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_auth import Keyring, ws_account
 from oms.venues.binance.server_calls import Call, Desk, LostReplyError, weight_of
 from oms.venues.binance.server_endpoints import ENDPOINTS
+from oms.venues.binance.server_order_lane import METHOD, OrderLane, PlainOrder
+from oms.venues.binance.server_orders import place_read
+from oms.venues.binance.server_params import Params
 from oms.venues.binance.server_time import TIME_UNITS, unit
 from oms.venues.binance.server_user_events import UserEvents
 from oms.venues.binance.server_ws_requests import Request, id_of, read_request
@@ -31,6 +34,7 @@ from oms.venues.binance.server_ws_sessions import (
 
 PATH = "/ws-api/v3"
 CONNECT_WEIGHT = 2
+PLACE_WEIGHT = weight_of(ENDPOINTS[METHOD], Params({}))
 _LIMITS_NAME = frozenset({"returnRateLimits"})
 _BOOLEANS = {"true": True, "false": False}
 _MS_NS = 1_000_000
@@ -43,7 +47,11 @@ class WsApiServer:
     def __init__(self, desk: Desk, keyring: Keyring) -> None:
         self._desk = desk
         self._keyring = keyring
+        self._lane = OrderLane(desk, keyring)
         self._sessions: dict[int, Session] = {}
+        self._heard: dict[int, dict[int, list[tuple[int, int]]]] = {}
+        """Unit of time -> account -> (connection, subscription)."""
+        self._listen_anew()
         self._events = UserEvents(desk.market, desk.orders)
 
     def __contains__(self, conn: int) -> bool:
@@ -71,6 +79,7 @@ class WsApiServer:
 
     def closed(self, conn: int) -> None:
         self._sessions.pop(conn, None)
+        self._listen_anew()
 
     def answer(self, conn: int, data: bytes, now_ns: int) -> Out:
         """The reply to one message, and what follows from it; no reply where a fault lost it."""
@@ -87,8 +96,12 @@ class WsApiServer:
     def _reply(self, session: Session, data: bytes, now_ns: int) -> dict[str, Any] | None:
         account: int | None = None
         request: Request | None = None
+        plain = self._lane.read(data, session.api_key, now_ns)
+        if plain is not None:
+            return self._place_plain(session, plain, now_ns)
         if session.api_key is not None and session.api_key not in self._keyring.keys:
             log_out(session)
+            self._listen_anew()
             gone = err.ApiError(*err.BAD_KEY)
             return {"id": None, "status": gone.status, "error": gone.body()}
         try:
@@ -96,15 +109,7 @@ class WsApiServer:
             value, account = self._run(session, request, now_ns)
         except err.ApiError as error:
             shows = request.shows_limits if request else session.shows_limits
-            reply: dict[str, Any] = {
-                "id": request.id if request else id_of(data),
-                "status": error.status,
-                "error": error.body(),
-            }
-            if error.retry_after_s is not None:
-                now_ms = now_ns // _MS_NS
-                retry_ms = now_ms + error.retry_after_s * 1000
-                reply["error"]["data"] = {"serverTime": now_ms, "retryAfter": retry_ms}
+            reply = _refusal(request.id if request else id_of(data), error, now_ns)
             account = self._order_account(session, request)
         except LostReplyError:
             return None
@@ -113,6 +118,24 @@ class WsApiServer:
             reply = {"id": request.id, "status": 200, "result": value}
         if shows:
             reply["rateLimits"] = self._desk.limits.counts(session.address, account, now_ns)
+        return reply
+
+    def _place_plain(
+        self, session: Session, plain: PlainOrder, now_ns: int
+    ) -> dict[str, Any] | None:
+        """What follows once a plain order was read; the same as of one that came the long way."""
+        limits = self._desk.limits
+        try:
+            limits.charge_weight(session.address, PLACE_WEIGHT, now_ns)
+            value = place_read(self._desk, plain.request, plain.response_type, now_ns)
+        except err.ApiError as error:
+            reply = _refusal(plain.request_id, error, now_ns)
+        except LostReplyError:
+            return None
+        else:
+            reply = {"id": plain.request_id, "status": 200, "result": value}
+        if session.shows_limits:
+            reply["rateLimits"] = limits.counts(session.address, plain.request.account, now_ns)
         return reply
 
     def _order_account(self, session: Session, request: Request | None) -> int | None:
@@ -129,7 +152,10 @@ class WsApiServer:
         session_call = SESSION_CALLS.get(request.method)
         if session_call is not None:
             charge(session.address, SESSION_WEIGHT, now_ns)
-            return session_call(self._keyring, session, request.params, now_ns), None
+            try:
+                return session_call(self._keyring, session, request.params, now_ns), None
+            finally:
+                self._listen_anew()
         endpoint = ENDPOINTS.get(request.method)
         if endpoint is None:
             charge(session.address, 1, now_ns)
@@ -148,13 +174,9 @@ class WsApiServer:
     def events(self, reports: Sequence[UserReport], now_ns: int) -> Out:
         """What accounts are told, for each subscription of theirs in its own unit of time."""
         out: Out = []
-        told = [report for report in reports if not self._swallowed(report)]
-        heard: dict[int, dict[int, list[tuple[int, int]]]] = {}
-        for conn, session in self._sessions.items():
-            for number, sub in session.subscriptions.items():
-                accounts = heard.setdefault(session.unit_ns, {})
-                accounts.setdefault(sub.account, []).append((conn, number))
-        for unit_ns, listeners in heard.items():
+        muted = self._desk.muted
+        told = [r for r in reports if not self._swallowed(r)] if muted else reports
+        for unit_ns, listeners in self._heard.items():
             with unit(unit_ns):
                 for account, event in self._events.of(told, listeners, now_ns):
                     data = orjson.dumps(event)
@@ -162,6 +184,15 @@ class WsApiServer:
                         wrapped = b'{"subscriptionId":%d,"event":%s}' % (number, data)
                         out.append((conn, wrapped))
         return out
+
+    def _listen_anew(self) -> None:
+        """Sessions or subscriptions have changed."""
+        self._heard = {}
+        for conn, session in self._sessions.items():
+            for number, sub in session.subscriptions.items():
+                accounts = self._heard.setdefault(session.unit_ns, {})
+                accounts.setdefault(sub.account, []).append((conn, number))
+        self._desk.market.log.heard = frozenset().union(*self._heard.values())
 
     def _swallowed(self, report: UserReport) -> bool:
         """Fault: the NEW event of an order whose reply was lost is lost, too."""
@@ -177,3 +208,12 @@ class WsApiServer:
         """What a connection is told before its end."""
         unit_ns = self._sessions[conn].unit_ns
         return orjson.dumps({"event": {"e": "serverShutdown", "E": now_ns // unit_ns}})
+
+
+def _refusal(request_id: Any, error: err.ApiError, now_ns: int) -> dict[str, Any]:
+    """The reply that says why not."""
+    body = error.body()
+    if error.retry_after_s is not None:
+        now_ms = now_ns // _MS_NS
+        body["data"] = {"serverTime": now_ms, "retryAfter": now_ms + error.retry_after_s * 1000}
+    return {"id": request_id, "status": error.status, "error": body}

@@ -7,8 +7,7 @@ Source: web-socket-api.md "Request format".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -24,8 +23,7 @@ _ID_TEXT = re.compile(r"[a-zA-Z0-9\-_]{1,64}").fullmatch
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     id: Any
     method: str
     params: Params
@@ -55,17 +53,18 @@ def read_request(data: bytes, shows_limits: bool) -> Request:
     message = _loads(data)
     if not isinstance(message, dict) or not message.keys() <= _FIELDS:
         raise err.ApiError(*err.INVALID_JSON)
-    if not is_id(message.get("id")):
+    request_id = message.get("id")
+    if not is_id(request_id):
         raise err.illegal_characters("id", ID_RANGE)
     method, params = message.get("method"), message.get("params", {})
     if not isinstance(method, str) or not isinstance(params, dict):
         raise err.ApiError(*err.INVALID_JSON)
-    texts = {name: json_text(value) for name, value in params.items()}
+    texts = {
+        name: value if type(value) is str else json_text(value) for name, value in params.items()
+    }
     if "returnRateLimits" in texts:
         shows_limits = Params(texts).boolean("returnRateLimits", shows_limits)
-    return Request(
-        message.get("id"), method.removeprefix(VERSION_PREFIX), Params(texts), shows_limits
-    )
+    return Request(request_id, method.removeprefix(VERSION_PREFIX), Params(texts), shows_limits)
 
 
 def id_of(data: bytes) -> Any:

@@ -12,7 +12,7 @@ import sys
 import time
 from bisect import bisect_right
 from collections import Counter, deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -176,11 +176,11 @@ def random_list(rng, symbol, mid, number):
         side = int(rng.integers(2))
         gain = random_terms(rng, symbol, mid, number, (3, 3, 6, 7)[rng.integers(4)], side)
         stop = random_terms(rng, symbol, mid, number, (4, 5)[rng.integers(2)], side)
-        stop = replace(stop, qty=gain.qty, iceberg_qty=0)
+        stop = stop._replace(qty=gain.qty, iceberg_qty=0)
         legs += [gain, stop] if rng.random() < 0.5 else [stop, gain]
     if rng.random() < 0.02:
         legs[-1] = random_terms(rng, symbol, mid, number)
-    return kind, tuple(replace(t, account=account) for t in legs)
+    return kind, tuple(t._replace(account=account) for t in legs)
 
 
 class Pair:
@@ -289,7 +289,7 @@ class Pair:
         order = self.ours.find(order_id)
         (terms,) = op.terms
         if order:
-            terms = replace(terms, account=order.terms.account)
+            terms = terms._replace(account=order.terms.account)
         self.engine.push_replace(slot, order_id, terms, mode=op.mode, restriction=op.restriction)
         return self.ours.replace(terms, order_id, op.mode, op.restriction)
 

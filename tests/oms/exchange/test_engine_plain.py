@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 import numpy as np
 
@@ -34,7 +33,7 @@ def random_commands(rng, known, number, share):
     terms = random_terms(rng, symbol, MIDS[symbol], number, kind)
     if rng.random() < share:
         tif = int(rng.choice((1, 1, 1, 2, 3)))
-        terms = replace(terms, tif=tif, stp=int(rng.random() < 0.1), iceberg_qty=0)
+        terms = terms._replace(tif=tif, stp=int(rng.random() < 0.1), iceberg_qty=0)
     slot, order_id, of = known[int(rng.integers(len(known)))] if known else (3, 10**9, 0)
     of = of if rng.random() < 0.95 else symbol
     draw = rng.random()

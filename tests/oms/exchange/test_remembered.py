@@ -95,6 +95,20 @@ def test_order_log_forgets_the_oldest_closed_lists_first(monkeypatch):
     assert market.log.list_by_client(0, "l0") is None
 
 
+def test_order_log_forgets_the_oldest_closed_orders_first(monkeypatch):
+    monkeypatch.setattr("oms.exchange.order_log.ORDERS_KEPT_MAX", 3)
+    market = make_market()
+    log = market.log
+    rests = market.submit(request(lay.SIDE_BUY, lay.TYPE_LIMIT, 50000, 2000, "rests"), START_NS)
+    for number in range(7):
+        order = request(lay.SIDE_BUY, lay.TYPE_LIMIT, 59000, 2000, f"o{number}")
+        market.submit(order._replace(tif=lay.TIF_IOC), START_NS)
+    assert [o.client_id for o in log.history(0, 0)] == ["rests", "o4", "o5", "o6"]
+    assert log.by_client(0, 0, "o3") is None
+    assert log.by_client(0, 0, "o4") is log.by_id(0, log.youngest(0, 0).order_id - 2)
+    assert log.open_orders(0, None) == [rests]
+
+
 @pytest.mark.parametrize("line", [b'{"kind":"ACK"}', b'{"kind":"NEW"}', b"{}", b"[]", b"no json"])
 def test_remembered_line_of_another_version_is_one_sentence(line) -> None:
     with pytest.raises(ConfigError, match="a line that this version does not read"):
