@@ -11,6 +11,7 @@ successor of the reader starts at its cursor, or where its own output says (DESI
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from shm_layout.limits import SEGMENT_HEAD_BYTES, WORD_BYTES
 from shm_layout.records import INTENT, SPEC_OF_TYPE
 
 HEAD_WORDS = SEGMENT_HEAD_BYTES // WORD_BYTES
+_seq_at = Struct("<q").unpack_from
 assert INTENT.fields is not None
 assert INTENT.fields["seq"][1] == ring_hot.SEQ_WORD * WORD_BYTES
 assert INTENT.fields["epoch"][1] * 8 == ring_hot.EPOCH_WORD * 64 + ring_hot.EPOCH_SHIFT
@@ -141,7 +143,8 @@ class RingReader:
             else:
                 data = bytes(self._bytes[first * size :]) + bytes(self._bytes[: (last + 1) * size])
             if self._lossless or ring_hot.broadcast_intact(self.words, pos, slots):
-                sound = _seq_at(data, 0) == pos + 1 and _seq_at(data, len(data) - size) == end
+                first_seq, last_seq = _seq_at(data)[0], _seq_at(data, len(data) - size)[0]
+                sound = first_seq == pos + 1 and last_seq == end
                 assert sound, f"{self.channel.name}: its head or a slot is damaged at {pos}"
                 return data
             resumed = int(ring_hot.broadcast_resume(self.words, slots))
@@ -155,10 +158,6 @@ class RingReader:
     def release(self, count: int) -> None:
         """Move the cursor on by `count` records."""
         ring_hot.release(self.cursor, self.pos + count)
-
-
-def _seq_at(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + WORD_BYTES], "little")
 
 
 def as_record(row: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

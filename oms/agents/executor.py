@@ -236,8 +236,8 @@ class ExecutorAgent(BaseAgent):
     def _take_commands(self, now_ns: int) -> int:
         """Released before the first byte leaves: at most once (DESIGN.md law 5)."""
         taken = 0
-        lane = self._lane
-        while taken < WORK_BUDGET and len(self._outbox) < EXECUTION_BACKLOG_MAX // 2:
+        lane, backlog = self._lane, self._outbox.backlog
+        while taken < WORK_BUDGET and len(backlog) < EXECUTION_BACKLOG_MAX // 2:
             found = lane.take(now_ns)
             if found == EMPTY:
                 break

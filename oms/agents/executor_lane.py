@@ -21,6 +21,7 @@ from oms.agents.base import NEVER, Ports
 from oms.agents.executor_checks import LastChecks
 from oms.agents.executor_former import FormerWork
 from oms.agents.executor_hot import note_sent
+from oms.agents.executor_lane_hot import WRITTEN, take_new
 from oms.agents.executor_links import Account, Wire
 from oms.agents.executor_session import Question, Session, What
 from oms.venues.order_command import Command, CommandReader
@@ -54,6 +55,7 @@ class Lane:
         may_trade: Callable[[], bool],
     ) -> None:
         self._ports = ports
+        self._send = ports.send
         self._commands = commands
         self._checks, self._former, self._session = checks, former, session
         self._latency = latency
@@ -150,6 +152,7 @@ class Lane:
         self.closed = False
         view[hot_.S_GENERATION] += 1
         view[hot_.S_ROOM] = 0
+        view[hot_.S_VENUE_OFFSET_NS] = self._session.clock.offset_ns
         # First what must stay, then what follows from it: a change in between is seen as one.
         for row, words, at in self._same:
             self._guards[row, 2] = words[at]
@@ -171,20 +174,18 @@ class Lane:
 
     def take(self, now_ns: int) -> int:
         """What stands next in the ring: EMPTY, OTHER, or something taken, which `send` sends."""
-        session, view = self._session, self._view
-        view[hot_.S_VENUE_OFFSET_NS] = session.clock.offset_ns
-        found: int = hot_.take_new(self._handle, now_ns, session.request_id + 1)
+        found: int = take_new(self._handle, now_ns, self._session.newest_id + 1)
         return found
 
     def send(self, found: int, pos: int, now_ns: int) -> Command | None:
         """Send what `take` found; a command that cannot go this way after all is handed back."""
-        if found < hot_.WRITTEN:
+        if found < WRITTEN:
             return self._write_and_send(pos, now_ns)
-        account, instrument, logged_on = self._forms[found - hot_.WRITTEN]
+        account, instrument, logged_on = self._forms[found - WRITTEN]
         wire = account.link.wire
         if wire is None or not account.ready or wire.logged_on is not logged_on:
             return self._write_and_send(pos, now_ns)
-        self._ports.send(wire.conn, self._buffers.written())
+        self._send(wire.conn, self._buffers.written())
         self._book(account, instrument, wire, pos, now_ns)
         return None
 
@@ -202,7 +203,7 @@ class Lane:
         if text is None:
             text = self._text_of(account, instrument, texts, wire.logged_on)
         session = self._session
-        frame = text.write(session.request_id + 1, session.clock.venue_ms(now_ns))
+        frame = text.write(session.newest_id + 1, session.clock.venue_ms(now_ns))
         self._ports.send(wire.conn, frame)
         self._book(account, instrument, wire, pos, now_ns)
         if text.compiled:
