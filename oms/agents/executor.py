@@ -110,6 +110,9 @@ class ExecutorAgent(BaseAgent):
             if command.action == Action.NEW:
                 self._checks.saw(command)
         self._prepared = False
+        self._quiet_until_ns = 0
+        """Until then only a command, a message or a connection's event can give us work: the same
+        promise that a parked host relies on."""
         self._reconcile_due_ns = 0
         self._start = Start(
             ports, self._config, self._group_index, session=self._session, outbox=self._outbox,
@@ -138,6 +141,8 @@ class ExecutorAgent(BaseAgent):
         """One turn: take commands, publish, prepare, reconcile, look at what is overdue."""
         self._now_ns = now_ns
         taken = self._take_commands(now_ns) if self._prepared else 0
+        if not taken and now_ns < self._quiet_until_ns:
+            return 0
         done = self._turn(now_ns)
         if done:
             self._lane.close()
@@ -145,6 +150,8 @@ class ExecutorAgent(BaseAgent):
             self._lane.renew(now_ns)
         if now_ns >= self._ledger.publish_due_ns():
             self._publish(now_ns)
+        idle = self._prepared and not taken + done
+        self._quiet_until_ns = self.next_timer_ns() if idle else 0
         return taken + done
 
     def _turn(self, now_ns: int) -> int:
@@ -223,6 +230,7 @@ class ExecutorAgent(BaseAgent):
     def on_drain(self, now_ns: int) -> None:
         """No new orders from now on; cancels and queries go on."""
         self._draining = True
+        self._quiet_until_ns = 0
         self._lane.close()
 
     def drained(self) -> bool:
@@ -363,6 +371,7 @@ class ExecutorAgent(BaseAgent):
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
         """A connection opened, ended, or gave a sign of life."""
         self._now_ns = now_ns
+        self._quiet_until_ns = 0
         self._lane.close()
         self._session.links.on_conn(conn, event, now_ns)
 
@@ -379,6 +388,7 @@ class ExecutorAgent(BaseAgent):
     def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
         """One answer or event."""
         self._now_ns = now_ns
+        self._quiet_until_ns = 0
         self._lane.close()
         if meta is not None:
             self._on_http(data, now_ns, meta)
