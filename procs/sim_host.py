@@ -243,9 +243,12 @@ class SimHost:
         try:
             call()
         except Exception as error:  # noqa: BLE001 - whatever it is ends here, as a sentence
-            self.error = error
-            self._log.write("error", self.role, "failed", error=f"{type(error).__name__}: {error}")
-            self._loop.stop()
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self.error = error
+        self._log.write("error", self.role, "failed", error=f"{type(error).__name__}: {error}")
+        self._loop.stop()
 
     # The agent's turns
 
@@ -283,7 +286,11 @@ class SimHost:
 
     def on_bytes(self, conn: int, data: bytes, meta: HttpMeta | None = None) -> None:
         """One whole message."""
-        self._guarded(lambda: self._agent.on_bytes(conn, data, self._clock.now_ns(), meta))
+        if self.error is None:
+            try:
+                self._agent.on_bytes(conn, data, self._clock.now_ns(), meta)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._failed(error)
 
     def on_conn(self, conn: int, event: ConnEvent) -> None:
         """A connection opened or ended."""

@@ -229,6 +229,8 @@ class Faults:
 
     def drops_reply(self, now_ns: int) -> bool:
         """Is the reply to the order just accepted lost, with its NEW event?"""
+        if not self._active:
+            return False
         return any(a.strikes() for a in self._of_kind("drop_reply", now_ns))
 
     def refuses_link(self, link: str, now_ns: int) -> bool:

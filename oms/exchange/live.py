@@ -145,10 +145,11 @@ class LiveMarket:
         return self.engine.judge(terms_of(request), average)
 
     def submit(self, request: OrderRequest, now_ns: int) -> Order | int:
-        self._teller.expect((request,))
-        self.engine.push_order(terms_of(request))
-        self.settle(now_ns)
-        return self._teller.placed[0] if self._teller.placed else self._teller.reason
+        teller, engine = self._teller, self.engine
+        teller.expect((request,))
+        engine.push_order(terms_of(request))
+        teller.tell(engine.run(now_ns), now_ns)
+        return teller.placed[0] if teller.placed else teller.reason
 
     def submit_list(self, request: ListRequest, now_ns: int) -> OrderList | int:
         assert not request.opo, "the protocol server refuses these: no market offers them"

@@ -30,7 +30,8 @@ from tests.bench.exchange_stand import (
 from tests.bench.order_client import Client, Load
 from tests.bench.result import BenchResult, percentiles, throughput
 
-PER_S, SMOKE_PER_S = 10_000, 1000
+PER_S, SMOKE_PER_S = 10_100, 1000
+"""A hundredth above the aim: a rate that is held can be told from one that falls short."""
 SMOKE_S = 0.2
 CONNECTIONS = 8
 IN_FLIGHT = 2000

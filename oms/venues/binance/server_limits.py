@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from oms.venues.binance import server_errors as err
 
 SECOND_NS = 1_000_000_000
@@ -144,6 +146,10 @@ class Limits:
     def __init__(self, rules: LimitRules) -> None:
         self.rules = rules
         self._described = rules.described()
+        weight, short, long, *_ = (
+            orjson.dumps(each)[:-1] + b',"count":%d}' for each in self._described
+        )
+        self._counts_text = b',"rateLimits":[%b,%b,%b]' % (short, long, weight)
         self._weight = _Window(WEIGHT_WINDOW_S)
         self._requests = _Window(LONG_WINDOW_S)
         self._connections = _Window(LONG_WINDOW_S)
@@ -230,6 +236,14 @@ class Limits:
         orders = [] if account is None else self.order_counts(account, now_ns)
         orders.append({**self._described[0], "count": self._weight.get(address, now_ns)})
         return orders
+
+    def counts_text(self, address: str, account: int, now_ns: int) -> bytes:
+        """The same of an account, as the end of a reply."""
+        return self._counts_text % (
+            self._orders.get(account, now_ns),
+            self._day.get(account, now_ns),
+            self._weight.get(address, now_ns),
+        )
 
 
 def _banned(until_ns: int, now_ns: int) -> err.ApiError:

@@ -26,14 +26,24 @@ from oms.venues.binance.server_auth import (
     RECV_WINDOW_MAX_US,
     Keyring,
 )
-from oms.venues.binance.server_calls import Call, Desk
-from oms.venues.binance.server_orders import read_order
+from oms.venues.binance.server_calls import Call, Desk, LostReplyError, weight_of
+from oms.venues.binance.server_orders import ORDERS, place_read, placed_reply, read_order
 from oms.venues.binance.server_params import DECIMALS_MAX, MICROSECONDS_FROM, Params
+from oms.venues.binance.server_time import unit
+from oms.venues.binance.server_ws_requests import refused
+from oms.venues.binance.server_ws_sessions import Session
 
-METHOD = "order.place"
+WEIGHT = weight_of(ORDERS["order.place"], Params({}))
 KINDS = frozenset({lay.TYPE_LIMIT, lay.TYPE_POST_ONLY, lay.TYPE_MARKET})
 WORDS_MAX = 1024
 """Combinations of words that are remembered: far more than a desk uses."""
+_PLACED = b'{"id":%b,"status":200,"result":%b%b}'
+_ACK = _PLACED % (
+    b"%b",
+    b'{"symbol":"%b","orderId":%d,"orderListId":%d,"clientOrderId":"%b","transactTime":%d}',
+    b"%b",
+)
+"""Most replies; symbols and client ids are letters, digits, dashes and underscores."""
 OUT_BYTES = 2 * kernel.BYTES_MAX
 
 
@@ -71,6 +81,7 @@ class OrderLane:
         self._signed, self._told = self._payload.data, self._meaning.data
         self._plain = self._found[: kernel.FOUND_WORDS]
         self._words: dict[bytes, _Words] = {}
+        self._symbols = [spec.symbol.encode() for spec in desk.market.specs]
 
     def read(self, data: bytes, logged_on: str | None, now_ns: int) -> PlainOrder | None:
         """A plain order, checked in its shape, its time and its signature; None: not one."""
@@ -113,6 +124,33 @@ class OrderLane:
         )  # fmt: skip
         told_id = data[id_at:id_end].decode()
         return PlainOrder(told_id if id_is_text else int(told_id), request, words.response_type)
+
+    def place(self, session: Session, plain: PlainOrder, now_ns: int) -> bytes | None:
+        """Charge and place it; the reply as bytes, None where a fault lost it."""
+        limits, request = self._desk.limits, plain.request
+        try:
+            limits.charge_weight(session.address, WEIGHT, now_ns)
+            order = place_read(self._desk, request, now_ns)
+        except err.ApiError as error:
+            reply = refused(plain.request_id, error, now_ns)
+        except LostReplyError:
+            return None
+        else:
+            counts = b""
+            if session.shows_limits:
+                counts = limits.counts_text(session.address, request.account, now_ns)
+            if plain.response_type == "ACK":
+                return _ACK % (
+                    orjson.dumps(plain.request_id), self._symbols[request.symbol], order.order_id,
+                    order.list_id, request.client_id.encode(), order.created_ns // session.unit_ns,
+                    counts,
+                )  # fmt: skip
+            with unit(session.unit_ns):
+                value = orjson.dumps(placed_reply(self._desk, order, plain.response_type))
+            return _PLACED % (orjson.dumps(plain.request_id), value, counts)
+        if session.shows_limits:
+            reply["rateLimits"] = limits.counts(session.address, request.account, now_ns)
+        return orjson.dumps(reply)
 
     def _learn(self, meaning: bytes, data: bytes, now_ns: int) -> _Words | None:
         """Asks the long way what the words of a plain order mean."""

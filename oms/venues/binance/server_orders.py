@@ -76,11 +76,11 @@ def placed_reply(desk: Desk, order: Order, response_type: str) -> dict[str, Any]
 def place(desk: Desk, call: Call) -> Any:
     """A new order."""
     request, response_type = read_order(desk, call)
-    return place_read(desk, request, response_type, call.now_ns)
+    return placed_reply(desk, place_read(desk, request, call.now_ns), response_type)
 
 
-def place_read(desk: Desk, request: OrderRequest, response_type: str, now_ns: int) -> Any:
-    """A new order that was read."""
+def place_read(desk: Desk, request: OrderRequest, now_ns: int) -> Order:
+    """A new order that was read; ApiError, or LostReplyError where nobody is to be told."""
     desk.limits.charge_order(request.account, now_ns)
     refuse_namesake(desk, request)
     placed = desk.market.submit(request, now_ns)
@@ -90,7 +90,7 @@ def place_read(desk: Desk, request: OrderRequest, response_type: str, now_ns: in
         if desk.market.log.is_heard(request.account):
             desk.muted.add(placed.order_id)
         raise LostReplyError
-    return placed_reply(desk, placed, response_type)
+    return placed
 
 
 def _rate(value_e6: int) -> str:

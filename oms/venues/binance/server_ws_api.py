@@ -19,12 +19,10 @@ from oms.venues.binance import server_errors as err
 from oms.venues.binance.server_auth import Keyring, ws_account
 from oms.venues.binance.server_calls import Call, Desk, LostReplyError, weight_of
 from oms.venues.binance.server_endpoints import ENDPOINTS
-from oms.venues.binance.server_order_lane import METHOD, OrderLane, PlainOrder
-from oms.venues.binance.server_orders import place_read
-from oms.venues.binance.server_params import Params
+from oms.venues.binance.server_order_lane import OrderLane
 from oms.venues.binance.server_time import TIME_UNITS, unit
 from oms.venues.binance.server_user_events import UserEvents
-from oms.venues.binance.server_ws_requests import Request, id_of, read_request
+from oms.venues.binance.server_ws_requests import Request, id_of, read_request, refused
 from oms.venues.binance.server_ws_sessions import (
     SESSION_CALLS,
     SESSION_WEIGHT,
@@ -34,10 +32,8 @@ from oms.venues.binance.server_ws_sessions import (
 
 PATH = "/ws-api/v3"
 CONNECT_WEIGHT = 2
-PLACE_WEIGHT = weight_of(ENDPOINTS[METHOD], Params({}))
 _LIMITS_NAME = frozenset({"returnRateLimits"})
 _BOOLEANS = {"true": True, "false": False}
-_MS_NS = 1_000_000
 Out = list[tuple[int, bytes]]
 
 
@@ -84,6 +80,10 @@ class WsApiServer:
     def answer(self, conn: int, data: bytes, now_ns: int) -> Out:
         """The reply to one message, and what follows from it; no reply where a fault lost it."""
         session = self._sessions[conn]
+        plain = self._lane.read(data, session.api_key, now_ns)
+        if plain is not None:
+            text = self._lane.place(session, plain, now_ns)
+            return [] if text is None else [(conn, text)]
         with unit(session.unit_ns):
             reply = self._reply(session, data, now_ns)
             out = [] if reply is None else [(conn, orjson.dumps(reply))]
@@ -96,9 +96,6 @@ class WsApiServer:
     def _reply(self, session: Session, data: bytes, now_ns: int) -> dict[str, Any] | None:
         account: int | None = None
         request: Request | None = None
-        plain = self._lane.read(data, session.api_key, now_ns)
-        if plain is not None:
-            return self._place_plain(session, plain, now_ns)
         if session.api_key is not None and session.api_key not in self._keyring.keys:
             log_out(session)
             self._listen_anew()
@@ -109,7 +106,7 @@ class WsApiServer:
             value, account = self._run(session, request, now_ns)
         except err.ApiError as error:
             shows = request.shows_limits if request else session.shows_limits
-            reply = _refusal(request.id if request else id_of(data), error, now_ns)
+            reply = refused(request.id if request else id_of(data), error, now_ns)
             account = self._order_account(session, request)
         except LostReplyError:
             return None
@@ -118,24 +115,6 @@ class WsApiServer:
             reply = {"id": request.id, "status": 200, "result": value}
         if shows:
             reply["rateLimits"] = self._desk.limits.counts(session.address, account, now_ns)
-        return reply
-
-    def _place_plain(
-        self, session: Session, plain: PlainOrder, now_ns: int
-    ) -> dict[str, Any] | None:
-        """What follows once a plain order was read; the same as of one that came the long way."""
-        limits = self._desk.limits
-        try:
-            limits.charge_weight(session.address, PLACE_WEIGHT, now_ns)
-            value = place_read(self._desk, plain.request, plain.response_type, now_ns)
-        except err.ApiError as error:
-            reply = _refusal(plain.request_id, error, now_ns)
-        except LostReplyError:
-            return None
-        else:
-            reply = {"id": plain.request_id, "status": 200, "result": value}
-        if session.shows_limits:
-            reply["rateLimits"] = limits.counts(session.address, plain.request.account, now_ns)
         return reply
 
     def _order_account(self, session: Session, request: Request | None) -> int | None:
@@ -208,12 +187,3 @@ class WsApiServer:
         """What a connection is told before its end."""
         unit_ns = self._sessions[conn].unit_ns
         return orjson.dumps({"event": {"e": "serverShutdown", "E": now_ns // unit_ns}})
-
-
-def _refusal(request_id: Any, error: err.ApiError, now_ns: int) -> dict[str, Any]:
-    """The reply that says why not."""
-    body = error.body()
-    if error.retry_after_s is not None:
-        now_ms = now_ns // _MS_NS
-        body["data"] = {"serverTime": now_ms, "retryAfter": now_ms + error.retry_after_s * 1000}
-    return {"id": request_id, "status": error.status, "error": body}

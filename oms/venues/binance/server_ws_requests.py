@@ -20,6 +20,7 @@ ID_RANGE = "^[a-zA-Z0-9-_]{1,64}$"
 VERSION_PREFIX = "v3/"
 _FIELDS = {"id", "method", "params"}
 _ID_TEXT = re.compile(r"[a-zA-Z0-9\-_]{1,64}").fullmatch
+_MS_NS = 1_000_000
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -75,3 +76,12 @@ def id_of(data: bytes) -> Any:
         return None
     found = message.get("id") if isinstance(message, dict) else None
     return found if is_id(found) else None
+
+
+def refused(request_id: Any, error: err.ApiError, now_ns: int) -> dict[str, Any]:
+    """The reply that says why not."""
+    body = error.body()
+    if error.retry_after_s is not None:
+        now_ms = now_ns // _MS_NS
+        body["data"] = {"serverTime": now_ms, "retryAfter": now_ms + error.retry_after_s * 1000}
+    return {"id": request_id, "status": error.status, "error": body}
