@@ -27,12 +27,12 @@ from oms.agents.executor_session import Question, Session, What
 from oms.venues.order_command import Command, CommandReader
 from oms.venues.order_text import Buffers, OrderText
 from oms.venues.order_text_hot import LITERALS_BYTES, TEMPLATE_WORDS
-from oms.venues.sha256_hot import MAC_WORDS
 from oms.venues.trade_base import Instrument
 from shm_layout.doorbell import word_address
 from shm_layout.limits import ACCOUNTS_MAX
 from shm_layout.records import LATCH_ROW, LIMITS_ROW, RATE_ROW, word_of
 from shm_layout.ring import RingReader
+from shm_layout.sha256_hot import MAC_WORDS
 from shm_layout.table import TableReader
 
 ACCOUNTS_GRANTED_MAX = 8

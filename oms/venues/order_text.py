@@ -14,7 +14,7 @@ import numpy as np
 
 from oms.venues import order_text_hot as hot_
 from oms.venues.hmac_sha256 import HotHmac
-from oms.venues.sha256_hot import MAC_WORDS
+from shm_layout.sha256_hot import MAC_WORDS
 
 _NUMBER_CHARS_MAX = 24
 _NO_MAC = np.zeros(MAC_WORDS, np.int64)

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from oms.venues.sha256_hot import BLOCK_BYTES, KIND_HMAC, MAC_KIND, hmac_hex
 from shm_layout.jit import BYTES_TYPE, WORLD_TYPE, hot
 from shm_layout.money_hot import POW10
+from shm_layout.sha256_hot import BLOCK_BYTES, KIND_HMAC, MAC_KIND, hmac_hex
 
 (
     PIECE_LITERAL,
