@@ -65,7 +65,8 @@ from oms.book.aggregate_out_hot import (
     as_ticker,
     ask_resync,
     book_count,
-    book_px,
+    book_index,
+    book_keys,
     book_qty,
     copy_trade,
     cursor,
@@ -82,8 +83,9 @@ from oms.book.aggregate_out_hot import (
 from oms.book.book_hot import (
     apply_level,
     clear_book,
-    find_level,
+    holds_level,
     is_crossed,
+    worst_px,
 )
 from shm_layout.enums import (
     FLAG_FIRST,
@@ -120,9 +122,7 @@ def _note_fill(world, i, side, update_id, px, qty):
         return
     if (px >= deepest) if side == 0 else (px <= deepest):
         return
-    count = book_count(world)[i, side]
-    k = find_level(book_px(world), i, side, count, px)
-    if k >= 0 and book_px(world)[i, side, k] == px:
+    if holds_level(book_keys(world), book_index(world), i, side, px):
         return
     kept = fills(world)
     at = mine[i, A_FILL_POS] % FILLS_MAX
@@ -146,8 +146,8 @@ def _use_fills(world, i, update_id):
         ahead += 1 if kept[i, k, F_ID] > update_id else 0
         if 0 < kept[i, k, F_ID] <= update_id:
             apply_level(
-                book_px(world), book_qty(world), book_count(world), i, kept[i, k, F_SIDE],
-                kept[i, k, F_PX], kept[i, k, F_QTY],
+                book_keys(world), book_qty(world), book_index(world), book_count(world), i,
+                kept[i, k, F_SIDE], kept[i, k, F_PX], kept[i, k, F_QTY],
             )  # fmt: skip
             kept[i, k, F_ID] = 0
             totals(world)[T_FILLED] += 1
@@ -167,8 +167,7 @@ def _note_depth(world, i):
     """After a whole snapshot: how deep it reached."""
     mine = agg_state(world)
     for side in range(2):
-        some = book_count(world)[i, side] > 0
-        mine[i, A_DEEP_BID + side] = book_px(world)[i, side, 0] if some else UNDEF
+        mine[i, A_DEEP_BID + side] = worst_px(book_index(world), i, side)
 
 
 @hot
@@ -177,7 +176,7 @@ def _take_levels(world, i, cause_pos):
     mine = agg_state(world)
     flags = int(found["flags"][0])
     if flags & FLAG_SNAPSHOT and flags & FLAG_FIRST:
-        clear_book(book_count(world), i)
+        clear_book(book_index(world), book_count(world), i)
         mine[i, A_WANT] = WANT_NOTHING
         mine[i, A_CROSSED] = 0
         _drop_fills(world, i)
@@ -186,10 +185,13 @@ def _take_levels(world, i, cause_pos):
     if flags & FLAG_FIRST and mine[i, A_FILL_POS] > 0:
         _use_fills(world, i, found["update_id"][0])
     side = 0 if found["side"][0] == _BUY else 1
+    keys = book_keys(world)
+    qtys = book_qty(world)
+    index = book_index(world)
+    counts = book_count(world)
     for k in range(int(found["count"][0])):
         apply_level(
-            book_px(world), book_qty(world), book_count(world), i, side,
-            found["px"][0, k], found["qty"][0, k],
+            keys, qtys, index, counts, i, side, found["px"][0, k], found["qty"][0, k]
         )  # fmt: skip
     mine[i, A_INSIDE] = 1
     if not flags & FLAG_LAST:
@@ -203,7 +205,7 @@ def _take_levels(world, i, cause_pos):
     mine[i, A_TS_EVENT] = found["ts_event_ns"][0]
     mine[i, A_TS_RECV] = found["ts_recv_ns"][0]
     mine[i, A_STAMP] = found["stamp_cycles"][0]
-    if is_crossed(book_px(world), book_count(world), i) and mine[i, A_CROSSED] == 0:
+    if is_crossed(book_keys(world), book_index(world), i) and mine[i, A_CROSSED] == 0:
         mine[i, A_CROSSED] = 1
         ask_resync(world, i)
     offer_top(world, i, cause_pos)
@@ -295,7 +297,7 @@ def lose(world, cause_pos):
             mine[i, A_TICK_ID] = 0
             mine[i, A_INSIDE] = 0
             mark_dirty(world, i)
-            clear_book(book_count(world), i)
+            clear_book(book_index(world), book_count(world), i)
             ask_resync(world, i)
             offer_top(world, i, cause_pos)
 

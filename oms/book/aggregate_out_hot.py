@@ -12,8 +12,12 @@ from __future__ import annotations
 import numpy as np
 
 from oms.book.book_hot import (
+    best_level,
     best_px,
     best_qty,
+    level_word,
+    px_at,
+    worse_level,
 )
 from shm_layout.enums import (
     BookState,
@@ -64,8 +68,9 @@ top_rows = AGG.field("top_rows", TOP_OF_BOOK)
 top_row_words = AGG.field("top_row_words", np.int64)
 book_rows = AGG.field("book_rows", BOOK_ROW)
 book_row_words = AGG.field("book_row_words", np.int64)
-book_px = AGG.field("book_px", np.int64, ndim=3)
+book_keys = AGG.field("book_keys", np.int64, ndim=3)
 book_qty = AGG.field("book_qty", np.int64, ndim=3)
+book_index = AGG.field("book_index", np.int64, ndim=3)
 book_count = AGG.field("book_count", np.int64, ndim=2)
 agg_state = AGG.field("agg_state", np.int64, ndim=2)
 fills = AGG.field("fills", np.int64, ndim=3)
@@ -196,10 +201,10 @@ def offer_top(world, i, cause_pos):
         ask_qty = mine[i, A_TICK_ASK_QTY]
     else:
         mine[i, A_TICK_ID] = 0
-        bid_px = best_px(book_px(world), book_count(world), i, 0)
-        bid_qty = best_qty(book_qty(world), book_count(world), i, 0)
-        ask_px = best_px(book_px(world), book_count(world), i, 1)
-        ask_qty = best_qty(book_qty(world), book_count(world), i, 1)
+        bid_px = best_px(book_keys(world), book_index(world), i, 0)
+        bid_qty = best_qty(book_qty(world), book_index(world), i, 0)
+        ask_px = best_px(book_keys(world), book_index(world), i, 1)
+        ask_qty = best_qty(book_qty(world), book_index(world), i, 1)
     same = (
         state == mine[i, A_SENT_STATE]
         and bid_px == mine[i, A_SENT_BID_PX]
@@ -296,12 +301,27 @@ def _write_book_row(world, i):
     rows["bid_count"][i] = min(bids, BOOK_TABLE_LEVELS)
     rows["ask_count"][i] = min(asks, BOOK_TABLE_LEVELS)
     for k in range(BOOK_TABLE_LEVELS):
-        has_bid = k < bids
-        has_ask = k < asks
-        rows["bid_px"][i, k] = book_px(world)[i, 0, bids - 1 - k] if has_bid else UNDEF
-        rows["bid_qty"][i, k] = book_qty(world)[i, 0, bids - 1 - k] if has_bid else 0
-        rows["ask_px"][i, k] = book_px(world)[i, 1, asks - 1 - k] if has_ask else UNDEF
-        rows["ask_qty"][i, k] = book_qty(world)[i, 1, asks - 1 - k] if has_ask else 0
+        if k >= bids:
+            rows["bid_px"][i, k] = UNDEF
+            rows["bid_qty"][i, k] = 0
+        if k >= asks:
+            rows["ask_px"][i, k] = UNDEF
+            rows["ask_qty"][i, k] = 0
+    for side in range(2):
+        index = book_index(world)
+        place, level = best_level(index, i, side)
+        found = min(book_count(world)[i, side], BOOK_TABLE_LEVELS)
+        for k in range(found):
+            word = level_word(index, i, side, place, level)
+            px = px_at(book_keys(world), i, side, word)
+            if side == 0:
+                rows["bid_px"][i, k] = px
+                rows["bid_qty"][i, k] = book_qty(world)[i, side, word]
+            else:
+                rows["ask_px"][i, k] = px
+                rows["ask_qty"][i, k] = book_qty(world)[i, side, word]
+            if k + 1 < found:
+                place, level = worse_level(index, i, side, place, level)
     row_end(words, at)
 
 

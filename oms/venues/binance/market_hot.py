@@ -16,6 +16,7 @@ from oms.book.sync_hot import (
     unreadable,
 )
 from oms.venues.binance.decode_hot import decode
+from oms.venues.binance.usual_hot import decode_usual
 from oms.venues.decode_status_hot import (
     DECLINED,
     IGNORED,
@@ -24,6 +25,7 @@ from oms.venues.decode_status_hot import (
     MSG_KIND,
     OK,
 )
+from oms.venues.words_hot import UNUSUAL
 from shm_layout.jit import BYTES_READ, I64, WORLD_TYPE, hot
 
 
@@ -36,18 +38,16 @@ def on_message(world, buf, start, end, hint, now_ns):
     one of our books that cannot be read breaks that book's chain.
     """
     msg = message(world)
-    status = decode(
-        buf,
-        start,
-        end,
-        hint,
-        symbol_index(world),
-        symbol_text(world),
-        scales(world),
-        level_px(world),
-        level_qty(world),
-        msg,
-    )
+    index = symbol_index(world)
+    text = symbol_text(world)
+    by_id = scales(world)
+    px = level_px(world)
+    qty = level_qty(world)
+    status = UNUSUAL
+    if hint < 0:
+        status = decode_usual(buf, start, end, index, text, by_id, px, qty, msg)
+    if status == UNUSUAL:
+        status = decode(buf, start, end, hint, index, text, by_id, px, qty, msg)
     if status == OK:
         if hint >= 0 and msg[MSG_KIND] != KIND_SNAPSHOT:
             return IGNORED

@@ -181,17 +181,17 @@ def drive(seed: int, messages: int, *, logged_on: bool = False, **more) -> int:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_both_ways_say_and_do_the_same(seed, sized):
-    messages = sized(100, 700)
+    messages = sized(700, 100)
     assert drive(seed, messages, rules=MANY) > messages // 4
 
 
 def test_a_session_that_is_logged_on_needs_no_signature(sized):
-    messages = sized(100, 500)
+    messages = sized(500, 100)
     assert drive(11, messages, logged_on=True, rules=MANY) > messages // 4
 
 
-def test_limits_and_lost_replies_are_the_same_both_ways(sized):
-    messages = sized(100, 400)
+def test_limits_and_lost_replies_are_the_same_both_ways():
+    messages = 100  # the address is banned before long
     tight = LimitRules(150, 9, 200_000, 300_000, 300)
     assert drive(21, messages, rules=tight) > messages // 4
     lost = iter([k % 3 == 0 for k in range(10**6)])
