@@ -9,6 +9,7 @@ speed, because order ages and time-outs must not become negative.
 from __future__ import annotations
 
 import time
+from time import monotonic_ns
 
 STEP_NS = 1_000_000_000
 SLEW_DIVISOR = 1000
@@ -28,7 +29,9 @@ class Clock:
 
     def now_ns(self) -> int:
         """Nanoseconds since 1970, never less than before."""
-        return self.at(time.monotonic_ns())
+        now_ns = monotonic_ns() + self._offset_ns
+        self._last_ns = max(self._last_ns, now_ns)
+        return self._last_ns
 
     def at(self, monotonic_ns: int) -> int:
         """The same for a monotonic time just read."""

@@ -78,7 +78,8 @@ class LivePorts:
 
     def send(self, conn: int, data: bytes) -> None:
         """One text message."""
-        self._net()[0].send(conn, data)
+        assert self._network is not None
+        self._network.send(conn, data)
 
     def ping(self, conn: int, payload: bytes) -> None:
         """One ping frame to a client."""

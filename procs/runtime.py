@@ -48,6 +48,10 @@ TURN_NS_MAX = 100_000_000
 """A turn that has taken so long ends behind its pass, so that heartbeat and sockets get theirs."""
 INPUT_PASSES_MAX = 16
 """`do_work` calls after one message, before the next message is handed over."""
+SPIN_LOOKS = 20_000
+"""What a process that spins looks at its rings between two turns: some 50 us."""
+SPIN_LOOKS_WITH_SOCKETS = 2_000
+"""The same where sockets are looked at between turns, too."""
 HEARTBEAT_NS = 250_000_000
 TIMER_GAP_NS = 100_000
 """A timer that stays due is served again after this, so that it cannot eat the core."""
@@ -242,6 +246,9 @@ class Runtime:
                 if not one.closed:
                     done += one.agent.do_work(clock.now_ns())
             ring_due()
+            if done and not self._spin:
+                # Who shares this core goes on with it now, and not when we have found no more.
+                os.sched_yield()
             self._work += done
             if done == 0:
                 idle = True
@@ -319,7 +326,9 @@ class Runtime:
         while not self._drain.finished():
             idle = self._turn()
             self._housekeep()
-            if idle and not self._spin and not self._drain.finished():
+            if idle and self._spin:
+                self._sleeper.spin(SPIN_LOOKS)
+            elif idle and not self._drain.finished():
                 wait_ns = min(self._next_ns() - self.clock.now_ns(), HEARTBEAT_NS)
                 if self._own_phase or self._drain.phase:
                     wait_ns = min(wait_ns, HEARTBEAT_NS // 25)
@@ -416,6 +425,8 @@ class Runtime:
             self._ended = True
             self._loop.stop()
         elif self._spin or not idle or not self._sleeper.fall_asleep():
+            if self._spin and idle:
+                self._sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
             if not self._queued:
                 self._queued = True
                 self._loop.call_soon(self._turn_queued)

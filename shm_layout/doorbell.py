@@ -82,6 +82,10 @@ class Sleeper:
         """Rings that have grown since the last call."""
         return int(doorbell_hot.take_growth(self._watched))
 
+    def spin(self, looks: int) -> bool:
+        """Instead of sleeping: look so many times (a few ns each); True = a ring has grown."""
+        return bool(doorbell_hot.spin(self._watched, looks))
+
     def fall_asleep(self) -> bool:
         """Announce sleep; False = something came meanwhile, so do not wait (and `wake_up`)."""
         doorbell_hot.fall_asleep(self._words)
@@ -134,7 +138,7 @@ class Ringer:
 
     def ring_due(self) -> None:
         """Wake the sleeping readers of every ring that has grown since the last call."""
-        due = int(doorbell_hot.bells_due(self._table))
+        due: int = doorbell_hot.bells_due(self._table)
         for k in range(due):
             ring(self._bells[int(self._table[self._out + k])])
 

@@ -74,6 +74,8 @@ I64 = Argument(np.dtype(np.int64))
 WORLD_TYPE = Argument(np.dtype(np.int64), 1)
 """A world, or any array of int64 that is written."""
 WORDS_READ = Argument(np.dtype(np.int64), 1, readonly=True)
+SLOTS_TYPE = Argument(np.dtype(np.int64), 2)
+"""Slots of a ring as words, a row each."""
 BYTES_TYPE = Argument(np.dtype(np.uint8), 1)
 BYTES_READ = Argument(np.dtype(np.uint8), 1, readonly=True)
 TEXTS_READ = Argument(np.dtype(np.uint8), 2, readonly=True)
@@ -276,6 +278,8 @@ class WorldSpec:
         self.dtypes: list[np.dtype[Any]] = []
         self.dims: list[int] = []
         self.readonly: list[bool] = []
+        self.nested = -1
+        """Index of the field that holds worlds; -1 = there is none."""
 
     def field(
         self, name: str, dtype: npt.DTypeLike, *, ndim: int = 1, readonly: bool = False
@@ -299,17 +303,34 @@ class WorldSpec:
 
         return view
 
+    def worlds(self, name: str) -> Callable[[Any], Any]:
+        """Declare a field that holds other worlds of this kind, for a kernel that carries out
+        several tasks in one call; its accessor gives them by index.
+        """
+        view = self.field(name, np.int64, ndim=2)
+        self.nested = len(self.names) - 1
+        return view if COMPILING else lambda world: world.nested
+
     def label(self, index: int) -> str:
         """A field, for an error."""
         return f"{self.name}.{self.names[index]}"
 
     def make(self, **arrays: np.ndarray[Any, Any]) -> World:
         """Build the world; every declared field must be given, of its exact dtype and shape."""
+        return self.make_of((), arrays)
+
+    def make_of(self, nested: Sequence[World], arrays: dict[str, np.ndarray[Any, Any]]) -> World:
+        """The same; `nested` are the worlds of the field that holds such."""
+        if self.nested >= 0:
+            words = np.zeros((len(nested), len(self.names) * _WORDS_PER_FIELD), np.int64)
+            for row, world in zip(words, nested, strict=True):
+                row[:] = world.words
+            arrays[self.names[self.nested]] = words
         missing = [name for name in self.names if name not in arrays]
         extra = [name for name in arrays if name not in self.names]
         assert not missing, f"world {self.name}: missing {missing}"
         assert not extra, f"world {self.name}: unknown {extra}"
-        return World(self, [arrays[name] for name in self.names])
+        return World(self, [arrays[name] for name in self.names], nested)
 
 
 class World:
@@ -319,10 +340,13 @@ class World:
     compiler is on, and the world itself when it is off.
     """
 
-    __slots__ = ("arrays", "handle", "spec", "words")
+    __slots__ = ("arrays", "handle", "nested", "spec", "words")
 
-    def __init__(self, spec: WorldSpec, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+    def __init__(
+        self, spec: WorldSpec, arrays: Sequence[np.ndarray[Any, Any]], nested: Sequence[World] = ()
+    ) -> None:
         self.spec = spec
+        self.nested = tuple(nested)
         self.words = np.zeros(len(arrays) * _WORDS_PER_FIELD, np.int64)
         held = []
         for index, array in enumerate(arrays):

@@ -11,6 +11,7 @@ successor of the reader starts at its cursor, or where its own output says (DESI
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,13 @@ from shm_layout import ring_hot
 from shm_layout.channels import Channel, RingKind
 from shm_layout.jit import read_only
 from shm_layout.limits import SEGMENT_HEAD_BYTES, WORD_BYTES
-from shm_layout.records import SPEC_OF_TYPE
+from shm_layout.records import INTENT, SPEC_OF_TYPE
 
 HEAD_WORDS = SEGMENT_HEAD_BYTES // WORD_BYTES
+_seq_at = Struct("<q").unpack_from
+assert INTENT.fields is not None
+assert INTENT.fields["seq"][1] == ring_hot.SEQ_WORD * WORD_BYTES
+assert INTENT.fields["epoch"][1] * 8 == ring_hot.EPOCH_WORD * 64 + ring_hot.EPOCH_SHIFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class RingWriter:
             np.zeros(HEAD_WORDS, np.int64) if gate_cursor is None else gate_cursor
         )
         self.epoch = epoch
+        self._lossless = int(lossless)
+        self._slot_words = memory.slots.view(np.int64).reshape(len(memory.slots), -1)
 
     @property
     def pos(self) -> int:
@@ -73,18 +80,15 @@ class RingWriter:
 
         False: a lossless ring is full; nothing was written.
         """
-        if self.free() < 1:
-            return False
-        pos = self.pos
-        if self.channel.kind is RingKind.BROADCAST:
-            ring_hot.broadcast_claim(self.words, pos + 1)
-        at = pos & (self.channel.slots - 1)
-        slot = self.slots[at : at + 1].view(row.dtype)
-        slot[0] = row
-        slot["seq"][0] = pos + 1
-        slot["epoch"][0] = self.epoch
-        ring_hot.publish(self.words, pos + 1)
-        return True
+        return self.append_words(np.frombuffer(row, np.int64))
+
+    def append_words(self, words: np.ndarray[Any, Any]) -> bool:
+        """The same for a record given as its int64 words."""
+        done = ring_hot.append_row(
+            self.words, self.gate, self._slot_words, words, self.epoch, self._lossless
+        )
+        assert done >= 0, f"{self.channel.name}: {len(words)} words are no slot"
+        return bool(done)
 
 
 class RingReader:
@@ -97,10 +101,15 @@ class RingReader:
         self.cursor = cursor
         self.lost = 0
         self._none = self.slots[:0].copy()
+        self._bytes = self.slots.view(np.uint8).reshape(-1).data
+        self._cursor_words = cursor.data
+        self._count, self._size = channel.slots, channel.record.itemsize
+        self._lossless = channel.kind is RingKind.LOSSLESS
 
     @property
     def pos(self) -> int:
-        return int(self.cursor[ring_hot.READ_POS])
+        found: int = self._cursor_words[ring_hot.READ_POS]
+        return found
 
     def pending(self) -> int:
         """Records published and not yet taken."""
@@ -116,28 +125,35 @@ class RingReader:
         The cursor stays: `release(n)` moves it, before or after the effect as the agent's law
         says. On a broadcast ring a lapped reader jumps ahead first and adds to `lost`.
         """
-        pos = self.pos
-        end = min(int(ring_hot.written(self.words)), pos + count_max)
-        if end <= pos:
-            return self._none
-        slots = self.channel.slots
-        while True:
+        data = self.poll_bytes(count_max)
+        return np.frombuffer(bytearray(data), self.channel.record) if data else self._none
+
+    def poll_bytes(self, count_max: int) -> bytes:
+        """The same as the bytes of whole slots, for who unpacks them (`packing`)."""
+        pos: int = self._cursor_words[ring_hot.READ_POS]
+        end = ring_hot.written(self.words)
+        if end == pos:
+            return b""
+        end = min(end, pos + count_max)
+        slots, size = self._count, self._size
+        while end > pos:
             first, last = pos & (slots - 1), (end - 1) & (slots - 1)
             if first <= last:
-                rows = self.slots[first : last + 1].copy()
+                data = bytes(self._bytes[first * size : (last + 1) * size])
             else:
-                rows = np.concatenate((self.slots[first:], self.slots[: last + 1]))
-            lossless = self.channel.kind is RingKind.LOSSLESS
-            if lossless or ring_hot.broadcast_intact(self.words, pos, slots):
-                sound = rows["seq"][0] == pos + 1 and rows["seq"][-1] == end
+                data = bytes(self._bytes[first * size :]) + bytes(self._bytes[: (last + 1) * size])
+            if self._lossless or ring_hot.broadcast_intact(self.words, pos, slots):
+                first_seq, last_seq = _seq_at(data)[0], _seq_at(data, len(data) - size)[0]
+                sound = first_seq == pos + 1 and last_seq == end
                 assert sound, f"{self.channel.name}: its head or a slot is damaged at {pos}"
-                return rows
+                return data
             resumed = int(ring_hot.broadcast_resume(self.words, slots))
             assert resumed > pos, f"{self.channel.name}: its head is damaged at {pos}"
             self.lost += resumed - pos
             pos = resumed
             ring_hot.release(self.cursor, pos)
-            end = min(int(ring_hot.written(self.words)), pos + count_max)
+            end = min(ring_hot.written(self.words), pos + count_max)
+        return b""
 
     def release(self, count: int) -> None:
         """Move the cursor on by `count` records."""

@@ -12,7 +12,7 @@ the copy was whole.
 from __future__ import annotations
 
 from shm_layout.atomics import acquire_fence, load_acquire, release_fence, store_release
-from shm_layout.jit import I64, WORDS_READ, WORLD_TYPE, hot
+from shm_layout.jit import I64, SLOTS_TYPE, WORDS_READ, WORLD_TYPE, hot
 
 # Words of a segment's head page; each on a cache line of its own (64 bytes = 8 words).
 WRITE_POS = 64
@@ -24,6 +24,10 @@ DRAIN_PHASE = 104
 """In the supervisor's table `processes`: roles of this phase and earlier are to drain."""
 DRAINED_PHASE = 112
 """In a process's own segment: every agent of it, up to this phase, has nothing left open."""
+
+SEQ_WORD, EPOCH_WORD, EPOCH_SHIFT = 0, 1, 32
+"""Where a record's head has them (`records.HEAD`)."""
+_LOW32 = (1 << 32) - 1
 
 BROADCAST_MARGIN_DIVISOR = 4
 """A lapped reader goes on a quarter of the ring behind the writer, not at its heels."""
@@ -79,3 +83,25 @@ def broadcast_resume(words, slots):
     claimed = load_acquire(words, CLAIM_POS)  # PAIR ring.claim_pos
     pos = claimed - slots + slots // BROADCAST_MARGIN_DIVISOR
     return max(min(pos, load_acquire(words, WRITE_POS)), 0)  # PAIR ring.write_pos
+
+
+@hot(entry=(WORLD_TYPE, WORDS_READ, SLOTS_TYPE, WORDS_READ, I64, I64))
+def append_row(words, gate, slots, row, epoch, lossless):
+    """Publish one record, given as the words of a slot: its position and epoch are set here.
+
+    Returns 1; 0 = a lossless ring is full, nothing was written; -1 = another size than a slot's.
+    """
+    pos = words[WRITE_POS]
+    if row.shape[0] != slots.shape[1]:
+        return -1
+    if lossless == 0:
+        broadcast_claim(words, pos + 1)
+    elif lossless_free(words, gate, slots.shape[0]) < 1:
+        return 0
+    k = pos & (slots.shape[0] - 1)
+    for j in range(2, row.shape[0]):
+        slots[k, j] = row[j]
+    slots[k, EPOCH_WORD] = (row[EPOCH_WORD] & _LOW32) | (epoch << EPOCH_SHIFT)
+    slots[k, SEQ_WORD] = pos + 1
+    publish(words, pos + 1)
+    return 1

@@ -8,7 +8,6 @@ lap, when a book is crossed, and at a restart, since books live in this process 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class _Inlet:
     venue_name: str
     reader: RingReader
     world: World
-    totals: np.ndarray[Any, Any]
+    totals: memoryview
     silent_after_ns: int
     heard_ns: int
     """When something came last."""
@@ -112,7 +111,7 @@ class AggregatorAgent(BaseAgent):
             latency=self.latency,
         )
         silent_after_ns = self.silent_after_ns[venue_name]
-        inlet = _Inlet(venue_name, reader, world, totals, silent_after_ns, now_ns)
+        inlet = _Inlet(venue_name, reader, world, totals.data, silent_after_ns, now_ns)
         if reader.pos > 0 or np.any(self.state[:, agg.A_VENUE] == totals[agg.T_VENUE]):
             missed = reader.pending()
             reader.skip_to_end()
@@ -123,7 +122,7 @@ class AggregatorAgent(BaseAgent):
     def do_work(self, now_ns: int) -> int:
         taken = 0
         for inlet in self.inlets:
-            count = int(aggregate_hot.step(inlet.world.handle, now_ns, NEVER, WORK_BUDGET))
+            count: int = aggregate_hot.step(inlet.world.handle, now_ns, NEVER, WORK_BUDGET)
             taken += count
             if count:
                 inlet.heard_ns = now_ns
@@ -131,7 +130,7 @@ class AggregatorAgent(BaseAgent):
                 self._hush(inlet, now_ns)
             if inlet.totals[agg.T_RESYNC]:
                 self._ask_resync()
-            lost = int(inlet.totals[agg.T_LOST])
+            lost = inlet.totals[agg.T_LOST]
             if lost != inlet.lost_logged:
                 self.ports.log(
                     "error",

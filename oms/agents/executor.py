@@ -24,7 +24,7 @@ from oms.agents.executor_checks import LastChecks, Refusal
 from oms.agents.executor_former import FormerWork, released_commands
 from oms.agents.executor_hot import note_sent
 from oms.agents.executor_lane import Lane
-from oms.agents.executor_lane_hot import EMPTY, TAKEN
+from oms.agents.executor_lane_hot import EMPTY, OTHER
 from oms.agents.executor_links import Account, Link, Wire
 from oms.agents.executor_orders import OrderTable
 from oms.agents.executor_out import Outbox
@@ -110,6 +110,9 @@ class ExecutorAgent(BaseAgent):
             if command.action == Action.NEW:
                 self._checks.saw(command)
         self._prepared = False
+        self._quiet_until_ns = 0
+        """Until then only a command, a message or a connection's event can give us work: the same
+        promise that a parked host relies on."""
         self._reconcile_due_ns = 0
         self._start = Start(
             ports, self._config, self._group_index, session=self._session, outbox=self._outbox,
@@ -138,6 +141,8 @@ class ExecutorAgent(BaseAgent):
         """One turn: take commands, publish, prepare, reconcile, look at what is overdue."""
         self._now_ns = now_ns
         taken = self._take_commands(now_ns) if self._prepared else 0
+        if not taken and now_ns < self._quiet_until_ns:
+            return 0
         done = self._turn(now_ns)
         if done:
             self._lane.close()
@@ -145,6 +150,8 @@ class ExecutorAgent(BaseAgent):
             self._lane.renew(now_ns)
         if now_ns >= self._ledger.publish_due_ns():
             self._publish(now_ns)
+        idle = self._prepared and not taken + done
+        self._quiet_until_ns = self.next_timer_ns() if idle else 0
         return taken + done
 
     def _turn(self, now_ns: int) -> int:
@@ -223,6 +230,7 @@ class ExecutorAgent(BaseAgent):
     def on_drain(self, now_ns: int) -> None:
         """No new orders from now on; cancels and queries go on."""
         self._draining = True
+        self._quiet_until_ns = 0
         self._lane.close()
 
     def drained(self) -> bool:
@@ -236,16 +244,16 @@ class ExecutorAgent(BaseAgent):
     def _take_commands(self, now_ns: int) -> int:
         """Released before the first byte leaves: at most once (DESIGN.md law 5)."""
         taken = 0
-        lane = self._lane
-        while taken < WORK_BUDGET and len(self._outbox) < EXECUTION_BACKLOG_MAX // 2:
+        lane, backlog = self._lane, self._outbox.backlog
+        while taken < WORK_BUDGET and len(backlog) < EXECUTION_BACKLOG_MAX // 2:
             found = lane.take(now_ns)
             if found == EMPTY:
                 break
             taken += 1
             command = None
-            if found == TAKEN:
+            if found != OTHER:
+                command = lane.send(found, self._commands.pos - 1, now_ns)
                 pos = self._commands.pos - 1
-                command = lane.send(pos, now_ns)
                 self.sent += command is None
             else:
                 pos = self._commands.pos
@@ -363,6 +371,7 @@ class ExecutorAgent(BaseAgent):
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
         """A connection opened, ended, or gave a sign of life."""
         self._now_ns = now_ns
+        self._quiet_until_ns = 0
         self._lane.close()
         self._session.links.on_conn(conn, event, now_ns)
 
@@ -379,6 +388,7 @@ class ExecutorAgent(BaseAgent):
     def on_bytes(self, conn: int, data: bytes, now_ns: int, meta: HttpMeta | None = None) -> None:
         """One answer or event."""
         self._now_ns = now_ns
+        self._quiet_until_ns = 0
         self._lane.close()
         if meta is not None:
             self._on_http(data, now_ns, meta)

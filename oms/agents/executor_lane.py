@@ -21,15 +21,18 @@ from oms.agents.base import NEVER, Ports
 from oms.agents.executor_checks import LastChecks
 from oms.agents.executor_former import FormerWork
 from oms.agents.executor_hot import note_sent
-from oms.agents.executor_links import Account
+from oms.agents.executor_lane_hot import WRITTEN, take_new
+from oms.agents.executor_links import Account, Wire
 from oms.agents.executor_session import Question, Session, What
 from oms.venues.order_command import Command, CommandReader
 from oms.venues.order_text import Buffers, OrderText
+from oms.venues.order_text_hot import LITERALS_BYTES, TEMPLATE_WORDS
 from oms.venues.trade_base import Instrument
 from shm_layout.doorbell import word_address
 from shm_layout.limits import ACCOUNTS_MAX
 from shm_layout.records import LATCH_ROW, LIMITS_ROW, RATE_ROW, word_of
 from shm_layout.ring import RingReader
+from shm_layout.sha256_hot import MAC_WORDS
 from shm_layout.table import TableReader
 
 ACCOUNTS_GRANTED_MAX = 8
@@ -52,6 +55,7 @@ class Lane:
         may_trade: Callable[[], bool],
     ) -> None:
         self._ports = ports
+        self._send = ports.send
         self._commands = commands
         self._checks, self._former, self._session = checks, former, session
         self._latency = latency
@@ -71,8 +75,14 @@ class Lane:
         self.sent = 0
         """Orders that went this way."""
         self.closed = True
-        self._take: Callable[[int], int] = lambda _: hot_.OTHER
+        self._shapes = np.full(hot_.FORMS_MAX, hot_.NO_SHAPE, np.int64)
+        self._templates = np.zeros((hot_.FORMS_MAX, TEMPLATE_WORDS), np.int64)
+        self._literals = np.zeros((hot_.FORMS_MAX, LITERALS_BYTES), np.uint8)
+        self._macs = np.zeros((hot_.FORMS_MAX, MAC_WORDS), np.int64)
+        self._forms: list[tuple[Account, Instrument, bool]] = []
+        self._next_form = 0
         self._world: Any = None
+        self._handle: Any = None
 
     def _make_guards(
         self, peers: tuple[TableReader, ...]
@@ -108,11 +118,11 @@ class Lane:
             slot_words=ring.slots.view(np.int64).reshape(len(ring.slots), -1),
             place=self._commands.place, state=self._state, grants=self._grants,
             sizes=self._sizes, guards=self._guards, values=self._buffers.values,
-            taken=self._commands.taken,
+            taken=self._commands.taken, shapes=self._shapes, templates=self._templates,
+            literals=self._literals, macs=self._macs, out=self._buffers.out,
         )  # fmt: skip
         self._world = world  # its arrays live as long as this
-        handle, take_new = world.handle, hot_.take_new
-        self._take = lambda now_ns: int(take_new(handle, now_ns))
+        self._handle = world.handle
 
     def _set_sizes(self) -> None:
         self._sized_by = self._checks.max_notional_text
@@ -142,6 +152,7 @@ class Lane:
         self.closed = False
         view[hot_.S_GENERATION] += 1
         view[hot_.S_ROOM] = 0
+        view[hot_.S_VENUE_OFFSET_NS] = self._session.clock.offset_ns
         # First what must stay, then what follows from it: a change in between is seen as one.
         for row, words, at in self._same:
             self._guards[row, 2] = words[at]
@@ -162,12 +173,26 @@ class Lane:
     # Orders
 
     def take(self, now_ns: int) -> int:
-        """What stands next in the ring (EMPTY, TAKEN, OTHER); what was TAKEN, `send` sends."""
-        return self._take(now_ns)
+        """What stands next in the ring: EMPTY, OTHER, or something taken, which `send` sends."""
+        found: int = take_new(self._handle, now_ns, self._session.newest_id + 1)
+        return found
 
-    def send(self, pos: int, now_ns: int) -> Command | None:
-        """Send what was taken; a command that cannot go this way after all is handed back."""
-        found = self._texts.get(self._view[hot_.S_SHAPE])
+    def send(self, found: int, pos: int, now_ns: int) -> Command | None:
+        """Send what `take` found; a command that cannot go this way after all is handed back."""
+        if found < WRITTEN:
+            return self._write_and_send(pos, now_ns)
+        account, instrument, logged_on = self._forms[found - WRITTEN]
+        wire = account.link.wire
+        if wire is None or not account.ready or wire.logged_on is not logged_on:
+            return self._write_and_send(pos, now_ns)
+        self._send(wire.conn, self._buffers.written())
+        self._book(account, instrument, wire, pos, now_ns)
+        return None
+
+    def _write_and_send(self, pos: int, now_ns: int) -> Command | None:
+        """The same where the kernel had no form for it, or one for another session."""
+        shape = self._view[hot_.S_SHAPE]
+        found = self._texts.get(shape)
         if found is None:
             found = self._new_text(self._commands.command())
         account, instrument, texts = found
@@ -178,19 +203,39 @@ class Lane:
         if text is None:
             text = self._text_of(account, instrument, texts, wire.logged_on)
         session = self._session
-        request_id = session.next_request_id()
-        frame = text.write(request_id, session.clock.venue_ms(now_ns))
+        frame = text.write(session.newest_id + 1, session.clock.venue_ms(now_ns))
         self._ports.send(wire.conn, frame)
+        self._book(account, instrument, wire, pos, now_ns)
+        if text.compiled:
+            self._give_form(shape, text, (account, instrument, wire.logged_on))
+        return None
+
+    def _book(
+        self, account: Account, instrument: Instrument, wire: Wire, pos: int, now_ns: int
+    ) -> None:
+        """An order has left: write up the books, ask for the grant of the next one."""
+        session = self._session
         command = self._commands.command()
         question = Question(What.NEW, account, command.client_order_id, instrument, pos)
-        session.placed(request_id, question, wire, now_ns)
+        session.placed(session.next_request_id(), question, wire, now_ns)
         self._checks.saw(command)
         if command.stamp_cycles or command.risk_cycles:
             note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
         self.sent += 1
         self._grant(account, now_ns)
         self._view[hot_.S_ROOM] = session.has_order_room(now_ns)
-        return None
+
+    def _give_form(self, shape: int, text: OrderText, of: tuple[Account, Instrument, bool]) -> None:
+        """The kernel writes the next order of this shape itself; the oldest form makes room."""
+        known = np.flatnonzero(self._shapes == shape)
+        at = int(known[0]) if len(known) else self._next_form
+        if not len(known):
+            self._next_form = (at + 1) % hot_.FORMS_MAX
+        self._templates[at], self._literals[at], self._macs[at] = (
+            text.template, text.literals, text.mac,
+        )  # fmt: skip
+        self._forms[at : at + 1] = [of]
+        self._shapes[at] = shape
 
     def _new_text(self, command: Command) -> tuple[Account, Instrument, dict[bool, OrderText]]:
         texts: dict[bool, OrderText] = {}

@@ -11,7 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from oms.venues.order_text_hot import VALUE_CLIENT_ID, VALUE_PX, VALUE_QTY
+from oms.venues.order_text_hot import (
+    VALUE_CLIENT_ID,
+    VALUE_PX,
+    VALUE_QTY,
+    VALUE_REQUEST,
+    VALUE_TIME_MS,
+    write_order,
+)
 from shm_layout.atomics import load_acquire, load_at, store_release
 from shm_layout.enums import Action, OrderType, Side, TimeInForce
 from shm_layout.jit import I64, WORLD_TYPE, WorldSpec, hot
@@ -21,7 +28,8 @@ from shm_layout.money_hot import OK, mul_div
 from shm_layout.records import ORDER_COMMAND
 from shm_layout.ring_hot import READ_POS, WRITE_POS
 
-EMPTY, TAKEN, OTHER = range(3)
+EMPTY, TAKEN, OTHER, WRITTEN = range(4)
+"""What `take_new` returns; WRITTEN and above: by the form WRITTEN + n."""
 
 # Words of `state`.
 S_GENERATION = 0
@@ -32,7 +40,12 @@ S_NEWEST_ID = 2
 S_NEWEST_EPOCH = 3
 S_SHAPE = 4
 """Of the order that was taken: which template writes it."""
+S_VENUE_OFFSET_NS = 5
+"""The venue's clock minus ours."""
 STATE_WORDS = 8
+
+FORMS_MAX = 32
+"""Templates that the kernel fills itself; one for each shape of orders that were sent lately."""
 
 # Columns of `sizes`, a row per instrument.
 SIZE_NOTIONAL_MAX = 0
@@ -46,6 +59,8 @@ RULE_PASSED = 1
 """The word is a time, and is over."""
 GUARD_COLUMNS = 3
 
+NS_PER_MS = 1_000_000
+NO_SHAPE = -1
 SHAPE_INSTRUMENT_BITS = 20
 _SIDE_SHIFT, _TYPE_SHIFT, _SHAPE_BITS = 6, 3, 8
 _NEW = int(Action.NEW)
@@ -68,6 +83,11 @@ sizes = LANE.field("sizes", np.int64, ndim=2)
 guards = LANE.field("guards", np.int64, ndim=2)
 values = LANE.field("values", np.int64)
 taken = LANE.field("taken", np.int64)
+shapes = LANE.field("shapes", np.int64)
+templates = LANE.field("templates", np.int64, ndim=2)
+literals = LANE.field("literals", np.uint8, ndim=2)
+macs = LANE.field("macs", np.int64, ndim=2)
+out = LANE.field("out", np.uint8)
 
 
 @hot
@@ -131,10 +151,25 @@ def _sound(w, at, now_ns):
     return status == OK and amount <= most
 
 
-@hot(entry=(WORLD_TYPE, I64))
-def take_new(w, now_ns):
-    """EMPTY; or TAKEN: the next command is a new order that may go, released already (DESIGN.md
-    law 5), its words in `taken` and its numbers in `values`; or OTHER: the long way takes it.
+@hot
+def _write(w, request_id, now_ns):
+    """Write what was taken, if there is a form for it; TAKEN where there is none."""
+    known, shape = shapes(w), state(w)[S_SHAPE]
+    for form in range(known.shape[0]):
+        if known[form] == shape:
+            told = values(w)
+            told[VALUE_REQUEST] = request_id
+            told[VALUE_TIME_MS] = (now_ns + state(w)[S_VENUE_OFFSET_NS]) // NS_PER_MS
+            write_order(templates(w)[form], literals(w)[form], told, macs(w)[form], out(w))
+            return WRITTEN + form
+    return TAKEN
+
+
+@hot(entry=(WORLD_TYPE, I64, I64))
+def take_new(w, now_ns, request_id):
+    """EMPTY; or OTHER: the long way takes the next command. Else it is a new order that may go,
+    released already (DESIGN.md law 5), its words in `taken`: WRITTEN and above, its frame is made,
+    with this `request_id`; TAKEN, there is no form for it, and its numbers stand in `values`.
     """
     where, slot = place(w), slots(w)
     pos = where[0]
@@ -152,16 +187,16 @@ def take_new(w, now_ns):
     copied, source = taken(w), slot_words(w)
     for k in range(COMMAND_WORDS):
         copied[k] = source[at, k]
-    st, out = state(w), values(w)
+    st, told = state(w), values(w)
     st[S_NEWEST_ID] = slot["client_order_id"][at]
     st[S_NEWEST_EPOCH] = slot["risk_epoch"][at]
     st[S_SHAPE] = shape_of(
         account_id, instrument_id, int(slot["side"][at]), int(slot["order_type"][at]),
         int(slot["time_in_force"][at]),
     )  # fmt: skip
-    out[VALUE_CLIENT_ID] = slot["client_order_id"][at]
-    out[VALUE_PX] = slot["px"][at]
-    out[VALUE_QTY] = slot["qty"][at]
+    told[VALUE_CLIENT_ID] = slot["client_order_id"][at]
+    told[VALUE_PX] = slot["px"][at]
+    told[VALUE_QTY] = slot["qty"][at]
     where[0] = pos + 1
     store_release(cursor(w), READ_POS, pos + 1)  # PAIR ring.read_pos
-    return TAKEN
+    return _write(w, request_id, now_ns)

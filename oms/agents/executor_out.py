@@ -41,18 +41,19 @@ class Outbox:
         self._writer = ports.writer(f"executions.{group_name}")
         self._table = ports.table_reader("currencies")
         self._exchange = exchange
-        self._queue: deque[Any] = deque()
+        self.backlog: deque[Any] = deque()
+        """What the ring had no room for, or waits for a row; its owner alone changes it."""
         self._currencies: dict[str, tuple[int, int]] = {}
         self._asked: dict[str, int] = {}
         self._blocked = False
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self.backlog)
 
     @property
     def overfull(self) -> bool:
         """True: no more may be read from the private sockets."""
-        return len(self._queue) >= EXECUTION_BACKLOG_MAX
+        return len(self.backlog) >= EXECUTION_BACKLOG_MAX
 
     def currency(self, code: str) -> tuple[int, int]:
         """(row, scale) of a currency; NO_ID and the scale it will get where it has no row yet."""
@@ -69,11 +70,11 @@ class Outbox:
 
     def report(self, report: Report, account_id: int, recv_ns: int, cause_pos: int = NO_ID) -> None:
         """Queue one execution."""
-        self._queue.append((report, account_id, recv_ns, cause_pos))
+        self.backlog.append((report, account_id, recv_ns, cause_pos))
 
     def record(self, row: np.ndarray[Any, Any]) -> None:
         """Queue a finished record of 256 bytes (INSTRUMENT_SPEC)."""
-        self._queue.append(row)
+        self.backlog.append(row)
 
     def balances(
         self, found: list[BalanceView], account_id: int, recv_ns: int, ts_event_ns: int, full: bool
@@ -93,7 +94,7 @@ class Outbox:
             rows.append(row)
         if full and rows:
             rows[-1]["final"] = 1
-        self._queue.extend(rows)
+        self.backlog.extend(rows)
 
     def _balance(self, code: str, account_id: int, recv_ns: int) -> np.ndarray[Any, Any]:
         row = np.zeros(1, BALANCE)
@@ -108,8 +109,8 @@ class Outbox:
         """Publish what can be published; returns how many records that was."""
         count = 0
         self._blocked = False
-        while self._queue:
-            item = self._queue[0]
+        while self.backlog:
+            item = self.backlog[0]
             if isinstance(item, tuple):
                 if not self._fee_is_known(item, now_ns):
                     self._blocked = True
@@ -120,7 +121,7 @@ class Outbox:
             if not self._writer.append(row[0]):
                 self._blocked = True
                 break
-            self._queue.popleft()
+            self.backlog.popleft()
             count += 1
         return count
 

@@ -113,7 +113,8 @@ class Session:
         self._group = group
         self._ended = ended
         self._timeout_ns = group.answer_timeout_ms * NS_PER_MS
-        self._next_id = 1
+        self.newest_id = 1
+        """Of the newest request."""
 
     # Asking
 
@@ -122,8 +123,8 @@ class Session:
         question: Question, now_ns: int,
     ) -> None:  # fmt: skip
         """Send a new order that passed every check and was charged to the ledger."""
-        self._next_id += 1
-        request_id = self._next_id
+        self.newest_id += 1
+        request_id = self.newest_id
         venue_ms = self.clock.venue_ms(now_ns)
         frame = account.frames.place(request_id, venue_ms, instrument, command, wire.logged_on)
         question.order_mark = account.orders.count(now_ns)
@@ -131,8 +132,8 @@ class Session:
 
     def next_request_id(self) -> int:
         """Of a request that the caller sends itself."""
-        self._next_id += 1
-        return self._next_id
+        self.newest_id += 1
+        return self.newest_id
 
     def placed(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
         """A new order left on `wire`, for which there was room: count it, wait for its answer."""
@@ -207,9 +208,9 @@ class Session:
         wire, venue_ms = account.link.wire, self.clock.venue_ms(now_ns)
         question.order_mark = account.orders.total
         if wire is not None:
-            self._next_id += 1
-            frame = account.frames.signed(self._next_id, method, venue_ms, params, wire.logged_on)
-            self._send(self._next_id, frame, question, wire, now_ns)
+            self.newest_id += 1
+            frame = account.frames.signed(self.newest_id, method, venue_ms, params, wire.logged_on)
+            self._send(self.newest_id, frame, question, wire, now_ns)
             return
         verb, target, headers = account.frames.rest(method, venue_ms, params)
         question.sent_ns, question.mark = now_ns, self.ledger.total
@@ -222,17 +223,17 @@ class Session:
         """It is open: log on where one key serves the whole wire, else subscribe by signature."""
         accounts = wire.link.accounts
         if len(accounts) == 1 and accounts[0].frames.can_log_on:
-            self._next_id += 1
-            frame = accounts[0].frames.logon(self._next_id, self.clock.venue_ms(now_ns))
+            self.newest_id += 1
+            frame = accounts[0].frames.logon(self.newest_id, self.clock.venue_ms(now_ns))
             self._ask_session(What.LOGON, frame, wire, accounts[0], now_ns)
         else:
             self._subscribe(wire, now_ns)
 
     def _subscribe(self, wire: Wire, now_ns: int) -> None:
         for account in wire.link.accounts:
-            self._next_id += 1
+            self.newest_id += 1
             venue_ms = self.clock.venue_ms(now_ns)
-            frame = account.frames.subscribe(self._next_id, venue_ms, wire.logged_on)
+            frame = account.frames.subscribe(self.newest_id, venue_ms, wire.logged_on)
             self._ask_session(What.SUBSCRIBE, frame, wire, account, now_ns)
 
     def _ask_session(
@@ -240,7 +241,7 @@ class Session:
     ) -> None:
         # A link that is up is worth more than its weight of 2: charged, and sent all the same.
         self.ledger.charge(RateShare.RECONCILIATION, WEIGHT_SESSION, now_ns)
-        self._send(self._next_id, frame, Question(what, account), wire, now_ns)
+        self._send(self.newest_id, frame, Question(what, account), wire, now_ns)
 
     def prepared(self, question: Question, reply: Reply, now_ns: int) -> None:
         """The venue's answer to a logon or a subscription."""

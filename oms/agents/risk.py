@@ -86,6 +86,7 @@ class RiskAgent(BaseAgent):
         strategy_ids, strategy_rows = self.registry.strategies(now_ns)
         arrays.configure(self.config, strategy_ids, self.registry.operator_rows())
         self.worlds.build(self._journal.frames, strategy_ids)
+        self._state = arrays.state.data
         self._published_seq = found.recovery.last_seq
         self._watch_snapshots(ports, found.snapshot_seq)
         self._journal_start(now_ns, found.system_id)
@@ -178,22 +179,32 @@ class RiskAgent(BaseAgent):
     def do_work(self, now_ns: int) -> int:
         """One working cycle: prices, executions, timers, intents; then journal, then publish."""
         self._now_ns = now_ns
-        worlds, state = self.worlds, self.arrays.state
+        if self._journal.unhashed:
+            self.hash_block()
+        worlds, state = self.worlds, self._state
         state[w_.ST_LATCH] = self._latch.latched()
         state[w_.ST_DISK_LOW] = self._port.low()
         if self._journal.last_seq >= self._fresh_until_seq or state[w_.ST_BEHIND]:
             self._look_at_snapshot()
         if now_ns >= self.modes.due_ns:
             self._look_at_processes(now_ns)
-        took = int(k_.step(worlds.tops, now_ns, now_ns, WORK_BUDGET * 4))
-        for world in worlds.refresh:
-            k_.step(world, now_ns, now_ns, 0)
+        took: int = k_.step(worlds.cycle, now_ns, now_ns, WORK_BUDGET)
+        if took == NEED_COLD:
+            took = self._work_cold(now_ns)
+            self._commit(now_ns)
+        elif worlds.cycle_io[w_.IO_FRAMED]:
+            self._write_and_publish(now_ns)
+        return took
+
+    def _work_cold(self, now_ns: int) -> int:
+        """The rest of a cycle in which an executions ring holds a rare record."""
+        worlds = self.worlds
+        took = 0
         for index, world in enumerate(worlds.executions):
             took += self._take_executions(index, world, now_ns)
         took += int(k_.step(worlds.timers, now_ns, now_ns, WORK_BUDGET))
         for world in worlds.intents:
             took += int(k_.step(world, now_ns, now_ns, WORK_BUDGET))
-        self._commit(now_ns)
         return took
 
     def _look_at_processes(self, now_ns: int) -> None:
@@ -218,19 +229,26 @@ class RiskAgent(BaseAgent):
         return took
 
     def _commit(self, now_ns: int) -> None:
-        worlds = self.worlds
-        if k_.step(worlds.finish, now_ns, now_ns, 0) == 0:
-            return
-        self._journal.commit(self.arrays.state, w_.ST_FRAME_USED, self._published_seq)
-        for world in worlds.commits:
-            self.make_visible(world, now_ns)
-        self._published_seq = self._journal.last_seq
+        if k_.step(self.worlds.finish, now_ns, now_ns, 0):
+            self._write_and_publish(now_ns)
+
+    def _write_and_publish(self, now_ns: int) -> None:
+        """The block of a cycle that is finished, and then what it says."""
+        journal = self._journal
+        journal.commit(self.arrays.state, w_.ST_FRAME_USED, self._published_seq)
+        self.make_visible(now_ns)
+        self._published_seq = journal.last_seq
+
+    def hash_block(self) -> None:
+        """The hash of the block before, for the head of the next one: a turn begins with it, when
+        what the block published has woken whom it had to."""
         self._journal.chain()
 
-    def make_visible(self, world: Any, now_ns: int) -> None:
-        """One step behind the journal: commands, cursors or updates. A process may die between
-        two of them; the tests do."""
-        k_.step(world, now_ns, now_ns, 0)
+    def make_visible(self, now_ns: int) -> None:
+        """Behind the journal, in this order: commands, cursors, updates (`worlds.commits`). A
+        process may die between two of them; the tests do.
+        """
+        k_.step(self.worlds.visible, now_ns, now_ns, 0)
 
     def _make_room(self) -> None:
         """Before a rare record: end the cycle where the block is nearly full."""

@@ -32,12 +32,40 @@ from shm_layout.enums import (
     Venue,
 )
 from shm_layout.limits import OPEN_ORDERS_PER_STRATEGY_MAX, WORK_BUDGET
-from shm_layout.records import INTENT, MD_TRADE, NO_ID, UNDEF
+from shm_layout.packing import packing
+from shm_layout.records import INTENT, MD_TRADE, NO_ID, ORDER_UPDATE, TOP_OF_BOOK, UNDEF
 
 VALID_FOR_NS = 1_000_000_000
 """An intent that is older than this when it would be sent is refused."""
 START_POLL_NS = 20_000_000
 """How often to look whether the instruments are registered yet."""
+
+_Shape = tuple[int, int, int]
+"""Side, order type, time in force."""
+_Amounts = tuple[int, int, int]
+"""Price, quantity, quote amount; UNDEF where there is none."""
+_T_INTENT, _T_TOP = int(RecordType.INTENT), int(RecordType.TOP_OF_BOOK)
+_T_TRADE = int(RecordType.MD_TRADE)
+_LIVE = int(BookState.LIVE)
+_INTENT, _INTENT_NAMES = packing(INTENT)
+assert _INTENT_NAMES == (
+    "seq", "type", "flags", "epoch", "intent_id", "instrument_id", "account_id", "strategy_id",
+    "action", "side", "order_type", "time_in_force", "reserved0", "px", "qty", "quote_qty",
+    "target_client_order_id", "mid_px", "book_version", "ts_event_ns", "ts_recv_ns",
+    "ts_decide_ns", "valid_until_ns", "stamp_cycles", "cause_ring", "reserved1", "cause_pos",
+    "asked_by",
+)  # fmt: skip
+_TRADE, _TRADE_NAMES = packing(MD_TRADE, {"instrument_id", "aggressor", "ts_event_ns", "px", "qty"})
+assert _TRADE_NAMES == ("instrument_id", "aggressor", "ts_event_ns", "px", "qty")
+_HEADS = packing(TOP_OF_BOOK, ("type", "instrument_id"))[0]
+_TOP, _TOP_NAMES = packing(TOP_OF_BOOK, {
+    "instrument_id", "state", "version", "ts_event_ns", "ts_recv_ns", "stamp_cycles", "bid_px",
+    "bid_qty", "ask_px", "ask_qty",
+})  # fmt: skip
+assert _TOP_NAMES == (
+    "instrument_id", "state", "version", "ts_event_ns", "ts_recv_ns", "stamp_cycles", "bid_px",
+    "bid_qty", "ask_px", "ask_qty",
+)  # fmt: skip
 
 
 class StrategyAgent(BaseAgent):
@@ -65,10 +93,14 @@ class StrategyAgent(BaseAgent):
         self._decided: Top | None = None
         self._now_ns = 0
         self._intent = np.zeros(1, INTENT)
+        self._intent_words = self._intent.view(np.int64)
+        self._intent_bytes = self._intent.view(np.uint8).data
+        self._wanted: frozenset[int] = frozenset()
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
         self._ports = ports
         self._top_reader = ports.reader("top")
+        self._top_ring = self._top_reader.channel.id
         self._update_reader = ports.reader("updates")
         self._writer = ports.writer(f"intents.{self.name}")
         self._instrument_table = ports.table_reader("instruments")
@@ -90,39 +122,33 @@ class StrategyAgent(BaseAgent):
         time_in_force: TimeInForce = TimeInForce.GTC,
     ) -> Order | None:
         """See `Desk.place`."""
-        record = self._new_order(instrument, side) if qty > 0 else None
-        if record is None:
+        shape = (side, order_type, time_in_force)
+        amounts = (UNDEF if px is None else px, qty, UNDEF)
+        if qty <= 0 or not self._new_order(instrument, shape, amounts):
             return None
-        record["order_type"] = order_type
-        record["time_in_force"] = time_in_force
-        record["px"] = UNDEF if px is None else px
-        record["qty"] = qty
         order = Order(0, instrument.id, side, order_type, px or 0, qty, leaves_qty=qty)
-        return self._ask(record, order)
+        return self._ask(order)
 
     def place_amount(self, instrument: Instrument, side: Side, quote_qty: int) -> Order | None:
         """See `Desk.place_amount`."""
-        record = self._new_order(instrument, side) if quote_qty > 0 else None
-        if record is None:
+        shape = (side, OrderType.MARKET, TimeInForce.IOC)
+        amounts = (UNDEF, UNDEF, quote_qty)
+        if quote_qty <= 0 or not self._new_order(instrument, shape, amounts):
             return None
-        record["order_type"] = OrderType.MARKET
-        record["time_in_force"] = TimeInForce.IOC
-        record["quote_qty"] = quote_qty
         order = Order(0, instrument.id, side, OrderType.MARKET, 0, 0, 0, quote_qty=quote_qty)
-        return self._ask(record, order)
+        return self._ask(order)
 
-    def _new_order(self, instrument: Instrument, side: Side) -> Any:
-        """An intent to fill in, or None where there is no price to decide by, or no room."""
+    def _new_order(self, instrument: Instrument, shape: _Shape, amounts: _Amounts) -> bool:
+        """Make the intent; False where there is no price to decide by, or no room."""
         decided = self._tops.get(instrument.id)
         full = len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX
         if decided is None or not decided.live or full or self._draining:
-            return None
-        record = self._new_intent(Action.NEW, instrument.id, decided)
-        record["side"] = side
-        return record
+            return False
+        self._new_intent(Action.NEW, instrument.id, decided, shape, amounts)
+        return True
 
-    def _ask(self, record: Any, order: Order) -> Order | None:
-        if not self._writer.append(record[0]):
+    def _ask(self, order: Order) -> Order | None:
+        if not self._writer.append_words(self._intent_words):
             self._ports.log("warning", "intents_full", strategy=self.name)
             return None
         order.intent_id = self._book.next_intent()
@@ -134,37 +160,41 @@ class StrategyAgent(BaseAgent):
         waiting = order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN)
         if waiting or order.cancel_asked or order.state in TERMINAL:
             return False
-        record = self._new_intent(
-            Action.CANCEL, order.instrument_id, self._tops.get(order.instrument_id)
-        )
-        record["target_client_order_id"] = order.client_order_id
-        if not self._writer.append(record[0]):
+        decided = self._tops.get(order.instrument_id)
+        self._new_intent(
+            Action.CANCEL, order.instrument_id, decided,
+            target_client_order_id=order.client_order_id,
+        )  # fmt: skip
+        if not self._writer.append_words(self._intent_words):
             return False
         self._book.cancels[self._book.next_intent()] = order
         order.cancel_asked = True
         return True
 
-    def _new_intent(self, action: Action, instrument_id: int, decided: Top | None) -> Any:
-        record = self._intent
-        record[0] = np.zeros(1, INTENT)[0]
-        record["type"] = RecordType.INTENT
-        record["intent_id"] = self._book.intent_id + 1
-        record["action"] = action
-        record["instrument_id"] = instrument_id
-        record["account_id"] = self.account_id
-        record["strategy_id"] = self.strategy_id
-        record["px"] = record["qty"] = record["quote_qty"] = UNDEF
-        record["ts_decide_ns"] = self._now_ns
-        record["valid_until_ns"] = self._now_ns + VALID_FOR_NS
-        record["cause_ring"] = self._top_reader.channel.id
+    def _new_intent(
+        self,
+        action: Action,
+        instrument_id: int,
+        decided: Top | None,
+        shape: _Shape = (0, 0, 0),
+        amounts: _Amounts = (UNDEF, UNDEF, UNDEF),
+        target_client_order_id: int = 0,
+    ) -> Any:
+        """The record that all intents are made in, one after another; in the order of INTENT."""
+        mid_px = version = ts_event_ns = ts_recv_ns = stamp_cycles = cause_pos = 0
         if decided is not None:
-            record["mid_px"] = decided.bid_px + decided.ask_px if decided.live else UNDEF
-            record["book_version"] = decided.version
-            record["ts_event_ns"] = decided.ts_event_ns
-            record["ts_recv_ns"] = decided.ts_recv_ns
-            record["stamp_cycles"] = decided.stamp_cycles
-            record["cause_pos"] = decided.pos
-        return record
+            mid_px = decided.bid_px + decided.ask_px if decided.live else UNDEF
+            version, cause_pos = decided.version, decided.pos
+            ts_event_ns, ts_recv_ns = decided.ts_event_ns, decided.ts_recv_ns
+            stamp_cycles = decided.stamp_cycles
+        now_ns = self._now_ns
+        _INTENT.pack_into(
+            self._intent_bytes, 0, 0, _T_INTENT, 0, 0, self._book.intent_id + 1, instrument_id,
+            self.account_id, self.strategy_id, action, *shape, 0, *amounts, target_client_order_id,
+            mid_px, version, ts_event_ns, ts_recv_ns, now_ns, now_ns + VALID_FOR_NS, stamp_cycles,
+            self._top_ring, 0, cause_pos, 0,
+        )  # fmt: skip
+        return self._intent
 
     def position(self, instrument: Instrument) -> int:
         return self._book.positions.get(instrument.id, 0)
@@ -219,6 +249,7 @@ class StrategyAgent(BaseAgent):
                 min_qty=int(row["min_qty"]), min_notional=int(row["min_notional"]),
                 notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
             )  # fmt: skip
+        self._wanted = frozenset(i.id for i in self.instruments.values())
         ids = self.strategy_ids.values()
         self._book = OrderBook(self.orders, ids, self._ports, self._writer)
         self._book.read_tables()
@@ -229,14 +260,15 @@ class StrategyAgent(BaseAgent):
     def _take_updates(self, now_ns: int) -> int:
         reader = self._update_reader
         lost = reader.lost
-        rows = reader.poll(WORK_BUDGET)
+        data = reader.poll_bytes(WORK_BUDGET)
         if reader.lost != lost:
             self.log("warning", "updates_lapped", lost=reader.lost - lost)
             reader.skip_to_end()
             self._read_tables(now_ns)
             return 1
-        if not len(rows):
+        if not data:
             return 0
+        rows = np.frombuffer(data, ORDER_UPDATE)
         reader.release(len(rows))
         began = (rows["flags"] & FLAG_RISK_STARTED) != 0
         for row in rows[self._mine(rows) | began]:
@@ -274,33 +306,32 @@ class StrategyAgent(BaseAgent):
         reader = self._top_reader
         lost = reader.lost
         pos = reader.pos
-        rows = reader.poll(WORK_BUDGET)
+        data = reader.poll_bytes(WORK_BUDGET)
         if reader.lost != lost:
             self.log("warning", "prices_lapped", lost=reader.lost - lost)
             pos = reader.pos
-        if not len(rows):
+        if not data:
             return 0
-        reader.release(len(rows))
-        wanted = {i.id for i in self.instruments.values()}
+        count = len(data) // _TOP.size
+        reader.release(count)
+        wanted = self._wanted
         newest: dict[int, int] = {}
-        types = rows["type"].tolist()
-        ids = rows["instrument_id"].tolist()
         trades = []
-        for k, (kind, instrument_id) in enumerate(zip(types, ids, strict=True)):
+        for k, (kind, instrument_id) in enumerate(_HEADS.iter_unpack(data)):
             if instrument_id not in wanted:
                 continue
-            if kind == RecordType.TOP_OF_BOOK:
+            if kind == _T_TOP:
                 newest[instrument_id] = k
-            elif kind == RecordType.MD_TRADE:
-                trades.append(_trade(rows[k : k + 1].view(MD_TRADE)[0]))
+            elif kind == _T_TRADE:
+                trades.append(_trade(data, k))
         if trades and not self._draining:
             self.plugin.on_trades(trades, now_ns)
         for instrument_id, k in newest.items():
-            top = _top(rows[k], pos + k)
+            top = _top(data, k, pos + k)
             self._tops[instrument_id] = top
             if not self._draining:
                 self.plugin.on_top(top, now_ns)
-        return len(rows)
+        return count
 
     def next_timer_ns(self) -> int:
         if not self._started:
@@ -313,18 +344,20 @@ class StrategyAgent(BaseAgent):
         self._draining = True
 
 
-def _top(row: Any, pos: int) -> Top:
-    bid_px, ask_px = int(row["bid_px"]), int(row["ask_px"])
-    priced = bid_px != UNDEF and ask_px != UNDEF
+def _top(data: bytes, index: int, pos: int) -> Top:
+    """The record at this place of a batch; fields as in TOP_OF_BOOK."""
+    (
+        instrument_id, state, version, ts_event_ns, ts_recv_ns, stamp_cycles, bid_px, bid_qty,
+        ask_px, ask_qty,
+    ) = _TOP.unpack_from(data, index * _TOP.size)  # fmt: skip
+    live = state == _LIVE and bid_px != UNDEF and ask_px != UNDEF
     return Top(
-        int(row["instrument_id"]), priced and int(row["state"]) == BookState.LIVE, bid_px,
-        int(row["bid_qty"]), ask_px, int(row["ask_qty"]), int(row["version"]),
-        int(row["ts_event_ns"]), int(row["ts_recv_ns"]), int(row["stamp_cycles"]), pos,
+        instrument_id, live, bid_px, bid_qty, ask_px, ask_qty, version, ts_event_ns, ts_recv_ns,
+        stamp_cycles, pos,
     )  # fmt: skip
 
 
-def _trade(row: Any) -> Trade:
-    return Trade(
-        int(row["instrument_id"]), Side(int(row["aggressor"])), int(row["px"]), int(row["qty"]),
-        int(row["ts_event_ns"]),
-    )  # fmt: skip
+def _trade(data: bytes, index: int) -> Trade:
+    """The same; fields as in MD_TRADE."""
+    instrument_id, aggressor, ts_event_ns, px, qty = _TRADE.unpack_from(data, index * _TRADE.size)
+    return Trade(instrument_id, Side(aggressor), px, qty, ts_event_ns)

@@ -51,7 +51,7 @@ class BlockWriter:
         self._words = block
         self._bytes = block.data.cast("B")
         self._bytes[_HASH_AT : _HASH_AT + _HASH_BYTES] = self._last_sha256
-        self._unhashed = b""
+        self.unhashed = b""
         self.frames = block[fmt.BLOCK_HEAD_WORDS :]
         self.last_seq = found.last_seq
         if found.files == 0 or (found.file_size_bytes > 0 and not found.file_is_ours):
@@ -81,7 +81,8 @@ class BlockWriter:
 
         `state[base..]` are the three words of `frames_hot`; used and count are set back to 0.
         """
-        self.chain()
+        if self.unhashed:
+            self.chain()
         size_bytes: int = seal_block(
             self._words, state, base, self.last_seq, self._epoch, published_seq
         )
@@ -94,7 +95,7 @@ class BlockWriter:
             self._roll()
         data = bytes(self._bytes[:size_bytes])
         self._port.append(data)
-        self._unhashed = data
+        self.unhashed = data
         self._file_size_bytes += size_bytes
         self._file_records += count
         self.last_seq = last_seq
@@ -102,9 +103,10 @@ class BlockWriter:
 
     def chain(self) -> None:
         """Hash the block that was written last, for the head of the next one. Whoever is in a hurry
-        after `commit` calls it when its effects have left; else the next `commit` does.
+        after `commit` calls it when its effects have left (`unhashed` says whether there is
+        anything to do); else the next `commit` does.
         """
-        if self._unhashed:
-            self._last_sha256 = hashlib.sha256(self._unhashed).digest()
+        if self.unhashed:
+            self._last_sha256 = hashlib.sha256(self.unhashed).digest()
             self._bytes[_HASH_AT : _HASH_AT + _HASH_BYTES] = self._last_sha256
-            self._unhashed = b""
+            self.unhashed = b""

@@ -233,7 +233,12 @@ def _shared(a: RiskArrays, frames: Array) -> dict[str, Array]:
 
 
 def _world(
-    arrays: RiskArrays, frames: Array, task: int, rings: _Rings, replayed: Array | None = None
+    arrays: RiskArrays,
+    frames: Array,
+    task: int,
+    rings: _Rings,
+    replayed: Array | None = None,
+    steps: Sequence[Any] = (),
 ) -> tuple[Any, Array]:
     """(a world for one task, its `io` words); a ring that is not given is one without records.
     `replayed`: words of a journal file.
@@ -248,25 +253,25 @@ def _world(
     idle = np.zeros(HEAD_WORDS, np.int64)
     slots = executions.slots if executions else np.zeros(1, EXECUTION)
     told = updates.slots if updates else np.zeros(1, ORDER_UPDATE)
-    world = w_.WORLD.make(
-        **_shared(arrays, frames),
-        io=io,
-        replay_words=idle if replayed is None else replayed,
-        intent_ring=intents.words if intents else idle,
-        intent_slots=intents.slots if intents else np.zeros(1, INTENT),
-        execution_ring=executions.words if executions else idle,
-        execution_slots=slots,
-        execution_words=slots.view(np.int64),
-        top_ring=top.words if top else idle,
-        top_slots=top.slots if top else np.zeros(1, TOP_OF_BOOK),
-        cursor=reader.cursor if reader else idle,
-        order_ring=orders.words if orders else idle,
-        order_slots=orders.slots if orders else np.zeros(1, ORDER_COMMAND),
-        order_gate=orders.gate if orders else idle,
-        update_ring=updates.words if updates else idle,
-        update_slots=told,
-        update_slot_words=told.view(np.int64),
-    )
+    fields = _shared(arrays, frames) | {
+        "io": io,
+        "replay_words": idle if replayed is None else replayed,
+        "intent_ring": intents.words if intents else idle,
+        "intent_slots": intents.slots if intents else np.zeros(1, INTENT),
+        "execution_ring": executions.words if executions else idle,
+        "execution_slots": slots,
+        "execution_words": slots.view(np.int64),
+        "top_ring": top.words if top else idle,
+        "top_slots": top.slots if top else np.zeros(1, TOP_OF_BOOK),
+        "cursor": reader.cursor if reader else idle,
+        "order_ring": orders.words if orders else idle,
+        "order_slots": orders.slots if orders else np.zeros(1, ORDER_COMMAND),
+        "order_gate": orders.gate if orders else idle,
+        "update_ring": updates.words if updates else idle,
+        "update_slots": told,
+        "update_slot_words": told.view(np.int64),
+    }
+    world = w_.WORLD.make_of(steps, fields)
     return world, io
 
 
@@ -313,7 +318,8 @@ class Worlds:
         self.order_writers = [ports.writer(f"orders.{g.name}") for g in config.groups]
         self.intent_readers = [ports.reader(f"intents.{s.name}") for s in config.strategies]
         self.updates = ports.writer("updates")
-        self._held: list[Any] = []
+        self._held: dict[int, Any] = {}
+        """By the id of its handle: a world must live as long as its kernels are called."""
         self._io: dict[int, Array] = {}
 
     def build(self, frames: Array, strategy_ids: Sequence[int]) -> None:
@@ -345,6 +351,10 @@ class Worlds:
             self._make(frames, k_.TASK_COMMIT_UPDATES, core),
         ]
         self.next_query = self._make(frames, k_.TASK_NEXT_QUERY, core)
+        cycle = (self.tops, *self.refresh, *self.executions, self.timers, *self.intents)
+        self.cycle = self._make(frames, k_.TASK_CYCLE, core, (*cycle, self.finish))
+        self.cycle_io = self._io[k_.TASK_CYCLE].data
+        self.visible = self._make(frames, k_.TASK_VISIBLE, core, self.commits)
         self._rare = {
             task: self._make(frames, task, core)
             for task in (k_.TASK_DOUBT, k_.TASK_RESTAGE, k_.TASK_ANNOUNCE, k_.TASK_CANCEL)
@@ -355,7 +365,9 @@ class Worlds:
         self._io[task][w_.IO_ROW] = row
         return int(k_.step(self._rare[task], now_ns, now_ns, 0))
 
-    def _make(self, frames: Array, task: int, rings: _Rings) -> Any:
-        world, self._io[task] = _world(self._arrays, frames, task, rings)
-        self._held.append(world)
+    def _make(self, frames: Array, task: int, rings: _Rings, steps: Sequence[Any] = ()) -> Any:
+        """`steps`: handles of the worlds that this one carries out in turn."""
+        held = [self._held[id(handle)] for handle in steps]
+        world, self._io[task] = _world(self._arrays, frames, task, rings, None, held)
+        self._held[id(world.handle)] = world
         return world.handle

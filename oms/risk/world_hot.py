@@ -84,8 +84,11 @@ TOP_MID2, TOP_VERSION, TOP_STATE, TOP_TS, TOP_COLUMNS = range(5)
 GR_FREE, GR_SLOTS, GR_COLUMNS = range(3)
 
 # Words of `io`: which input and which task (`kernel_hot`) this world is for; a row for some.
-# The last three: how far a replay has come in its words (`replay_hot`).
-IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_AT, IO_BLOCK_END, IO_END, IO_WORDS = range(9)
+# Three: how far a replay has come in its words (`replay_hot`). IO_FRAMED: of the world of a whole
+# cycle, records of the block that it made.
+IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_AT, IO_BLOCK_END, IO_END, IO_FRAMED, IO_WORDS = (
+    range(10)
+)
 
 ORDER_ROW_WORDS = ORDER_ROW.itemsize // 8
 POSITION_ROW_WORDS = POSITION_ROW.itemsize // 8
@@ -153,3 +156,4 @@ order_gate = WORLD.field("order_gate", np.int64, readonly=True)
 update_ring = WORLD.field("update_ring", np.int64)
 update_slots = WORLD.field("update_slots", ORDER_UPDATE)
 update_slot_words = WORLD.field("update_slot_words", np.int64)
+steps = WORLD.worlds("steps")

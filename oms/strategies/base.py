@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from oms.instruments import parse_decimal
 from shm_layout.enums import OrderState, OrderType, RejectReason, Side, TimeInForce
@@ -48,8 +48,7 @@ class Instrument:
         return px + -px % self.tick
 
 
-@dataclass(frozen=True, slots=True)
-class Top:
+class Top(NamedTuple):
     """The best prices now. `live` False: nothing may be priced off this book."""
 
     instrument_id: int

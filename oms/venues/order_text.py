@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from oms.venues import order_text_hot as hot_
+from oms.venues.hmac_sha256 import HotHmac
+from shm_layout.sha256_hot import MAC_WORDS
 
 _NUMBER_CHARS_MAX = 24
+_NO_MAC = np.zeros(MAC_WORDS, np.int64)
 _MARK = re.compile("\0(\\d+)\0")
 
 
@@ -39,11 +42,25 @@ class Buffers:
         self.out = np.zeros(hot_.OUT_BYTES, np.uint8)
         self.out_bytes = self.out.data
 
+    def written(self) -> bytes:
+        """The frame that was written last."""
+        return bytes(self.out_bytes[hot_.FRAME_AT : self.values_view[hot_.VALUE_FRAME_END]])
+
 
 class OrderText:
     """One template, and how it is signed."""
 
-    __slots__ = ("_buffers", "_literals", "_out", "_sign", "_template", "_values", "_view")
+    __slots__ = (
+        "_buffers",
+        "_out",
+        "_sign",
+        "_values",
+        "_view",
+        "compiled",
+        "literals",
+        "mac",
+        "template",
+    )
 
     def __init__(
         self,
@@ -51,13 +68,20 @@ class OrderText:
         frame: str,
         signature_chars: int,
         scales: tuple[int, int],
-        sign: Callable[[Any], str] | None,
+        sign: HotHmac | Callable[[Any], str] | None,
         buffers: Buffers,
     ) -> None:
         """`signed` and `frame` with holes; `scales` of price and quantity. Without `sign` nothing
-        is signed, and `signed` is empty. `sign` takes any buffer of bytes.
+        is signed, and `signed` is empty. `sign` is the key's HMAC, or takes any buffer of bytes.
         """
         assert (sign is None) == (not signed)
+        self._sign: Callable[[Any], str] | None = None
+        self.mac = _NO_MAC
+        if isinstance(sign, HotHmac):
+            self.mac = sign.mac
+            signed = sign.rest.decode() + signed
+        elif sign is not None:
+            self._sign = sign
         pieces: list[tuple[int, int, int]] = []
         literals = b""
         counts = []
@@ -73,12 +97,17 @@ class OrderText:
                     pieces.append((hot_.PIECE_LITERAL, len(literals), len(encoded)))
                     literals += encoded
                     size += len(encoded)
-            assert size <= hot_.FRAME_AT <= hot_.OUT_BYTES - hot_.FRAME_AT, "too long for an order"
+            assert size <= hot_.SIGNED_BYTES_MAX, "too long for an order"
             counts.append(len(pieces))
-        head = [*counts, *scales]
-        self._template = np.array(head + [word for piece in pieces for word in piece], np.int64)
-        self._literals = np.frombuffer(literals, np.uint8)
-        self._sign = sign
+        assert len(pieces) <= hot_.PIECES_MAX, "too many pieces for an order"
+        assert len(literals) <= hot_.LITERALS_BYTES, "too long for an order"
+        words = [*counts, *scales, *(word for piece in pieces for word in piece)]
+        self.template = np.zeros(hot_.TEMPLATE_WORDS, np.int64)
+        self.template[: len(words)] = words
+        self.literals = np.zeros(hot_.LITERALS_BYTES, np.uint8)
+        self.literals[: len(literals)] = np.frombuffer(literals, np.uint8)
+        self.compiled = self._sign is None
+        """The kernel makes the whole of it, its signature, too."""
         self._buffers = buffers
         self._values, self._out = buffers.values, buffers.out
         self._view = buffers.values_view
@@ -88,10 +117,10 @@ class OrderText:
         view = self._view
         view[hot_.VALUE_REQUEST] = request_id
         view[hot_.VALUE_TIME_MS] = time_ms
-        hot_.fill(self._template, self._literals, self._values, self._out)
+        hot_.fill(self.template, self.literals, self._values, self.mac, self._out)
         out = self._buffers.out_bytes
         if self._sign is not None:
             signature = self._sign(out[: view[hot_.VALUE_SIGNED_BYTES]]).encode()
             at = view[hot_.VALUE_SIGNATURE_AT]
             out[at : at + len(signature)] = signature
-        return bytes(out[hot_.FRAME_AT : view[hot_.VALUE_FRAME_END]])
+        return self._buffers.written()

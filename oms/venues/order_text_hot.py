@@ -2,11 +2,12 @@
 
 A template is what the orders of one account, market, side and type have in common: literal bytes,
 and between them holes for what differs. It holds two texts: what is signed, and the whole frame,
-whose signature stays a hole for the caller. `oms/venues/order_text.py` builds templates, and is
-their plain reference.
+whose signature is made here where it is an HMAC, and stays a hole for the caller where not.
+`oms/venues/order_text.py` builds templates, and is their plain reference.
 
     template  [pieces that are signed, pieces in all, px_scale, qty_scale,
                (piece, first literal byte, size) per piece ...]
+    mac       how to sign: see `sha256_hot`
     out       what is signed from byte 0, the frame from byte FRAME_AT
 """
 
@@ -14,8 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from shm_layout.jit import BYTES_READ, BYTES_TYPE, WORDS_READ, WORLD_TYPE, hot
+from shm_layout.jit import BYTES_TYPE, WORLD_TYPE, hot
 from shm_layout.money_hot import POW10
+from shm_layout.sha256_hot import BLOCK_BYTES, KIND_HMAC, MAC_KIND, hmac_hex
 
 (
     PIECE_LITERAL,
@@ -29,6 +31,9 @@ from shm_layout.money_hot import POW10
 TEMPLATE_SIGNED, TEMPLATE_PIECES, TEMPLATE_PX_SCALE, TEMPLATE_QTY_SCALE = range(4)
 TEMPLATE_HEAD_WORDS = 4
 PIECE_WORDS = 3
+PIECES_MAX = 48
+TEMPLATE_WORDS = TEMPLATE_HEAD_WORDS + PIECES_MAX * PIECE_WORDS
+LITERALS_BYTES = 2048
 
 # Words of `values`: what goes in, then what comes out.
 (
@@ -45,6 +50,9 @@ VALUE_WORDS = 8
 
 FRAME_AT = 2048
 OUT_BYTES = 4096
+SIGNING_AT = FRAME_AT - BLOCK_BYTES
+"""Room for the outer hash; what is signed ends two blocks before, so that its padding fits."""
+SIGNED_BYTES_MAX = SIGNING_AT - 2 * BLOCK_BYTES
 ID_CHARS = 13
 _ID_BITS = 5
 _ID_MASK = 31
@@ -97,8 +105,8 @@ def _client_id(out, at, order_id):
     return at + ID_CHARS
 
 
-@hot(entry=(WORDS_READ, BYTES_READ, WORLD_TYPE, BYTES_TYPE))
-def fill(template, literals, values, out):
+@hot
+def write_order(template, literals, values, mac, out):
     """Write both texts; sets the VALUE_* that come out. The caller made the template, and so
     knows that they fit.
     """
@@ -129,3 +137,11 @@ def fill(template, literals, values, out):
             values[VALUE_SIGNATURE_AT] = at
             at += template[base + 2]
     values[VALUE_FRAME_END] = at
+    if mac[MAC_KIND] == KIND_HMAC:
+        hmac_hex(mac, out, values[VALUE_SIGNED_BYTES], SIGNING_AT, values[VALUE_SIGNATURE_AT])
+
+
+@hot(entry=(WORLD_TYPE, BYTES_TYPE, WORLD_TYPE, WORLD_TYPE, BYTES_TYPE))
+def fill(template, literals, values, mac, out):
+    """`write_order` for Python."""
+    write_order(template, literals, values, mac, out)

@@ -32,6 +32,7 @@ from procs.logs import ProcessLog
 from procs.memory import DeskMemory, desk_topology
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
+from procs.runtime import SPIN_LOOKS_WITH_SOCKETS
 from shm_layout import segment
 from shm_layout.doorbell import make_bell
 from shm_layout.enums import Action, OrderType, RecordType, Side, TimeInForce
@@ -90,6 +91,13 @@ def make_desk(config: DeskConfig, kind: KeyKind = "hmac") -> DeskPaths:
         make_bell(paths.bell(process.name))
     start.warm_host()
     return paths
+
+
+def wake(memory: DeskMemory, done: int, spin: bool) -> None:
+    """After a pass in which the agents did so much, as `procs/runtime.py` has it."""
+    memory.ringer.ring_due()
+    if done and not spin:
+        os.sched_yield()
 
 
 NO_LIMITS = [
@@ -219,20 +227,24 @@ def run_executor(
     ports.sink = network
     agent = ExecutorAgent(config, "binance")
     agent.on_start(ports, clock.now_ns())
-    sleeper, ring_due = memory.sleeper, memory.ringer.ring_due
+    sleeper = memory.sleeper
     assert sleeper is not None
     while not shared[STOP]:
         sleeper.take_growth()
         done = agent.do_work(clock.now_ns())
-        ring_due()
+        wake(memory, done, spin)
         if network.todo:
             done += network.serve(agent, clock.now_ns())
-            ring_due()
+            wake(memory, done, spin)
         if not shared[READY] and agent._prepared:
             shared[READY] = all(account.ready for account in agent._accounts.values())
             if shared[READY] and profile is not None:
                 profile.enable()
-        if not done and not spin:
+        if done:
+            continue
+        if spin:
+            sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
+        else:
             park(sleeper, min(agent.next_timer_ns() - clock.now_ns(), SECOND_NS // 4))
     if profile is not None:
         profile.disable()
@@ -269,23 +281,29 @@ class HotSide:
         assert sleeper is not None
         sleeper.take_growth()
         done = self.risk.do_work(self.clock.now_ns())
-        self.memory.ringer.ring_due()
+        wake(self.memory, done, self.spin)
         return done
+
+    def idle(self, timeout_ns: int) -> None:
+        """As the map says, nothing having been done: spin or park."""
+        assert self.memory.sleeper is not None
+        if self.spin:
+            self.memory.sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
+        else:
+            park(self.memory.sleeper, timeout_ns)
 
     def wait(self, until_ns: int) -> None:
         """Turns until then; parked in between where the map says so."""
         while (left_ns := until_ns - time.monotonic_ns()) > 0:
-            if not self.turn() and not self.spin:
-                assert self.memory.sleeper is not None
-                park(self.memory.sleeper, left_ns)
+            if not self.turn():
+                self.idle(left_ns)
 
     def settle(self, holds: Any, what: str) -> None:
         """Turns until something holds."""
         give_up = time.monotonic() + GIVE_UP_S
         while not holds():
-            if not self.turn() and not self.spin:
-                assert self.memory.sleeper is not None
-                park(self.memory.sleeper, 1_000_000)
+            if not self.turn():
+                self.idle(1_000_000)
             assert time.monotonic() < give_up, f"order path: {what}; see {self.memory._paths.logs}"
 
     def price(self) -> None:
@@ -301,7 +319,6 @@ class HotSide:
         row = self.intent[0]
         assert self.intents.append(row)
         stamps[self.count - 1] = time.perf_counter_ns()
-        self.memory.ringer.ring_due()
         self.turn()
 
     def closed(self) -> bool:

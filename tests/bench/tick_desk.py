@@ -27,13 +27,14 @@ from oms.agents.risk import RiskAgent
 from oms.agents.strategy import StrategyAgent
 from oms.config import DeskConfig, HostConfig, ProcessConfig
 from oms.risk import world_hot as risk_words
-from oms.strategies.base import BaseStrategy, Top
+from oms.strategies.base import BaseStrategy, Desk, Top
 from oms.strategies.registry import PLUGINS
 from procs.clock import Clock
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
+from procs.runtime import SPIN_LOOKS, SPIN_LOOKS_WITH_SOCKETS
 from shm_layout.enums import BookState, Side, TimeInForce
 from tests.bench.order_desk import (
     ACCOUNTS,
@@ -46,6 +47,7 @@ from tests.bench.order_desk import (
     STOP,
     CannedNetwork,
     bench_config,
+    wake,
 )
 from tests.frames import opened
 from tests.oms.agents.executor_desk import EXCHANGE_INFO
@@ -68,6 +70,11 @@ class EveryTop(BaseStrategy):
         del params
         self._seen = (0, 0)
 
+    def on_start(self, desk: Desk, now_ns: int) -> None:
+        super().on_start(desk, now_ns)
+        self._market = next(iter(desk.instruments.values()))
+        self._qty = self._market.qty("0.001")
+
     def on_top(self, top: Top, now_ns: int) -> None:
         found = (top.bid_px, top.bid_qty)
         if not top.live or found == self._seen:
@@ -75,9 +82,9 @@ class EveryTop(BaseStrategy):
         first, self._seen = self._seen == (0, 0), found
         if first:
             return  # the snapshot's; the clock starts with the first frame behind it
-        instrument = next(iter(self.desk.instruments.values()))
-        qty = instrument.qty("0.001")
-        self.desk.place(instrument, Side.BUY, qty, top.bid_px, time_in_force=TimeInForce.IOC)
+        self.desk.place(
+            self._market, Side.BUY, self._qty, top.bid_px, time_in_force=TimeInForce.IOC
+        )
 
 
 def tick_config(
@@ -209,26 +216,31 @@ class Edge:
         self.top = self.memory.table_reader("top").rows
 
     def turn(self) -> int:
-        sleeper, ring_due = self.memory.sleeper, self.memory.ringer.ring_due
+        sleeper = self.memory.sleeper
         assert sleeper is not None
         sleeper.take_growth()
         now_ns = self.clock.now_ns()
         done = self.executor.do_work(now_ns)
         if self.feed.next_timer_ns() <= now_ns:
             done += self.feed.do_work(now_ns)
-        ring_due()
+        wake(self.memory, done, self.spin)
         if self.network.todo:
             done += self.network.serve(None, self.clock.now_ns())
-            ring_due()
+            wake(self.memory, done, self.spin)
         return done
 
     def settle(self, holds: Any, what: str, until_ns: int = 0) -> None:
         """Turns until something holds, and until a time of the monotonic clock."""
         give_up = time.monotonic() + GIVE_UP_S
         while not holds() or time.monotonic_ns() < until_ns:
-            if not self.turn() and not self.spin:
-                assert self.memory.sleeper is not None
-                park(self.memory.sleeper, max(1_000_000, until_ns - time.monotonic_ns()))
+            sleeper = self.memory.sleeper
+            assert sleeper is not None
+            if self.turn():
+                pass
+            elif self.spin:
+                sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
+            else:
+                park(sleeper, max(1_000_000, until_ns - time.monotonic_ns()))
             assert time.monotonic() < give_up, (
                 f"tick to order: {what}; see {self.memory._paths.logs}"
             )
@@ -247,7 +259,7 @@ class Edge:
             stamps[k], data = self.network.tick(text)
             now_ns = self.clock.now_ns()
             self.feed.on_bytes(self.feed.link.conn, data, now_ns)
-            self.memory.ringer.ring_due()
+            wake(self.memory, 1, self.spin)
             gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
             self.settle(
                 lambda: int(self.shared[CLOSED]) == k + 1 == int(self.shared[SENT]),  # noqa: B023 - used before k moves on
@@ -277,17 +289,21 @@ def run_hot(config: DeskConfig, paths: DeskPaths, shared: np.ndarray) -> int:
     for agent in agents:
         agent.on_start(LivePorts(agent.role, config, paths, memory, log, None), clock.now_ns())
     risk, aggregator, strategy = agents
-    state, sleeper, ring_due = risk.arrays.state, memory.sleeper, memory.ringer.ring_due
+    state, sleeper = risk.arrays.state, memory.sleeper
     assert sleeper is not None
     while not shared[STOP]:
         sleeper.take_growth()
         done = 0
         for agent in (aggregator, strategy, risk):
             done += agent.do_work(clock.now_ns())
-        ring_due()
+        wake(memory, done, spin)
         if not int(state[risk_words.ST_OPEN_COUNT]):
             shared[CLOSED] = int(state[risk_words.ST_ORDER_COUNT])
-        if not done and not spin:
+        if done:
+            continue
+        if spin:
+            sleeper.spin(SPIN_LOOKS)
+        else:
             due_ns = min(agent.next_timer_ns() for agent in agents)
             park(sleeper, max(min(due_ns - clock.now_ns(), SECOND_NS // 4), 0))
     return 0

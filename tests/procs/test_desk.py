@@ -1,6 +1,7 @@
 """A whole desk of toy agents: real processes, rings, sockets, deaths and ends."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,6 +46,26 @@ def test_desk_trades_through_every_ring_and_ends_in_order(desk):
     assert segment.existing(desk.paths.segments) == []
     for process in desk.config.host.processes:
         assert desk.owner(process.name) is None
+
+
+def test_desk_whose_map_says_spin_trades_and_ends_in_order(tmp_path):
+    configs = tmp_path / "configs"
+    shutil.copytree(DEMO.parent, configs)
+    host = configs / "hosts" / "two-core.toml"
+    text = host.read_text(encoding="utf-8")
+    for name, core in (("engine", 0), ("executor.binance", 1)):
+        head, found, rest = text.partition(f'name = "{name}"')
+        rest = rest.replace("core = 0", f'core = {core}\nwait = "spin"', 1)
+        text = head + found + rest
+    host.write_text(text, encoding="utf-8")
+    desk = ToyDesk(tmp_path / "data", configs / DEMO.name)
+    assert [p.wait for p in desk.config.host.processes].count("spin") == 2
+    try:
+        desk.start().wait_fills(100)
+        code, said = desk.end()
+        assert code == ExitCode.OK, said
+    finally:
+        desk.kill_all()
 
 
 def test_desk_drains_each_stage_after_the_one_before(desk):

@@ -63,6 +63,15 @@ def test_sleeper_sees_what_came_before_its_announcement(pair):
     assert sleeper.fall_asleep()
 
 
+def test_spin_ends_with_the_first_growth_or_with_its_looks(pair):
+    sleeper, _, ring = pair
+    assert not sleeper.spin(100)
+    ring[ring_hot.WRITE_POS] = 1
+    assert sleeper.spin(100)
+    sleeper.take_growth()
+    assert not sleeper.spin(100)
+
+
 def test_bell_is_silent_where_nothing_has_grown(pair):
     sleeper, ringer, _ = pair
     assert sleeper.fall_asleep()

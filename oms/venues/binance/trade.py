@@ -21,6 +21,7 @@ from oms import ids
 from oms.agents.base import Key
 from oms.venues.binance import sign
 from oms.venues.decimal_text import to_text
+from oms.venues.hmac_sha256 import HotHmac
 from oms.venues.order_command import Command
 from oms.venues.order_text import Buffers, OrderText, hole, with_holes
 from oms.venues.order_text_hot import (
@@ -110,8 +111,8 @@ class AccountFrames:
     """Builds what one account sends. Holds key material: its repr shows none."""
 
     __slots__ = (
-        "_api_key", "_order_signer", "_recv_window_ms", "_self_trade", "_signer", "_system_id",
-        "_templates", "can_log_on",
+        "_api_key", "_hot_signer", "_order_signer", "_recv_window_ms", "_self_trade", "_signer",
+        "_system_id", "_templates", "can_log_on",
     )  # fmt: skip
 
     def __init__(
@@ -120,7 +121,9 @@ class AccountFrames:
         """`self_trade` as in `GroupConfig.self_trade_prevention`."""
         self._api_key = key.api_key
         self._signer = sign.signer_of(key)
-        self._order_signer = sign.signer_of(key, f"apiKey={key.api_key}&newClientOrderId=".encode())
+        prefix = f"apiKey={key.api_key}&newClientOrderId=".encode()
+        self._order_signer = sign.signer_of(key, prefix)
+        self._hot_signer = HotHmac(key.secret, prefix) if key.kind == "hmac" else None
         self.can_log_on = key.kind == "ed25519"
         """Whether a connection can be logged on with this key."""
         self._system_id = system_id
@@ -169,7 +172,8 @@ class AccountFrames:
         if logged_on:
             return OrderText("", frame, 0, scales, None, buffers)
         sign_order = self._order_signer.text
-        return OrderText(signed, frame, len(sign_order(b"")), scales, sign_order, buffers)
+        signer = self._hot_signer or sign_order
+        return OrderText(signed, frame, len(sign_order(b"")), scales, signer, buffers)
 
     def _template(
         self, symbol: str, side: int, order_type: int, time_in_force: int, by_quote: bool,

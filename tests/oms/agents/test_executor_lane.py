@@ -7,7 +7,7 @@ import pytest
 
 from oms.agents import rates
 from oms.agents.base import ConnEvent
-from oms.agents.executor_lane_hot import EMPTY, OTHER, TAKEN
+from oms.agents.executor_lane_hot import EMPTY, OTHER, TAKEN, WRITTEN
 from shm_layout.enums import Action, ExecKind, OrderType, RejectReason, Side, TimeInForce
 from shm_layout.records import UNDEF
 from tests.oms.agents.executor_desk import EPOCH, EXCHANGE_INFO, MS, Desk, config
@@ -152,6 +152,19 @@ def test_next_order_of_an_account_goes_the_short_way(monkeypatch):
     desk.command()
     assert desk.agent._lane.take(desk.now_ns) == TAKEN
     assert desk.agent._lane.take(desk.now_ns) == EMPTY
+
+
+def test_second_short_order_of_a_shape_is_written_by_the_kernel(monkeypatch):
+    desk = ready(monkeypatch)
+    desk.command()
+    desk.work()
+    desk.command(px=61000_0000)
+    before = len(desk.ports.sent)
+    found = desk.agent._lane.take(desk.now_ns)
+    assert found == WRITTEN
+    assert desk.agent._lane.send(found, desk.agent._commands.pos - 1, desk.now_ns) is None
+    params = json.loads(desk.ports.sent[before][1])["params"]
+    assert params["price"] == "61000"
 
 
 @pytest.mark.parametrize(

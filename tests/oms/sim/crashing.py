@@ -10,6 +10,7 @@ agent.
 from contextlib import contextmanager
 
 from oms.agents.risk import RiskAgent
+from oms.risk import kernel_hot as k_
 from oms.sim.harness import HarnessPorts, MemoryJournal
 from shm_layout.ring import RingWriter
 from shm_layout.table import TableWriter
@@ -74,9 +75,9 @@ class CrashingRing(RingWriter):
     crash: Crash
     role: str
 
-    def append(self, row):
+    def append_words(self, words):
         self.crash.point(self.role, "before a ring record")
-        done = super().append(row)
+        done = super().append_words(words)
         self.crash.point(self.role, "after a ring record")
         return done
 
@@ -134,9 +135,10 @@ def crash_in_commits(crash):
     """Let risk die before each step that makes a cycle visible, behind its journal block."""
     honest = RiskAgent.make_visible
 
-    def dying(agent, world, now_ns):
-        crash.point("risk", "before a commit step")
-        honest(agent, world, now_ns)
+    def dying(agent, now_ns):
+        for world in agent.worlds.commits:
+            crash.point("risk", "before a commit step")
+            k_.step(world, now_ns, now_ns, 0)
 
     RiskAgent.make_visible = dying
     try:

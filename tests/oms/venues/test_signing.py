@@ -5,14 +5,16 @@ import hmac
 import json
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oms.venues.binance import sign as binance
 from oms.venues.bybit import sign as bybit
-from oms.venues.hmac_sha256 import HmacSha256
+from oms.venues.hmac_sha256 import HmacSha256, HotHmac
 from oms.venues.okx import sign as okx
+from shm_layout.sha256_hot import hmac_hex
 from tests.oracles.readers.signing_vectors import SigningVectorsReader
 from tests.support import data_folder
 
@@ -31,8 +33,20 @@ def test_hmac_any_key_and_message_equals_standard_library(secret, prefix, messag
     assert signer.hex(message) == expected.hexdigest(), "a signer may be used again"
 
 
+@given(st.binary(max_size=200), st.binary(max_size=80), st.binary(max_size=300))
+def test_compiled_hmac_any_key_and_message_equals_standard_library(secret, prefix, message):
+    signer = HotHmac(secret, prefix)
+    message_at = signer.rest + message
+    mac, out = signer.mac, np.zeros(1024, np.uint8)
+    out[: len(message_at)] = np.frombuffer(message_at, np.uint8)
+    for _ in range(2):
+        hmac_hex(mac, out, len(message_at), 600, 900)
+        expected = hmac.new(secret, prefix + message, hashlib.sha256).hexdigest()
+        assert out[900:964].tobytes().decode() == expected
+
+
 def test_signer_repr_shows_no_secret():
-    assert "sesame" not in repr(HmacSha256(b"sesame"))
+    assert "sesame" not in repr(HmacSha256(b"sesame")) + repr(HotHmac(b"sesame"))
 
 
 def test_ws_payload_sorts_names_and_leaves_utf8_raw():
