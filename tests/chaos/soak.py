@@ -127,12 +127,7 @@ def run_soak(desk: ChaosDesk, seed: int, minutes: int, say) -> Outcome:
         code, said = desk.sim("fault", "add", *fault, "--for", f"{chance.randint(1, 4)}s")
         faults += code == 0
         assert code == 0 or "does not run" in said or "answer" in said, said
-        if step % KILL_EVERY == KILL_EVERY - 1:
-            name = chance.choice([*desk.processes, SUPERVISOR])
-            owner = desk.owner(name)
-            if owner is not None:
-                owner.signal(signal.SIGKILL)
-                kills += 1
+        # Before a kill: what does not live takes nothing.
         if step % NOTE_EVERY == NOTE_EVERY - 1 or step == steps - 1:
             samples.append(sample(desk))
             say(f"  {int((step + 1) * STEP_S):>5} s  memory {samples[-1].memory >> 20} MiB  "
@@ -140,6 +135,12 @@ def run_soak(desk: ChaosDesk, seed: int, minutes: int, say) -> Outcome:
                 f"logs {samples[-1].logs >> 10} KiB")  # fmt: skip
             sizes = samples[-1].memory_by.items()
             say("         KiB: " + ", ".join(f"{name} {size >> 10}" for name, size in sizes))
+        if step % KILL_EVERY == KILL_EVERY - 1:
+            name = chance.choice([*desk.processes, SUPERVISOR])
+            owner = desk.owner(name)
+            if owner is not None:
+                owner.signal(signal.SIGKILL)
+                kills += 1
     desk.sim("fault", "clear")
     desk.until("every process", lambda: all(desk.owner(name) for name in desk.processes))
     desk.settle()
