@@ -111,8 +111,8 @@ class ExecutorAgent(BaseAgent):
                 self._checks.saw(command)
         self._prepared = False
         self._quiet_until_ns = 0
-        """Until then only a command, a message or a connection's event can give us work: the same
-        promise that a parked host relies on."""
+        """Until then only a command, a message, a connection's event or a reconciler that was woken
+        can give us work: the same promise that a parked host relies on."""
         self._reconcile_due_ns = 0
         self._start = Start(
             ports, self._config, self._group_index, session=self._session, outbox=self._outbox,
@@ -141,7 +141,7 @@ class ExecutorAgent(BaseAgent):
         """One turn: take commands, publish, prepare, reconcile, look at what is overdue."""
         self._now_ns = now_ns
         taken = self._take_commands(now_ns) if self._prepared else 0
-        if not taken and now_ns < self._quiet_until_ns:
+        if not taken and now_ns < self._quiet_until_ns and not self._session.stirred:
             return 0
         done = self._turn(now_ns)
         if done:

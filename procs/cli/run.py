@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from oms.errors import ConfigError, ExitCode
 from procs.cli import down, up
@@ -18,7 +19,11 @@ from procs.config_files import find_config
 from procs.config_ports import effective
 from procs.here import say, tell
 from procs.locks import Owner
+from procs.paths import DeskPaths
 from procs.start import check_machine, desk_lock, keep_apart, preload
+
+if TYPE_CHECKING:
+    from procs.cli.look import Look
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LOOK_S = 0.05
@@ -100,10 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
         keeper = keep_apart(config, make_agent, lock, with_parent=True)
     stops = _Stops()
     told = say if arguments.json else tell
-    up.wait_ready(keeper, paths)
-    from procs.cli.look import Look
-
-    watch = Watch(Look(config, paths), began_s)
+    watch = _watch_from_start(keeper, paths, began_s)
     ends_s = None if for_s is None else time.monotonic() + for_s
     ended: int | None = None
 
@@ -148,6 +150,22 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         return ExitCode.OK
     return ExitCode.FAILED
+
+
+def _watch_from_start(keeper: int, paths: DeskPaths, began_s: float) -> Watch:
+    """Until every process is ready. It begins at the first thing to be seen: what a strategy had
+    before this run is known before it trades, however late this process gets a core."""
+    watches: list[Watch] = []
+
+    def looked(look: Look) -> None:
+        if watches:
+            watches[0].take()
+        else:
+            watches.append(Watch(look, began_s))
+
+    up.wait_ready(keeper, paths, looked)
+    watches[0].begin()
+    return watches[0]
 
 
 def _manner(arguments: argparse.Namespace) -> str:

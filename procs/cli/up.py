@@ -8,6 +8,7 @@ import os
 import signal
 import textwrap
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from oms.config import DeskConfig
@@ -141,9 +142,12 @@ def show_map(config: DeskConfig) -> None:
     print(as_toml(config.host), end="")
 
 
-def wait_ready(keeper: int, paths: DeskPaths) -> None:
+def wait_ready(
+    keeper: int, paths: DeskPaths, on_look: Callable[[Look], None] | None = None
+) -> None:
     """Wait until the supervisor says READY, passing on what it says of deaths at the start; raises
-    StartFailedError with the sentence of the process that cannot start.
+    StartFailedError with the sentence of the process that cannot start. `on_look` is called some
+    twenty times a second from the moment on at which there is something to be seen.
     """
     from procs.cli.look import Look
     from procs.config_files import running_config
@@ -162,9 +166,12 @@ def wait_ready(keeper: int, paths: DeskPaths) -> None:
                 look = found if found.supervised() else None
             except (SegmentError, MexomsError):
                 look = None
-        elif look.ready():
-            _warn_unpinned(look)
-            return
+        if look is not None:
+            if on_look is not None:
+                on_look(look)
+            if look.ready():
+                _warn_unpinned(look)
+                return
         for line in heard.deaths():
             say(line)
         if time.monotonic() - said > 1:

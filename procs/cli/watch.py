@@ -71,13 +71,17 @@ class Watch:
         self.look = look
         self.fills: deque[Fill] = deque(maxlen=FILLS_KEPT)
         self.first_fill_s: float | None = None
-        self.ready_s = time.monotonic() - began_s
+        self.ready_s = 0.0
         self._began_s = began_s
         self.deaths: Counter[str] = Counter()
         """Sentences about processes that ended, and how often each came."""
         self._heard = Heard(look.paths)
         self._before: dict[tuple[str, str], Money] = {}
         self.take()
+
+    def begin(self) -> None:
+        """Every process is ready."""
+        self.ready_s = time.monotonic() - self._began_s
 
     def ran_s(self) -> float:
         """Since every process was ready."""
