@@ -115,6 +115,7 @@ class Runtime:
         self._epoch = epoch
         self._make_agent = make_agent
         self._spin = process.wait == "spin"
+        self._give_way = system.GiveWay()
         self._loops = self._work = 0
         self._beat_ns = 0
         self._terms = 0
@@ -248,7 +249,7 @@ class Runtime:
             ring_due()
             if done and not self._spin:
                 # Who shares this core goes on with it now, and not when we have found no more.
-                os.sched_yield()
+                self._give_way()
             self._work += done
             if done == 0:
                 idle = True

@@ -7,6 +7,8 @@ import errno
 import os
 import resource
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from procs.cores import as_list, usable_cpus
@@ -16,6 +18,10 @@ _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _NAME_CHARS_MAX = 15
 _FALLOC_FL_KEEP_SIZE = 1
+
+YIELD_LONG_NS = 1_000_000
+"""A process of ours that shares the core has done its pass by then; a stranger takes its slice."""
+YIELD_PAUSE_NS = 1_000_000_000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -87,3 +93,30 @@ def set_apart(descriptor: int, offset: int, size_bytes: int) -> bool | None:
         if trouble != errno.EINTR:
             return None
     return True
+
+
+class GiveWay:
+    """Lets who shares our core go on, as long as the core comes back soon.
+
+    Who yields forfeits the rest of its slice, and recent kernels count it as used. Beside a
+    stranger that computes, every pass would wait for the stranger's slice, and a busy process would
+    fall behind for seconds. So a yield that was long is the last for a while.
+    """
+
+    def __init__(
+        self,
+        give: Callable[[], None] = os.sched_yield,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._give = give
+        self._clock_ns = clock_ns
+        self._again_ns = 0
+
+    def __call__(self) -> None:
+        began_ns = self._clock_ns()
+        if began_ns < self._again_ns:
+            return
+        self._give()
+        ended_ns = self._clock_ns()
+        if ended_ns - began_ns > YIELD_LONG_NS:
+            self._again_ns = ended_ns + YIELD_PAUSE_NS

@@ -33,6 +33,7 @@ from procs.memory import DeskMemory, desk_topology
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from procs.runtime import SPIN_LOOKS_WITH_SOCKETS
+from procs.system import GiveWay
 from shm_layout import segment
 from shm_layout.doorbell import make_bell
 from shm_layout.enums import Action, OrderType, RecordType, Side, TimeInForce
@@ -93,11 +94,14 @@ def make_desk(config: DeskConfig, kind: KeyKind = "hmac") -> DeskPaths:
     return paths
 
 
+_GIVE_WAY = GiveWay()
+
+
 def wake(memory: DeskMemory, done: int, spin: bool) -> None:
     """After a pass in which the agents did so much, as `procs/runtime.py` has it."""
     memory.ringer.ring_due()
     if done and not spin:
-        os.sched_yield()
+        _GIVE_WAY()
 
 
 NO_LIMITS = [
