@@ -1,0 +1,42 @@
+"""A parked process gives its core away between passes, but not to a stranger again and again."""
+
+import pytest
+
+from procs.system import YIELD_LONG_NS, YIELD_PAUSE_NS, GiveWay
+
+pytestmark = pytest.mark.compiled
+
+
+class Core:
+    """A clock that moves by what each yield takes."""
+
+    def __init__(self):
+        self.now_ns = 5
+        self.takes_ns = 0
+        self.given = 0
+
+    def give(self):
+        self.given += 1
+        self.now_ns += self.takes_ns
+
+
+def test_core_is_given_away_while_it_comes_back_soon():
+    core = Core()
+    give_way = GiveWay(core.give, lambda: core.now_ns)
+    core.takes_ns = YIELD_LONG_NS
+    for _ in range(5):
+        give_way()
+    assert core.given == 5
+
+
+def test_long_yield_is_the_last_for_a_while():
+    core = Core()
+    give_way = GiveWay(core.give, lambda: core.now_ns)
+    core.takes_ns = YIELD_LONG_NS + 1
+    give_way()
+    core.now_ns += YIELD_PAUSE_NS - 1
+    give_way()
+    assert core.given == 1
+    core.now_ns += 1
+    give_way()
+    assert core.given == 2
