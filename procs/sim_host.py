@@ -260,8 +260,7 @@ class SimHost:
             try:
                 done = self._agent.do_work(self._clock.now_ns())
             except Exception as error:  # noqa: BLE001 - as above
-                self.error = self.error or error
-                self._loop.stop()
+                self._failed(error)
                 return
             if not done:
                 self._arm()

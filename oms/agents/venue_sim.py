@@ -246,7 +246,7 @@ class VenueSimAgent(BaseAgent):
         self._now_ns = now_ns
         done = self.market.advance(now_ns, FLOW_BUDGET) + self.wire.work(now_ns)
         self.server.tell(self.wire.clock(now_ns))
-        self._write_memory()
+        self._write_memory()  # a fill of a resting order, of which nobody is told
         self.wire.flush(now_ns)
         return done
 

@@ -49,7 +49,7 @@ class Wire:
         ports: Ports,
         server: BinanceServer,
         faults: Faults,
-        remember: Callable[[], None] = lambda: None,
+        remember: Callable[[], None],
     ) -> None:
         """`remember` is called before anything leaves."""
         self._remember = remember
@@ -143,18 +143,16 @@ class Wire:
 
     # Out
 
-    def flush(self, now_ns: int) -> int:
+    def flush(self, now_ns: int) -> None:
         """Send what the server has to say, once what it tells of is remembered."""
         out = self._server.take_out()
-        if not out:
-            return 0
-        self._remember()
+        if out:
+            self._remember()
         for item in out:
             if self._faults.idle:
                 self._emit(item)
             else:
                 self._carry_out(self._faults.take(self._outgoing(item), now_ns), now_ns)
-        return len(out)
 
     def _outgoing(self, item: Out) -> Passage:
         if isinstance(item, Respond):

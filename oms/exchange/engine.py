@@ -10,7 +10,6 @@ market behind a simulated exchange), the references and the benches.
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -29,28 +28,14 @@ from oms.exchange.terms import (
     Terms,
 )
 from shm_layout.money import INT64_MAX, ROUND_HALF_EVEN, mul_div
+from shm_layout.packing import packing
 
 __all__ = [
     "ASSETS_MAX", "Capacity", "Engine", "EngineSymbol", "ExchangeFilters", "Filters", "Terms",
 ]  # fmt: skip
 
 _NS_PER_S = 1_000_000_000
-_CODES = {"i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q"}
-
-
-def _packed(layout: np.dtype[Any]) -> struct.Struct:
-    """A layout's fields, in their order, for `struct`."""
-    codes = []
-    for name in layout.names or ():
-        field = layout[name]
-        count = field.itemsize // field.base.itemsize
-        codes.append(_CODES[field.base.str[1:]] * count)
-    made = struct.Struct("<" + "".join(codes))
-    assert made.size == layout.itemsize, "fields stand side by side"
-    return made
-
-
-_ROW = _packed(lay.COMMAND)
+_ROW, _ = packing(lay.COMMAND)
 
 
 class Log(Protocol):
@@ -168,7 +153,7 @@ class Engine:
         _ROW.pack_into(
             self._command_bytes, self._place() * _ROW.size,
             0, 0, 0, 0, lay.CMD_NEW, side, kind, tif, stp, 0, trailing_bips, symbol, account, px,
-            qty, quote_qty, stop_px, iceberg_qty, 0, 0, tag, 0, 0, 0,
+            qty, quote_qty, stop_px, iceberg_qty, 0, 0, tag, 0,
         )  # fmt: skip
 
     def push_cancel(

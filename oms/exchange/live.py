@@ -145,10 +145,10 @@ class LiveMarket:
         return self.engine.judge(terms_of(request), average)
 
     def submit(self, request: OrderRequest, now_ns: int) -> Order | int:
-        teller, engine = self._teller, self.engine
+        teller = self._teller
         teller.expect((request,))
-        engine.push_order(terms_of(request))
-        teller.tell(engine.run(now_ns), now_ns)
+        self.engine.push_order(terms_of(request))
+        self.settle(now_ns)
         return teller.placed[0] if teller.placed else teller.reason
 
     def submit_list(self, request: ListRequest, now_ns: int) -> OrderList | int:

@@ -121,9 +121,8 @@ class Teller:
                 self._flows[event[SYMBOL]].on_event(event)
             elif kind in self._handlers:
                 self._handlers[kind](event)
-        if touched:
-            for symbol in sorted(touched):
-                self._refresh_ticker(symbol)
+        for symbol in sorted(touched):
+            self._refresh_ticker(symbol)
         if self._untracked:
             self._look_at_trailing()
 
