@@ -17,11 +17,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tests.chaos.desk import ChaosDesk
-
-os.environ.setdefault("MEXOMS_JIT", "compiler")  # trials of journals call inner kernels
+# Before the first import of ours: trials of journals call kernels that no desk has compiled.
+os.environ.setdefault("MEXOMS_JIT", "compiler")
 
 from tests.chaos import journal
+from tests.chaos.desk import ChaosDesk
 from tests.chaos.kill import Outcome, run_kills, run_stops
 from tests.chaos.loop import run_loop
 from tests.chaos.segments import run_rings, run_segments

@@ -54,7 +54,8 @@ instruments = ["binance.spot:BTC/USDT", "binance.spot:ETH/USDT"]
 
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MEXOMS_LANG": "en"}
-"""As a person has it, whatever the trials set for themselves afterwards."""
+ENVIRONMENT.pop("MEXOMS_JIT", None)
+"""As a person has it: how the trials themselves run their kernels is not the desk's matter."""
 
 
 class HungError(AssertionError):
@@ -184,29 +185,42 @@ class ChaosDesk:
         row = next((row for row in self.look.processes() if row["name"] == name), None)
         return owner is not None and row is not None and row["incarnation"] == owner.epoch
 
-    def sent_after(self, wall_ns: int) -> int:
-        """When risk passed the first order after a moment that the exchange then answered (our
-        clock, ns); 0 = none yet. What was not sent or has no answer does not count."""
+    def answered(self) -> list[int]:
+        """When risk passed each order that the exchange answered since the last look (our clock,
+        ns). What was not sent or has no answer is not among them."""
         rows = self.updates.poll(4096)
         self.updates.release(len(rows))
+        found = []
         for row in rows:
             order_id, kind = int(row["client_order_id"]), int(row["kind"])
             if kind == ExecKind.UNSET and int(row["state"]) == OrderState.PENDING_NEW:
-                if int(row["ts_ns"]) >= wall_ns:
-                    self.passed[order_id] = int(row["ts_ns"])
+                self.passed[order_id] = int(row["ts_ns"])
             elif kind in (ExecKind.ACK, ExecKind.FILL) and order_id in self.passed:
-                found = self.passed[order_id]
-                self.passed.clear()
-                return found
-        return 0
+                found.append(self.passed.pop(order_id))
+        return found
 
-    def recovery(self, name: str, before: Owner, killed_ns: int) -> tuple[int, int]:
-        """From the kill to the successor's readiness, and to the first order after it, in ns."""
-        self.until(f"a successor of {name}", lambda: self.is_back(name, before))
-        ready_ns = time.time_ns()
-        self.passed = {}
-        sent_ns = self.until(f"an order after {name} came back", lambda: self.sent_after(ready_ns))
-        return ready_ns - killed_ns, sent_ns - killed_ns
+    def sent_after(self, wall_ns: int) -> int:
+        """When risk passed the first order after a moment that was answered; 0 = none yet."""
+        return min((ns for ns in self.answered() if ns >= wall_ns), default=0)
+
+    def recoveries(self, killed: dict[str, tuple[Owner, int]]) -> dict[str, tuple[int, int]]:
+        """Of processes that were killed at about the same time (who each was, and when, ns): from
+        its kill to its successor's readiness, and to the first order after that, in ns."""
+        ready: dict[str, int] = {}
+        sent: dict[str, int] = {}
+
+        def all_seen() -> bool:
+            for name, (before, _) in killed.items():
+                if name not in ready and self.is_back(name, before):
+                    ready[name] = time.time_ns()
+            for passed_ns in self.answered():
+                for name, ready_ns in ready.items():
+                    if passed_ns >= ready_ns:
+                        sent.setdefault(name, passed_ns)
+            return len(sent) == len(killed)
+
+        self.until(f"successors of {', '.join(killed)}, and an order after that", all_seen)
+        return {name: (ready[name] - ns, sent[name] - ns) for name, (_, ns) in killed.items()}
 
     def log(self, name: str) -> list[dict]:
         lines = []

@@ -216,13 +216,14 @@ def run_journal(folder: Path, seed: int, size: JournalSize, say) -> Outcome:
     journal = Written(blocks=size.records_blocks, seed=seed)
     say(f"  {len(journal.records)} records, {len(journal.last)} bytes")
     count, trouble, parts = 0, [], []
-    for name, found in (
-        ("cuts", cuts(journal, size.cut_step)),
-        ("flips", flips(journal, size.bit_step, size.random_flips)),
-        ("blocks", blocks(journal)),
-        ("full disk", rooms(folder, size.room_step)),
-        ("injected", injected(folder, size.calls)),
+    for name, tried in (
+        ("cuts", lambda: cuts(journal, size.cut_step)),
+        ("flips", lambda: flips(journal, size.bit_step, size.random_flips)),
+        ("blocks", lambda: blocks(journal)),
+        ("full disk", lambda: rooms(folder, size.room_step)),
+        ("injected", lambda: injected(folder, size.calls)),
     ):
+        found = tried()
         say(f"  {name}: {found[0]} tried, {len(found[1])} wrong")
         count += found[0]
         parts.append(f"{found[0]} {name}")

@@ -99,13 +99,12 @@ class Killer:
         killed = {}
         for name, owner in before.items():
             assert owner is not None
-            killed[name] = time.time_ns()
+            killed[name] = owner, time.time_ns()
             owner.signal(signal.SIGKILL)
             self.last_s[name] = time.monotonic()
         again = self.desk.start("up") if KEEPER in names else None
-        for name, owner in before.items():
-            assert owner is not None
-            self.found.add(name, *self.desk.recovery(name, owner, killed[name]))
+        for name, (ready_ns, sent_ns) in self.desk.recoveries(killed).items():
+            self.found.add(name, ready_ns, sent_ns)
         if again is not None:
             out, err = again.communicate(timeout=120)
             assert again.returncode == 0, out + err
@@ -145,7 +144,6 @@ class Stopper:
             self.replaced += 1
             self.desk.until(f"a successor of {name}", lambda: self.desk.is_back(name, before))
         began_ns = time.time_ns()
-        self.desk.passed = {}
         self.desk.until(f"an order after {name} went on", lambda: self.desk.sent_after(began_ns))
 
     def run(self, rounds: int) -> None:

@@ -78,7 +78,6 @@ def crash_loop(
             trouble.append(f"oms resume of a reduce-only venue ended with {code}: {said[-200:]}")
     desk.until("a free venue", lambda: not reduce_only(desk.look))
     began_ns = time.time_ns()
-    desk.passed = {}
     desk.until(f"orders after {looper.name}'s loop", lambda: desk.sent_after(began_ns))
     return looper.kills
 
@@ -118,7 +117,6 @@ def keeper_gone(desk: ChaosDesk, trouble: list[str]) -> None:
     keeper.signal(signal.SIGKILL)
     keeper.wait(10)
     began_ns = time.time_ns()
-    desk.passed = {}
     desk.until("orders without a keeper", lambda: desk.sent_after(began_ns))
     code, said = desk.oms("status")
     if code != ExitCode.DEGRADED or "no keeper" not in said:
