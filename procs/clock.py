@@ -30,7 +30,9 @@ class Clock:
     def now_ns(self) -> int:
         """Nanoseconds since 1970, never less than before."""
         now_ns = monotonic_ns() + self._offset_ns
-        self._last_ns = max(self._last_ns, now_ns)
+        if now_ns > self._last_ns:
+            self._last_ns = now_ns
+            return now_ns
         return self._last_ns
 
     def at(self, monotonic_ns: int) -> int:

@@ -34,7 +34,7 @@ from procs.memory import DeskMemory
 from procs.net.network import Network
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
-from shm_layout.doorbell import quiet, ring
+from shm_layout.doorbell import ring
 from shm_layout.enums import ProcessState, Wait
 from shm_layout.ring_hot import DRAIN_PHASE, DRAINED_PHASE, HEARTBEAT
 from shm_layout.segment import SegmentError
@@ -340,10 +340,9 @@ class Runtime:
         found: list[tuple[int, int]] = []
         if self._sleeper.fall_asleep():
             found = poll.poll(-(-timeout_ns // 1_000_000))
-        self._sleeper.wake_up()
         for descriptor, _ in found:
             if descriptor == self._sleeper.bell:
-                quiet(descriptor)
+                self._sleeper.rung = True
             elif self._control is not None:
                 self._control.serve()
 
@@ -392,7 +391,7 @@ class Runtime:
         self._loop.call_later(gap_ns / 1e9, self._beat_in_loop)
 
     def _on_bell(self) -> None:
-        quiet(self._sleeper.bell)
+        self._sleeper.rung = True
         self._turn_in_loop()
 
     def after_input(self) -> None:
@@ -412,8 +411,8 @@ class Runtime:
         assert self._network is not None
         self._network.gate.hold()
         try:
-            self._sleeper.wake_up()
             idle = self._turn()
+            self._sleeper.hush()
         except Exception as error:  # noqa: BLE001 - asyncio would swallow it; the host ends on it
             self.fail(error)
             return

@@ -21,7 +21,8 @@ _FALLOC_FL_KEEP_SIZE = 1
 
 YIELD_LONG_NS = 1_000_000
 """A process of ours that shares the core has done its pass by then; a stranger takes its slice."""
-YIELD_PAUSE_NS = 1_000_000_000
+YIELD_PAUSES = 20
+"""A long yield is the last for this many times its length: at most 5 % of the time is lost."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -100,7 +101,8 @@ class GiveWay:
 
     Who yields forfeits the rest of its slice, and recent kernels count it as used. Beside a
     stranger that computes, every pass would wait for the stranger's slice, and a busy process would
-    fall behind for seconds. So a yield that was long is the last for a while.
+    fall behind for seconds. So a yield that was long is the last for a while; not for long, because
+    a process of ours has long passes, too, and what is woken meanwhile waits for an idle turn more.
     """
 
     def __init__(
@@ -118,5 +120,6 @@ class GiveWay:
             return
         self._give()
         ended_ns = self._clock_ns()
-        if ended_ns - began_ns > YIELD_LONG_NS:
-            self._again_ns = ended_ns + YIELD_PAUSE_NS
+        took_ns = ended_ns - began_ns
+        if took_ns > YIELD_LONG_NS:
+            self._again_ns = ended_ns + YIELD_PAUSES * took_ns

@@ -5,6 +5,7 @@ eight. Bounds are the caller's: `load_word` reads eight bytes wherever it is tol
 ASCII makes no mask wrong: it is neither a digit nor plain.
 
     load_word(buf, at)      the eight bytes at flat position `at`, whatever its alignment
+    store_word(buf, at, w)  the same, written
     digit_count(word)       how many of them, from the first on, are digits; 0 .. 8
     plain_count(word)       how many need no second look inside a JSON string: ASCII from the space
                             on, neither a quote nor a backslash; 0 .. 8
@@ -51,6 +52,20 @@ if COMPILING:
             return builder.load(where, align=1)
 
         return types.int64(buf, types.int64), codegen
+
+    @intrinsic
+    def store_word(typingctx: Any, buf: Any, at: Any, word: Any) -> Any:
+        """Write eight bytes of `buf` (uint8, any shape, contiguous) at flat position `at`."""
+        if not buf.mutable:
+            raise TypeError("store_word in a read-only array")
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            view = context.make_array(signature.args[0])(context, builder, args[0])
+            where = builder.bitcast(builder.gep(view.data, [args[1]]), _I64.as_pointer())
+            builder.store(args[2], where, align=1)
+            return context.get_dummy_value()
+
+        return types.void(buf, types.int64, types.int64), codegen
 
     @intrinsic
     def nondigit_marks(typingctx: Any, buf: Any, at: Any) -> Any:
@@ -152,6 +167,13 @@ else:
         raw = buf.reshape(-1)[at : at + BYTES_PER_WORD].tobytes()
         assert len(raw) == BYTES_PER_WORD, "a word beyond the end of the bytes"
         return int.from_bytes(raw, "little", signed=True)
+
+    def store_word(buf: Any, at: int, word: int) -> None:
+        """The same, interpreted; a word that wrapped is written as it stands in 64 bits."""
+        flat = buf.reshape(-1)
+        assert at + BYTES_PER_WORD <= len(flat), "a word beyond the end of the bytes"
+        low = int(word) & ((1 << 64) - 1)
+        flat[at : at + BYTES_PER_WORD] = list(low.to_bytes(BYTES_PER_WORD, "little"))
 
     def _marks(buf: Any, at: int, skipped: Any) -> int:
         raw = buf.reshape(-1)[at : at + WINDOW_BYTES].tobytes()

@@ -5,8 +5,10 @@ reports a hang-up, survives the death of either side, and wakes an event loop an
 alike. A byte is written only when the owner's SLEEPING word (in its own process segment) says so.
 
 A `Sleeper` is the owner's side (its host does the waiting: `fall_asleep`, wait on the bell's
-descriptor, `quiet`, `wake_up`), a `Ringer` the side of everyone who writes rings. The alternative,
-an eventfd, cannot be opened by name after a restart; a futex cannot wake an event loop.
+descriptor, set `rung`, `take_growth`), a `Ringer` the side of everyone who writes rings. The
+bell's bytes are taken out when its owner falls asleep again, not when it wakes: what it was woken
+for goes first. The alternative, an eventfd, cannot be opened by name after a restart, and wakes no
+sooner; a futex cannot wake an event loop.
 """
 
 from __future__ import annotations
@@ -46,8 +48,10 @@ def open_bell(path: Path) -> int:
 
 def ring(bell: int) -> None:
     """One byte; a full FIFO has woken its owner long since."""
-    with contextlib.suppress(BlockingIOError):
+    try:  # noqa: SIM105 - on the way of every order, where three calls of a context manager count
         os.write(bell, b"\1")
+    except BlockingIOError:
+        pass
 
 
 def quiet(bell: int) -> None:
@@ -67,6 +71,8 @@ class Sleeper:
 
     def __init__(self, bell: int, own_words: np.ndarray[Any, Any]) -> None:
         self.bell = bell
+        self.rung = False
+        """The bell holds bytes, as far as its owner has seen."""
         self._words = own_words
         self._inputs: list[np.ndarray[Any, Any]] = []
         self._watched = np.zeros(1, np.int64)
@@ -79,15 +85,27 @@ class Sleeper:
         self._watched = np.array([len(self._inputs), *seen, *added], np.int64)
 
     def take_growth(self) -> int:
-        """Rings that have grown since the last call."""
-        return int(doorbell_hot.take_growth(self._watched))
+        """Awake from here on; rings that have grown since the last call."""
+        grown: int = doorbell_hot.take_growth(self._words, self._watched)
+        return grown
 
     def spin(self, looks: int) -> bool:
         """Instead of sleeping: look so many times (a few ns each); True = a ring has grown."""
         return bool(doorbell_hot.spin(self._watched, looks))
 
+    def hush(self) -> None:
+        """Take out what was rung. Never between the announcement and the wait: such a byte may be
+        for what has come since.
+        """
+        if self.rung:
+            self.rung = False
+            quiet(self.bell)
+
     def fall_asleep(self) -> bool:
-        """Announce sleep; False = something came meanwhile, so do not wait (and `wake_up`)."""
+        """Announce sleep; False = something came meanwhile, so do not wait. The announcement ends
+        with `take_growth`.
+        """
+        self.hush()
         doorbell_hot.fall_asleep(self._words)
         return not doorbell_hot.has_grown(self._watched)
 
@@ -113,6 +131,7 @@ class Ringer:
         self._bells: list[int] = []
         self._index: dict[str, int] = {}
         self._table = np.zeros(doorbell_hot.BELLS_HEAD, np.int64)
+        self._view = self._table.data
         self._out = doorbell_hot.BELLS_HEAD
 
     def add(self, ring_words: np.ndarray[Any, Any], listeners: list[Listener]) -> None:
@@ -134,13 +153,14 @@ class Ringer:
         link_count = len(links) // doorbell_hot.LINK_WORDS
         head = [len(self._rings), link_count]
         self._table = np.array(head + words + links + [0] * link_count, np.int64)
+        self._view = self._table.data
         self._out = len(head) + len(words) + len(links)
 
     def ring_due(self) -> None:
         """Wake the sleeping readers of every ring that has grown since the last call."""
         due: int = doorbell_hot.bells_due(self._table)
-        for k in range(due):
-            ring(self._bells[int(self._table[self._out + k])])
+        for k in range(self._out, self._out + due):
+            ring(self._bells[self._view[k]])
 
     def close(self) -> None:
         """Give the descriptors back."""

@@ -37,9 +37,14 @@ def wake_up(words):
     store_release(words, SLEEPING, 0)  # PAIR doorbell.sleeping
 
 
-@hot(entry=(WORLD_TYPE,))
-def take_growth(watched):
-    """How many watched rings have grown since the last call, which this one becomes."""
+@hot(entry=(WORLD_TYPE, WORLD_TYPE))
+def take_growth(words, watched):
+    """`wake_up`, and how many watched rings have grown since the last call, which this one becomes.
+
+    A writer that does not see us awake yet rings once too often; one that does has published what
+    we see now or at the look of `fall_asleep`.
+    """
+    store_release(words, SLEEPING, 0)  # PAIR doorbell.sleeping
     grown = 0
     for k in range(watched[0]):
         at = 1 + k * WATCH_WORDS

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from shm_layout.byte_words_hot import BYTES_PER_WORD, store_word
 from shm_layout.jit import BYTES_TYPE, COMPILING, I64, WORLD_TYPE, hot
 
 # Words of `mac`.
@@ -37,7 +36,12 @@ _ROUNDS = (
     0x19A4C116, 0x1E376C08, 0x2748774C, 0x34B0BCB5, 0x391C0CB3, 0x4ED8AA4A, 0x5B9CCA4F, 0x682E6FF3,
     0x748F82EE, 0x78A5636F, 0x84C87814, 0x8CC70208, 0x90BEFFFA, 0xA4506CEB, 0xBEF9A3F7, 0xC67178F2,
 )  # fmt: skip
-_HEX = np.frombuffer(b"0123456789abcdef", np.uint8).copy()
+_LANES = 4
+_EACH_SECOND_PAIR = 0x0000FFFF0000FFFF
+_EACH_SECOND_BYTE = 0x00FF00FF00FF00FF
+_SECOND_NIBBLES = 0x000F000F000F000F
+_ONES = 0x0101010101010101
+_ZERO_DIGIT, _TO_CARRY, _TO_LETTER = 0x30 * _ONES, 0x06 * _ONES, ord("a") - ord("9") - 1
 assert len(_ROUNDS) == BLOCK_BYTES
 
 if COMPILING:
@@ -46,12 +50,14 @@ if COMPILING:
     from numba.extending import intrinsic
 
     _I32, _I64 = ir.IntType(32), ir.IntType(64)
+    _FOUR = ir.VectorType(_I32, _LANES)
 
     @intrinsic
     def compress(typingctx: Any, state: Any, at: Any, data: Any, first: Any) -> Any:
         """Take the block at byte `first` of `data` into the hash at word `at` of `state`.
 
-        Written out round by round in 32 bits: kernels count in 64, which takes twice as long.
+        Written out round by round in 32 bits: kernels count in 64, which takes twice as long. The
+        message's words are made four at a time, beside the rounds that use those before them.
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -71,30 +77,62 @@ if COMPILING:
                     made = builder.add(made, value)
                 return made
 
+            def all_four(count: int) -> Any:
+                return ir.Constant(_FOUR, [count] * _LANES)
+
+            def mixed(value: Any, first: int, second: int, away: int) -> Any:
+                """One of the two sigmas of the schedule, on four words."""
+                kind = ir.FunctionType(_FOUR, [_FOUR] * 3)
+                turn = builder.module.declare_intrinsic("llvm.fshr.v4i32", (), kind)
+                turned = [
+                    builder.call(turn, [value, value, all_four(by)]) for by in (first, second)
+                ]
+                return xor(*turned, builder.lshr(value, all_four(away)))
+
+            def picked(one: Any, other: Any, lanes: tuple[int, ...]) -> Any:
+                order = ir.Constant(ir.VectorType(_I32, _LANES), lanes)
+                return builder.shuffle_vector(one, other, order)
+
+            def next_words(w: list[Any]) -> Any:
+                """The four words behind the last sixteen; each needs the one two before it."""
+                none = all_four(0)
+                made = total(
+                    w[0], mixed(picked(w[0], w[1], (1, 2, 3, 4)), 7, 18, 3),
+                    picked(w[2], w[3], (1, 2, 3, 4)),
+                )  # fmt: skip
+                made = builder.add(made, mixed(picked(w[3], none, (2, 3, 4, 4)), 17, 19, 10))
+                return builder.add(made, mixed(picked(made, none, (4, 4, 0, 1)), 17, 19, 10))
+
             words = context.make_array(signature.args[0])(context, builder, args[0]).data
             block = context.make_array(signature.args[2])(context, builder, args[2]).data
             places = [builder.gep(words, [builder.add(args[1], _I64(k))]) for k in range(8)]
             before = [builder.trunc(builder.load(place), _I32) for place in places]
+            swap = builder.module.declare_intrinsic(
+                "llvm.bswap.v4i32", (), ir.FunctionType(_FOUR, [_FOUR])
+            )
             w = []
-            for k in range(16):
-                place = builder.gep(block, [builder.add(args[3], _I64(4 * k))])
-                place = builder.bitcast(place, _I32.as_pointer())
-                w.append(builder.bswap(builder.load(place, align=1)))
+            for k in range(_LANES):
+                place = builder.gep(block, [builder.add(args[3], _I64(16 * k))])
+                place = builder.bitcast(place, _FOUR.as_pointer())
+                w.append(builder.call(swap, [builder.load(place, align=1)]))
             a, b, c, d, e, f, g, h = before
-            for k, constant in enumerate(_ROUNDS):
-                if k >= 16:
-                    x, y = w[k - 15], w[k - 2]
-                    low = xor(rotated(x, 7), rotated(x, 18), builder.lshr(x, _I32(3)))
-                    high = xor(rotated(y, 17), rotated(y, 19), builder.lshr(y, _I32(10)))
-                    w.append(total(w[k - 16], low, w[k - 7], high))
-                choice = xor(g, builder.and_(e, xor(f, g)))
-                most = xor(builder.and_(a, b), builder.and_(c, xor(a, b)))
-                turned_e = xor(rotated(e, 6), rotated(e, 11), rotated(e, 25))
-                turned_a = xor(rotated(a, 2), rotated(a, 13), rotated(a, 22))
-                one = total(h, _I32(constant), w[k], choice, turned_e)
-                a, b, c, d, e, f, g, h = (
-                    total(one, turned_a, most), a, b, c, builder.add(d, one), e, f, g,
-                )  # fmt: skip
+            two_before = xor(b, c)
+            for k in range(0, BLOCK_BYTES, _LANES):
+                constants = ir.Constant(_FOUR, _ROUNDS[k : k + _LANES])
+                summed = builder.add(w[0], constants)
+                w = [*w[1:], next_words(w)] if k < BLOCK_BYTES - 4 * _LANES else w[1:]
+                for lane in range(_LANES):
+                    choice = xor(g, builder.and_(e, xor(f, g)))
+                    two = xor(a, b)
+                    most = xor(b, builder.and_(two, two_before))
+                    two_before = two
+                    turned_e = xor(rotated(e, 6), rotated(e, 11), rotated(e, 25))
+                    turned_a = xor(rotated(a, 2), rotated(a, 13), rotated(a, 22))
+                    word = builder.extract_element(summed, _I32(lane))
+                    one = total(builder.add(h, word), choice, turned_e)
+                    a, b, c, d, e, f, g, h = (
+                        total(one, turned_a, most), a, b, c, builder.add(d, one), e, f, g,
+                    )  # fmt: skip
             for place, old, new in zip(places, before, (a, b, c, d, e, f, g, h), strict=True):
                 builder.store(builder.zext(builder.add(old, new), _I64), place)
             return context.get_dummy_value()
@@ -129,6 +167,24 @@ else:
             state[at + k] = (before[k] + value) & low32
 
 
+@hot(inline=True)
+def _swapped(word):
+    """The bytes of 32 bits, the last one first."""
+    outer = (word >> 24) | ((word & 0xFF) << 24)
+    return outer | (word >> 8 & 0xFF00) | (word << 8 & 0xFF0000)
+
+
+@hot(inline=True)
+def _hex_of(word):
+    """32 bits as eight characters, as `load_word` would read them."""
+    spread = _swapped(word)
+    spread = (spread | (spread << 16)) & _EACH_SECOND_PAIR
+    spread = (spread | (spread << 8)) & _EACH_SECOND_BYTE
+    nibbles = (spread >> 4 & _SECOND_NIBBLES) | ((spread & _SECOND_NIBBLES) << 8)
+    letters = (nibbles + _TO_CARRY) >> 4 & _ONES
+    return nibbles + _ZERO_DIGIT + letters * _TO_LETTER
+
+
 @hot
 def _finish(mac, data, first, size, hashed):
     """Take the last `size` bytes, of a message of which `hashed` bytes were taken before, into the
@@ -136,11 +192,10 @@ def _finish(mac, data, first, size, hashed):
     """
     bits = (hashed + size) * 8
     end = (size + 1 + _LENGTH_BYTES + BLOCK_BYTES - 1) // BLOCK_BYTES * BLOCK_BYTES
-    data[first + size] = 0x80
-    for k in range(size + 1, end - _LENGTH_BYTES):
-        data[first + k] = 0
-    for k in range(_LENGTH_BYTES):
-        data[first + end - 1 - k] = bits >> 8 * k & 255
+    store_word(data, first + size, 0x80)
+    for k in range(size + BYTES_PER_WORD, end - _LENGTH_BYTES, BYTES_PER_WORD):
+        store_word(data, first + k, 0)
+    store_word(data, first + end - _LENGTH_BYTES, _swapped(bits) << 32)
     for k in range(0, end, BLOCK_BYTES):
         compress(mac, MAC_WORK, data, first + k)
 
@@ -148,18 +203,20 @@ def _finish(mac, data, first, size, hashed):
 @hot
 def hmac_hex(mac, data, size, room, out_at):
     """Write the HMAC of `data[:size]`, behind what was hashed before, in lower-case hex at
-    `data[out_at:]`. `data[size:]` has room for padding, `data[room:]` for one block.
+    `data[out_at:]`. `data[size:]` has room for padding, `data[room:]` for one block. Messages are
+    shorter than 2**29 bytes.
     """
     for k in range(_STATE_WORDS):
         mac[MAC_WORK + k] = mac[MAC_INNER + k]
     _finish(mac, data, 0, size, mac[MAC_HASHED])
-    for k in range(DIGEST_BYTES):
-        data[room + k] = mac[MAC_WORK + k // 4] >> 8 * (3 - (k & 3)) & 255
+    for k in range(0, _STATE_WORDS, 2):
+        both = _swapped(mac[MAC_WORK + k]) | (_swapped(mac[MAC_WORK + k + 1]) << 32)
+        store_word(data, room + 4 * k, both)
     for k in range(_STATE_WORDS):
         mac[MAC_WORK + k] = mac[MAC_OUTER + k]
     _finish(mac, data, room, DIGEST_BYTES, BLOCK_BYTES)
-    for k in range(2 * DIGEST_BYTES):
-        data[out_at + k] = _HEX[mac[MAC_WORK + k // 8] >> 4 * (7 - (k & 7)) & 15]
+    for k in range(_STATE_WORDS):
+        store_word(data, out_at + BYTES_PER_WORD * k, _hex_of(mac[MAC_WORK + k]))
 
 
 @hot(entry=(WORLD_TYPE, I64, BYTES_TYPE))

@@ -23,7 +23,7 @@ from oms.agents.executor_answers import Answers
 from oms.agents.executor_checks import LastChecks, Refusal
 from oms.agents.executor_former import FormerWork, released_commands
 from oms.agents.executor_hot import note_sent
-from oms.agents.executor_lane import Lane
+from oms.agents.executor_lane import SENT, Lane
 from oms.agents.executor_lane_hot import EMPTY, OTHER
 from oms.agents.executor_links import Account, Link, Wire
 from oms.agents.executor_orders import OrderTable
@@ -250,14 +250,15 @@ class ExecutorAgent(BaseAgent):
             if found == EMPTY:
                 break
             taken += 1
-            command = None
-            if found != OTHER:
-                command = lane.send(found, self._commands.pos - 1, now_ns)
-                pos = self._commands.pos - 1
-                self.sent += command is None
-            else:
-                pos = self._commands.pos
+            if found == SENT:
+                self.sent += 1
+                continue
+            pos = self._commands.pos
+            if found == OTHER:
                 command = self._commands.take()
+            else:
+                pos -= 1
+                command = self._commands.command()
             if command is not None:
                 lane.close()
                 self._take(command, pos, now_ns)

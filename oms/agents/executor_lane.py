@@ -21,12 +21,12 @@ from oms.agents.base import NEVER, Ports
 from oms.agents.executor_checks import LastChecks
 from oms.agents.executor_former import FormerWork
 from oms.agents.executor_hot import note_sent
-from oms.agents.executor_lane_hot import WRITTEN, take_new
+from oms.agents.executor_lane_hot import FORM_BITS, FORM_MASK, TAKEN, WRITTEN, take_new
 from oms.agents.executor_links import Account, Wire
 from oms.agents.executor_session import Question, Session, What
 from oms.venues.order_command import Command, CommandReader
 from oms.venues.order_text import Buffers, OrderText
-from oms.venues.order_text_hot import LITERALS_BYTES, TEMPLATE_WORDS
+from oms.venues.order_text_hot import FRAME_AT, LITERALS_BYTES, TEMPLATE_WORDS
 from oms.venues.trade_base import Instrument
 from shm_layout.doorbell import word_address
 from shm_layout.limits import ACCOUNTS_MAX
@@ -37,6 +37,8 @@ from shm_layout.table import TableReader
 
 ACCOUNTS_GRANTED_MAX = 8
 """Accounts whose next order may go the short way: renewing is paid for by each of them."""
+SENT, HANDED_BACK = -1, -2
+"""Of `Lane.take`, beside what the kernel says."""
 
 
 class Lane:
@@ -61,6 +63,7 @@ class Lane:
         self._latency = latency
         self._may_trade = may_trade
         self._buffers = Buffers()
+        self._out = self._buffers.out_bytes
         self._state = np.zeros(hot_.STATE_WORDS, np.int64)
         self._view = self._state.data
         self._view[hot_.S_GENERATION] = 1
@@ -173,23 +176,21 @@ class Lane:
     # Orders
 
     def take(self, now_ns: int) -> int:
-        """What stands next in the ring: EMPTY, OTHER, or something taken, which `send` sends."""
+        """Take what stands next in the ring, and send it where it may go this way: EMPTY, OTHER
+        (nothing was taken), SENT, or HANDED_BACK: it was taken, and cannot go this way after all.
+        """
         found: int = take_new(self._handle, now_ns, self._session.newest_id + 1)
-        return found
-
-    def send(self, found: int, pos: int, now_ns: int) -> Command | None:
-        """Send what `take` found; a command that cannot go this way after all is handed back."""
         if found < WRITTEN:
-            return self._write_and_send(pos, now_ns)
-        account, instrument, logged_on = self._forms[found - WRITTEN]
+            return self._write_and_send(now_ns) if found == TAKEN else found
+        account, instrument, logged_on = self._forms[(found & FORM_MASK) - WRITTEN]
         wire = account.link.wire
         if wire is None or not account.ready or wire.logged_on is not logged_on:
-            return self._write_and_send(pos, now_ns)
-        self._send(wire.conn, self._buffers.written())
-        self._book(account, instrument, wire, pos, now_ns)
-        return None
+            return self._write_and_send(now_ns)
+        self._send(wire.conn, self._out[FRAME_AT : found >> FORM_BITS].tobytes())
+        self._book(account, instrument, wire, now_ns)
+        return SENT
 
-    def _write_and_send(self, pos: int, now_ns: int) -> Command | None:
+    def _write_and_send(self, now_ns: int) -> int:
         """The same where the kernel had no form for it, or one for another session."""
         shape = self._view[hot_.S_SHAPE]
         found = self._texts.get(shape)
@@ -198,24 +199,22 @@ class Lane:
         account, instrument, texts = found
         wire = account.link.wire
         if wire is None or not account.ready:
-            return self._commands.command()
+            return HANDED_BACK
         text = texts.get(wire.logged_on)
         if text is None:
             text = self._text_of(account, instrument, texts, wire.logged_on)
         session = self._session
         frame = text.write(session.newest_id + 1, session.clock.venue_ms(now_ns))
-        self._ports.send(wire.conn, frame)
-        self._book(account, instrument, wire, pos, now_ns)
+        self._send(wire.conn, frame)
+        self._book(account, instrument, wire, now_ns)
         if text.compiled:
             self._give_form(shape, text, (account, instrument, wire.logged_on))
-        return None
+        return SENT
 
-    def _book(
-        self, account: Account, instrument: Instrument, wire: Wire, pos: int, now_ns: int
-    ) -> None:
+    def _book(self, account: Account, instrument: Instrument, wire: Wire, now_ns: int) -> None:
         """An order has left: write up the books, ask for the grant of the next one."""
         session = self._session
-        command = self._commands.command()
+        command, pos = self._commands.command(), self._commands.pos - 1
         question = Question(What.NEW, account, command.client_order_id, instrument, pos)
         session.placed(session.next_request_id(), question, wire, now_ns)
         self._checks.saw(command)

@@ -13,6 +13,7 @@ import numpy as np
 
 from oms.venues.order_text_hot import (
     VALUE_CLIENT_ID,
+    VALUE_FRAME_END,
     VALUE_PX,
     VALUE_QTY,
     VALUE_REQUEST,
@@ -29,7 +30,11 @@ from shm_layout.records import ORDER_COMMAND
 from shm_layout.ring_hot import READ_POS, WRITE_POS
 
 EMPTY, TAKEN, OTHER, WRITTEN = range(4)
-"""What `take_new` returns; WRITTEN and above: by the form WRITTEN + n."""
+"""What `take_new` returns; WRITTEN and above: the lowest FORM_BITS say by the form WRITTEN + n,
+those above them where the frame ends.
+"""
+FORM_BITS = 8
+FORM_MASK = (1 << FORM_BITS) - 1
 
 # Words of `state`.
 S_GENERATION = 0
@@ -46,6 +51,7 @@ STATE_WORDS = 8
 
 FORMS_MAX = 32
 """Templates that the kernel fills itself; one for each shape of orders that were sent lately."""
+assert WRITTEN + FORMS_MAX <= FORM_MASK
 
 # Columns of `sizes`, a row per instrument.
 SIZE_NOTIONAL_MAX = 0
@@ -161,7 +167,7 @@ def _write(w, request_id, now_ns):
             told[VALUE_REQUEST] = request_id
             told[VALUE_TIME_MS] = (now_ns + state(w)[S_VENUE_OFFSET_NS]) // NS_PER_MS
             write_order(templates(w)[form], literals(w)[form], told, macs(w)[form], out(w))
-            return WRITTEN + form
+            return told[VALUE_FRAME_END] << FORM_BITS | (WRITTEN + form)
     return TAKEN
 
 

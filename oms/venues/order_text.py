@@ -14,9 +14,9 @@ import numpy as np
 
 from oms.venues import order_text_hot as hot_
 from oms.venues.hmac_sha256 import HotHmac
+from shm_layout.byte_words_hot import BYTES_PER_WORD
 from shm_layout.sha256_hot import MAC_WORDS
 
-_NUMBER_CHARS_MAX = 24
 _NO_MAC = np.zeros(MAC_WORDS, np.int64)
 _MARK = re.compile("\0(\\d+)\0")
 
@@ -44,7 +44,7 @@ class Buffers:
 
     def written(self) -> bytes:
         """The frame that was written last."""
-        return bytes(self.out_bytes[hot_.FRAME_AT : self.values_view[hot_.VALUE_FRAME_END]])
+        return self.out_bytes[hot_.FRAME_AT : self.values_view[hot_.VALUE_FRAME_END]].tobytes()
 
 
 class OrderText:
@@ -91,7 +91,7 @@ class OrderText:
                 if index % 2:
                     chars = signature_chars if int(part) == hot_.PIECE_SIGNATURE else 0
                     pieces.append((int(part), 0, chars))
-                    size += chars + _NUMBER_CHARS_MAX
+                    size += chars + hot_.NUMBER_CHARS_MAX
                 elif part:
                     encoded = part.encode()
                     pieces.append((hot_.PIECE_LITERAL, len(literals), len(encoded)))
@@ -100,7 +100,7 @@ class OrderText:
             assert size <= hot_.SIGNED_BYTES_MAX, "too long for an order"
             counts.append(len(pieces))
         assert len(pieces) <= hot_.PIECES_MAX, "too many pieces for an order"
-        assert len(literals) <= hot_.LITERALS_BYTES, "too long for an order"
+        assert len(literals) <= hot_.LITERALS_BYTES - BYTES_PER_WORD, "too long for an order"
         words = [*counts, *scales, *(word for piece in pieces for word in piece)]
         self.template = np.zeros(hot_.TEMPLATE_WORDS, np.int64)
         self.template[: len(words)] = words

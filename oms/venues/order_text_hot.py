@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from shm_layout.byte_words_hot import BYTES_PER_WORD, first_mark, load_word, store_word
 from shm_layout.jit import BYTES_TYPE, WORLD_TYPE, hot
 from shm_layout.money_hot import POW10
 from shm_layout.sha256_hot import BLOCK_BYTES, KIND_HMAC, MAC_KIND, hmac_hex
@@ -46,7 +47,11 @@ LITERALS_BYTES = 2048
     VALUE_FRAME_END,
     VALUE_SIGNATURE_AT,
 ) = range(8)
-VALUE_WORDS = 8
+VALUE_PLACES = 8
+"""From here on, by piece: where it stands, and its size."""
+VALUE_WORDS = VALUE_PLACES + 2 * PIECE_SIGNATURE
+NUMBER_CHARS_MAX = 24
+"""Whole words."""
 
 FRAME_AT = 2048
 OUT_BYTES = 4096
@@ -58,23 +63,49 @@ _ID_BITS = 5
 _ID_MASK = 31
 _ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", np.uint8).copy()
 _ZERO = 48
+_ZEROS = _ZERO * 0x0101010101010101
+_HALVES, _PAIRS = 0x0000007F0000007F, 0x000F000F000F000F
+_E8 = 10**8
 _POINT = 46
+
+
+@hot(inline=True)
+def _eight(value):
+    """The digits of a number below 10**8, a byte each, the first one lowest: halves, then pairs,
+    then digits side by side.
+    """
+    halves = value // 10_000
+    halves |= (value - halves * 10_000) << 32
+    pairs = (halves * 10_486 >> 20) & _HALVES
+    pairs |= (halves - pairs * 100) << 16
+    digits = (pairs * 103 >> 10) & _PAIRS
+    return digits | ((pairs - digits * 10) << 8)
+
+
+@hot(inline=True)
+def _up_to_eight(out, at, value):
+    """Those of them that are written; returns the place behind."""
+    digits = _eight(value)
+    zeros = min(first_mark(digits) >> 3, BYTES_PER_WORD - 1)
+    store_word(out, at, (digits + _ZEROS) >> (8 * zeros))
+    return at + BYTES_PER_WORD - zeros
 
 
 @hot
 def _whole(out, at, value):
     """Decimal digits of a value that is not negative; returns the place behind them."""
-    size = 1
-    rest = value // 10
-    while rest > 0:
-        size += 1
-        rest //= 10
-    rest = value
-    for k in range(size - 1, -1, -1):
-        tenth = rest // 10
-        out[at + k] = _ZERO + rest - tenth * 10
-        rest = tenth
-    return at + size
+    top = value // _E8
+    if top == 0:
+        return _up_to_eight(out, at, value)
+    most = top // _E8
+    if most == 0:
+        at = _up_to_eight(out, at, top)
+    else:
+        at = _up_to_eight(out, at, most)
+        store_word(out, at, _eight(top - most * _E8) + _ZEROS)
+        at += BYTES_PER_WORD
+    store_word(out, at, _eight(value - top * _E8) + _ZEROS)
+    return at + BYTES_PER_WORD
 
 
 @hot
@@ -87,10 +118,13 @@ def _decimal(out, at, value, scale):
     if part == 0:
         return at
     out[at] = _POINT
-    for k in range(scale, 0, -1):
-        tenth = part // 10
-        out[at + k] = _ZERO + part - tenth * 10
-        part = tenth
+    if scale <= BYTES_PER_WORD:
+        store_word(out, at + 1, _eight(part * POW10[BYTES_PER_WORD - scale]) + _ZEROS)
+    else:
+        for k in range(scale, 0, -1):
+            tenth = part // 10
+            out[at + k] = _ZERO + part - tenth * 10
+            part = tenth
     at += 1 + scale
     while out[at - 1] == _ZERO:
         at -= 1
@@ -106,36 +140,49 @@ def _client_id(out, at, order_id):
 
 
 @hot
+def _number(template, values, piece, out, at):
+    """One of the numbers; returns the place behind it."""
+    if piece == PIECE_CLIENT_ID:
+        return _client_id(out, at, values[VALUE_CLIENT_ID])
+    if piece == PIECE_PX:
+        return _decimal(out, at, values[VALUE_PX], template[TEMPLATE_PX_SCALE])
+    if piece == PIECE_QTY:
+        return _decimal(out, at, values[VALUE_QTY], template[TEMPLATE_QTY_SCALE])
+    which = VALUE_TIME_MS if piece == PIECE_TIME else VALUE_REQUEST
+    return _whole(out, at, values[which])
+
+
+@hot
 def write_order(template, literals, values, mac, out):
     """Write both texts; sets the VALUE_* that come out. The caller made the template, and so
-    knows that they fit.
+    knows that they fit. Everything is written by whole words: what stands behind a piece then is
+    written over by the next, or wiped by the padding.
     """
     at = 0
     values[VALUE_SIGNED_BYTES] = 0
+    for piece in range(PIECE_SIGNATURE):
+        values[VALUE_PLACES + 2 * piece + 1] = 0
     for k in range(template[TEMPLATE_PIECES]):
         if k == template[TEMPLATE_SIGNED]:
             values[VALUE_SIGNED_BYTES] = at
             at = FRAME_AT
         base = TEMPLATE_HEAD_WORDS + k * PIECE_WORDS
-        piece = template[base]
+        piece, first, size = template[base], template[base + 1], template[base + 2]
         if piece == PIECE_LITERAL:
-            first = template[base + 1]
-            for j in range(template[base + 2]):
-                out[at + j] = literals[first + j]
-            at += template[base + 2]
-        elif piece == PIECE_CLIENT_ID:
-            at = _client_id(out, at, values[VALUE_CLIENT_ID])
-        elif piece == PIECE_PX:
-            at = _decimal(out, at, values[VALUE_PX], template[TEMPLATE_PX_SCALE])
-        elif piece == PIECE_QTY:
-            at = _decimal(out, at, values[VALUE_QTY], template[TEMPLATE_QTY_SCALE])
-        elif piece == PIECE_TIME:
-            at = _whole(out, at, values[VALUE_TIME_MS])
-        elif piece == PIECE_REQUEST:
-            at = _whole(out, at, values[VALUE_REQUEST])
-        else:
+            for j in range(0, size, BYTES_PER_WORD):
+                store_word(out, at + j, load_word(literals, first + j))
+        elif piece == PIECE_SIGNATURE:
             values[VALUE_SIGNATURE_AT] = at
-            at += template[base + 2]
+        else:
+            place = VALUE_PLACES + 2 * piece
+            first, size = values[place], values[place + 1]
+            if size == 0:
+                size = _number(template, values, piece, out, at) - at
+                values[place], values[place + 1] = at, size
+            else:  # it stands in what is signed already
+                for j in range(0, NUMBER_CHARS_MAX, BYTES_PER_WORD):
+                    store_word(out, at + j, load_word(out, first + j))
+        at += size
     values[VALUE_FRAME_END] = at
     if mac[MAC_KIND] == KIND_HMAC:
         hmac_hex(mac, out, values[VALUE_SIGNED_BYTES], SIGNING_AT, values[VALUE_SIGNATURE_AT])

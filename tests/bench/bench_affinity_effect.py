@@ -23,6 +23,7 @@ from tests.stress.memory import (
     Stand,
     fork,
     park,
+    poll_of,
     reap,
     shared_words,
     stand,
@@ -70,6 +71,7 @@ class _Side:
         self.spin = spin
         own = place.attach(SIDES[index], writable=True).words
         self.sleeper = Sleeper(open_bell(place.bell(SIDES[index].name)), own)
+        self.poll = poll_of(self.sleeper)
         self.sleeper.watch(read.words)
         self.ringer = Ringer()
         other = SIDES[1 - index]
@@ -86,7 +88,7 @@ class _Side:
         while not self.spin and written(words) == int(cursor[READ_POS]):
             self.sleeper.take_growth()
             if written(words) == int(cursor[READ_POS]):
-                park(self.sleeper, PARK_NS)
+                park(self.sleeper, PARK_NS, self.poll)
         return int(ring_bench_hot.receive(*self.receiving))
 
 

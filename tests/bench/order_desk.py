@@ -41,7 +41,7 @@ from shm_layout.records import INTENT, UNDEF
 from tests.bench.tls import wrapped
 from tests.desks import desk_config, top
 from tests.oms.agents.executor_desk import EXCHANGE_INFO
-from tests.stress.memory import park
+from tests.stress.memory import park, poll_of
 
 ACCOUNTS = 201
 PX, QTY = 60_000 * 10**4, 10**5
@@ -233,6 +233,7 @@ def run_executor(
     agent.on_start(ports, clock.now_ns())
     sleeper = memory.sleeper
     assert sleeper is not None
+    poll = poll_of(sleeper)
     while not shared[STOP]:
         sleeper.take_growth()
         done = agent.do_work(clock.now_ns())
@@ -249,7 +250,7 @@ def run_executor(
         if spin:
             sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
         else:
-            park(sleeper, min(agent.next_timer_ns() - clock.now_ns(), SECOND_NS // 4))
+            park(sleeper, min(agent.next_timer_ns() - clock.now_ns(), SECOND_NS // 4), poll)
     if profile is not None:
         profile.disable()
     shared[STOP + 1], shared[STOP + 2] = network.checksum, network.logons
@@ -278,6 +279,8 @@ class HotSide:
         self.intent["px"], self.intent["qty"], self.intent["quote_qty"] = PX - 100, QTY, UNDEF
         self.intent["mid_px"] = 2 * PX
         self.count = 0
+        assert self.memory.sleeper is not None
+        self.poll = poll_of(self.memory.sleeper)
 
     def turn(self) -> int:
         """One turn of the host around risk."""
@@ -294,7 +297,7 @@ class HotSide:
         if self.spin:
             self.memory.sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
         else:
-            park(self.memory.sleeper, timeout_ns)
+            park(self.memory.sleeper, timeout_ns, self.poll)
 
     def wait(self, until_ns: int) -> None:
         """Turns until then; parked in between where the map says so."""

@@ -52,7 +52,7 @@ from tests.bench.order_desk import (
 from tests.frames import opened
 from tests.oms.agents.executor_desk import EXCHANGE_INFO
 from tests.oms.agents.market_messages import diff, snapshot
-from tests.stress.memory import park
+from tests.stress.memory import park, poll_of
 
 EDGE, HOT = "edge", "hot"
 PLUGIN = "bench_every_top"
@@ -214,6 +214,8 @@ class Edge:
             ports.sink = sink
             agent.on_start(ports, self.clock.now_ns())
         self.top = self.memory.table_reader("top").rows
+        assert self.memory.sleeper is not None
+        self.poll = poll_of(self.memory.sleeper)
 
     def turn(self) -> int:
         sleeper = self.memory.sleeper
@@ -240,7 +242,7 @@ class Edge:
             elif self.spin:
                 sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
             else:
-                park(sleeper, max(1_000_000, until_ns - time.monotonic_ns()))
+                park(sleeper, max(1_000_000, until_ns - time.monotonic_ns()), self.poll)
             assert time.monotonic() < give_up, (
                 f"tick to order: {what}; see {self.memory._paths.logs}"
             )
@@ -291,6 +293,7 @@ def run_hot(config: DeskConfig, paths: DeskPaths, shared: np.ndarray) -> int:
     risk, aggregator, strategy = agents
     state, sleeper = risk.arrays.state, memory.sleeper
     assert sleeper is not None
+    poll = poll_of(sleeper)
     while not shared[STOP]:
         sleeper.take_growth()
         done = 0
@@ -305,5 +308,5 @@ def run_hot(config: DeskConfig, paths: DeskPaths, shared: np.ndarray) -> int:
             sleeper.spin(SPIN_LOOKS)
         else:
             due_ns = min(agent.next_timer_ns() for agent in agents)
-            park(sleeper, max(min(due_ns - clock.now_ns(), SECOND_NS // 4), 0))
+            park(sleeper, max(min(due_ns - clock.now_ns(), SECOND_NS // 4), 0), poll)
     return 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from procs.system import YIELD_LONG_NS, YIELD_PAUSE_NS, GiveWay
+from procs.system import YIELD_LONG_NS, YIELD_PAUSES, GiveWay
 
 pytestmark = pytest.mark.compiled
 
@@ -29,12 +29,12 @@ def test_core_is_given_away_while_it_comes_back_soon():
     assert core.given == 5
 
 
-def test_long_yield_is_the_last_for_a_while():
+def test_long_yield_is_the_last_for_a_time_in_proportion():
     core = Core()
     give_way = GiveWay(core.give, lambda: core.now_ns)
     core.takes_ns = YIELD_LONG_NS + 1
     give_way()
-    core.now_ns += YIELD_PAUSE_NS - 1
+    core.now_ns += YIELD_PAUSES * core.takes_ns - 1
     give_way()
     assert core.given == 1
     core.now_ns += 1

@@ -91,6 +91,30 @@ def test_ringer_wakes_one_process_once_for_two_rings(pair, tmp_path):
     assert os.read(sleeper.bell, 100) == b"\1"
 
 
+def test_bell_is_emptied_when_its_owner_falls_asleep_again(pair):
+    sleeper, ringer, ring = pair
+    ringer.ring_due()
+    sleeper.take_growth()
+    assert sleeper.fall_asleep()
+    ring[ring_hot.WRITE_POS] = 1
+    ringer.ring_due()
+    sleeper.rung = True
+    assert sleeper.take_growth() == 1
+    assert rung(sleeper.bell)
+    assert sleeper.fall_asleep()
+    assert not rung(sleeper.bell)
+
+
+def test_who_has_looked_for_growth_is_awake_and_not_rung(pair):
+    sleeper, ringer, ring = pair
+    ringer.ring_due()
+    assert sleeper.fall_asleep()
+    sleeper.take_growth()
+    ring[ring_hot.WRITE_POS] = 1
+    ringer.ring_due()
+    assert not rung(sleeper.bell)
+
+
 def test_full_bell_does_not_block_its_ringer(pair):
     sleeper, _, _ = pair
     for _ in range(1 << 17):
@@ -125,8 +149,7 @@ def test_no_wakeup_is_lost_between_two_processes(tmp_path, sized):
                 break
             if sleeper.fall_asleep():
                 poll.poll()
-                doorbell.quiet(sleeper.bell)
-            sleeper.wake_up()
+                sleeper.rung = True
 
     with forked(reader) as child:
         ringer = Ringer()

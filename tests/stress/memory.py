@@ -26,7 +26,7 @@ import numpy as np
 from procs import system
 from procs.locks import FileLock
 from shm_layout import segment
-from shm_layout.doorbell import Sleeper, make_bell, quiet
+from shm_layout.doorbell import Sleeper, make_bell
 from shm_layout.enums import RecordType
 from shm_layout.records import HEAD, Field, RecordSpec
 from shm_layout.ring_hot import CLAIM_POS, READ_POS, WRITE_POS
@@ -99,13 +99,20 @@ def stand(name: str) -> Iterator[Stand]:
             lock.close()
 
 
-def park(sleeper: Sleeper, timeout_ns: int) -> None:
-    """Sleep until the bell rings or the time is over, as `procs/runtime.py` does it."""
+def poll_of(sleeper: Sleeper) -> select.poll:
+    """What `park` waits with."""
     poll = select.poll()
     poll.register(sleeper.bell, select.POLLIN)
+    return poll
+
+
+def park(sleeper: Sleeper, timeout_ns: int, poll: select.poll | None = None) -> None:
+    """Sleep until the bell rings or the time is over, as `procs/runtime.py` does it: who calls it
+    takes a turn next, which ends the announcement (`take_growth`).
+    """
+    poll = poll_of(sleeper) if poll is None else poll
     if sleeper.fall_asleep() and poll.poll(-(-max(timeout_ns, 0) // 1_000_000)):
-        quiet(sleeper.bell)
-    sleeper.wake_up()
+        sleeper.rung = True
 
 
 def shared_words(count: int = RESULT_WORDS) -> np.ndarray:
