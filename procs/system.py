@@ -22,7 +22,7 @@ _FALLOC_FL_KEEP_SIZE = 1
 YIELD_LONG_NS = 1_000_000
 """A process of ours that shares the core has done its pass by then; a stranger takes its slice."""
 YIELD_PAUSES = 20
-"""A long yield is the last for this many times its length: at most 5 % of the time is lost."""
+"""How many times its length a long yield is the last: at most 5 % of the time is lost."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -101,8 +101,9 @@ class GiveWay:
 
     Who yields forfeits the rest of its slice, and recent kernels count it as used. Beside a
     stranger that computes, every pass would wait for the stranger's slice, and a busy process would
-    fall behind for seconds. So a yield that was long is the last for a while; not for long, because
-    a process of ours has long passes, too, and what is woken meanwhile waits for an idle turn more.
+    fall behind for seconds. So the second of two long yields running is the last for a while. One
+    alone tells nothing: a process of ours has long passes, too, and while we do not give way, what
+    we wake waits for our idle turn as well.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class GiveWay:
         self._give = give
         self._clock_ns = clock_ns
         self._again_ns = 0
+        self._was_long = False
 
     def __call__(self) -> None:
         began_ns = self._clock_ns()
@@ -121,5 +123,7 @@ class GiveWay:
         self._give()
         ended_ns = self._clock_ns()
         took_ns = ended_ns - began_ns
-        if took_ns > YIELD_LONG_NS:
+        is_long = took_ns > YIELD_LONG_NS
+        if is_long and self._was_long:
             self._again_ns = ended_ns + YIELD_PAUSES * took_ns
+        self._was_long = is_long
