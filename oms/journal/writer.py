@@ -86,7 +86,7 @@ class BlockWriter:
         return size_bytes
 
     def put(self, size_bytes: int, last_seq: int) -> None:
-        """Write the block that a kernel has sealed, behind `chain`; its last record is `last_seq`."""
+        """Write the block that a kernel sealed after `chain`; its last record is `last_seq`."""
         assert size_bytes > 0, "journal sequence and frames disagree"
         assert not self.unhashed, "a block's head holds the hash of the block before"
         count = last_seq - self.last_seq
