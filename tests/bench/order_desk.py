@@ -30,6 +30,7 @@ from procs.clock import Clock
 from procs.keys import GeneratedKeys
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory, desk_topology
+from procs.net.warm import Warmth
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from procs.runtime import SPIN_LOOKS_WITH_SOCKETS
@@ -234,6 +235,7 @@ def run_executor(
     sleeper = memory.sleeper
     assert sleeper is not None
     poll = poll_of(sleeper)
+    warmth, work = Warmth(), 0
     while not shared[STOP]:
         sleeper.take_growth()
         done = agent.do_work(clock.now_ns())
@@ -245,9 +247,11 @@ def run_executor(
             shared[READY] = all(account.ready for account in agent._accounts.values())
             if shared[READY] and profile is not None:
                 profile.enable()
+        work += done
         if done:
             continue
         if spin:
+            warmth.idle(work)
             sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
         else:
             park(sleeper, min(agent.next_timer_ns() - clock.now_ns(), SECOND_NS // 4), poll)

@@ -32,6 +32,7 @@ from oms.strategies.registry import PLUGINS
 from procs.clock import Clock
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory
+from procs.net.warm import Warmth
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from procs.runtime import SPIN_LOOKS, SPIN_LOOKS_WITH_SOCKETS
@@ -216,6 +217,7 @@ class Edge:
         self.top = self.memory.table_reader("top").rows
         assert self.memory.sleeper is not None
         self.poll = poll_of(self.memory.sleeper)
+        self.warmth, self.work = Warmth(), 0
 
     def turn(self) -> int:
         sleeper = self.memory.sleeper
@@ -229,6 +231,7 @@ class Edge:
         if self.network.todo:
             done += self.network.serve(None, self.clock.now_ns())
             wake(self.memory, done, self.spin)
+        self.work += done
         return done
 
     def settle(self, holds: Any, what: str, until_ns: int = 0) -> None:
@@ -240,6 +243,7 @@ class Edge:
             if self.turn():
                 pass
             elif self.spin:
+                self.warmth.idle(self.work)
                 sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
             else:
                 park(sleeper, max(1_000_000, until_ns - time.monotonic_ns()), self.poll)
@@ -261,6 +265,7 @@ class Edge:
             stamps[k], data = self.network.tick(text)
             now_ns = self.clock.now_ns()
             self.feed.on_bytes(self.feed.link.conn, data, now_ns)
+            self.work += 1
             wake(self.memory, 1, self.spin)
             gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
             self.settle(
