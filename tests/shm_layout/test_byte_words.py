@@ -33,6 +33,11 @@ def _load(buf, at):
 
 
 @hot
+def _store(buf, at, word):
+    byte_words_hot.store_word(buf, at, word)
+
+
+@hot
 def _up_to(array, at, key):
     return search_hot.words_up_to(array, at, key)
 
@@ -131,3 +136,14 @@ def test_short_integer_reads_as_the_scanner(sized: Callable[[int, int], int]) ->
                 taken += 1
                 assert json_hot.integer(buf, 10, len(data)) == (behind, value), text
     assert taken > 0
+
+
+def test_word_is_stored_where_it_is_loaded_from():
+    rng = random.Random(5)
+    for at in range(20):
+        raw, buf = rng.randbytes(8), np.frombuffer(rng.randbytes(40), np.uint8).copy()
+        wanted = bytearray(buf.tobytes())
+        wanted[at : at + 8] = raw
+        _store(buf, at, as_word(raw))
+        assert buf.tobytes() == bytes(wanted)
+        assert _load(buf, at) == as_word(raw)
