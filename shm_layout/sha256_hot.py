@@ -47,93 +47,119 @@ assert len(_ROUNDS) == BLOCK_BYTES
 if COMPILING:
     from llvmlite import ir
     from numba import types
+    from numba.core import cgutils
     from numba.extending import intrinsic
 
     _I32, _I64 = ir.IntType(32), ir.IntType(64)
     _FOUR = ir.VectorType(_I32, _LANES)
 
+    def _all(first: Any, rest: tuple[Any, ...], joined: Any) -> Any:
+        for value in rest:
+            first = joined(first, value)
+        return first
+
+    def _rotated(builder: Any, value: Any, count: int) -> Any:
+        low = builder.lshr(value, _I32(count))
+        return builder.or_(low, builder.shl(value, _I32(32 - count)))
+
+    def _turned(builder: Any, value: Any, counts: tuple[int, int, int]) -> Any:
+        first, *rest = (_rotated(builder, value, count) for count in counts)
+        return _all(first, tuple(rest), builder.xor)
+
+    def _next_words(builder: Any, w: list[Any]) -> Any:
+        """The four words behind the last sixteen; each needs the one two before it."""
+
+        def four(count: int) -> Any:
+            return ir.Constant(_FOUR, [count] * _LANES)
+
+        def picked(one: Any, other: Any, lanes: tuple[int, ...]) -> Any:
+            order = ir.Constant(ir.VectorType(_I32, _LANES), lanes)
+            return builder.shuffle_vector(one, other, order)
+
+        def mixed(value: Any, first: int, second: int, away: int) -> Any:
+            kind = ir.FunctionType(_FOUR, [_FOUR] * 3)
+            turn = builder.module.declare_intrinsic("llvm.fshr.v4i32", (), kind)
+            turned = tuple(builder.call(turn, [value, value, four(by)]) for by in (first, second))
+            return _all(builder.lshr(value, four(away)), turned, builder.xor)
+
+        made = builder.add(w[0], mixed(picked(w[0], w[1], (1, 2, 3, 4)), 7, 18, 3))
+        made = builder.add(made, picked(w[2], w[3], (1, 2, 3, 4)))
+        made = builder.add(made, mixed(picked(w[3], four(0), (2, 3, 4, 4)), 17, 19, 10))
+        return builder.add(made, mixed(picked(made, four(0), (4, 4, 0, 1)), 17, 19, 10))
+
+    def _four_rounds(builder: Any, now: list[Any], summed: Any) -> list[Any]:
+        """`now` is a to h, and b ^ c; `summed` four words, each with its constant."""
+        a, b, c, d, e, f, g, h, two_before = now
+        xor, add = builder.xor, builder.add
+        for lane in range(_LANES):
+            choice = xor(g, builder.and_(e, xor(f, g)))
+            two = xor(a, b)
+            most = xor(b, builder.and_(two, two_before))
+            two_before = two
+            word = builder.extract_element(summed, _I32(lane))
+            one = add(add(add(h, word), choice), _turned(builder, e, (6, 11, 25)))
+            other = add(add(one, _turned(builder, a, (2, 13, 22))), most)
+            a, b, c, d, e, f, g, h = other, a, b, c, add(d, one), e, f, g
+        return [a, b, c, d, e, f, g, h, two_before]
+
+    def _hash_block(builder: Any, before: list[Any], w: list[Any]) -> list[Any]:
+        """a to h behind a block. A turn of the loop takes sixteen words and makes the next sixteen;
+        the last sixteen stand behind it.
+        """
+        kind = ir.ArrayType(_I32, BLOCK_BYTES)
+        table = cgutils.global_constant(builder, "sha256_rounds", ir.Constant(kind, _ROUNDS))
+        first = [*before, builder.xor(before[1], before[2]), *w]
+        entered = builder.block
+        body, behind = (builder.append_basic_block(name) for name in ("rounds", "last_rounds"))
+        builder.branch(body)
+        builder.position_at_end(body)
+        at = builder.phi(_I64)
+        at.add_incoming(_I64(0), entered)
+        turning = [builder.phi(value.type) for value in first]
+        for value, given in zip(turning, first, strict=True):
+            value.add_incoming(given, entered)
+        now, w = turning[:-_LANES], turning[-_LANES:]
+        for group in range(_LANES):
+            place = builder.gep(table, [_I64(0), builder.add(at, _I64(_LANES * group))])
+            constants = builder.load(builder.bitcast(place, _FOUR.as_pointer()), align=4)
+            summed = builder.add(w[0], constants)
+            w = [*w[1:], _next_words(builder, w)]
+            now = _four_rounds(builder, now, summed)
+        more = builder.add(at, _I64(4 * _LANES))
+        at.add_incoming(more, body)
+        for value, given in zip(turning, [*now, *w], strict=True):
+            value.add_incoming(given, body)
+        again = builder.icmp_signed("<", more, _I64(BLOCK_BYTES - 4 * _LANES))
+        builder.cbranch(again, body, behind)
+        builder.position_at_end(behind)
+        for group in range(_LANES):
+            of = BLOCK_BYTES - _LANES * (_LANES - group)
+            constants = ir.Constant(_FOUR, _ROUNDS[of : of + _LANES])
+            now = _four_rounds(builder, now, builder.add(w[group], constants))
+        return now[:_STATE_WORDS]
+
     @intrinsic
     def compress(typingctx: Any, state: Any, at: Any, data: Any, first: Any) -> Any:
         """Take the block at byte `first` of `data` into the hash at word `at` of `state`.
 
-        Written out round by round in 32 bits: kernels count in 64, which takes twice as long. The
-        message's words are made four at a time, beside the rounds that use those before them.
+        In 32 bits: kernels count in 64, which takes twice as long. The message's words are made
+        four at a time, beside the rounds that use those before them.
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            def rotated(value: Any, count: int) -> Any:
-                low = builder.lshr(value, _I32(count))
-                return builder.or_(low, builder.shl(value, _I32(32 - count)))
-
-            def xor(*values: Any) -> Any:
-                made = values[0]
-                for value in values[1:]:
-                    made = builder.xor(made, value)
-                return made
-
-            def total(*values: Any) -> Any:
-                made = values[0]
-                for value in values[1:]:
-                    made = builder.add(made, value)
-                return made
-
-            def all_four(count: int) -> Any:
-                return ir.Constant(_FOUR, [count] * _LANES)
-
-            def mixed(value: Any, first: int, second: int, away: int) -> Any:
-                """One of the two sigmas of the schedule, on four words."""
-                kind = ir.FunctionType(_FOUR, [_FOUR] * 3)
-                turn = builder.module.declare_intrinsic("llvm.fshr.v4i32", (), kind)
-                turned = [
-                    builder.call(turn, [value, value, all_four(by)]) for by in (first, second)
-                ]
-                return xor(*turned, builder.lshr(value, all_four(away)))
-
-            def picked(one: Any, other: Any, lanes: tuple[int, ...]) -> Any:
-                order = ir.Constant(ir.VectorType(_I32, _LANES), lanes)
-                return builder.shuffle_vector(one, other, order)
-
-            def next_words(w: list[Any]) -> Any:
-                """The four words behind the last sixteen; each needs the one two before it."""
-                none = all_four(0)
-                made = total(
-                    w[0], mixed(picked(w[0], w[1], (1, 2, 3, 4)), 7, 18, 3),
-                    picked(w[2], w[3], (1, 2, 3, 4)),
-                )  # fmt: skip
-                made = builder.add(made, mixed(picked(w[3], none, (2, 3, 4, 4)), 17, 19, 10))
-                return builder.add(made, mixed(picked(made, none, (4, 4, 0, 1)), 17, 19, 10))
-
             words = context.make_array(signature.args[0])(context, builder, args[0]).data
             block = context.make_array(signature.args[2])(context, builder, args[2]).data
             places = [builder.gep(words, [builder.add(args[1], _I64(k))]) for k in range(8)]
             before = [builder.trunc(builder.load(place), _I32) for place in places]
-            swap = builder.module.declare_intrinsic(
-                "llvm.bswap.v4i32", (), ir.FunctionType(_FOUR, [_FOUR])
-            )
+            kind = ir.FunctionType(_FOUR, [_FOUR])
+            swap = builder.module.declare_intrinsic("llvm.bswap.v4i32", (), kind)
             w = []
             for k in range(_LANES):
                 place = builder.gep(block, [builder.add(args[3], _I64(16 * k))])
                 place = builder.bitcast(place, _FOUR.as_pointer())
                 w.append(builder.call(swap, [builder.load(place, align=1)]))
-            a, b, c, d, e, f, g, h = before
-            two_before = xor(b, c)
-            for k in range(0, BLOCK_BYTES, _LANES):
-                constants = ir.Constant(_FOUR, _ROUNDS[k : k + _LANES])
-                summed = builder.add(w[0], constants)
-                w = [*w[1:], next_words(w)] if k < BLOCK_BYTES - 4 * _LANES else w[1:]
-                for lane in range(_LANES):
-                    choice = xor(g, builder.and_(e, xor(f, g)))
-                    two = xor(a, b)
-                    most = xor(b, builder.and_(two, two_before))
-                    two_before = two
-                    turned_e = xor(rotated(e, 6), rotated(e, 11), rotated(e, 25))
-                    turned_a = xor(rotated(a, 2), rotated(a, 13), rotated(a, 22))
-                    word = builder.extract_element(summed, _I32(lane))
-                    one = total(builder.add(h, word), choice, turned_e)
-                    a, b, c, d, e, f, g, h = (
-                        total(one, turned_a, most), a, b, c, builder.add(d, one), e, f, g,
-                    )  # fmt: skip
-            for place, old, new in zip(places, before, (a, b, c, d, e, f, g, h), strict=True):
+            hashed = _hash_block(builder, before, w)
+            for place, old, new in zip(places, before, hashed, strict=True):
                 builder.store(builder.zext(builder.add(old, new), _I64), place)
             return context.get_dummy_value()
 
