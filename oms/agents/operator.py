@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from oms import ids
+from oms.agents import strategy_hot as hot_
 from oms.agents.base import Ports
 from oms.agents.latch import by_whom
 from oms.agents.strategy import StrategyAgent
@@ -63,6 +64,8 @@ class Outcome:
 
 class OperatorAgent(StrategyAgent):
     """See the module's text."""
+
+    mid_unknown = UNDEF
 
     control_verbs: tuple[str, ...] = (
         "order_place",
@@ -127,10 +130,10 @@ class OperatorAgent(StrategyAgent):
         }  # fmt: skip
         if fields.get("dry_run") is True:
             return {"order": shown}
-        record = self._asked(Action.NEW, instrument.id, account_id, fields)
-        record["side"], record["order_type"], record["time_in_force"] = side, kind, tif
-        record["qty"], record["px"], record["quote_qty"] = qty, px, quote
-        return {"order": shown, "intent_id": self._write(record, instrument.id)}
+        intent_id = self._write(
+            Action.NEW, instrument.id, account_id, fields, (side, kind, tif), (px, qty, quote)
+        )
+        return {"order": shown, "intent_id": intent_id}
 
     def _instrument_of(self, name: str) -> Instrument:
         found = [i for full, i in self.instruments.items() if name in (full, i.name)]
@@ -158,22 +161,27 @@ class OperatorAgent(StrategyAgent):
             )
         return self._account_names.index(name or known[0])
 
-    def _asked(
-        self, action: Action, instrument_id: int, account_id: int, fields: Mapping[str, Any]
-    ) -> Any:
-        decided = self._tops.get(instrument_id)
-        record = self._new_intent(action, instrument_id, decided)
-        record["account_id"] = account_id
-        record["strategy_id"] = self.strategy_ids[account_id]
-        if decided is None:
-            record["mid_px"] = UNDEF
+    def _write(
+        self,
+        action: Action,
+        instrument_id: int,
+        account_id: int,
+        fields: Mapping[str, Any],
+        shape: tuple[int, int, int] = (0, 0, 0),
+        amounts: tuple[int, int, int] = (UNDEF, UNDEF, UNDEF),
+        target_client_order_id: int = 0,
+    ) -> int:
+        """An intent into the ring; its number. `shape` is side, type and time in force, `amounts`
+        are price, quantity and quote amount."""
         uid, pid = by_whom(fields)
-        record["asked_by"] = uid << _PID_BITS | pid
-        return record
-
-    def _write(self, record: Any, instrument_id: int) -> int:
-        """Into the ring; the intent's number."""
-        if not self._writer.append(record[0]):
+        words = self._params.data
+        words[hot_.P_ACCOUNT] = account_id
+        words[hot_.P_STRATEGY] = self.strategy_ids[account_id]
+        words[hot_.P_ASKED_BY] = uid << _PID_BITS | pid
+        if not hot_.write_intent(
+            self._handle, self._book.intent_id + 1, instrument_id, action, *shape, *amounts,
+            target_client_order_id, self._now_ns,
+        ):  # fmt: skip
             raise AskError("risk does not take intents now: its ring is full; see `oms status`")
         intent_id = self._book.next_intent()
         while len(self._outcomes) >= OUTCOMES_MAX:
@@ -206,9 +214,10 @@ class OperatorAgent(StrategyAgent):
         if fields.get("dry_run") is True:
             return {"order": self._order_shown(row)}
         account_id = int(row["account_id"])
-        record = self._asked(Action.CANCEL, int(row["instrument_id"]), account_id, fields)
-        record["target_client_order_id"] = row["client_order_id"]
-        intent_id = self._write(record, int(row["instrument_id"]))
+        intent_id = self._write(
+            Action.CANCEL, int(row["instrument_id"]), account_id, fields,
+            target_client_order_id=int(row["client_order_id"]),
+        )  # fmt: skip
         return {"order": self._order_shown(row), "intent_id": intent_id}
 
     def _cancel_all(self, fields: Mapping[str, Any]) -> dict[str, Any]:
