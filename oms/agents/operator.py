@@ -20,6 +20,7 @@ from oms.agents import strategy_hot as hot_
 from oms.agents.base import Ports
 from oms.agents.latch import by_whom
 from oms.agents.strategy import StrategyAgent
+from oms.agents.strategy_orders import Update
 from oms.config import OPERATOR, DeskConfig
 from oms.orders.states import TERMINAL
 from oms.risk.fold_hot import COUNT_MASK
@@ -240,26 +241,23 @@ class OperatorAgent(StrategyAgent):
 
     # What became of it
 
-    def _mine(self, rows: Any) -> Any:
-        return np.isin(rows["strategy_id"], list(self.strategy_ids.values()))
-
-    def _take_update(self, row: Any, now_ns: int) -> None:
-        outcome = self._outcomes.get(int(row["intent_id"]))
+    def _take_update(self, update: Update, now_ns: int) -> None:
+        outcome = self._outcomes.get(update.intent_id)
         if outcome is not None:
-            self._note(outcome, row)
-        super()._take_update(row, now_ns)
+            self._note(outcome, update)
+        super()._take_update(update, now_ns)
 
-    def _note(self, outcome: Outcome, row: Any) -> None:
-        outcome.order_id = int(row["client_order_id"])
-        outcome.state = OrderState(int(row["state"]))
-        outcome.reason = RejectReason(int(row["reason"]))
-        outcome.cum_qty = int(row["cum_qty"])
-        outcome.text = bytes(row["text"]).decode("utf-8", "replace")
+    def _note(self, outcome: Outcome, update: Update) -> None:
+        outcome.order_id = update.client_order_id
+        outcome.state = OrderState(update.state)
+        outcome.reason = RejectReason(update.reason)
+        outcome.cum_qty = update.cum_qty
+        outcome.text = update.text.rstrip(b"\0").decode("utf-8", "replace")
         instrument = self._by_id(outcome.instrument_id)
-        if int(row["last_qty"]) and instrument is not None:
+        if update.last_qty and instrument is not None:
             outcome.fills.append({
-                "qty": to_text(int(row["last_qty"]), instrument.qty_scale),
-                "px": to_text(int(row["last_px"]), instrument.px_scale),
+                "qty": to_text(update.last_qty, instrument.qty_scale),
+                "px": to_text(update.last_px, instrument.px_scale),
             })  # fmt: skip
 
     def _by_id(self, instrument_id: int) -> Instrument | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from oms.agents import strategy_hot as hot_
 from oms.agents.base import BaseAgent, Ports
-from oms.agents.strategy_orders import OrderBook
+from oms.agents.strategy_orders import UPDATE, OrderBook, Update, updates
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
 from oms.strategies.base import BaseStrategy, Fill, Instrument, Order, Top, Trade
@@ -33,7 +33,7 @@ from shm_layout.enums import (
     Venue,
 )
 from shm_layout.limits import OPEN_ORDERS_PER_STRATEGY_MAX, WORD_BYTES, WORK_BUDGET
-from shm_layout.records import MD_TRADE, NO_ID, ORDER_UPDATE, UNDEF
+from shm_layout.records import MD_TRADE, NO_ID, UNDEF
 
 VALID_FOR_NS = 1_000_000_000
 """An intent that is older than this when it would be sent is refused."""
@@ -46,6 +46,7 @@ _TOP = Struct("<q?7x9q8x")
 assert _TOP.size == hot_.T_WORDS * WORD_BYTES
 _TRADES = Struct("<5q")
 assert _TRADES.size == hot_.X_WORDS * WORD_BYTES
+_REASONS = {int(reason): reason for reason in RejectReason}
 _top_of = tuple.__new__
 """What `Top` is made by, without its `__new__`: that is a function of Python."""
 
@@ -218,8 +219,8 @@ class StrategyAgent(BaseAgent):
                 notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
             )  # fmt: skip
         self._make_world()
-        ids = self.strategy_ids.values()
-        self._book = OrderBook(self.orders, ids, self._ports, self._writer)
+        self._own_ids = frozenset(self.strategy_ids.values())
+        self._book = OrderBook(self.orders, self._own_ids, self._ports, self._writer)
         self._book.read_tables()
         self._started = True
         self.plugin.on_start(self, now_ns)
@@ -264,39 +265,31 @@ class StrategyAgent(BaseAgent):
             return 1
         if not data:
             return 0
-        rows = np.frombuffer(data, ORDER_UPDATE)
-        reader.release(len(rows))
-        began = (rows["flags"] & FLAG_RISK_STARTED) != 0
-        for row in rows[self._mine(rows) | began]:
-            if int(row["flags"]) & FLAG_RISK_STARTED:
+        count = len(data) // UPDATE.size
+        reader.release(count)
+        for update in updates(data, self._own_ids, FLAG_RISK_STARTED):
+            if update.flags & FLAG_RISK_STARTED:
                 self._read_tables(now_ns)
             else:
-                self._take_update(row, now_ns)
-        return len(rows)
-
-    def _mine(self, rows: Any) -> Any:
-        """Which updates are about our orders, as an array of booleans."""
-        return rows["strategy_id"] == self.strategy_id
+                self._take_update(update, now_ns)
+        return count
 
     def _read_tables(self, now_ns: int) -> None:
         """Updates were lost: the tables say what is true, and the plugin hears what is new."""
         for order, reason in self._book.read_tables():
             self.plugin.on_order(order, reason, now_ns)
 
-    def _take_update(self, row: Any, now_ns: int) -> None:
-        order = self._book.take(row)
+    def _take_update(self, update: Update, now_ns: int) -> None:
+        order = self._book.take(update)
         if order is None:
             return
-        if int(row["last_qty"]):
-            self._book.positions[order.instrument_id] = int(row["position_qty"])
+        if update.last_qty:
+            self._book.positions[order.instrument_id] = update.position_qty
             self.plugin.on_fill(
-                Fill(
-                    order, int(row["last_px"]), int(row["last_qty"]), int(row["position_qty"]),
-                    int(row["edge_e4"]),
-                ),
+                Fill(order, update.last_px, update.last_qty, update.position_qty, update.edge_e4),
                 now_ns,
-            )  # fmt: skip
-        self.plugin.on_order(order, RejectReason(int(row["reason"])), now_ns)
+            )
+        self.plugin.on_order(order, _REASONS[update.reason], now_ns)
 
     def _take_prices(self, found: int, now_ns: int) -> int:
         """What the kernel's `look` took, to the plugin; returns how many records that were."""
