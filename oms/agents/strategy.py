@@ -236,7 +236,8 @@ class StrategyAgent(BaseAgent):
         trades = np.zeros((WORK_BUDGET, hot_.X_WORDS), np.int64)
         decided = np.zeros((count + 1, hot_.T_WORDS), np.int64)
         decided[:, hot_.T_MID] = self.mid_unknown
-        self._rows, self._trades = tops.view(np.uint8).data, trades.view(np.uint8).data
+        self._rows = tops.view(np.uint8).reshape(-1).data
+        self._trades = trades.view(np.uint8).reshape(-1).data
         words = self._params.data
         words[hot_.P_ACCOUNT], words[hot_.P_STRATEGY] = self.account_id, self.strategy_id
         words[hot_.P_TOP_RING] = self._top_reader.channel.id
