@@ -66,6 +66,7 @@ class Outcome:
 class OperatorAgent(StrategyAgent):
     """See the module's text."""
 
+    live_only = False  # it asks, and risk refuses with the reason
     mid_unknown = UNDEF
 
     control_verbs: tuple[str, ...] = (
@@ -179,10 +180,11 @@ class OperatorAgent(StrategyAgent):
         words[hot_.P_ACCOUNT] = account_id
         words[hot_.P_STRATEGY] = self.strategy_ids[account_id]
         words[hot_.P_ASKED_BY] = uid << _PID_BITS | pid
-        if not hot_.write_intent(
+        done = hot_.write_intent(
             self._handle, self._book.intent_id + 1, instrument_id, action, *shape, *amounts,
             target_client_order_id, self._now_ns,
-        ):  # fmt: skip
+        )  # fmt: skip
+        if done != hot_.WRITTEN:
             raise AskError("risk does not take intents now: its ring is full; see `oms status`")
         intent_id = self._book.next_intent()
         while len(self._outcomes) >= OUTCOMES_MAX:

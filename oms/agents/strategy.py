@@ -16,6 +16,7 @@ import numpy as np
 
 from oms.agents import strategy_hot as hot_
 from oms.agents.base import BaseAgent, Ports
+from oms.agents.strategy_hot import look, write_intent
 from oms.agents.strategy_orders import UPDATE, OrderBook, Update, updates
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
@@ -40,6 +41,9 @@ VALID_FOR_NS = 1_000_000_000
 START_POLL_NS = 20_000_000
 """How often to look whether the instruments are registered yet."""
 
+_UPDATES_FIRST, _WRITTEN = hot_.UPDATES_FIRST, hot_.WRITTEN
+_RARE = hot_.HAS_TRADES | hot_.WAS_LAPPED
+_ROWS_MASK, _TAKEN_SHIFT = hot_.ROWS_MASK, hot_.TAKEN_SHIFT
 _NEW, _CANCEL = int(Action.NEW), int(Action.CANCEL)
 _TOP = Struct("<q?7x9q8x")
 """A row of the kernel's `tops` as the fields of `Top`."""
@@ -54,6 +58,8 @@ _top_of = tuple.__new__
 class StrategyAgent(BaseAgent):
     """Hosts the plugin of `config.strategies[name]`; is its `Desk`."""
 
+    live_only = True
+    """A new order needs a LIVE price."""
     mid_unknown = 0
     """Mid of an intent where no price is known; only a cancel can be one."""
 
@@ -130,30 +136,31 @@ class StrategyAgent(BaseAgent):
         px: int, qty: int, quote_qty: int,
     ) -> int:  # fmt: skip
         """The intent that was written; 0 = there is no price to decide by, or no room."""
-        decided = self._tops.get(instrument_id)
-        full = len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX
-        if decided is None or not decided.live or full or self._draining:
+        if len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX or self._draining:
             return 0
         book = self._book
         intent_id = book.intent_id + 1
-        if not hot_.write_intent(
+        done = write_intent(
             self._handle, intent_id, instrument_id, _NEW, side, order_type, time_in_force, px, qty,
             quote_qty, 0, self._now_ns,
-        ):  # fmt: skip
+        )  # fmt: skip
+        if done == _WRITTEN:
+            book.intent_id = intent_id
+            return intent_id
+        if done == hot_.FULL:
             self._ports.log("warning", "intents_full", strategy=self.name)
-            return 0
-        book.intent_id = intent_id
-        return intent_id
+        return 0
 
     def cancel(self, order: Order) -> bool:
         """See `Desk.cancel`."""
         waiting = order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN)
         if waiting or order.cancel_asked or order.state in TERMINAL:
             return False
-        if not hot_.write_intent(
+        done = write_intent(
             self._handle, self._book.intent_id + 1, order.instrument_id, _CANCEL, 0, 0, 0, UNDEF,
             UNDEF, UNDEF, order.client_order_id, self._now_ns,
-        ):  # fmt: skip
+        )  # fmt: skip
+        if done != _WRITTEN:
             return False
         self._book.cancels[self._book.next_intent()] = order
         order.cancel_asked = True
@@ -176,13 +183,13 @@ class StrategyAgent(BaseAgent):
         if not self._started and not self._try_start(now_ns):
             return 0
         took = 0
-        found = hot_.look(self._handle, WORK_BUDGET, 1)
-        if found == hot_.UPDATES_FIRST:
+        found = look(self._handle, WORK_BUDGET, 1)
+        if found == _UPDATES_FIRST:
             took = self._take_updates(now_ns)
-            found = hot_.look(self._handle, WORK_BUDGET, 0)
+            found = look(self._handle, WORK_BUDGET, 0)
         if found:
             took += self._take_prices(found, now_ns)
-        if not self._draining and self.plugin.next_timer_ns() <= now_ns:
+        if self._timed and not self._draining and self.plugin.next_timer_ns() <= now_ns:
             self.plugin.on_timer(now_ns)
         return took
 
@@ -219,12 +226,18 @@ class StrategyAgent(BaseAgent):
                 notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
             )  # fmt: skip
         self._make_world()
+        self._timed = self._overrides("next_timer_ns")
         self._own_ids = frozenset(self.strategy_ids.values())
         self._book = OrderBook(self.orders, self._own_ids, self._ports, self._writer)
         self._book.read_tables()
         self._started = True
         self.plugin.on_start(self, now_ns)
         return True
+
+    def _overrides(self, name: str) -> bool:
+        """Does the plugin have a method of its own in the place of an empty one?"""
+        method = getattr(getattr(self.plugin, name), "__func__", None)
+        return method is not getattr(BaseStrategy, name)
 
     def _make_world(self) -> None:
         """What the kernels take; of the instruments that the plugin trades."""
@@ -242,8 +255,8 @@ class StrategyAgent(BaseAgent):
         words[hot_.P_ACCOUNT], words[hot_.P_STRATEGY] = self.account_id, self.strategy_id
         words[hot_.P_TOP_RING] = self._top_reader.channel.id
         words[hot_.P_EPOCH], words[hot_.P_VALID_FOR_NS] = self._writer.epoch, VALID_FOR_NS
-        heard = getattr(self.plugin.on_trades, "__func__", None)
-        words[hot_.P_WANTS_TRADES] = heard is not BaseStrategy.on_trades
+        words[hot_.P_WANTS_TRADES] = self._overrides("on_trades")
+        words[hot_.P_LIVE_ONLY] = self.live_only
         self._world = hot_.STRATEGY.make(
             top_words=self._top_reader.words, top_slots=self._top_reader.slots,
             trade_slots=self._top_reader.slots.view(MD_TRADE), top_cursor=self._top_reader.cursor,
@@ -294,9 +307,9 @@ class StrategyAgent(BaseAgent):
 
     def _take_prices(self, found: int, now_ns: int) -> int:
         """What the kernel's `look` took, to the plugin; returns how many records that were."""
-        if found < 0 or found & (hot_.HAS_TRADES | hot_.WAS_LAPPED):
+        if found < 0 or found & _RARE:
             self._take_rare(found, now_ns)
-        rows = found & hot_.ROWS_MASK
+        rows = found & _ROWS_MASK
         for place in range(rows):
             if rows > 1:
                 hot_.settle(self._handle, place)
@@ -304,7 +317,7 @@ class StrategyAgent(BaseAgent):
             self._tops[top[0]] = top
             if not self._draining:
                 self.plugin.on_top(top, now_ns)
-        return int(found >> hot_.TAKEN_SHIFT)
+        return found >> _TAKEN_SHIFT
 
     def _take_rare(self, found: int, now_ns: int) -> None:
         """Public trades, oldest first; and what was lost."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shm_layout.enums import BookState, RecordType
+from shm_layout.enums import Action, BookState, RecordType
 from shm_layout.jit import I64, WORLD_TYPE, WorldSpec, hot
 from shm_layout.records import INTENT, MD_TRADE, TOP_OF_BOOK, UNDEF
 from shm_layout.ring_hot import (
@@ -56,10 +56,12 @@ T_WORDS = 12
 X_INSTRUMENT, X_AGGRESSOR, X_PX, X_QTY, X_TS_EVENT = range(5)
 X_WORDS = 5
 
-P_ACCOUNT, P_STRATEGY, P_ASKED_BY, P_TOP_RING, P_EPOCH, P_VALID_FOR_NS, P_WANTS_TRADES = range(7)
-P_TRADES = 7  # trades in `trades`, of the last look
-P_LOST = 8  # records of `top` that were lost before it
-P_WORDS = 9
+P_ACCOUNT, P_STRATEGY, P_ASKED_BY, P_TOP_RING, P_EPOCH, P_VALID_FOR_NS = range(6)
+P_WANTS_TRADES = 6
+P_LIVE_ONLY = 7  # 1 = a new order needs a LIVE price
+P_TRADES = 8  # trades in `trades`, of the last look
+P_LOST = 9  # records of `top` that were lost before it
+P_WORDS = 10
 
 # What `look` returns: so many records << TAKEN_SHIFT, these flags, and how many rows of `tops`.
 ROWS_MASK = 0xFFFF
@@ -70,10 +72,14 @@ TAKEN_SHIFT = 20
 UPDATES_FIRST = -1
 DAMAGED = -2
 
+# What `write_intent` returns.
+FULL, WRITTEN, NOT_LIVE = 0, 1, -1
+
 _TOP = int(RecordType.TOP_OF_BOOK)
 _TRADE = int(RecordType.MD_TRADE)
 _INTENT = int(RecordType.INTENT)
 _LIVE = int(BookState.LIVE)
+_NEW = int(Action.NEW)
 
 
 @hot
@@ -205,17 +211,19 @@ def write_intent(
     world, intent_id, instrument, action, side, order_type, time_in_force, px, qty, quote_qty,
     target_client_order_id, now_ns,
 ):  # fmt: skip
-    """Publish an INTENT, decided by the last price of this instrument that was settled. 0 = the
-    ring is full, nothing was written."""
+    """Publish an INTENT, decided by the last price of this instrument that was settled: WRITTEN.
+    FULL and NOT_LIVE: nothing was written."""
     words = intent_words(world)
     slots = intent_slots(world)
-    if lossless_free(words, intent_gate(world), slots.shape[0]) < 1:
-        return 0
     p = params(world)
     known = decided(world)
     row = known.shape[0] - 1
     if 0 <= instrument < row_of(world).shape[0] and row_of(world)[instrument] >= 0:
         row = row_of(world)[instrument]
+    if action == _NEW and p[P_LIVE_ONLY] != 0 and known[row, T_LIVE] == 0:
+        return NOT_LIVE
+    if lossless_free(words, intent_gate(world), slots.shape[0]) < 1:
+        return FULL
     pos = words[WRITE_POS]
     at = pos & (slots.shape[0] - 1)
     slots["seq"][at] = pos + 1
@@ -249,4 +257,4 @@ def write_intent(
     for k in range(5):
         slots["reserved"][at, k] = 0
     publish(words, pos + 1)
-    return 1
+    return WRITTEN
