@@ -80,7 +80,15 @@ class JournalFile:
         if self._descriptor < 0:
             found = self.files()
             self._open(found[-1] if found else self._path(1))
-        self._write(block)
+        try:
+            written = os.write(self._descriptor, block)
+        except OSError as error:
+            raise self._failed(block, error) from error
+        if written != len(block):
+            raise self._cut(block, written)
+        self._end += written
+        if self._sync:
+            self._flush()
 
     def truncate(self, file_index: int, size_bytes: int) -> None:
         """Cut a damaged tail off the last file, before the first append."""
@@ -109,7 +117,7 @@ class JournalFile:
             os.fdatasync(self._descriptor)
         self.close()
         self._open(self._path(number))
-        self._write(header)
+        self.append(header)
 
     def begun(self) -> int:
         """The last file's number, 0 = there is none."""
@@ -176,39 +184,33 @@ class JournalFile:
                 "`oms status`"
             ) from error
 
-    def _write(self, block: bytes) -> None:
+    def _failed(self, block: bytes, error: OSError) -> JournalError:
+        """A write that was refused. A full disk is another matter than a broken one."""
+        self.close()
+        said = (
+            f"journal {self._name}: writing {len(block)} bytes failed ({error.strerror}); the "
+            "process stops, because what is not journaled must not be sent: free the disk, "
+            "then it goes on"
+        )
+        return DiskFullError(said) if error.errno in FULL_DISK else JournalError(said)
+
+    def _cut(self, block: bytes, written: int) -> JournalError:
+        """Nobody was told of these bytes: the next start finds a whole tail."""
+        os.ftruncate(self._descriptor, self._end)
+        self.close()
+        return DiskFullError(
+            f"journal {self._name}: {written} of {len(block)} bytes were written (is the disk "
+            "full?); the process stops: free the disk, then it goes on"
+        )
+
+    def _flush(self) -> None:
         try:
-            written = os.write(self._descriptor, block)
+            os.fdatasync(self._descriptor)
         except OSError as error:
-            self.close()
-            said = (
-                f"journal {self._name}: writing {len(block)} bytes failed ({error.strerror}); the "
-                "process stops, because what is not journaled must not be sent: free the disk, "
-                "then it goes on"
-            )
-            raise _trouble(error, said) from error
-        if written != len(block):
-            # Nobody was told of these bytes: the next start finds a whole tail.
-            os.ftruncate(self._descriptor, self._end)
-            self.close()
-            raise DiskFullError(
-                f"journal {self._name}: {written} of {len(block)} bytes were written (is the disk "
-                "full?); the process stops: free the disk, then it goes on"
-            )
-        self._end += written
-        if self._sync:
-            try:
-                os.fdatasync(self._descriptor)
-            except OSError as error:
-                raise JournalError(
-                    f"journal {self._name}: fdatasync failed ({error.strerror}); the process stops "
-                    "and never tries again, because the system may have dropped the pages"
-                ) from error
-
-
-def _trouble(error: OSError, said: str) -> JournalError:
-    """A full disk is another matter than a broken one."""
-    return DiskFullError(said) if error.errno in FULL_DISK else JournalError(said)
+            raise JournalError(
+                f"journal {self._name}: fdatasync failed ({error.strerror}); the process stops "
+                "and never tries again, because the system may have dropped the pages"
+            ) from error
 
 
 def _number_of(path: Path) -> int:

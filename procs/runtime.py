@@ -32,6 +32,7 @@ from procs.locks import FileLock, LockHeldError
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory
 from procs.net.network import Network
+from procs.net.warm import Warmth
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from shm_layout.doorbell import quiet, ring
@@ -88,9 +89,12 @@ class HostedAgent:
             self._host.fail(error)
 
     def _work_now(self) -> None:
+        host = self._host
         for _ in range(INPUT_PASSES_MAX):
-            if not self.agent.do_work(self._host.clock.now_ns()):
+            done = self.agent.do_work(host.clock.now_ns())
+            if not done:
                 return
+            host.work += done
 
     def after_input(self) -> None:
         """All input of this moment was handed over."""
@@ -116,13 +120,16 @@ class Runtime:
         self._make_agent = make_agent
         self._spin = process.wait == "spin"
         self._give_way = system.GiveWay()
-        self._loops = self._work = 0
+        self.work = 0
+        """What the agents have done in all."""
+        self._loops = 0
         self._beat_ns = 0
         self._terms = 0
         self._own_phase = drain.RUNNING
         self._own_phase_since_ns = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._network: Network | None = None
+        self._warmth: Warmth | None = None
         self._armed: asyncio.TimerHandle | None = None
         self._armed_ns = NEVER
         self._queued = self._in_turn = self._ended = False
@@ -191,6 +198,7 @@ class Runtime:
             self._loop = asyncio.new_event_loop()
             self._loop.set_exception_handler(self._on_loop_trouble)
             self._network = Network(self._loop)
+            self._warmth = Warmth() if self._spin else None
         self.hosted: list[HostedAgent] = []
         for role in self.process.roles:
             ports = LivePorts(
@@ -250,7 +258,7 @@ class Runtime:
             if done and not self._spin:
                 # Who shares this core goes on with it now, and not when we have found no more.
                 self._give_way()
-            self._work += done
+            self.work += done
             if done == 0:
                 idle = True
                 break
@@ -309,7 +317,7 @@ class Runtime:
         self._memory.own_words[HEARTBEAT] = beat
         values = {} if state is None else {"state": int(state)}
         self._row_writer.write(
-            0, pid=os.getpid(), heartbeat_ns=beat, loops=self._loops, work=self._work,
+            0, pid=os.getpid(), heartbeat_ns=beat, loops=self._loops, work=self.work,
             errors=self._log.errors, incarnation=self._epoch, core=self._core,
             wait=int(Wait.SPIN if self._spin else Wait.PARK), name=self.process.name.encode(),
             agents=",".join(self.process.roles).encode()[:64], **values,
@@ -359,6 +367,8 @@ class Runtime:
             assert self._network is not None
             loop.run_until_complete(self._network.shut())
         finally:
+            if self._warmth is not None:
+                self._warmth.close()
             loop.close()
 
     def _begin_in_loop(self) -> None:
@@ -426,7 +436,8 @@ class Runtime:
             self._ended = True
             self._loop.stop()
         elif self._spin or not idle or not self._sleeper.fall_asleep():
-            if self._spin and idle:
+            if self._warmth is not None and idle:
+                self._warmth.idle(self.work)
                 self._sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
             if not self._queued:
                 self._queued = True

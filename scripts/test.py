@@ -74,7 +74,7 @@ PYTHON_ONLY = tuple(
     for where in (
         "scripts", "clients", "procs/test_config_files.py", "procs/test_doctor.py",
         "procs/test_first_hour.py", "procs/test_journal_cli.py", "procs/test_lang.py",
-        "procs/test_reading_verbs.py",
+        "procs/test_reading_verbs.py", "procs/test_warm.py",
     )
 )  # fmt: skip
 """No kernel runs there, or only those of a simulated exchange: not tried again interpreted."""

@@ -59,7 +59,6 @@ class RiskAgent(BaseAgent):
         self.limits: LimitBook
         self._ports: Ports
         self._journal: BlockWriter
-        self._published_seq = 0
         self._draining = False
         self._now_ns = 0
 
@@ -79,15 +78,15 @@ class RiskAgent(BaseAgent):
         arrays = self.arrays
         arrays.state[w_.ST_EPOCH] = found.risk_epoch
         arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
+        arrays.state[w_.ST_SEALED_SEQ] = found.recovery.last_seq
         self._port = ports.journal("risk")
         self._journal = BlockWriter(
             self._port, found.risk_epoch, found.recovery, JOURNAL_FILE_RECORDS_MAX
         )
         strategy_ids, strategy_rows = self.registry.strategies(now_ns)
         arrays.configure(self.config, strategy_ids, self.registry.operator_rows())
-        self.worlds.build(self._journal.frames, strategy_ids)
+        self.worlds.build(self._journal.block, strategy_ids)
         self._state = arrays.state.data
-        self._published_seq = found.recovery.last_seq
         self._watch_snapshots(ports, found.snapshot_seq)
         self._journal_start(now_ns, found.system_id)
         self._begin_limits(now_ns)
@@ -192,8 +191,9 @@ class RiskAgent(BaseAgent):
         if took == NEED_COLD:
             took = self._work_cold(now_ns)
             self._commit(now_ns)
-        elif worlds.cycle_io[w_.IO_FRAMED]:
-            self._write_and_publish(now_ns)
+        elif size_bytes := worlds.cycle_io[w_.IO_SEALED]:
+            self._journal.put(size_bytes, state[w_.ST_JOURNAL_SEQ])
+            self.make_visible(now_ns)
         return took
 
     def _work_cold(self, now_ns: int) -> int:
@@ -229,15 +229,12 @@ class RiskAgent(BaseAgent):
         return took
 
     def _commit(self, now_ns: int) -> None:
-        if k_.step(self.worlds.finish, now_ns, now_ns, 0):
-            self._write_and_publish(now_ns)
-
-    def _write_and_publish(self, now_ns: int) -> None:
         """The block of a cycle that is finished, and then what it says."""
-        journal = self._journal
-        journal.commit(self.arrays.state, w_.ST_FRAME_USED, self._published_seq)
-        self.make_visible(now_ns)
-        self._published_seq = journal.last_seq
+        if self._journal.unhashed:
+            self.hash_block()
+        if size_bytes := k_.step(self.worlds.finish, now_ns, now_ns, 0):
+            self._journal.put(size_bytes, self._state[w_.ST_JOURNAL_SEQ])
+            self.make_visible(now_ns)
 
     def hash_block(self) -> None:
         """The hash of the block before, for the head of the next one: a turn begins with it, when

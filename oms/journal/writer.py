@@ -24,7 +24,8 @@ _HASH_BYTES = hashlib.sha256().digest_size
 
 
 class BlockWriter:
-    """One journal's writing end. `frames` is for the kernel; the head lies just before it."""
+    """One journal's writing end. `frames` is for the kernel; the head lies just before it, in
+    `block`."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class BlockWriter:
         self._file_records = found.file_records
         self._file_records_max = file_records_max
         block = np.zeros(JOURNAL_BLOCK_BYTES_MAX // 8, np.int64)
-        self._words = block
+        self.block = block
         self._bytes = block.data.cast("B")
         self._bytes[_HASH_AT : _HASH_AT + _HASH_BYTES] = self._last_sha256
         self.unhashed = b""
@@ -70,12 +71,6 @@ class BlockWriter:
         self._file_size_bytes = len(header)
         self._file_records = 0
 
-    def _is_full(self, size_bytes: int, count: int) -> bool:
-        if self._file_size_bytes + size_bytes > JOURNAL_FILE_BYTES_MAX:
-            return True
-        records = self._file_records
-        return 0 < self._file_records_max < records + count and records > 0
-
     def commit(self, state: np.ndarray[Any, Any], base: int, published_seq: int) -> int:
         """Write what the kernel framed since the last call; returns the block's size in bytes.
 
@@ -84,22 +79,28 @@ class BlockWriter:
         if self.unhashed:
             self.chain()
         size_bytes: int = seal_block(
-            self._words, state, base, self.last_seq, self._epoch, published_seq
+            self.block, state, base, self.last_seq, self._epoch, published_seq
         )
-        if size_bytes == 0:
-            return 0
+        if size_bytes != 0:
+            self.put(size_bytes, int(state[base + SEQ]))
+        return size_bytes
+
+    def put(self, size_bytes: int, last_seq: int) -> None:
+        """Write the block that a kernel sealed after `chain`; its last record is `last_seq`."""
         assert size_bytes > 0, "journal sequence and frames disagree"
-        last_seq = int(state[base + SEQ])
+        assert not self.unhashed, "a block's head holds the hash of the block before"
         count = last_seq - self.last_seq
-        if self._is_full(size_bytes, count):
+        records = self._file_records
+        if self._file_size_bytes + size_bytes > JOURNAL_FILE_BYTES_MAX or (
+            0 < self._file_records_max < records + count and records > 0
+        ):
             self._roll()
-        data = bytes(self._bytes[:size_bytes])
+        data = self._bytes[:size_bytes].tobytes()
         self._port.append(data)
         self.unhashed = data
         self._file_size_bytes += size_bytes
         self._file_records += count
         self.last_seq = last_seq
-        return size_bytes
 
     def chain(self) -> None:
         """Hash the block that was written last, for the head of the next one. Whoever is in a hurry

@@ -4,7 +4,7 @@ staged becomes visible (`@hot` only).
 
 from __future__ import annotations
 
-from oms.journal.frames_hot import append_frame
+from oms.journal.frames_hot import append_frame, seal_block
 from oms.risk import world_hot as w_
 from shm_layout.enums import FLAG_DISK_LOW, FLAG_DRAINING, FLAG_LATCHED, RecordType
 from shm_layout.jit import hot
@@ -17,12 +17,12 @@ CYCLE_TOPS_MAX = 60_000
 
 @hot
 def finish_cycle(w, now_ns):
-    """Close a working cycle with its CYCLE record: now, positions consumed, and what
-    decides without being in a ring: whether we drain, are killed or short of disk, and the
-    room towards each executor.
+    """Close a working cycle with its CYCLE record (now, positions consumed, and what decides
+    without being in a ring: whether we drain, are killed or short of disk, and the room towards
+    each executor), and seal its block: all before it has been published.
 
-    Returns how many records the block holds, 0 = nothing happened but prices: no record, and what
-    was taken from the top ring is counted into the next cycle.
+    Returns the block's size in bytes, 0 = nothing happened but prices: no record, and what was
+    taken from the top ring is counted into the next cycle. Negative as of `seal_block`.
     """
     state = w_.state(w)
     consumed = w_.consumed(w)
@@ -53,7 +53,10 @@ def finish_cycle(w, now_ns):
     for n in range(state[w_.ST_STAGED]):
         record["order_slots_free"][0, w_.staged_group(w)[n]] += 1
     append_frame(w_.frames(w), state, w_.ST_FRAME_USED, w_.cycle_words(w), 0, w_.CYCLE_WORDS)
-    return state[w_.ST_FRAME_COUNT]
+    last_seq = state[w_.ST_SEALED_SEQ]
+    state[w_.ST_SEALED_SEQ] = state[w_.ST_JOURNAL_SEQ]
+    epoch = state[w_.ST_EPOCH]
+    return seal_block(w_.block(w), state, w_.ST_FRAME_USED, last_seq, epoch, last_seq)
 
 
 @hot

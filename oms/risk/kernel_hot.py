@@ -101,11 +101,11 @@ def _task(w, now_ns, budget):
 @hot
 def _cycle(w, now_ns, budget):
     """Every step of a working cycle, up to its CYCLE record: returns how much was taken, and in
-    IO_FRAMED how many records the block holds. NEED_COLD: a record of an executions ring is the
+    IO_SEALED how many bytes the block has. NEED_COLD: a record of an executions ring is the
     cold half's; the steps from executions on are then its to take.
     """
     io = w_.io(w)
-    io[w_.IO_FRAMED] = 0
+    io[w_.IO_SEALED] = 0
     taken = 0
     worlds = w_.steps(w)
     for k in range(len(worlds)):
@@ -119,7 +119,7 @@ def _cycle(w, now_ns, budget):
         if done == NEED_COLD:
             return NEED_COLD
         if task == TASK_FINISH:
-            io[w_.IO_FRAMED] = done
+            io[w_.IO_SEALED] = done
         elif task != TASK_REFRESH:
             taken += took
     return taken

@@ -14,6 +14,7 @@ import numpy as np
 
 from oms.agents.base import Ports
 from oms.config import OPERATOR, DeskConfig, LimitsConfig
+from oms.journal.format import BLOCK_HEAD_WORDS
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from shm_layout.enums import VENUES_BY_NAME
@@ -193,14 +194,15 @@ class _Rings:
     updates: RingWriter | None = None
 
 
-def _shared(a: RiskArrays, frames: Array) -> dict[str, Array]:
+def _shared(a: RiskArrays, block: Array) -> dict[str, Array]:
     """The fields that every world has in common: all of risk's state."""
     return {
         "state": a.state,
         "latency": a.latency,
         "cycle": a.cycle,
         "cycle_words": a.cycle.view(np.int64),
-        "frames": frames,
+        "block": block,
+        "frames": block[BLOCK_HEAD_WORDS:],
         "orders": a.orders,
         "order_words": a.orders.view(np.int64),
         "new_row": a.new_row,
@@ -234,7 +236,7 @@ def _shared(a: RiskArrays, frames: Array) -> dict[str, Array]:
 
 def _world(
     arrays: RiskArrays,
-    frames: Array,
+    block: Array,
     task: int,
     rings: _Rings,
     replayed: Array | None = None,
@@ -253,7 +255,7 @@ def _world(
     idle = np.zeros(HEAD_WORDS, np.int64)
     slots = executions.slots if executions else np.zeros(1, EXECUTION)
     told = updates.slots if updates else np.zeros(1, ORDER_UPDATE)
-    fields = _shared(arrays, frames) | {
+    fields = _shared(arrays, block) | {
         "io": io,
         "replay_words": idle if replayed is None else replayed,
         "intent_ring": intents.words if intents else idle,
@@ -280,9 +282,9 @@ class FoldWorlds:
 
     def __init__(self, arrays: RiskArrays) -> None:
         self._arrays = arrays
-        frames = np.zeros(HEAD_WORDS, np.int64)
-        self._new = _world(arrays, frames, k_.TASK_FOLD_NEW, _Rings())[0]
-        self._update = _world(arrays, frames, k_.TASK_FOLD_UPDATE, _Rings())[0]
+        block = np.zeros(BLOCK_HEAD_WORDS + 1, np.int64)
+        self._new = _world(arrays, block, k_.TASK_FOLD_NEW, _Rings())[0]
+        self._update = _world(arrays, block, k_.TASK_FOLD_UPDATE, _Rings())[0]
 
     def new(self) -> None:
         """Fold the ORDER_ROW in `new_row`."""
@@ -296,7 +298,7 @@ class FoldWorlds:
         """Fold checked blocks of a file's words; gives the word of each record that the caller has
         to fold itself, in its turn.
         """
-        idle = np.zeros(HEAD_WORDS, np.int64)
+        idle = np.zeros(BLOCK_HEAD_WORDS + 1, np.int64)
         world, io = _world(self._arrays, idle, k_.TASK_REPLAY, _Rings(), words)
         io[w_.IO_AT] = io[w_.IO_BLOCK_END] = first
         io[w_.IO_END] = end
@@ -322,9 +324,9 @@ class Worlds:
         """By the id of its handle: a world must live as long as its kernels are called."""
         self._io: dict[int, Array] = {}
 
-    def build(self, frames: Array, strategy_ids: Sequence[int]) -> None:
-        """Make the worlds; `frames` is the journal block under construction, `strategy_ids` the
-        rows of the config's strategies.
+    def build(self, block: Array, strategy_ids: Sequence[int]) -> None:
+        """Make the worlds; `block` is the journal block under construction, head and all,
+        `strategy_ids` the rows of the config's strategies.
         """
         self._arrays.state[w_.ST_UPDATES_POS] = self.updates.pos
         core = _Rings(updates=self.updates)
@@ -339,24 +341,24 @@ class Worlds:
             _Rings(first + i, row, intents=reader, updates=self.updates)
             for i, (row, reader) in enumerate(zip(strategy_ids, self.intent_readers, strict=True))
         ]
-        self.tops = self._make(frames, k_.TASK_TOPS, _Rings(top=self.top_reader))
-        self.refresh = [self._make(frames, k_.TASK_REFRESH, g) for g in groups]
-        self.executions = [self._make(frames, k_.TASK_EXECUTIONS, g) for g in groups]
-        self.timers = self._make(frames, k_.TASK_TIMERS, core)
-        self.intents = [self._make(frames, k_.TASK_INTENTS, s) for s in strategies]
-        self.finish = self._make(frames, k_.TASK_FINISH, core)
+        self.tops = self._make(block, k_.TASK_TOPS, _Rings(top=self.top_reader))
+        self.refresh = [self._make(block, k_.TASK_REFRESH, g) for g in groups]
+        self.executions = [self._make(block, k_.TASK_EXECUTIONS, g) for g in groups]
+        self.timers = self._make(block, k_.TASK_TIMERS, core)
+        self.intents = [self._make(block, k_.TASK_INTENTS, s) for s in strategies]
+        self.finish = self._make(block, k_.TASK_FINISH, core)
         self.commits = [
-            *(self._make(frames, k_.TASK_COMMIT_GROUP, g) for g in groups),
-            *(self._make(frames, k_.TASK_COMMIT_INPUT, g) for g in (*groups, *strategies)),
-            self._make(frames, k_.TASK_COMMIT_UPDATES, core),
+            *(self._make(block, k_.TASK_COMMIT_GROUP, g) for g in groups),
+            *(self._make(block, k_.TASK_COMMIT_INPUT, g) for g in (*groups, *strategies)),
+            self._make(block, k_.TASK_COMMIT_UPDATES, core),
         ]
-        self.next_query = self._make(frames, k_.TASK_NEXT_QUERY, core)
+        self.next_query = self._make(block, k_.TASK_NEXT_QUERY, core)
         cycle = (self.tops, *self.refresh, *self.executions, self.timers, *self.intents)
-        self.cycle = self._make(frames, k_.TASK_CYCLE, core, (*cycle, self.finish))
+        self.cycle = self._make(block, k_.TASK_CYCLE, core, (*cycle, self.finish))
         self.cycle_io = self._io[k_.TASK_CYCLE].data
-        self.visible = self._make(frames, k_.TASK_VISIBLE, core, self.commits)
+        self.visible = self._make(block, k_.TASK_VISIBLE, core, self.commits)
         self._rare = {
-            task: self._make(frames, task, core)
+            task: self._make(block, task, core)
             for task in (k_.TASK_DOUBT, k_.TASK_RESTAGE, k_.TASK_ANNOUNCE, k_.TASK_CANCEL)
         }
 
@@ -365,9 +367,9 @@ class Worlds:
         self._io[task][w_.IO_ROW] = row
         return int(k_.step(self._rare[task], now_ns, now_ns, 0))
 
-    def _make(self, frames: Array, task: int, rings: _Rings, steps: Sequence[Any] = ()) -> Any:
+    def _make(self, block: Array, task: int, rings: _Rings, steps: Sequence[Any] = ()) -> Any:
         """`steps`: handles of the worlds that this one carries out in turn."""
         held = [self._held[id(handle)] for handle in steps]
-        world, self._io[task] = _world(self._arrays, frames, task, rings, None, held)
+        world, self._io[task] = _world(self._arrays, block, task, rings, None, held)
         self._held[id(world.handle)] = world
         return world.handle

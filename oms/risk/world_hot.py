@@ -59,7 +59,8 @@ from shm_layout.records import (
     ST_DISK_LOW,
     ST_BEHIND,
     ST_ASKED_BY,
-) = range(29)
+    ST_SEALED_SEQ,
+) = range(30)
 STATE_WORDS = 32
 
 # Columns of `tops`: what the top ring last said of an instrument.
@@ -84,9 +85,9 @@ TOP_MID2, TOP_VERSION, TOP_STATE, TOP_TS, TOP_COLUMNS = range(5)
 GR_FREE, GR_SLOTS, GR_COLUMNS = range(3)
 
 # Words of `io`: which input and which task (`kernel_hot`) this world is for; a row for some.
-# Three: how far a replay has come in its words (`replay_hot`). IO_FRAMED: of the world of a whole
-# cycle, records of the block that it made.
-IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_AT, IO_BLOCK_END, IO_END, IO_FRAMED, IO_WORDS = (
+# Three: how far a replay has come in its words (`replay_hot`). IO_SEALED: of the world of a whole
+# cycle, bytes of the block that it made.
+IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_AT, IO_BLOCK_END, IO_END, IO_SEALED, IO_WORDS = (
     range(10)
 )
 
@@ -111,6 +112,7 @@ state = WORLD.field("state", np.int64)
 latency = WORLD.field("latency", LATENCY_ROW)
 cycle = WORLD.field("cycle", CYCLE)
 cycle_words = WORLD.field("cycle_words", np.int64)
+block = WORLD.field("block", np.int64)
 frames = WORLD.field("frames", np.int64)
 orders = WORLD.field("orders", ORDER_ROW)
 order_words = WORLD.field("order_words", np.int64)

@@ -236,11 +236,13 @@ class Look:
         """Every ring: written, how far each reader is behind, who could stop its writer."""
         rows = []
         for name, channel in self.memory.topology.channels.items():
-            written = int(self.memory.ring_words(name).words[WRITE_POS])
-            lags = {
-                reader: written - int(self.memory.cursor_words(name, reader).words[READ_POS])
+            # Cursors first: who reads on meanwhile must not seem to be ahead of the writer.
+            taken = {
+                reader: int(self.memory.cursor_words(name, reader).words[READ_POS])
                 for reader in channel.readers
             }
+            written = int(self.memory.ring_words(name).words[WRITE_POS])
+            lags = {reader: written - pos for reader, pos in taken.items()}
             gated = channel.kind is RingKind.LOSSLESS
             rows.append(
                 {

@@ -30,6 +30,7 @@ from procs.clock import Clock
 from procs.keys import GeneratedKeys
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory, desk_topology
+from procs.net.warm import Warmth
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from procs.runtime import SPIN_LOOKS_WITH_SOCKETS
@@ -233,6 +234,7 @@ def run_executor(
     agent.on_start(ports, clock.now_ns())
     sleeper = memory.sleeper
     assert sleeper is not None
+    warmth, work = Warmth(), 0
     while not shared[STOP]:
         sleeper.take_growth()
         done = agent.do_work(clock.now_ns())
@@ -244,9 +246,11 @@ def run_executor(
             shared[READY] = all(account.ready for account in agent._accounts.values())
             if shared[READY] and profile is not None:
                 profile.enable()
+        work += done
         if done:
             continue
         if spin:
+            warmth.idle(work)
             sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
         else:
             park(sleeper, min(agent.next_timer_ns() - clock.now_ns(), SECOND_NS // 4))

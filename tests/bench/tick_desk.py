@@ -32,6 +32,7 @@ from oms.strategies.registry import PLUGINS
 from procs.clock import Clock
 from procs.logs import ProcessLog
 from procs.memory import DeskMemory
+from procs.net.warm import Warmth
 from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from procs.runtime import SPIN_LOOKS, SPIN_LOOKS_WITH_SOCKETS
@@ -225,6 +226,7 @@ class Edge:
             ports.sink = sink
             agent.on_start(ports, self.clock.now_ns())
         self.top = self.memory.table_reader("top").rows
+        self.warmth, self.work = Warmth(), 0
 
     def turn(self) -> int:
         sleeper = self.memory.sleeper
@@ -238,6 +240,7 @@ class Edge:
         if self.network.todo:
             done += self.network.serve(None, self.clock.now_ns())
             wake(self.memory, done, self.spin)
+        self.work += done
         return done
 
     def settle(self, holds: Any, what: str, until_ns: int = 0) -> None:
@@ -249,6 +252,7 @@ class Edge:
             if self.turn():
                 pass
             elif self.spin:
+                self.warmth.idle(self.work)
                 sleeper.spin(SPIN_LOOKS_WITH_SOCKETS)
             else:
                 park(sleeper, max(1_000_000, until_ns - time.monotonic_ns()))
@@ -270,6 +274,7 @@ class Edge:
             began_ns, data = self.network.tick(text)
             now_ns = self.clock.now_ns()
             self.feed.on_bytes(self.feed.link.conn, data, now_ns)
+            self.work += 1
             wake(self.memory, 1, self.spin)
             stamps[k] = began_ns
             gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
