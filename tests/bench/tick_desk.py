@@ -274,7 +274,6 @@ class Edge:
             began_ns, data = self.network.tick(text)
             now_ns = self.clock.now_ns()
             self.feed.on_bytes(self.feed.link.conn, data, now_ns)
-            self.work += 1
             wake(self.memory, 1, self.spin)
             stamps[k] = began_ns
             gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
