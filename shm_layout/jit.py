@@ -78,12 +78,23 @@ SLOTS_TYPE = Argument(np.dtype(np.int64), 2)
 """Slots of a ring as words, a row each."""
 BYTES_TYPE = Argument(np.dtype(np.uint8), 1)
 BYTES_READ = Argument(np.dtype(np.uint8), 1, readonly=True)
+"""Python gives such an array or, where `BYTES_AS_THEY_ARE`, `bytes`."""
 TEXTS_READ = Argument(np.dtype(np.uint8), 2, readonly=True)
 
 
 def rows_type(dtype: npt.DTypeLike, *, readonly: bool = False) -> Argument:
     """An array of records."""
     return Argument(np.dtype(dtype), 1, readonly=readonly)
+
+
+BYTES_AS_THEY_ARE = MODE is Mode.LOADED
+"""Entry points take `bytes` for BYTES_READ: an array around them costs a microsecond or two where
+the caches are cold. Elsewhere they need `octets`."""
+
+
+def octets(data: bytes) -> Any:
+    """Bytes as every entry point takes them for BYTES_READ, in every mode."""
+    return data if BYTES_AS_THEY_ARE else np.frombuffer(data, np.uint8)
 
 
 _WORDS_PER_FIELD = 4

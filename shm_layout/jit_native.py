@@ -6,7 +6,7 @@ code behind it where the cache has it; where not, `load` puts it there later. So
 that takes longer than all the rest of a start.
 
 The layouts below are CPython's and numpy's public structures (methodobject.h `PyMethodDef`,
-numpy/ndarraytypes.h `PyArrayObject_fields`), 64-bit.
+bytesobject.h `PyBytesObject`, numpy/ndarraytypes.h `PyArrayObject_fields`), 64-bit.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ ARRAY_DIMS_AT = 32
 ARRAY_STRIDES_AT = 40
 ARRAY_DESCR_AT = 56
 ARRAY_FLAGS_AT = 64
+BYTES_SIZE_AT = 16
+BYTES_DATA_AT = 32
+assert bytes.__basicsize__ == BYTES_DATA_AT + 1
 C_CONTIGUOUS = 0x0001
 WRITEABLE = 0x0400
 

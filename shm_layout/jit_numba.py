@@ -32,7 +32,7 @@ from numba.np import arrayobj
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.numpy_support import from_dtype
 
-from shm_layout.jit import Argument, Entry, cache_dir
+from shm_layout.jit import BYTES_READ, Argument, Entry, cache_dir
 from shm_layout.jit_native import (
     ARRAY_DATA_AT,
     ARRAY_DESCR_AT,
@@ -40,6 +40,8 @@ from shm_layout.jit_native import (
     ARRAY_FLAGS_AT,
     ARRAY_NDIM_AT,
     ARRAY_STRIDES_AT,
+    BYTES_DATA_AT,
+    BYTES_SIZE_AT,
     C_CONTIGUOUS,
     DESCR_SYMBOLS,
     ERROR_SYMBOL,
@@ -205,7 +207,9 @@ def _wrapper(entry: Entry, result: Any) -> ir.Module:
     unboxed = []
     for index, argument in enumerate(entry.arguments):
         boxed = builder.load(builder.gep(given, [_I64(index)]))
-        if argument.dims:
+        if argument == BYTES_READ:
+            unboxed.append(python.octets(context, index, boxed))
+        elif argument.dims:
             unboxed.append(python.array(context, index, argument, boxed))
         else:
             unboxed.append(python.integer(boxed))
@@ -295,6 +299,28 @@ class _Python:
             meminfo=None,
         )
         return made._getvalue()
+
+    def octets(self, context: Any, index: int, boxed: Any) -> Any:
+        """numba's view of `bytes` as they are, or of an array of them."""
+        builder = self._builder
+        kind = self._field(boxed, _TYPE_AT, _PTR)
+        plain = builder.icmp_unsigned("==", kind, self._external("PyBytes_Type"))
+        with builder.if_else(plain) as (then, otherwise):
+            with then:
+                made = make_array(type_of(BYTES_READ))(context, builder)
+                size = self._field(boxed, BYTES_SIZE_AT, _I64)
+                populate_array(
+                    made, data=builder.gep(boxed, [_I64(BYTES_DATA_AT)]),
+                    shape=cgutils.pack_array(builder, [size]),
+                    strides=cgutils.pack_array(builder, [_I64(1)]), itemsize=_I64(1), meminfo=None,
+                )  # fmt: skip
+                given, given_in = made._getvalue(), builder.block
+            with otherwise:
+                array, array_in = self.array(context, index, BYTES_READ, boxed), builder.block
+        found = builder.phi(given.type)
+        found.add_incoming(given, given_in)
+        found.add_incoming(array, array_in)
+        return found
 
     def give_back(self, kind: Any, value: Any) -> None:
         """The kernel's result as an int, or None."""

@@ -8,12 +8,15 @@ lap, when a book is crossed, and at a restart, since books live in this process 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from oms.agents.base import NEVER, BaseAgent, Ports
 from oms.book import aggregate_hot
 from oms.book import aggregate_out_hot as agg
+from oms.book.aggregate_hot import step
+from oms.book.aggregate_out_hot import T_RESYNC
 from oms.book.book import Books
 from oms.config import DeskConfig
 from oms.venues.registry import market_data
@@ -34,6 +37,8 @@ class _Inlet:
     venue_name: str
     reader: RingReader
     world: World
+    handle: Any
+    """Of the world."""
     totals: memoryview
     silent_after_ns: int
     heard_ns: int
@@ -111,7 +116,9 @@ class AggregatorAgent(BaseAgent):
             latency=self.latency,
         )
         silent_after_ns = self.silent_after_ns[venue_name]
-        inlet = _Inlet(venue_name, reader, world, totals.data, silent_after_ns, now_ns)
+        inlet = _Inlet(
+            venue_name, reader, world, world.handle, totals.data, silent_after_ns, now_ns
+        )
         if reader.pos > 0 or np.any(self.state[:, agg.A_VENUE] == totals[agg.T_VENUE]):
             missed = reader.pending()
             reader.skip_to_end()
@@ -122,25 +129,26 @@ class AggregatorAgent(BaseAgent):
     def do_work(self, now_ns: int) -> int:
         taken = 0
         for inlet in self.inlets:
-            count: int = aggregate_hot.step(inlet.world.handle, now_ns, NEVER, WORK_BUDGET)
-            taken += count
+            count: int = step(inlet.handle, now_ns, NEVER, WORK_BUDGET)
             if count:
+                taken += count
                 inlet.heard_ns = now_ns
+                if inlet.totals[T_RESYNC]:
+                    self._look_at(inlet)
             if inlet.silent == (now_ns - inlet.heard_ns < inlet.silent_after_ns):
                 self._hush(inlet, now_ns)
-            if inlet.totals[agg.T_RESYNC]:
-                self._ask_resync()
-            lost = inlet.totals[agg.T_LOST]
-            if lost != inlet.lost_logged:
-                self.ports.log(
-                    "error",
-                    "md_lapped",
-                    venue=inlet.venue_name,
-                    lost=lost - inlet.lost_logged,
-                    lost_total=lost,
-                )
-                inlet.lost_logged = lost
         return taken
+
+    def _look_at(self, inlet: _Inlet) -> None:
+        """A kernel wants snapshots, or has lost records."""
+        self._ask_resync()
+        lost = inlet.totals[agg.T_LOST]
+        if lost != inlet.lost_logged:
+            self.ports.log(
+                "error", "md_lapped", venue=inlet.venue_name, lost=lost - inlet.lost_logged,
+                lost_total=lost,
+            )  # fmt: skip
+            inlet.lost_logged = lost
 
     def _hush(self, inlet: _Inlet, now_ns: int) -> None:
         """A feed that died or stands still cannot say that its books are STALE: its silence does.

@@ -119,7 +119,8 @@ class FeedLink:
             return False
         if conn != self.conn or not conn:
             return False
-        self.beat.heard(now_ns)
+        beat = self.beat
+        beat.heard_ns, beat.waiting = now_ns, False  # `heard`, without a call per message
         if len(data) <= SHUTDOWN_BYTES_MAX and SHUTDOWN in data:
             self._ports.log("warning", "venue_ends_connection")
             self._replace_ns = min(self._replace_ns, max(now_ns, self._ready_ns + YOUNG_NS))

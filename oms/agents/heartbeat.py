@@ -30,8 +30,8 @@ class Beat(IntEnum):
 class Heartbeat:
     """See the module's text; times in nanoseconds of our clock."""
 
-    __slots__ = ("_deadline_ns", "_looked_ns", "_ping_after_ns", "_pong_within_ns", "_waiting",
-                 "heard_ns")  # fmt: skip
+    __slots__ = ("_deadline_ns", "_looked_ns", "_ping_after_ns", "_pong_within_ns", "heard_ns",
+                 "waiting")  # fmt: skip
 
     def __init__(self, ping_after_ms: int, pong_within_ms: int, now_ns: int) -> None:
         self._ping_after_ns = ping_after_ms * 1_000_000
@@ -40,20 +40,21 @@ class Heartbeat:
         """The last sign of life."""
         self._looked_ns = now_ns
         self._deadline_ns = 0
-        self._waiting = False
+        self.waiting = False
+        """A pong is owed to us."""
 
     def heard(self, now_ns: int) -> None:
         """Something came from the peer."""
         self.heard_ns = now_ns
-        self._waiting = False
+        self.waiting = False
 
     def look(self, now_ns: int) -> Beat:
         """What is to be done now: nothing, ping it, or give it up."""
         before_ns, self._looked_ns = self._looked_ns, now_ns
-        if not self._waiting:
+        if not self.waiting:
             if now_ns < self.heard_ns + self._ping_after_ns:
                 return Beat.NOTHING
-            self._waiting = True
+            self.waiting = True
             self._deadline_ns = now_ns + self._pong_within_ns
             return Beat.PING
         if now_ns - before_ns > STOOD_STILL_NS:
@@ -62,6 +63,6 @@ class Heartbeat:
 
     def next_ns(self) -> int:
         """When to look again."""
-        if self._waiting:
+        if self.waiting:
             return min(self._deadline_ns, self._looked_ns + LOOK_EVERY_NS)
         return self.heard_ns + self._ping_after_ns

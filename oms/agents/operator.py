@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from oms import ids
+from oms.agents import strategy_hot as hot_
 from oms.agents.base import Ports
 from oms.agents.latch import by_whom
 from oms.agents.strategy import StrategyAgent
+from oms.agents.strategy_orders import Update
 from oms.config import OPERATOR, DeskConfig
 from oms.orders.states import TERMINAL
 from oms.risk.fold_hot import COUNT_MASK
@@ -63,6 +65,9 @@ class Outcome:
 
 class OperatorAgent(StrategyAgent):
     """See the module's text."""
+
+    live_only = False  # it asks, and risk refuses with the reason
+    mid_unknown = UNDEF
 
     control_verbs: tuple[str, ...] = (
         "order_place",
@@ -127,10 +132,10 @@ class OperatorAgent(StrategyAgent):
         }  # fmt: skip
         if fields.get("dry_run") is True:
             return {"order": shown}
-        record = self._asked(Action.NEW, instrument.id, account_id, fields)
-        record["side"], record["order_type"], record["time_in_force"] = side, kind, tif
-        record["qty"], record["px"], record["quote_qty"] = qty, px, quote
-        return {"order": shown, "intent_id": self._write(record, instrument.id)}
+        intent_id = self._write(
+            Action.NEW, instrument.id, account_id, fields, (side, kind, tif), (px, qty, quote)
+        )
+        return {"order": shown, "intent_id": intent_id}
 
     def _instrument_of(self, name: str) -> Instrument:
         found = [i for full, i in self.instruments.items() if name in (full, i.name)]
@@ -158,22 +163,28 @@ class OperatorAgent(StrategyAgent):
             )
         return self._account_names.index(name or known[0])
 
-    def _asked(
-        self, action: Action, instrument_id: int, account_id: int, fields: Mapping[str, Any]
-    ) -> Any:
-        decided = self._tops.get(instrument_id)
-        record = self._new_intent(action, instrument_id, decided)
-        record["account_id"] = account_id
-        record["strategy_id"] = self.strategy_ids[account_id]
-        if decided is None:
-            record["mid_px"] = UNDEF
+    def _write(
+        self,
+        action: Action,
+        instrument_id: int,
+        account_id: int,
+        fields: Mapping[str, Any],
+        shape: tuple[int, int, int] = (0, 0, 0),
+        amounts: tuple[int, int, int] = (UNDEF, UNDEF, UNDEF),
+        target_client_order_id: int = 0,
+    ) -> int:
+        """An intent into the ring; its number. `shape` is side, type and time in force, `amounts`
+        are price, quantity and quote amount."""
         uid, pid = by_whom(fields)
-        record["asked_by"] = uid << _PID_BITS | pid
-        return record
-
-    def _write(self, record: Any, instrument_id: int) -> int:
-        """Into the ring; the intent's number."""
-        if not self._writer.append(record[0]):
+        words = self._params.data
+        words[hot_.P_ACCOUNT] = account_id
+        words[hot_.P_STRATEGY] = self.strategy_ids[account_id]
+        words[hot_.P_ASKED_BY] = uid << _PID_BITS | pid
+        done = hot_.write_intent(
+            self._handle, self._book.intent_id + 1, instrument_id, action, *shape, *amounts,
+            target_client_order_id, self._now_ns,
+        )  # fmt: skip
+        if done != hot_.WRITTEN:
             raise AskError("risk does not take intents now: its ring is full; see `oms status`")
         intent_id = self._book.next_intent()
         while len(self._outcomes) >= OUTCOMES_MAX:
@@ -206,9 +217,10 @@ class OperatorAgent(StrategyAgent):
         if fields.get("dry_run") is True:
             return {"order": self._order_shown(row)}
         account_id = int(row["account_id"])
-        record = self._asked(Action.CANCEL, int(row["instrument_id"]), account_id, fields)
-        record["target_client_order_id"] = row["client_order_id"]
-        intent_id = self._write(record, int(row["instrument_id"]))
+        intent_id = self._write(
+            Action.CANCEL, int(row["instrument_id"]), account_id, fields,
+            target_client_order_id=int(row["client_order_id"]),
+        )  # fmt: skip
         return {"order": self._order_shown(row), "intent_id": intent_id}
 
     def _cancel_all(self, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,26 +243,23 @@ class OperatorAgent(StrategyAgent):
 
     # What became of it
 
-    def _mine(self, rows: Any) -> Any:
-        return np.isin(rows["strategy_id"], list(self.strategy_ids.values()))
-
-    def _take_update(self, row: Any, now_ns: int) -> None:
-        outcome = self._outcomes.get(int(row["intent_id"]))
+    def _take_update(self, update: Update, now_ns: int) -> None:
+        outcome = self._outcomes.get(update.intent_id)
         if outcome is not None:
-            self._note(outcome, row)
-        super()._take_update(row, now_ns)
+            self._note(outcome, update)
+        super()._take_update(update, now_ns)
 
-    def _note(self, outcome: Outcome, row: Any) -> None:
-        outcome.order_id = int(row["client_order_id"])
-        outcome.state = OrderState(int(row["state"]))
-        outcome.reason = RejectReason(int(row["reason"]))
-        outcome.cum_qty = int(row["cum_qty"])
-        outcome.text = bytes(row["text"]).decode("utf-8", "replace")
+    def _note(self, outcome: Outcome, update: Update) -> None:
+        outcome.order_id = update.client_order_id
+        outcome.state = OrderState(update.state)
+        outcome.reason = RejectReason(update.reason)
+        outcome.cum_qty = update.cum_qty
+        outcome.text = update.text.rstrip(b"\0").decode("utf-8", "replace")
         instrument = self._by_id(outcome.instrument_id)
-        if int(row["last_qty"]) and instrument is not None:
+        if update.last_qty and instrument is not None:
             outcome.fills.append({
-                "qty": to_text(int(row["last_qty"]), instrument.qty_scale),
-                "px": to_text(int(row["last_px"]), instrument.px_scale),
+                "qty": to_text(update.last_qty, instrument.qty_scale),
+                "px": to_text(update.last_px, instrument.px_scale),
             })  # fmt: skip
 
     def _by_id(self, instrument_id: int) -> Instrument | None:

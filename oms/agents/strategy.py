@@ -1,75 +1,67 @@
 """Runs one strategy plugin: prices and updates in, intents out.
 
-Reads the `top` and `updates` rings (broadcast: it can be lapped, is told the exact count, and
-then takes its orders and positions from risk's tables; the same when risk began anew), writes its
-own intents ring. Prices are conflated per turn: a plugin decides by the newest. Every intent
+Cold side of `strategy_hot`: one crossing into compiled code for the prices of a turn, one per
+intent. Reads the `top` and `updates` rings (broadcast: it can be lapped, is told the exact count,
+and then takes its orders and positions from risk's tables; the same when risk began anew), writes
+its own intents ring. Prices are conflated per turn: a plugin decides by the newest. Every intent
 carries what decided it: mid, book version, the position of the price record.
 """
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Any
 
 import numpy as np
 
+from oms.agents import strategy_hot as hot_
 from oms.agents.base import BaseAgent, Ports
-from oms.agents.strategy_orders import OrderBook
+from oms.agents.strategy_hot import look, write_intent
+from oms.agents.strategy_orders import UPDATE, OrderBook, Update, updates
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
-from oms.strategies.base import Fill, Instrument, Order, Top, Trade
+from oms.strategies.base import BaseStrategy, Fill, Instrument, Order, Top, Trade
 from oms.strategies.registry import make_strategy
 from shm_layout.enums import (
     FLAG_RISK_STARTED,
     VENUE_NAMES,
     Action,
-    BookState,
     OrderState,
     OrderType,
-    RecordType,
     RejectReason,
     Side,
     TimeInForce,
     Venue,
 )
-from shm_layout.limits import OPEN_ORDERS_PER_STRATEGY_MAX, WORK_BUDGET
-from shm_layout.packing import packing
-from shm_layout.records import INTENT, MD_TRADE, NO_ID, ORDER_UPDATE, TOP_OF_BOOK, UNDEF
+from shm_layout.limits import OPEN_ORDERS_PER_STRATEGY_MAX, WORD_BYTES, WORK_BUDGET
+from shm_layout.records import MD_TRADE, NO_ID, UNDEF
 
 VALID_FOR_NS = 1_000_000_000
 """An intent that is older than this when it would be sent is refused."""
 START_POLL_NS = 20_000_000
 """How often to look whether the instruments are registered yet."""
 
-_Shape = tuple[int, int, int]
-"""Side, order type, time in force."""
-_Amounts = tuple[int, int, int]
-"""Price, quantity, quote amount; UNDEF where there is none."""
-_T_INTENT, _T_TOP = int(RecordType.INTENT), int(RecordType.TOP_OF_BOOK)
-_T_TRADE = int(RecordType.MD_TRADE)
-_LIVE = int(BookState.LIVE)
-_INTENT, _INTENT_NAMES = packing(INTENT)
-assert _INTENT_NAMES == (
-    "seq", "type", "flags", "epoch", "intent_id", "instrument_id", "account_id", "strategy_id",
-    "action", "side", "order_type", "time_in_force", "reserved0", "px", "qty", "quote_qty",
-    "target_client_order_id", "mid_px", "book_version", "ts_event_ns", "ts_recv_ns",
-    "ts_decide_ns", "valid_until_ns", "stamp_cycles", "cause_ring", "reserved1", "cause_pos",
-    "asked_by",
-)  # fmt: skip
-_TRADE, _TRADE_NAMES = packing(MD_TRADE, {"instrument_id", "aggressor", "ts_event_ns", "px", "qty"})
-assert _TRADE_NAMES == ("instrument_id", "aggressor", "ts_event_ns", "px", "qty")
-_HEADS = packing(TOP_OF_BOOK, ("type", "instrument_id"))[0]
-_TOP, _TOP_NAMES = packing(TOP_OF_BOOK, {
-    "instrument_id", "state", "version", "ts_event_ns", "ts_recv_ns", "stamp_cycles", "bid_px",
-    "bid_qty", "ask_px", "ask_qty",
-})  # fmt: skip
-assert _TOP_NAMES == (
-    "instrument_id", "state", "version", "ts_event_ns", "ts_recv_ns", "stamp_cycles", "bid_px",
-    "bid_qty", "ask_px", "ask_qty",
-)  # fmt: skip
+_UPDATES_FIRST, _WRITTEN = hot_.UPDATES_FIRST, hot_.WRITTEN
+_RARE = hot_.HAS_TRADES | hot_.WAS_LAPPED
+_ROWS_MASK, _TAKEN_SHIFT = hot_.ROWS_MASK, hot_.TAKEN_SHIFT
+_NEW, _CANCEL = int(Action.NEW), int(Action.CANCEL)
+_TOP = Struct("<q?7x9q8x")
+"""A row of the kernel's `tops` as the fields of `Top`."""
+assert _TOP.size == hot_.T_WORDS * WORD_BYTES
+_TRADES = Struct("<5q")
+assert _TRADES.size == hot_.X_WORDS * WORD_BYTES
+_REASONS = {int(reason): reason for reason in RejectReason}
+_top_of = tuple.__new__
+"""What `Top` is made by, without its `__new__`: that is a function of Python."""
 
 
 class StrategyAgent(BaseAgent):
     """Hosts the plugin of `config.strategies[name]`; is its `Desk`."""
+
+    live_only = True
+    """A new order needs a LIVE price."""
+    mid_unknown = 0
+    """Mid of an intent where no price is known; only a cancel can be one."""
 
     def __init__(self, config: DeskConfig, name: str) -> None:
         self.role = f"strategy.{name}"
@@ -90,17 +82,12 @@ class StrategyAgent(BaseAgent):
         self._tops: dict[int, Top] = {}
         self._started = False
         self._draining = False
-        self._decided: Top | None = None
         self._now_ns = 0
-        self._intent = np.zeros(1, INTENT)
-        self._intent_words = self._intent.view(np.int64)
-        self._intent_bytes = self._intent.view(np.uint8).data
-        self._wanted: frozenset[int] = frozenset()
+        self._params = np.zeros(hot_.P_WORDS, np.int64)
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
         self._ports = ports
         self._top_reader = ports.reader("top")
-        self._top_ring = self._top_reader.channel.id
         self._update_reader = ports.reader("updates")
         self._writer = ports.writer(f"intents.{self.name}")
         self._instrument_table = ports.table_reader("instruments")
@@ -122,79 +109,62 @@ class StrategyAgent(BaseAgent):
         time_in_force: TimeInForce = TimeInForce.GTC,
     ) -> Order | None:
         """See `Desk.place`."""
-        shape = (side, order_type, time_in_force)
-        amounts = (UNDEF if px is None else px, qty, UNDEF)
-        if qty <= 0 or not self._new_order(instrument, shape, amounts):
+        limit_px = UNDEF if px is None else px
+        intent_id = qty > 0 and self._ask(
+            instrument.id, side, order_type, time_in_force, limit_px, qty, UNDEF
+        )
+        if not intent_id:
             return None
-        order = Order(0, instrument.id, side, order_type, px or 0, qty, leaves_qty=qty)
-        return self._ask(order)
+        order = Order(intent_id, instrument.id, side, order_type, px or 0, qty, qty)
+        self.orders[intent_id] = order
+        return order
 
     def place_amount(self, instrument: Instrument, side: Side, quote_qty: int) -> Order | None:
         """See `Desk.place_amount`."""
-        shape = (side, OrderType.MARKET, TimeInForce.IOC)
-        amounts = (UNDEF, UNDEF, quote_qty)
-        if quote_qty <= 0 or not self._new_order(instrument, shape, amounts):
+        kind = OrderType.MARKET
+        intent_id = quote_qty > 0 and self._ask(
+            instrument.id, side, kind, TimeInForce.IOC, UNDEF, UNDEF, quote_qty
+        )
+        if not intent_id:
             return None
-        order = Order(0, instrument.id, side, OrderType.MARKET, 0, 0, 0, quote_qty=quote_qty)
-        return self._ask(order)
-
-    def _new_order(self, instrument: Instrument, shape: _Shape, amounts: _Amounts) -> bool:
-        """Make the intent; False where there is no price to decide by, or no room."""
-        decided = self._tops.get(instrument.id)
-        full = len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX
-        if decided is None or not decided.live or full or self._draining:
-            return False
-        self._new_intent(Action.NEW, instrument.id, decided, shape, amounts)
-        return True
-
-    def _ask(self, order: Order) -> Order | None:
-        if not self._writer.append_words(self._intent_words):
-            self._ports.log("warning", "intents_full", strategy=self.name)
-            return None
-        order.intent_id = self._book.next_intent()
-        self.orders[order.intent_id] = order
+        order = Order(intent_id, instrument.id, side, kind, 0, 0, 0, quote_qty=quote_qty)
+        self.orders[intent_id] = order
         return order
+
+    def _ask(
+        self, instrument_id: int, side: Side, order_type: OrderType, time_in_force: TimeInForce,
+        px: int, qty: int, quote_qty: int,
+    ) -> int:  # fmt: skip
+        """The intent that was written; 0 = there is no price to decide by, or no room."""
+        if len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX or self._draining:
+            return 0
+        book = self._book
+        intent_id = book.intent_id + 1
+        done = write_intent(
+            self._handle, intent_id, instrument_id, _NEW, side, order_type, time_in_force, px, qty,
+            quote_qty, 0, self._now_ns,
+        )  # fmt: skip
+        if done == _WRITTEN:
+            book.intent_id = intent_id
+            return intent_id
+        if done == hot_.FULL:
+            self._ports.log("warning", "intents_full", strategy=self.name)
+        return 0
 
     def cancel(self, order: Order) -> bool:
         """See `Desk.cancel`."""
         waiting = order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN)
         if waiting or order.cancel_asked or order.state in TERMINAL:
             return False
-        decided = self._tops.get(order.instrument_id)
-        self._new_intent(
-            Action.CANCEL, order.instrument_id, decided,
-            target_client_order_id=order.client_order_id,
+        done = write_intent(
+            self._handle, self._book.intent_id + 1, order.instrument_id, _CANCEL, 0, 0, 0, UNDEF,
+            UNDEF, UNDEF, order.client_order_id, self._now_ns,
         )  # fmt: skip
-        if not self._writer.append_words(self._intent_words):
+        if done != _WRITTEN:
             return False
         self._book.cancels[self._book.next_intent()] = order
         order.cancel_asked = True
         return True
-
-    def _new_intent(
-        self,
-        action: Action,
-        instrument_id: int,
-        decided: Top | None,
-        shape: _Shape = (0, 0, 0),
-        amounts: _Amounts = (UNDEF, UNDEF, UNDEF),
-        target_client_order_id: int = 0,
-    ) -> Any:
-        """The record that all intents are made in, one after another; in the order of INTENT."""
-        mid_px = version = ts_event_ns = ts_recv_ns = stamp_cycles = cause_pos = 0
-        if decided is not None:
-            mid_px = decided.bid_px + decided.ask_px if decided.live else UNDEF
-            version, cause_pos = decided.version, decided.pos
-            ts_event_ns, ts_recv_ns = decided.ts_event_ns, decided.ts_recv_ns
-            stamp_cycles = decided.stamp_cycles
-        now_ns = self._now_ns
-        _INTENT.pack_into(
-            self._intent_bytes, 0, 0, _T_INTENT, 0, 0, self._book.intent_id + 1, instrument_id,
-            self.account_id, self.strategy_id, action, *shape, 0, *amounts, target_client_order_id,
-            mid_px, version, ts_event_ns, ts_recv_ns, now_ns, now_ns + VALID_FOR_NS, stamp_cycles,
-            self._top_ring, 0, cause_pos, 0,
-        )  # fmt: skip
-        return self._intent
 
     def position(self, instrument: Instrument) -> int:
         return self._book.positions.get(instrument.id, 0)
@@ -212,8 +182,14 @@ class StrategyAgent(BaseAgent):
         self._now_ns = now_ns
         if not self._started and not self._try_start(now_ns):
             return 0
-        took = self._take_updates(now_ns) + self._take_prices(now_ns)
-        if not self._draining and self.plugin.next_timer_ns() <= now_ns:
+        took = 0
+        found = look(self._handle, WORK_BUDGET, 1)
+        if found == _UPDATES_FIRST:
+            took = self._take_updates(now_ns)
+            found = look(self._handle, WORK_BUDGET, 0)
+        if found:
+            took += self._take_prices(found, now_ns)
+        if self._timed and not self._draining and self.plugin.next_timer_ns() <= now_ns:
             self.plugin.on_timer(now_ns)
         return took
 
@@ -249,13 +225,48 @@ class StrategyAgent(BaseAgent):
                 min_qty=int(row["min_qty"]), min_notional=int(row["min_notional"]),
                 notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
             )  # fmt: skip
-        self._wanted = frozenset(i.id for i in self.instruments.values())
-        ids = self.strategy_ids.values()
-        self._book = OrderBook(self.orders, ids, self._ports, self._writer)
+        self._make_world()
+        self._timed = self._overrides("next_timer_ns")
+        self._own_ids = frozenset(self.strategy_ids.values())
+        self._book = OrderBook(self.orders, self._own_ids, self._ports, self._writer)
         self._book.read_tables()
         self._started = True
         self.plugin.on_start(self, now_ns)
         return True
+
+    def _overrides(self, name: str) -> bool:
+        """Does the plugin have a method of its own in the place of an empty one?"""
+        method = getattr(getattr(self.plugin, name), "__func__", None)
+        return method is not getattr(BaseStrategy, name)
+
+    def _make_world(self) -> None:
+        """What the kernels take; of the instruments that the plugin trades."""
+        count = len(self.instruments)
+        row_of = np.full(len(self._instrument_table.rows), -1, np.int64)
+        for row, instrument in enumerate(self.instruments.values()):
+            row_of[instrument.id] = row
+        tops = np.zeros((count, hot_.T_WORDS), np.int64)
+        trades = np.zeros((WORK_BUDGET, hot_.X_WORDS), np.int64)
+        decided = np.zeros((count + 1, hot_.T_WORDS), np.int64)
+        decided[:, hot_.T_MID] = self.mid_unknown
+        self._rows = tops.view(np.uint8).reshape(-1).data
+        self._trades = trades.view(np.uint8).reshape(-1).data
+        words = self._params.data
+        words[hot_.P_ACCOUNT], words[hot_.P_STRATEGY] = self.account_id, self.strategy_id
+        words[hot_.P_TOP_RING] = self._top_reader.channel.id
+        words[hot_.P_EPOCH], words[hot_.P_VALID_FOR_NS] = self._writer.epoch, VALID_FOR_NS
+        words[hot_.P_WANTS_TRADES] = self._overrides("on_trades")
+        words[hot_.P_LIVE_ONLY] = self.live_only
+        self._world = hot_.STRATEGY.make(
+            top_words=self._top_reader.words, top_slots=self._top_reader.slots,
+            trade_slots=self._top_reader.slots.view(MD_TRADE), top_cursor=self._top_reader.cursor,
+            update_words=self._update_reader.words, update_cursor=self._update_reader.cursor,
+            intent_words=self._writer.words, intent_gate=self._writer.gate,
+            intent_slots=self._writer.slots, row_of=row_of,
+            place_of=np.zeros(count, np.int64), tops=tops, trades=trades, decided=decided,
+            params=self._params,
+        )  # fmt: skip
+        self._handle = self._world.handle
 
     def _take_updates(self, now_ns: int) -> int:
         reader = self._update_reader
@@ -268,70 +279,63 @@ class StrategyAgent(BaseAgent):
             return 1
         if not data:
             return 0
-        rows = np.frombuffer(data, ORDER_UPDATE)
-        reader.release(len(rows))
-        began = (rows["flags"] & FLAG_RISK_STARTED) != 0
-        for row in rows[self._mine(rows) | began]:
-            if int(row["flags"]) & FLAG_RISK_STARTED:
+        count = len(data) // UPDATE.size
+        reader.release(count)
+        for update in updates(data, self._own_ids, FLAG_RISK_STARTED):
+            if update.flags & FLAG_RISK_STARTED:
                 self._read_tables(now_ns)
             else:
-                self._take_update(row, now_ns)
-        return len(rows)
-
-    def _mine(self, rows: Any) -> Any:
-        """Which updates are about our orders, as an array of booleans."""
-        return rows["strategy_id"] == self.strategy_id
+                self._take_update(update, now_ns)
+        return count
 
     def _read_tables(self, now_ns: int) -> None:
         """Updates were lost: the tables say what is true, and the plugin hears what is new."""
         for order, reason in self._book.read_tables():
             self.plugin.on_order(order, reason, now_ns)
 
-    def _take_update(self, row: Any, now_ns: int) -> None:
-        order = self._book.take(row)
+    def _take_update(self, update: Update, now_ns: int) -> None:
+        order = self._book.take(update)
         if order is None:
             return
-        if int(row["last_qty"]):
-            self._book.positions[order.instrument_id] = int(row["position_qty"])
+        if update.last_qty:
+            self._book.positions[order.instrument_id] = update.position_qty
             self.plugin.on_fill(
-                Fill(
-                    order, int(row["last_px"]), int(row["last_qty"]), int(row["position_qty"]),
-                    int(row["edge_e4"]),
-                ),
+                Fill(order, update.last_px, update.last_qty, update.position_qty, update.edge_e4),
                 now_ns,
-            )  # fmt: skip
-        self.plugin.on_order(order, RejectReason(int(row["reason"])), now_ns)
+            )
+        self.plugin.on_order(order, _REASONS[update.reason], now_ns)
 
-    def _take_prices(self, now_ns: int) -> int:
-        reader = self._top_reader
-        lost = reader.lost
-        pos = reader.pos
-        data = reader.poll_bytes(WORK_BUDGET)
-        if reader.lost != lost:
-            self.log("warning", "prices_lapped", lost=reader.lost - lost)
-            pos = reader.pos
-        if not data:
-            return 0
-        count = len(data) // _TOP.size
-        reader.release(count)
-        wanted = self._wanted
-        newest: dict[int, int] = {}
-        trades = []
-        for k, (kind, instrument_id) in enumerate(_HEADS.iter_unpack(data)):
-            if instrument_id not in wanted:
-                continue
-            if kind == _T_TOP:
-                newest[instrument_id] = k
-            elif kind == _T_TRADE:
-                trades.append(_trade(data, k))
-        if trades and not self._draining:
-            self.plugin.on_trades(trades, now_ns)
-        for instrument_id, k in newest.items():
-            top = _top(data, k, pos + k)
-            self._tops[instrument_id] = top
+    def _take_prices(self, found: int, now_ns: int) -> int:
+        """What the kernel's `look` took, to the plugin; returns how many records that were."""
+        if found < 0 or found & _RARE:
+            self._take_rare(found, now_ns)
+        rows = found & _ROWS_MASK
+        for place in range(rows):
+            if rows > 1:
+                hot_.settle(self._handle, place)
+            top: Top = _top_of(Top, _TOP.unpack_from(self._rows, place * _TOP.size))
+            self._tops[top[0]] = top
             if not self._draining:
                 self.plugin.on_top(top, now_ns)
-        return count
+        return found >> _TAKEN_SHIFT
+
+    def _take_rare(self, found: int, now_ns: int) -> None:
+        """Public trades, oldest first; and what was lost."""
+        reader = self._top_reader
+        sound = found != hot_.DAMAGED
+        assert sound, f"{reader.channel.name}: its head or a slot is damaged at {reader.pos}"
+        if found & hot_.WAS_LAPPED:
+            lost = int(self._params[hot_.P_LOST])
+            reader.lost += lost
+            self.log("warning", "prices_lapped", lost=lost)
+        if found & hot_.HAS_TRADES and not self._draining:
+            count = int(self._params[hot_.P_TRADES])
+            trades = [
+                Trade(instrument_id, Side(aggressor), px, qty, ts_event_ns)
+                for instrument_id, aggressor, px, qty, ts_event_ns
+                in _TRADES.iter_unpack(self._trades[: count * _TRADES.size])
+            ]  # fmt: skip
+            self.plugin.on_trades(trades, now_ns)
 
     def next_timer_ns(self) -> int:
         if not self._started:
@@ -342,22 +346,3 @@ class StrategyAgent(BaseAgent):
         """No new intents; what is open is risk's to cancel."""
         del now_ns
         self._draining = True
-
-
-def _top(data: bytes, index: int, pos: int) -> Top:
-    """The record at this place of a batch; fields as in TOP_OF_BOOK."""
-    (
-        instrument_id, state, version, ts_event_ns, ts_recv_ns, stamp_cycles, bid_px, bid_qty,
-        ask_px, ask_qty,
-    ) = _TOP.unpack_from(data, index * _TOP.size)  # fmt: skip
-    live = state == _LIVE and bid_px != UNDEF and ask_px != UNDEF
-    return Top(
-        instrument_id, live, bid_px, bid_qty, ask_px, ask_qty, version, ts_event_ns, ts_recv_ns,
-        stamp_cycles, pos,
-    )  # fmt: skip
-
-
-def _trade(data: bytes, index: int) -> Trade:
-    """The same; fields as in MD_TRADE."""
-    instrument_id, aggressor, ts_event_ns, px, qty = _TRADE.unpack_from(data, index * _TRADE.size)
-    return Trade(instrument_id, Side(aggressor), px, qty, ts_event_ns)

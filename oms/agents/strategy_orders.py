@@ -8,16 +8,53 @@ refused; one that risk has not taken yet is waited for.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 from oms.agents.base import Ports
 from oms.orders.states import TERMINAL
 from oms.risk.fold_hot import COUNT_MASK
 from oms.strategies.base import Order
 from shm_layout.enums import Action, OrderState, OrderType, RejectReason, Side
-from shm_layout.records import UNDEF
+from shm_layout.packing import packing
+from shm_layout.records import ORDER_UPDATE, UNDEF
 from shm_layout.ring import RingWriter
 from shm_layout.ring_hot import READ_POS
+
+
+class Update(NamedTuple):
+    """What a strategy takes of an ORDER_UPDATE, in the order of its fields."""
+
+    flags: int
+    client_order_id: int
+    strategy_id: int
+    state: int
+    reason: int
+    intent_id: int
+    cum_qty: int
+    leaves_qty: int
+    last_px: int
+    last_qty: int
+    action: int
+    edge_e4: int
+    position_qty: int
+    text: bytes
+    """Filled up with zero bytes."""
+
+
+UPDATE, _NAMES = packing(ORDER_UPDATE, Update._fields)
+assert Update._fields == _NAMES
+_STATES = {int(state): state for state in OrderState}
+_new = tuple.__new__
+
+
+def updates(data: bytes, mine: Collection[int], flag: int) -> list[Update]:
+    """The updates of these strategies among records as bytes, and whichever carry the flag."""
+    found = []
+    for values in UPDATE.iter_unpack(data):
+        update: Update = _new(Update, values)
+        if update.strategy_id in mine or update.flags & flag:
+            found.append(update)
+    return found
 
 
 class OrderBook:
@@ -54,24 +91,24 @@ class OrderBook:
 
     # Updates
 
-    def take(self, row: Any) -> Order | None:
+    def take(self, update: Update) -> Order | None:
         """Fold one update; the order that it is about, None = none of ours."""
-        client_order_id, action = int(row["client_order_id"]), int(row["action"])
+        client_order_id, action = update.client_order_id, update.action
         if action == Action.CANCEL:
-            asked = self.cancels.pop(int(row["intent_id"]), None)
+            asked = self.cancels.pop(update.intent_id, None)
             if not client_order_id:
                 return self._cancel_refused(asked)
         order = self._by_client_id.get(client_order_id) if client_order_id else None
         if order is None and action == Action.NEW:
-            order = self.orders.get(int(row["intent_id"]))
+            order = self.orders.get(update.intent_id)
         if order is None and client_order_id:
             order = self._adopt(client_order_id)
         if order is None:
             return None
         if client_order_id:
             order.client_order_id = client_order_id
-            order.leaves_qty = _or_zero(row["leaves_qty"])
-        order.state = OrderState(int(row["state"]))
+            order.leaves_qty = _or_zero(update.leaves_qty)
+        order.state = _STATES[update.state]
         order.cancel_asked = order.state is OrderState.PENDING_CANCEL
         self._keep(order)
         return order

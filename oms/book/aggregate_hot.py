@@ -52,6 +52,7 @@ from oms.book.aggregate_out_hot import (
     T_LAPS,
     T_LOST,
     T_RECORDS,
+    T_RESYNC,
     T_VENUE,
     TICKER,
     TRADE,
@@ -337,6 +338,7 @@ def step(world, now_ns, until_ns, budget):
             assert resumed > pos, "the head of a market-data ring is damaged"
             totals(world)[T_LOST] += resumed - pos
             totals(world)[T_LAPS] += 1
+            totals(world)[T_RESYNC] = 1
             lose(world, resumed)
             pos = resumed
             break

@@ -121,7 +121,7 @@ WANT_NEW_SNAPSHOT = 2
 
 T_LOST = 0  # records lost to laps, all told
 T_LAPS = 1
-T_RESYNC = 2  # 1 = some A_RESYNC is set
+T_RESYNC = 2  # 1 = some A_RESYNC is set, or something was lost: the cold parent is to look
 T_EPOCH = 3
 T_VENUE = 4
 T_RECORDS = 5

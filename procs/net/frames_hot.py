@@ -24,14 +24,16 @@ ROW_WORDS = 3
 FRAMES_MAX = 256
 """Found by one call; then FULL."""
 WORDS = HEAD_WORDS + ROW_WORDS * FRAMES_MAX
-KIND, FIRST, BEHIND = range(HEAD_WORDS, HEAD_WORDS + ROW_WORDS)
+KIND, FIRST = HEAD_WORDS, HEAD_WORDS + 1
 """Of the first frame found."""
 
 # Kinds of frames found.
 TEXT, BINARY, ODD = 1, 2, 3
 
 # What `scan` returns; NO_MORE is between kernels.
-MORE, ONE, FULL, HAND_OVER, NOT_SHORTEST, NO_MORE = range(6)
+MORE, FULL, HAND_OVER, NOT_SHORTEST, NO_MORE = range(5)
+ONE = 8
+"""And where its first byte is: added to this."""
 
 _FIN = 0x80
 _RESERVED = 0x70
@@ -122,9 +124,9 @@ def _frame(words, buffer, end):
 @hot(entry=(WORLD_TYPE, BYTES_TYPE, I64, I64))
 def scan(words, buffer, begin, end):
     """Tell the frames of these bytes, and set BEGIN to what is behind them. Returns MORE (what is
-    behind them has not come yet), ONE (the same, but it was one text and nothing else), FULL,
-    HAND_OVER (from BEGIN on) or NOT_SHORTEST (the length of the frame at BEGIN is written longer
-    than it need be, which RFC 6455, 5.2, forbids).
+    behind them has not come yet), ONE or more (one text and nothing else, from the byte less ONE to
+    the end), FULL, HAND_OVER (from BEGIN on) or NOT_SHORTEST (the length of the frame at BEGIN is
+    written longer than it need be, which RFC 6455, 5.2, forbids).
     """
     words[BEGIN] = begin
     words[COUNT] = 0
@@ -142,4 +144,6 @@ def scan(words, buffer, begin, end):
             status = _frame(words, buffer, end)
     if status == NO_MORE:
         return MORE
-    return ONE if status == MORE and words[COUNT] == 1 and words[KIND] == TEXT else status
+    if status == MORE and words[COUNT] == 1 and words[KIND] == TEXT:
+        return ONE + words[FIRST]
+    return status

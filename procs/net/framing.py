@@ -24,10 +24,8 @@ from websockets.uri import WebSocketURI
 
 from procs.net.frames_hot import (
     BEGIN,
-    BEHIND,
     BINARY,
     COUNT,
-    FIRST,
     FULL,
     HAND_OVER,
     HEAD_WORDS,
@@ -105,14 +103,14 @@ class Framing:
         begin = self._end
         if self._by_library:
             return self._given(bytes(self._view[begin : begin + count]))
-        self._end = end = begin + count
+        end = begin + count
         status = scan(self._word_array, self._array, 0, end)
-        if status == ONE:
-            words = self._words
-            data = bytes(self._view[words[FIRST] : words[BEHIND]])
+        if status >= ONE:
+            data = self._view[status - ONE : end].tobytes()
             if data.isascii() and self._array is self._small:
                 self._end = 0
                 return [data]
+        self._end = end
         return self._told(status)
 
     def received_eof(self) -> None:

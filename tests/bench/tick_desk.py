@@ -52,7 +52,7 @@ from tests.bench.order_desk import (
 )
 from tests.frames import opened
 from tests.oms.agents.executor_desk import EXCHANGE_INFO
-from tests.oms.agents.market_messages import diff, snapshot
+from tests.oms.agents.market_messages import snapshot
 from tests.stress.memory import park, poll_of
 
 EDGE, HOT = "edge", "hot"
@@ -62,6 +62,7 @@ CLOSED = 0
 LEVELS = 20
 MID = 60_000
 FIRST_ID = 1000
+FIRST_MS = 1_763_683_200_000
 
 
 class EveryTop(BaseStrategy):
@@ -103,12 +104,22 @@ def tick_config(
 
 
 def ticks(count: int) -> list[bytes]:
-    """Diffs of 20 levels a side, each of which changes the quantity at the best bid."""
+    """Diffs of 20 levels a side, each of which changes the quantity at the best bid; in the venue's
+    own words: no white space, eight decimals."""
     made = []
     for k in range(count):
         bids = [(MID - 1 - j, 1 + (k + j) % 7) for j in range(LEVELS)]
         asks = [(MID + 1 + j, 1 + (k + j) % 5) for j in range(LEVELS)]
-        made.append(diff(FIRST_ID + 1 + k, FIRST_ID + 1 + k, bids, asks))
+        listed = [
+            ",".join(f'["{px}.00000000","{qty}.00000000"]' for px, qty in side)
+            for side in (bids, asks)
+        ]
+        update_id, event_ms = FIRST_ID + 1 + k, FIRST_MS + 100 * k
+        made.append(
+            f'{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":{event_ms},'
+            f'"s":"BTCUSDT","U":{update_id},"u":{update_id},"b":[{listed[0]}],"a":[{listed[1]}]}}}}'
+            .encode()
+        )  # fmt: skip
     return made
 
 
@@ -262,11 +273,11 @@ class Edge:
         chance = np.random.Generator(np.random.PCG64(7))
         self.settle(self.ready, "accounts reconciled, book LIVE", time.monotonic_ns() + SECOND_NS)
         for k, text in enumerate(ticks(count)):
-            stamps[k], data = self.network.tick(text)
+            began_ns, data = self.network.tick(text)
             now_ns = self.clock.now_ns()
             self.feed.on_bytes(self.feed.link.conn, data, now_ns)
-            self.work += 1
             wake(self.memory, 1, self.spin)
+            stamps[k] = began_ns
             gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
             self.settle(
                 lambda: int(self.shared[CLOSED]) == k + 1 == int(self.shared[SENT]),  # noqa: B023 - used before k moves on

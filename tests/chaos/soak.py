@@ -90,6 +90,16 @@ def sample(desk: ChaosDesk) -> Sample:
     )  # fmt: skip
 
 
+def noted(desk: ChaosDesk, seconds: float, say) -> Sample:
+    """A sample, told as well."""
+    made = sample(desk)
+    say(f"  {int(seconds):>5} s  memory {made.memory >> 20} MiB  descriptors {made.descriptors}  "
+        f"disk {made.disk >> 10} KiB  logs {made.logs >> 10} KiB")  # fmt: skip
+    sizes = made.memory_by.items()
+    say("         KiB: " + ", ".join(f"{name} {size >> 10}" for name, size in sizes))
+    return made
+
+
 def bounds(desk: ChaosDesk, first: Sample, last: Sample, orders: int) -> list[str]:
     """What grew and should not have."""
     log_bytes_max = LOG_FILE_BYTES_MAX * LOG_FILES_MAX * (len(desk.processes) + 2)
@@ -119,30 +129,27 @@ def run_soak(desk: ChaosDesk, seed: int, minutes: int, say) -> Outcome:
     chance = random.Random(seed)
     desk.up()
     samples = []
-    faults = kills = 0
-    steps = max(int(minutes * 60 / STEP_S), 2)
-    for step in range(steps):
+    faults = kills = step = 0
+    began = time.monotonic()
+    while time.monotonic() - began < minutes * 60:
         time.sleep(STEP_S)
+        step += 1
         fault = chance.choice(FAULTS)
         code, said = desk.sim("fault", "add", *fault, "--for", f"{chance.randint(1, 4)}s")
         faults += code == 0
         assert code == 0 or "does not run" in said or "answer" in said, said
         # Before a kill: what does not live takes nothing.
-        if step % NOTE_EVERY == NOTE_EVERY - 1 or step == steps - 1:
-            samples.append(sample(desk))
-            say(f"  {int((step + 1) * STEP_S):>5} s  memory {samples[-1].memory >> 20} MiB  "
-                f"descriptors {samples[-1].descriptors}  disk {samples[-1].disk >> 10} KiB  "
-                f"logs {samples[-1].logs >> 10} KiB")  # fmt: skip
-            sizes = samples[-1].memory_by.items()
-            say("         KiB: " + ", ".join(f"{name} {size >> 10}" for name, size in sizes))
-        if step % KILL_EVERY == KILL_EVERY - 1:
+        if step % NOTE_EVERY == 0:
+            samples.append(noted(desk, time.monotonic() - began, say))
+        if step % KILL_EVERY == 0:
             name = chance.choice([*desk.processes, SUPERVISOR])
             owner = desk.owner(name)
             if owner is not None:
                 owner.signal(signal.SIGKILL)
                 kills += 1
-    desk.sim("fault", "clear")
     desk.until("every process", lambda: all(desk.owner(name) for name in desk.processes))
+    samples = samples or [noted(desk, time.monotonic() - began, say)]
+    desk.sim("fault", "clear")
     desk.settle()
     verdict = desk.judge()
     trouble = verdict.trouble()

@@ -47,6 +47,23 @@ def test_native_two_dimensions_and_a_truth(native) -> None:
     assert not native["same"](text, TEXTS, 0)
 
 
+def test_native_takes_bytes_as_they_are(native) -> None:
+    assert native["same"](b"def", TEXTS, 1)
+    assert not native["same"](b"deg", TEXTS, 1)
+    assert native["same"](b"", TEXTS, 1), "nothing is compared"
+
+
+@pytest.mark.parametrize("given", ["def", bytearray(b"def"), memoryview(b"def"), None, 3])
+def test_native_takes_no_other_bytes(native, given) -> None:
+    with pytest.raises(TypeError, match="argument 0 must be a contiguous 1-d uint8 array"):
+        native["same"](given, TEXTS, 1)
+
+
+def test_native_takes_bytes_for_words_nowhere(native) -> None:
+    with pytest.raises(TypeError, match="argument 0"):
+        native["pick"](bytes(64), 3)
+
+
 def test_native_an_assertion_raises(native) -> None:
     with pytest.raises(TypeError, match=r"native_hot\.insist: a kernel's assertion failed"):
         native["insist"](WORDS)

@@ -9,7 +9,10 @@ agent.
 
 from contextlib import contextmanager
 
+from oms.agents import strategy
 from oms.agents.risk import RiskAgent
+from oms.agents.strategy import StrategyAgent
+from oms.agents.strategy_hot import write_intent
 from oms.risk import kernel_hot as k_
 from oms.sim.harness import HarnessPorts, MemoryJournal
 from shm_layout.ring import RingWriter
@@ -132,16 +135,33 @@ class CrashingPorts(HarnessPorts):
 
 @contextmanager
 def crash_in_commits(crash):
-    """Let risk die before each step that makes a cycle visible, behind its journal block."""
-    honest = RiskAgent.make_visible
+    """Let risk die before each step that makes a cycle visible, behind its journal block, and a
+    strategy around the kernel that writes its intent.
+    """
+    honest, written, started = RiskAgent.make_visible, write_intent, StrategyAgent._make_world
+    roles = {}
 
     def dying(agent, now_ns):
         for world in agent.worlds.commits:
             crash.point("risk", "before a commit step")
             k_.step(world, now_ns, now_ns, 0)
 
+    def starting(agent):
+        started(agent)
+        roles[id(agent._handle)] = agent.role
+
+    def writing(handle, *fields):
+        crash.point(roles[id(handle)], "before a ring record")
+        done = written(handle, *fields)
+        crash.point(roles[id(handle)], "after a ring record")
+        return done
+
     RiskAgent.make_visible = dying
+    StrategyAgent._make_world = starting
+    strategy.write_intent = writing
     try:
         yield
     finally:
         RiskAgent.make_visible = honest
+        StrategyAgent._make_world = started
+        strategy.write_intent = written
