@@ -226,12 +226,14 @@ class StrategyAgent(BaseAgent):
                 notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
             )  # fmt: skip
         self._make_world()
-        self._timed = self._overrides("next_timer_ns")
         self._own_ids = frozenset(self.strategy_ids.values())
         self._book = OrderBook(self.orders, self._own_ids, self._ports, self._writer)
         self._book.read_tables()
         self._started = True
         self.plugin.on_start(self, now_ns)
+        # Only now: a plugin may put its methods in place when it starts.
+        self._timed = self._overrides("next_timer_ns")
+        self._params[hot_.P_WANTS_TRADES] = self._overrides("on_trades")
         return True
 
     def _overrides(self, name: str) -> bool:
@@ -255,7 +257,6 @@ class StrategyAgent(BaseAgent):
         words[hot_.P_ACCOUNT], words[hot_.P_STRATEGY] = self.account_id, self.strategy_id
         words[hot_.P_TOP_RING] = self._top_reader.channel.id
         words[hot_.P_EPOCH], words[hot_.P_VALID_FOR_NS] = self._writer.epoch, VALID_FOR_NS
-        words[hot_.P_WANTS_TRADES] = self._overrides("on_trades")
         words[hot_.P_LIVE_ONLY] = self.live_only
         self._world = hot_.STRATEGY.make(
             top_words=self._top_reader.words, top_slots=self._top_reader.slots,
