@@ -44,6 +44,8 @@ class JournalSize:
     """How many of each; steps of 1 are every one."""
 
     records_blocks: int
+    flip_blocks: int
+    """Of the journal whose bits are flipped: each of them has it read as a whole."""
     cut_step: int
     bit_step: int
     random_flips: int
@@ -51,8 +53,8 @@ class JournalSize:
     calls: int
 
 
-FULL = JournalSize(500, 1, 1, 100_000, 1, 40)
-SMOKE = JournalSize(60, 97, 2_003, 300, 331, 2)
+FULL = JournalSize(500, 110, 1, 1, 100_000, 1, 40)
+SMOKE = JournalSize(60, 60, 97, 2_003, 300, 331, 2)
 TAIL_BYTES = 64 * 1024
 
 
@@ -215,10 +217,13 @@ def run_journal(folder: Path, seed: int, size: JournalSize, say) -> Outcome:
     """The trial `journal`."""
     journal = Written(blocks=size.records_blocks, seed=seed)
     say(f"  {len(journal.records)} records, {len(journal.last)} bytes")
+    flipped = Written(blocks=size.flip_blocks, seed=seed)
+    tail = len(flipped.last) - flipped.ends[0]
+    assert tail >= TAIL_BYTES or size.bit_step > 1, f"a tail of {tail} bytes"
     count, trouble, parts = 0, [], []
     for name, tried in (
         ("cuts", lambda: cuts(journal, size.cut_step)),
-        ("flips", lambda: flips(journal, size.bit_step, size.random_flips)),
+        ("flips", lambda: flips(flipped, size.bit_step, size.random_flips)),
         ("blocks", lambda: blocks(journal)),
         ("full disk", lambda: rooms(folder, size.room_step)),
         ("injected", lambda: injected(folder, size.calls)),
