@@ -1,7 +1,8 @@
 """A strategy that always has an order on its way: what is sent again after a fault is seen at once.
 
 On each instrument one small order at a time, at the touch, cancelled when it has rested for a
-moment; the side that brings its position back to nothing.
+moment; the side that brings its position back to nothing. One whose answer the exchange has lost
+does not hold up the next: the desk asks for it, and may send meanwhile.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from shm_layout.enums import OrderState, Side
 QTYS = {"BTC/USDT": "0.001", "ETH/USDT": "0.01"}
 GAP_NS = 60_000_000
 REST_NS = 120_000_000
+ORDERS_MAX = 6
+"""Of an instrument, those without an answer among them."""
 
 
 class Probe(BaseStrategy):
@@ -29,20 +32,23 @@ class Probe(BaseStrategy):
             for name, one in desk.instruments.items()
         }
 
-    def mine(self, instrument_id: int) -> Order | None:
-        """The order of an instrument that has not ended."""
-        orders = self.desk.orders.values()
-        return next((o for o in orders if o.instrument_id == instrument_id), None)
+    def mine(self, instrument_id: int) -> list[Order]:
+        """The orders of an instrument that have not ended."""
+        return [o for o in self.desk.orders.values() if o.instrument_id == instrument_id]
 
     def on_top(self, top: Top, now_ns: int) -> None:
         if not top.live:
             return
         since_ns = now_ns - self.placed_ns.get(top.instrument_id, 0)
-        order = self.mine(top.instrument_id)
-        if order is not None:
-            if order.state is OrderState.OPEN and not order.cancel_asked and since_ns > REST_NS:
+        orders = self.mine(top.instrument_id)
+        known = [o for o in orders if o.state is not OrderState.UNKNOWN]
+        if known and since_ns <= REST_NS:
+            return
+        for order in known:
+            if order.state is OrderState.OPEN and not order.cancel_asked:
                 self.desk.cancel(order)
-        elif since_ns > GAP_NS:
+        waiting = all(o.state is OrderState.PENDING_NEW for o in known)
+        if waiting and since_ns > GAP_NS and len(orders) < ORDERS_MAX:
             instrument, qty = self.of_id[top.instrument_id]
             buy = self.desk.position(instrument) <= 0
             self.placed_ns[top.instrument_id] = now_ns
