@@ -80,10 +80,7 @@ class RingWriter:
 
         False: a lossless ring is full; nothing was written.
         """
-        return self.append_words(np.frombuffer(row, np.int64))
-
-    def append_words(self, words: np.ndarray[Any, Any]) -> bool:
-        """The same for a record given as its int64 words."""
+        words = np.frombuffer(row, np.int64)
         done = ring_hot.append_row(
             self.words, self.gate, self._slot_words, words, self.epoch, self._lossless
         )

@@ -44,7 +44,7 @@ class Warmth:
             return
         self._work, self._left = work, IDLE_PASSES
         self.sent += 1
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):  # a full connection, or one that somebody cut
             self._near.send(self._frame)
             self._far.recv(FRAME_BYTES * 2)
 

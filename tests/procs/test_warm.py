@@ -56,3 +56,10 @@ def test_stranger_who_connects_first_is_sent_nothing(monkeypatch):
     assert warmth.sent == 0
     warmth.close()
     strangers[0].close()
+
+
+def test_connection_that_was_cut_does_not_end_the_process(warmth):
+    warmth._far.close()
+    for work in range(3):
+        warmth.idle(work)
+    assert warmth.sent == 3

@@ -41,14 +41,14 @@ def ends(kind):
 
 
 @pytest.mark.parametrize("kind", list(RingKind))
-def test_record_and_its_words_are_appended_alike(kind):
+def test_record_is_appended_as_it_is_behind_its_head(kind):
     row = np.zeros(1, INTENT)
     row["type"], row["flags"], row["px"], row["asked_by"] = 7, 3, 11, -1
     row["epoch"] = 99
     writer, reader = ends(kind)
     for n in range(3 * SLOTS):
         row["intent_id"] = n
-        assert writer.append(row[0]) if n % 2 else writer.append_words(row.view(np.int64))
+        assert writer.append(row[0] if n % 2 else row)
         (found,) = reader.poll(SLOTS)
         assert (found["seq"], found["type"], found["flags"], found["epoch"]) == (n + 1, 7, 3, 5)
         assert (found["intent_id"], found["px"], found["asked_by"]) == (n, 11, -1)

@@ -78,9 +78,9 @@ class CrashingRing(RingWriter):
     crash: Crash
     role: str
 
-    def append_words(self, words):
+    def append(self, row):
         self.crash.point(self.role, "before a ring record")
-        done = super().append_words(words)
+        done = super().append(row)
         self.crash.point(self.role, "after a ring record")
         return done
 
