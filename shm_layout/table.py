@@ -71,9 +71,13 @@ class TableReader:
             return None
         return self._out[0].copy()
 
-    def written(self) -> Iterator[np.ndarray[Any, Any]]:
-        """Copies of every row that has been written, in order of row."""
-        for row in np.flatnonzero(self.rows["seq"]):
+    def written(self, among: np.ndarray[Any, Any] | None = None) -> Iterator[np.ndarray[Any, Any]]:
+        """Copies of every row that has been written, in order of row; `among`, bool per row, says
+        which of them. Of a large table whoever asks looks at a column first: a copy takes some
+        microseconds, a look at a row nanoseconds.
+        """
+        wanted = self.rows["seq"] != 0
+        for row in np.flatnonzero(wanted if among is None else wanted & among):
             copied = self.read(int(row))
             if copied is not None:
                 yield copied

@@ -6,9 +6,8 @@ message that wants the cold decoder) is dealt with here. `FeedLink` owns the con
 
 Life of a book: stream opened -> SYNCING, diffs buffered, snapshot asked -> snapshot used, buffered
 diffs replayed -> LIVE. A gap, an unreadable message, a lost connection or a request of the
-aggregator (table `resync`: the book is crossed, or was lapped) leads back to the snapshot.
-Snapshots of one book are asked with growing distance, and out of the feeds' share of the venue's
-request weight.
+aggregator (table `resync`: the book is crossed, or was lapped) leads back to the snapshot. How
+often and how deep snapshots are asked for is `feed_pace`'s.
 
 `stale_after_ms` without any sign of life of the connection: STALE, and LIVE with the next sign. A
 book that alone is quiet is `feed_quiet`'s.
@@ -23,7 +22,8 @@ import numpy as np
 
 from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
 from oms.agents.feed_link import SHUTDOWN_BYTES_MAX, FeedLink
-from oms.agents.feed_quiet import SNAPSHOT_WAIT_NS_MIN, VERIFY_LEVELS, Book, Quiet
+from oms.agents.feed_pace import SHALLOW_LEVELS, Pace
+from oms.agents.feed_quiet import Book, Quiet
 from oms.agents.rates import Ledger
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.book import sync_hot
@@ -50,9 +50,6 @@ POLL_NS = 50 * NS_PER_MS
 """How often tables of other processes are looked at."""
 LOOK_NS = 250 * NS_PER_MS
 """How often books are held against the connection's last sign of life."""
-SNAPSHOT_WAIT_NS_MAX = 30_000 * NS_PER_MS
-SNAPSHOT_CALM_NS = 60_000 * NS_PER_MS
-"""A book that asked for no snapshot for so long starts again at the smallest wait."""
 _IGNORED, _DECLINED = words.IGNORED, words.DECLINED
 LOGGED_MALFORMED_MAX = 20
 """Unreadable messages that get a line of their own; all are counted."""
@@ -103,6 +100,9 @@ class FeedAgent(BaseAgent):
             may_ask=lambda at_ns: self.ledger.charge(RateShare.SNAPSHOTS, WEIGHT, at_ns),
         )  # fmt: skip
         self.ledger.venue_ns = self.clock.venue_ns
+        self.pace = Pace(
+            self.ledger, self.market.snapshot_request, spec.snapshot_levels, venue.snapshot_levels
+        )
         self.quiet = Quiet(
             ports, self.world.handle, self.sync, spec.book_rule, venue.quiet_after_ms,
             verify=self._ask_snapshot, resync=self._resync_quiet, reopen=self._reopen,
@@ -173,7 +173,7 @@ class FeedAgent(BaseAgent):
         self.link.begin(self.market.stream_url(self.venue.stream_url, symbols), now_ns)
         self.clock.begin(now_ns)
         self._look_at_ns = now_ns + LOOK_NS
-        weight = self.market.snapshot_request("", VERIFY_LEVELS).weight
+        weight = self.market.snapshot_request("", SHALLOW_LEVELS).weight
         share = self.ledger.share_of(RateShare.SNAPSHOTS)
         self.quiet.space(len(self.books), weight, share)
         return True
@@ -219,10 +219,19 @@ class FeedAgent(BaseAgent):
         if sync_hot.check_alive(handle, now_ns, heard_ns, self.stale_after_ns):
             silent_ms = (now_ns - heard_ns) // NS_PER_MS
             self.ports.log("warning", "books_change_with_connection", silent_ms=silent_ms)
+        deepened = False
         for book in self.books.values():
-            if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED:
+            if not self._chained(book):
+                continue
+            if not deepened and self.pace.may_deepen(book.pace, book.symbol, now_ns):
+                deepened = True  # one at a time: it is away for as long as its snapshot takes
+                self._begin_sync(book, BookState.SYNCING, now_ns)
+            else:
                 self.quiet.look_at(book, now_ns)
         self.link.tell()
+
+    def _chained(self, book: Book) -> bool:
+        return bool(self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED)
 
     def _resync_quiet(self, book: Book, now_ns: int) -> None:
         self._begin_sync(book, BookState.SYNCING, now_ns)
@@ -257,6 +266,7 @@ class FeedAgent(BaseAgent):
         for book in self.books.values():
             book.ask_at_ns = NEVER
             book.buffered.clear()
+            self._forget_request(book)  # its answer may never come, or belong to a time without us
             if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED:
                 sync_hot.set_state(
                     self.world.handle, book.instrument_id, int(BookState.GAP), now_ns
@@ -363,15 +373,11 @@ class FeedAgent(BaseAgent):
             sync_hot.set_state(self.world.handle, book.instrument_id, int(state), now_ns)
         book.buffered.clear()
         book.settle()
-        if book.request_id and book.verifying:
-            del self._by_request[book.request_id]
-            book.request_id = 0
+        if book.verifying:
+            self._forget_request(book)
         self.table.write(book.instrument_id, state=int(state))
-        if now_ns - book.asked_ns > SNAPSHOT_CALM_NS:
-            book.wait_ns = SNAPSHOT_WAIT_NS_MIN
-            book.ask_at_ns = now_ns
-        elif book.request_id == 0:
-            book.ask_at_ns = max(book.asked_ns + book.wait_ns, now_ns)
+        if book.request_id == 0:
+            book.ask_at_ns = book.pace.begin(now_ns)
         if book.ask_at_ns <= now_ns:
             self._ask_snapshot(book, now_ns)
 
@@ -380,25 +386,32 @@ class FeedAgent(BaseAgent):
         if not self.link.is_open:
             return
         syncing = self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.BUFFERING
-        levels = self.venue.snapshot_levels if syncing else VERIFY_LEVELS
-        wanted = self.market.snapshot_request(book.symbol, levels)
-        if not self.ledger.charge(RateShare.SNAPSHOTS, wanted.weight, now_ns):
+        if syncing:
+            waiting = sum(not (one.request_id or self._chained(one)) for one in self.books.values())
+            wanted = self.pace.snapshot(book.pace, book.symbol, waiting, now_ns)
+        else:
+            wanted = self.pace.verification(book.symbol, now_ns)
+        if wanted is None:
             room_ns = self.ledger.next_window_ns(now_ns)
             if syncing:
                 book.ask_at_ns = room_ns
             self.ports.log("warning", "snapshot_waits", instrument=book.name, syncing=syncing,
                            for_ms=(room_ns - now_ns) // NS_PER_MS)  # fmt: skip
             return
-        if book.request_id:
-            del self._by_request[book.request_id]
+        if syncing and book.pace.deepen_ns != NEVER:
+            self.ports.log("info", "book_shallow", instrument=book.name, levels=book.pace.levels,
+                           for_ms=(book.pace.deepen_ns - now_ns) // NS_PER_MS)  # fmt: skip
+        self._forget_request(book)
         book.sent_ns, book.mark, book.verifying = now_ns, self.ledger.total, not syncing
-        if syncing:
-            book.asked_ns = now_ns
-            book.wait_ns = min(2 * book.wait_ns, SNAPSHOT_WAIT_NS_MAX)
         book.request_id = self.ports.request(
             self.venue.rest_url, wanted.method, wanted.target, wanted.headers, wanted.body
         )
         self._by_request[book.request_id] = book
+
+    def _forget_request(self, book: Book) -> None:
+        """Whatever it asked for is of no use any more."""
+        self._by_request.pop(book.request_id, None)
+        book.request_id = 0
 
     def _on_reply(self, data: bytes, now_ns: int, meta: HttpMeta) -> None:
         if self._closed or self.clock.answered(data, now_ns, meta):
@@ -423,7 +436,7 @@ class FeedAgent(BaseAgent):
             return
         if status != words.OK:
             pause_ns = max(self.ledger.pause_until_ns, self.ledger.ban_until_ns)
-            book.ask_at_ns = max(now_ns + book.wait_ns, pause_ns)
+            book.ask_at_ns = max(book.pace.failed(now_ns), pause_ns)
             self.ports.log(
                 "warning",
                 "snapshot_unused",

@@ -18,14 +18,12 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import NEVER, Ports
+from oms.agents.feed_pace import BookPace
 from oms.agents.rates import MINUTE_NS
 from oms.book import sync_hot
 from shm_layout.enums import BookRule
 
 NS_PER_MS = 1_000_000
-SNAPSHOT_WAIT_NS_MIN = 100 * NS_PER_MS
-VERIFY_LEVELS = 100
-"""Of a snapshot whose update id alone is wanted."""
 VERIFY_NS = 2_000 * NS_PER_MS
 OWED_NS = 1_000 * NS_PER_MS
 VERIFY_SHARE = 2
@@ -48,9 +46,7 @@ class Book:
         """Our total of request weight when it was asked for."""
         self.sent_ns = 0
         self.ask_at_ns = NEVER
-        self.asked_ns = 0
-        """When a snapshot to be used was asked for."""
-        self.wait_ns = SNAPSHOT_WAIT_NS_MIN
+        self.pace = BookPace()
         self.resync_seen = 0
         self.verify_at_ns = 0
         """Not held against a snapshot before this."""

@@ -100,7 +100,7 @@ def read_latch(table: TableReader) -> Latch:
     return Latch() if row is None else Latch.of_row(row)
 
 
-def set_latch(latch: Latch, table: TableWriter | None, file: FixedFile) -> str:
+def set_latch(latch: Latch, table: TableWriter | None, file: FixedFile | None) -> str:
     """Memory first, because that is what senders look at; then the file. Returns the system's
     words where the file could not be written.
 
@@ -110,7 +110,7 @@ def set_latch(latch: Latch, table: TableWriter | None, file: FixedFile) -> str:
         if latch.latched:
             table.write(0, latched=1)
         table.write(0, **latch.row())
-    return file.write(*latch.slot())
+    return "" if file is None else file.write(*latch.slot())
 
 
 def is_latched(own: Latch, command: Latch) -> bool:

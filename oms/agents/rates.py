@@ -366,16 +366,25 @@ class Ledger:
         self._turn(now_ns)
         return not self.blocked(share, now_ns) and self._fits(share, weight)
 
+    def room(self, share: RateShare, now_ns: int) -> int:
+        """The most that `charge` would grant."""
+        self._turn(now_ns)
+        return 0 if self.blocked(share, now_ns) else max(self._room(share), 0)
+
     def _fits(self, share: RateShare, weight: int) -> bool:
-        if share not in _BORROWERS and self._sent[share] + weight > self._share[share]:
-            return False
+        return weight <= self._room(share)
+
+    def _room(self, share: RateShare) -> int:
         used = max(self._weight.used(self.total), self._ours)
         kept = self._foreign - (used - self._ours) - min(self._borrowed, self._lent)
         least = 0 if share is RateShare.KILL else self._share[RateShare.KILL]
         kept = max(kept, least)
         for more in self._above[share]:
             kept += max(self._share[more] - self._sent[more], 0)
-        return used + weight + kept <= self._weight.limit
+        room = self._weight.limit - used - kept
+        if share not in _BORROWERS:
+            room = min(room, self._share[share] - self._sent[share])
+        return room
 
     def connect(self, now_ns: int) -> bool:
         """One more WebSocket is opened now; False = one too many."""

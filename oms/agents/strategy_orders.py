@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from oms.agents.base import Ports
 from oms.orders.states import TERMINAL
 from oms.risk.fold_hot import COUNT_MASK
@@ -152,13 +154,11 @@ class OrderBook:
         changed: list[tuple[Order, RejectReason]] = []
         found: set[int] = set()
         row: Any
-        for row in self._order_table.written():
-            ours = int(row["strategy_id"]) in self._strategy_ids
-            if not ours or not int(row["client_order_id"]):
+        for row in self._order_table.written(self._of_interest()):
+            if int(row["strategy_id"]) not in self._strategy_ids:
                 continue
             intent_id = int(row["intent_id"])
             found.add(intent_id)
-            self.intent_id = max(self.intent_id, intent_id)
             order = self.orders.get(intent_id)
             if order is None and OrderState(int(row["state"])) in TERMINAL:
                 continue
@@ -177,6 +177,22 @@ class OrderBook:
             if int(row["strategy_id"]) in self._strategy_ids:
                 self.positions[int(row["instrument_id"])] = int(row["qty"])
         return changed
+
+    def _of_interest(self) -> np.ndarray[Any, Any]:
+        """Which rows of the order table are ours, and open or known to the plugin: bool per row.
+        Counts up to the last intent of ours that has a row.
+
+        A row that risk is about to change is looked at as it was; its update is still to come.
+        """
+        rows = self._order_table.rows
+        ours = np.isin(rows["strategy_id"], list(self._strategy_ids)) & (
+            rows["client_order_id"] != 0
+        )
+        intent_ids = rows["intent_id"]
+        self.intent_id = int(np.max(intent_ids, where=ours, initial=self.intent_id))
+        ended = np.isin(rows["state"], list(TERMINAL))
+        mine: np.ndarray[Any, Any] = ours & (~ended | np.isin(intent_ids, list(self.orders)))
+        return mine
 
     @staticmethod
     def _correct(order: Order, said: Order) -> bool:

@@ -97,7 +97,9 @@ class WatchdogAgent(BaseAgent):
         journaled = self._journal.open()
         filed = latch_of_file(self._file.read())
         self.latch = max(journaled, filed, key=lambda latch: latch.count)
-        set_latch(self.latch, self._table, self._file)
+        # A sync can take seconds on a busy disk: not for what stands there already.
+        on_disk = filed == self.latch and not self.latch.latched
+        set_latch(self.latch, self._table, None if on_disk else self._file)
         if self.latch.count > journaled.count:
             self._journal.put(self.latch, now_ns)
         self._watch_processes(ports, now_ns)

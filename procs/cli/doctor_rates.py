@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from oms.agents.feed_pace import SHALLOW_LEVELS, part_of
 from oms.agents.rates import starting_weight
 from oms.config import DeskConfig, GroupConfig
 from oms.venues.binance import trade
@@ -19,10 +20,11 @@ from oms.venues.binance.sweep import WEIGHT_CANCEL, WEIGHT_LOCKED
 from procs.cli.doctor_row import FAIL, OK, WARN, Row
 
 START_WARN_S = 300
-"""A start after which the last account trades, or the last book is LIVE, later than this."""
+"""A start after which the last account trades, or the last book has its levels, later than this."""
 RECONCILE_WARN_S = 600
 RECONCILE_FAIL_S = 3600
 """A fill that every stream has lost is found by reconciliation alone: it may take so long."""
+SHALLOW_WEIGHT = max(market.snapshot_weight[SHALLOW_LEVELS] for market in MARKETS)
 _MINUTE_S = 60
 _CHECK = "rates"
 _FEWER = "trade fewer accounts or instruments from this address, or raise [shares]"
@@ -77,29 +79,48 @@ def _reconciliation(group: GroupConfig, instruments: int, share: int) -> Iterato
 
 def _snapshots(config: DeskConfig, group: GroupConfig, share: int) -> Iterator[Row]:
     """One of each book at the start; what is quiet later is verified as the share permits."""
-    whole = books = 0
+    wanted = []
     for venue in config.venues:
         if venue.name not in group.venues:
             continue
         spec = next(market for market in MARKETS if market.name == venue.name)
         depths = [n for n in sorted(spec.snapshot_weight) if n >= venue.snapshot_levels]
         one = spec.snapshot_weight[depths[0] if depths else max(spec.snapshot_weight)]
-        books += len(venue.instruments)
-        whole += one * len(venue.instruments)
-        if one > share:
+        wanted += [one] * len(venue.instruments)
+        if one > part_of(share, share, 1):
             yield Row(_CHECK, FAIL, f"{venue.name}: snapshots have {share} weight a minute",
-                      f"one of {venue.snapshot_levels} levels takes {one}: raise snapshots in "
-                      "[shares] of the exchange's file, or set fewer snapshot_levels")  # fmt: skip
+                      f"one of {venue.snapshot_levels} levels takes {one}, and one may take half "
+                      "of them at most: raise snapshots in [shares] of the exchange's file, or set "
+                      "fewer snapshot_levels")  # fmt: skip
             return
-    first_s = whole * _MINUTE_S // share if whole > share else 0
+    least = min(SHALLOW_WEIGHT * len(wanted), sum(wanted))
+    live_s = least * _MINUTE_S // share if least > share else 0
+    deep_s = live_s + _MINUTE_S * _minutes_until_deep(wanted, share)
     found = (
-        f"{group.name}: snapshots of {_of(books, 'book')} take {whole} weight, {share} a minute "
-        f"are set apart: {first_s} s until the last book is LIVE"
+        f"{group.name}: snapshots of {_of(len(wanted), 'book')} take {sum(wanted)} weight, {share} "
+        f"a minute are set apart: {live_s} s until the last book is LIVE, {deep_s} s until the "
+        "last has all its levels"
     )
-    if first_s > START_WARN_S:
+    if deep_s > START_WARN_S:
         yield Row(_CHECK, WARN, found, f"set fewer snapshot_levels, or {_FEWER}")
     else:
         yield Row(_CHECK, OK, found)
+
+
+def _minutes_until_deep(wanted: list[int], share: int) -> int:
+    """Minutes after the first until every book has had a snapshot of its weight: first all at once
+    as they are LIVE, then one by one (`feed_pace`)."""
+    shallow, room = [], share
+    for k, weight in enumerate(wanted):
+        paid = weight <= part_of(room, share, len(wanted) - k)
+        room -= weight if paid else SHALLOW_WEIGHT
+        shallow += [] if paid else [weight]
+    minutes = 0
+    while shallow:
+        minutes, room = minutes + 1, share
+        while shallow and shallow[-1] <= part_of(room, share, 1):
+            room -= shallow.pop()
+    return minutes
 
 
 def _orders(config: DeskConfig, group: GroupConfig, share: int) -> Row:

@@ -67,6 +67,36 @@ def test_rates_are_computed_from_the_config(config, accounts, instruments, verdi
     assert any("new orders a minute" in row.found for row in found)
 
 
+@pytest.mark.parametrize(
+    ("instruments", "levels", "verdict", "said"),
+    [
+        (2, 1000, OK, ("2 books take 100 weight, 1200 a minute are set apart: 0 s until the last "
+                      "book is LIVE, 0 s until")),
+        (100, 1000, WARN, ("100 books take 5000 weight, 1200 a minute are set apart: 0 s until the "
+                          "last book is LIVE, 3")),
+        (300, 100, OK, "300 books take 1500 weight, 1200 a minute are set apart: 75 s until"),
+        (2, 5000, OK, "2 books take 500 weight"),
+    ],
+)  # fmt: skip
+def test_snapshots_of_a_start_are_computed_from_the_config(
+    config, instruments, levels, verdict, said
+):
+    made = wide(config, 1, instruments)
+    venue = dataclasses.replace(made.venues[0], snapshot_levels=levels)
+    found = rows("rates", dataclasses.replace(made, venues=(venue,)))[1]
+    assert found.verdict == verdict, found
+    assert said in found.found
+
+
+def test_share_that_pays_for_half_a_snapshot_is_a_failure(config):
+    shares = dataclasses.replace(config.groups[0].shares, snapshots=5)
+    group = dataclasses.replace(config.groups[0], shares=shares)
+    venue = dataclasses.replace(config.venues[0], snapshot_levels=5000)
+    found = rows("rates", dataclasses.replace(config, groups=(group,), venues=(venue,)))[1]
+    assert found.verdict == FAIL
+    assert "one of 5000 levels takes 250, and one may take half of them at most" in found.fix
+
+
 def test_share_that_no_request_fits_is_a_failure(config):
     shares = dataclasses.replace(config.groups[0].shares, reconciliation=0, snapshots=0)
     group = dataclasses.replace(config.groups[0], shares=shares)

@@ -298,22 +298,6 @@ def test_server_shutdown_opens_the_successor_at_once():
 # The venue's limits
 
 
-def test_snapshots_wait_for_their_share_of_the_next_minute():
-    desk = Quiet(snapshot_levels=5000)
-    desk.say(diff(150, 160))
-    for _ in range(12):
-        desk.run(1)
-        desk.made.snapshot("BTCUSDT", b"", desk.now_ns, 503)
-        if "snapshot_waits" in desk.events():
-            break
-    assert "snapshot_waits" in desk.events()
-    rates = desk.made.memory.tables["rates.feed.binance.spot"].rows
-    assert int(rates["used"][4]) <= int(rates["limit"][4]) == 1200
-    desk.run(61)
-    assert desk.answer(160)
-    assert desk.state() is BookState.LIVE
-
-
 def test_refused_snapshot_is_not_asked_again_before_the_venue_allows():
     desk = Quiet()
     desk.say(diff(150, 160))

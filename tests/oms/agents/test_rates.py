@@ -1,5 +1,7 @@
 """The rate ledger: shares, the venue's own counts, pauses, and what it costs nobody."""
 
+import random
+
 import pytest
 
 from oms.agents.rates import URGENT_PERCENT, Ledger, OrderCount, starting_weight
@@ -301,3 +303,22 @@ def test_kill_has_its_share_after_all_was_borrowed():
     used = borrow_all(executor) + spend(executor, QUERIES) + spend(executor, CANCELS)
     watchdog.note(Usage(weight=used), 0, T0, T0)
     assert spend(watchdog, KILL) >= 150
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_room_is_the_most_that_is_granted(seed):
+    """Under whatever was spent before, in all shares, and whatever the venue counted."""
+    draw = random.Random(seed)
+    for own, shares in ((EXECUTOR, EXECUTOR), ((SNAPSHOTS,), (SNAPSHOTS,)), ((KILL,), (KILL,))):
+        made, now_ns = ledger(own=own), T0
+        for _ in range(30):
+            now_ns += draw.randrange(4 * S)
+            made.charge(draw.choice(shares), draw.randrange(120), now_ns)
+            if draw.random() < 0.2:
+                made.note(Usage(draw.randrange(900), -1, -1), made.total, now_ns, now_ns)
+            if draw.random() < 0.1:
+                made.note_refusal(429, now_ns + 3 * S, now_ns)
+            share = draw.choice(shares)
+            room = made.room(share, now_ns)
+            assert not made.fits(share, room + 1, now_ns)
+            assert room == 0 or made.fits(share, room, now_ns)

@@ -10,6 +10,7 @@ from oms.config import StrategyConfig
 from oms.strategies.base import BaseStrategy, Top, Trade
 from oms.strategies.registry import PLUGINS
 from shm_layout.enums import (
+    FLAG_RISK_STARTED,
     Action,
     BookState,
     ExecKind,
@@ -23,6 +24,7 @@ from shm_layout.enums import (
 from shm_layout.limits import OPEN_ORDERS_PER_STRATEGY_MAX, WORK_BUDGET
 from shm_layout.records import INTENT, MD_TRADE, ORDER_UPDATE, TOP_OF_BOOK, UNDEF
 from shm_layout.ring import as_record
+from shm_layout.table import TableReader
 from tests.desks import START_NS, desk_config
 from tests.support import FakePorts, Memory
 
@@ -345,3 +347,51 @@ def test_drained_strategy_notes_prices_and_is_told_nothing():
     assert desk.plugin.told == []
     assert desk.agent.top(desk.btc).bid_px == 100
     assert desk.agent.place(desk.btc, Side.BUY, 1, 100) is None
+
+
+STATES = [OrderState.PENDING_NEW, OrderState.OPEN, OrderState.UNKNOWN, OrderState.FILLED,
+          OrderState.CANCELED, OrderState.REJECTED]  # fmt: skip
+ENDED = STATES[3:]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tables_of_risk_say_what_plain_python_reads(seed, monkeypatch):
+    """After a loss: orders that were placed, ended, came from before and are other strategies'."""
+    desk = Desk(Hearing)
+    desk.top(0)
+    desk.turn()
+    placed = [desk.agent.place(desk.btc, Side.BUY, 9, 100) for _ in range(20)]
+    desk.intents.poll(16)
+    desk.intents.release(16)  # risk has taken those; the last four it has not
+    draw = np.random.default_rng(seed)
+    table = desk.memory.table_writer("orders")
+    mine = {}
+    for row in draw.permutation(len(table.rows))[: len(table.rows) // 2]:
+        strategy_id = int(draw.choice([3, 3, 4]))
+        known = draw.random() < 0.01 and len(mine) < 12
+        intent_id = 1 + len(mine) if known else int(draw.integers(-(1 << 40), 0))
+        state = STATES[draw.integers(len(STATES))] if known or draw.random() < 0.02 else ENDED[0]
+        qty = int(draw.integers(1, 100))
+        table.write(
+            int(row), intent_id=intent_id, client_order_id=int(row) + 1, strategy_id=strategy_id,
+            instrument_id=2, side=Side.SELL, order_type=OrderType.LIMIT, px=7, qty=qty,
+            state=state, cum_qty=qty if state is OrderState.FILLED else 0,
+        )  # fmt: skip
+        if strategy_id == 3:
+            mine[intent_id] = (state, int(row) + 1)
+    desk.plugin.told.clear()
+    copies = []
+    read = TableReader.read
+    monkeypatch.setattr(TableReader, "read", lambda of, row: copies.append(row) or read(of, row))
+    desk.update(flags=FLAG_RISK_STARTED)
+    desk.turn()
+    wanted = {k: of for k, of in mine.items() if of[0] not in ENDED}
+    gone = {o.intent_id for o in placed[:16]} - set(mine)
+    wanted |= {o.intent_id: (OrderState.PENDING_NEW, 0) for o in placed[16:]}
+    assert {k: (o.state, o.client_order_id) for k, o in desk.agent.orders.items()} == wanted
+    told = {told[0]: told[1] for told in desk.plugin.told}
+    ended = {k: mine[k][0] for k in mine if k in range(1, 17) and mine[k][0] in ENDED}
+    assert {k: state for k, state in told.items() if state in ENDED} == (
+        ended | dict.fromkeys(gone, OrderState.REJECTED)
+    )
+    assert len(copies) <= len(wanted) + len(ended), "ended orders of others are not copied"

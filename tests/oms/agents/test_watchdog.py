@@ -222,6 +222,23 @@ def test_latch_outlives_the_watchdog_and_an_unfinished_sweep_begins_again(desk):
     assert desk.watchdog.sweep is None, "what is proved is not proved again"
 
 
+def test_start_syncs_no_file_that_says_the_same_unless_latched(desk):
+    """A sync takes seconds on a busy disk, and the watchdog guards nothing meanwhile."""
+    written = []
+    for name, file in desk.harness.fixed_files.items():
+        put = file.write
+        file.write = lambda at, data, put=put, name=name: written.append(name) or put(at, data)
+    desk.harness.kill(WATCHDOG)
+    desk.start(WATCHDOG)
+    assert written == []
+    desk.kill()
+    assert written
+    written.clear()
+    desk.harness.kill(WATCHDOG)
+    desk.start(WATCHDOG)
+    assert written, "a predecessor may have been killed before its sync"
+
+
 @pytest.mark.parametrize("lost", ["journal", "file"])
 def test_latch_is_remembered_by_its_file_or_by_its_journal(desk, lost):
     desk.kill()
