@@ -57,7 +57,8 @@ class VenueConfig:
     stale_after_ms: int = 2000
     """No sign of life of the connection for so long: its books are STALE."""
     snapshot_levels: int = 1000
-    """Levels of a book's snapshot, each side."""
+    """Levels of a book's snapshot, each side; fewer at first where the share for snapshots runs
+    low."""
     quiet_after_ms: int = 10_000
     """A book without a message for so long, on a living connection, is held against a fresh
     snapshot."""

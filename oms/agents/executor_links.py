@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from oms.agents.base import NEVER, ConnEvent, Ports
-from oms.agents.heartbeat import Beat, Heartbeat
+from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
 from oms.agents.rates import Ledger, OrderCount
 from oms.config import GroupConfig
 from oms.venues.binance.trade import WEIGHT_CONNECT, AccountFrames
@@ -29,7 +29,6 @@ from shm_layout.enums import Exchange, LinkState, RateShare, RecordType
 from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, EVENTS_REMEMBERED_MAX, ORDERS_MAX
 
 NS_PER_MS = 1_000_000
-BACKOFF_FIRST_NS = 100_000_000
 BACKOFF_MAX_NS = 5_000_000_000
 PREPARING_MAX = 8
 """Wires that are being prepared at a time. All at once, a slow venue answers none in time, each is
@@ -81,7 +80,7 @@ class Link:
     coming: Wire | None = None
     leaving: list[Wire] = field(default_factory=list)
     retry_ns: int = 0
-    backoff_ns: int = BACKOFF_FIRST_NS
+    backoff_ns: int = RETRY_FIRST_NS
     opens: int = 0
     losses: int = 0
     dead_peers: int = 0
@@ -260,7 +259,7 @@ class Links:
                             at_work=wire is link.wire)  # fmt: skip
             link.losses += 1
             link.retry_ns = now_ns + link.backoff_ns
-            link.backoff_ns = min(link.backoff_ns * 2, BACKOFF_MAX_NS)
+            link.backoff_ns = retry_later(link.backoff_ns, BACKOFF_MAX_NS)
             if wire is link.coming:
                 link.coming = None
             else:

@@ -28,10 +28,11 @@ from enum import IntEnum
 from typing import Any
 
 from oms.agents.base import NEVER
-from oms.agents.executor_links import BACKOFF_FIRST_NS, Account
+from oms.agents.executor_links import Account
 from oms.agents.executor_orders import CERTAIN_STATES, OrderTable
 from oms.agents.executor_out import Outbox
 from oms.agents.executor_session import Question, Session, What
+from oms.agents.heartbeat import RETRY_FIRST_NS
 from oms.venues.binance.errors import judge
 from oms.venues.binance.trade import TRADES_LIMIT, open_orders_params, trades_params
 from oms.venues.binance.trade_parse import Reply, TradeReader, status_report
@@ -272,7 +273,7 @@ class Reconciler:
             report.ts_event_ns = self._asked_ns
             self._session.ports.log("info", "account_reconciled", account=self.account.name)
         self.account.ready = True
-        self.account.link.backoff_ns = BACKOFF_FIRST_NS
+        self.account.link.backoff_ns = RETRY_FIRST_NS
         self._say(report, now_ns)
 
     def _fail(self, now_ns: int, reason: str) -> None:

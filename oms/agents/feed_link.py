@@ -7,7 +7,7 @@ closed and what was kept is handed over: diffs that were used already are droppe
 next ones chain, and no book leaves LIVE.
 
 A connection that is silent is pinged; without a sign of life it is given up (`Heartbeat`) and
-opened anew after a wait that doubles.
+opened anew after a wait that grows (`retry_later`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from oms.agents.base import NEVER, ConnEvent, Ports
-from oms.agents.heartbeat import Beat, Heartbeat
+from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
 from oms.agents.rates import Ledger
 from oms.config import VenueConfig
 from shm_layout.enums import Exchange, LinkState, RecordType
 from shm_layout.limits import DIFFS_BUFFERED_MAX
 
 NS_PER_MS = 1_000_000
-RECONNECT_WAIT_NS_MIN = 200 * NS_PER_MS
 RECONNECT_WAIT_NS_MAX = 30_000 * NS_PER_MS
 OVERLAP_NS = 1_000 * NS_PER_MS
 YOUNG_NS = 60_000 * NS_PER_MS
@@ -59,7 +58,7 @@ class FeedLink:
         self._opened, self._lost, self._switched = opened, lost, switched
         self._table = ports.table_writer(f"links.{ports.role}")
         self._url = ""
-        self._wait_ns = RECONNECT_WAIT_NS_MIN
+        self._wait_ns = RETRY_FIRST_NS
         self._retry_ns = NEVER
         self._replace_ns = NEVER
         self._switch_ns = NEVER
@@ -102,7 +101,7 @@ class FeedLink:
 
     def _ready(self, now_ns: int) -> None:
         self.opens += 1
-        self._wait_ns = RECONNECT_WAIT_NS_MIN
+        self._wait_ns = RETRY_FIRST_NS
         self._ready_ns = now_ns
         chance = int.from_bytes(self._ports.random_bytes(2), "little")
         self._replace_ns = now_ns + self._age_max_ns - HOUR_NS * chance // (1 << 16)
@@ -184,7 +183,7 @@ class FeedLink:
                 self._ports.close(self._coming)
                 self._drop_coming()
             self._retry_ns = now_ns + self._wait_ns
-            self._wait_ns = min(2 * self._wait_ns, RECONNECT_WAIT_NS_MAX)
+            self._wait_ns = retry_later(self._wait_ns, RECONNECT_WAIT_NS_MAX)
             self._replace_ns = NEVER
             self._lost(now_ns)
         self.tell()

@@ -1,4 +1,5 @@
-"""Whether the other end of a connection is still there: pings of our own, and their pongs.
+"""Whether the other end of a connection is still there: pings of our own, and their pongs; and when
+to try again once it is not.
 
 One `Heartbeat` per connection of an agent. Any byte from the peer is a sign of life. A connection
 that was silent for `ping_after_ns` is pinged (`Ports.ping`); if then nothing comes for
@@ -17,6 +18,16 @@ LOOK_EVERY_NS = 250_000_000
 """How often a peer that owes us a pong is looked at."""
 STOOD_STILL_NS = 2 * LOOK_EVERY_NS
 """Two looks farther apart than this: it was us."""
+RETRY_FIRST_NS = 100_000_000
+"""From the loss of a connection to the first attempt at another one."""
+
+
+def retry_later(wait_ns: int, most_ns: int) -> int:
+    """The wait after one more failed attempt: half as long again. An exchange that is back after a
+    second is found within the next half; doubled waits would take until three. Twelve attempts in
+    half a minute are far from what a venue takes offence at (Binance: 300 in five minutes).
+    """
+    return min(wait_ns + wait_ns // 2, most_ns)
 
 
 class Beat(IntEnum):

@@ -9,7 +9,8 @@ remembered: balances begin as configured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -32,7 +33,9 @@ REPORTS_PER_FILE_MAX = 50_000
 FILES_READ_MAX = 2
 """An order older than the last files is forgotten."""
 LIST = "LIST"
-_ENDS = {ReportKind.CANCELED: OrderState.CANCELED}
+_NEW, _CANCELED, _EXPIRED = (
+    kind.name for kind in (ReportKind.NEW, ReportKind.CANCELED, ReportKind.EXPIRED)
+)
 _KEPT = {"qty": None, "client_id": None, "working_ns": -1, "trailing_ns": -1, "list_id": -1}
 """Of an order, beside its request, in the line of its NEW, and what stands for a missing one."""
 _REQUEST = OrderRequest._fields
@@ -61,6 +64,7 @@ class RememberedLog(OrderLog):
         super().__init__(accounts, len(symbols))
         self._accounts = accounts
         self._symbols = tuple(symbols)
+        self._index = {symbol: k for k, symbol in enumerate(symbols)}
         self._unwritten: list[bytes] = []
         self._recalls = False
         """Lines of earlier lives are told: nobody hears it, and they are written already."""
@@ -131,13 +135,15 @@ class RememberedLog(OrderLog):
         taken, self._unwritten = self._unwritten, []
         return taken
 
-    def recall(self, lines: Iterable[bytes], now_ns: int) -> int:
+    def recall(self, lines: Sequence[bytes], now_ns: int) -> int:
         """Tell the lines of earlier lives; expire what still rested; returns how many did.
 
         Lines of a symbol or an account that is not there any more are passed over; raises
         ConfigError for a line of another version.
         """
         self._recalls = True
+        collects = gc.isenabled()
+        gc.disable()  # nothing of what is made here is garbage
         try:
             for line in lines:
                 self._recall(orjson.loads(line))
@@ -147,6 +153,9 @@ class RememberedLog(OrderLog):
                 f"version does not read ({error}); move that file away, or name another "
                 "--data-dir"
             ) from None
+        finally:
+            if collects:
+                gc.enable()
         self._recalls = False
         self._unwritten.clear()
         rested = [o for account in range(self._accounts) for o in self.open_orders(account, None)]
@@ -156,44 +165,64 @@ class RememberedLog(OrderLog):
         return len(rested)
 
     def _recall(self, told: dict[str, Any]) -> None:
-        if told["kind"] == LIST:
-            given = told["list"]
-            if given["symbol"] in self._symbols and given["account"] < self._accounts:
-                given["symbol"] = self._symbols.index(given["symbol"])
-                given["order_ids"] = tuple(given["order_ids"])
-                self.add_list(OrderList(**given), given["created_ns"])
+        kind = told["kind"]
+        if kind == LIST:
+            self._recall_list(told["list"])
             return
-        kind, time_ns = ReportKind[told["kind"]], told["time_ns"]
-        found = self.any_by_id(told["order_id"])
-        if kind == ReportKind.NEW and found is None:
-            self._recall_new(told)
-        if found is None or not found.is_open:
+        time_ns = told["time_ns"]
+        found = self._by_id.get(told["order_id"])
+        if found is None:
+            if kind == _NEW:
+                self._recall_new(told, time_ns)
             return
-        if kind == ReportKind.NEW:
+        if not found.is_open:
+            return
+        if kind == _CANCELED:
+            self.end(found, OrderState.CANCELED, time_ns, told.get("cancel_id", ""))
+        elif "fill" in told:
+            given = told["fill"]
+            given["symbol"] = found.request.symbol
+            self.fill(found, Fill(**given))
+        elif kind == _EXPIRED:
+            self.expire(found, Expiry[told.get("expiry", Expiry.NONE.name)], time_ns)
+        else:
+            self._recall_rare(ReportKind[kind], found, told, time_ns)
+
+    def _recall_rare(
+        self, kind: ReportKind, found: Order, told: dict[str, Any], time_ns: int
+    ) -> None:
+        if kind is ReportKind.NEW:
             found.working_ns, found.trailing_ns = told["working_ns"], told.get("trailing_ns", -1)
             self.activate(found, time_ns)
-        elif "fill" in told:
-            self.fill(found, Fill(**(told["fill"] | {"symbol": found.request.symbol})))
         elif "prevented" in told:
             given = told["prevented"] | {"symbol": found.request.symbol}
             match = PreventedMatch(**given)
             taken = told["qty"] - found.prevented_qty
+            kept = self.prevented(found.request.account, found.request.symbol)
+            if not kept or kept[-1].match_id != match.match_id:  # its other order's line came first
+                self.keep_prevented(match)
             self.prevent(found, match, taken, ended=told["ended"])
-        elif kind == ReportKind.REPLACED:
+        elif kind is ReportKind.REPLACED:
             self.amend(found, told["qty"], told["client_id"], time_ns)
-        elif kind == ReportKind.EXPIRED:
-            self.expire(found, Expiry[told.get("expiry", Expiry.NONE.name)], time_ns)
         else:
-            state = _ENDS.get(kind, OrderState.FILLED)
-            self.end(found, state, time_ns, told.get("cancel_id", ""))
+            self.end(found, OrderState.FILLED, time_ns, told.get("cancel_id", ""))
 
-    def _recall_new(self, told: dict[str, Any]) -> None:
-        given, time_ns = told["request"], told["time_ns"]
-        if given["symbol"] in self._symbols and given["account"] < self._accounts:
-            given["symbol"] = self._symbols.index(given["symbol"])
-            order = Order(told["order_id"], OrderRequest(**given), time_ns, time_ns)
-            for name, common in _KEPT.items():
-                setattr(order, name, told[name] if common is None else told.get(name, common))
-            if told["pending"]:
-                order.state = OrderState.PENDING_NEW
-            self.add(order)
+    def _recall_list(self, given: dict[str, Any]) -> None:
+        if given["symbol"] in self._index and given["account"] < self._accounts:
+            given["symbol"] = self._index[given["symbol"]]
+            given["order_ids"] = tuple(given["order_ids"])
+            self.add_list(OrderList(**given), given["created_ns"])
+
+    def _recall_new(self, told: dict[str, Any], time_ns: int) -> None:
+        given = told["request"]
+        symbol = self._index.get(given["symbol"])
+        if symbol is None or given["account"] >= self._accounts:
+            return
+        given["symbol"] = symbol
+        order = Order(
+            told["order_id"], OrderRequest(**given), time_ns, time_ns,
+            OrderState.PENDING_NEW if told["pending"] else OrderState.OPEN, 0, 0, told["qty"],
+            told["client_id"], told.get("working_ns", -1), told.get("trailing_ns", -1),
+            told.get("list_id", -1),
+        )  # fmt: skip
+        self.add(order)

@@ -61,7 +61,7 @@ class Feed:
 
     def reconnect(self):
         self.made.feed.on_conn(self.made.conn, ConnEvent.CLOSED, self.now_ns)
-        self.run(0.21)
+        self.run(0.11)
         self.made.feed.on_conn(self.made.conn, ConnEvent.OPENED, self.now_ns)
 
     def live(self):
@@ -83,7 +83,7 @@ def test_two_books_that_break_for_a_minute_are_shallow_and_not_dead():
     assert feed.answer() == [1000, 1000]
     depths = []
     for _ in range(29):
-        feed.run(2 - 0.21)
+        feed.run(2 - 0.11)
         feed.reconnect()
         levels = feed.answer()
         assert len(levels) == 2, f"asked for at once, {len(depths)}"

@@ -113,3 +113,72 @@ def test_order_log_forgets_the_oldest_closed_orders_first(monkeypatch):
 def test_remembered_line_of_another_version_is_one_sentence(line) -> None:
     with pytest.raises(ConfigError, match="a line that this version does not read"):
         RememberedLog(1, ["BTCUSDT"]).recall([line], START_NS)
+
+
+def busy(seed, steps=600):
+    """(a market with orders of every kind, of two accounts, under few names, its lines)"""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    market = make_market()
+    for at in range(steps):
+        name = f"n{rng.integers(80)}" if rng.random() < 0.7 else f"u{at}"
+        now_ns = START_NS + at
+        opened = [o for account in (0, 1) for o in market.log.open_orders(account, None)]
+        what = rng.random()
+        if what < 0.4 and opened:
+            market.cancel(opened[rng.integers(len(opened))].order_id, f"x{at}", now_ns)
+        elif what < 0.45 and opened:
+            market.amend(opened[rng.integers(len(opened))].order_id, 1000, name, now_ns)
+        elif what < 0.5:
+            legs = (
+                request(lay.SIDE_BUY, lay.TYPE_LIMIT, 59500, 2000, name),
+                request(lay.SIDE_SELL, lay.TYPE_LIMIT, 60500, 2000, f"{name}-"),
+            )
+            market.submit_list(ListRequest(lay.LIST_OTO, f"l{at}", legs), now_ns)
+        else:
+            side = lay.SIDE_BUY if rng.random() < 0.5 else lay.SIDE_SELL
+            away = int(rng.integers(-10, 40))
+            px = 60000 - away if side == lay.SIDE_BUY else 60000 + away
+            made = request(side, lay.TYPE_LIMIT, px, 1000 * int(rng.integers(1, 4)), name)
+            tif = lay.TIF_IOC if rng.random() < 0.2 else lay.TIF_GTC
+            stp = lay.STP_DECREMENT if rng.random() < 0.5 else lay.STP_EXPIRE_MAKER
+            account = int(rng.integers(2))
+            market.submit(made._replace(account=account, tif=tif, stp=stp), now_ns)
+    return market, market.log.take_lines()
+
+
+def everything(log):
+    """All that can be asked of a log; the names first, while its orders are as they came."""
+    names = [f"n{k}" for k in range(80)] + [f"u{k}" for k in range(600)]
+    return (
+        {(a, name): log.by_client(a, 0, name) for a in (0, 1) for name in names},
+        [log.youngest(a, 0) for a in (0, 1)],
+        [list(log.history(a, 0)) for a in (0, 1)],
+        [list(log.fills(a, 0)) for a in (0, 1)],
+        [list(log.prevented(a, 0)) for a in (0, 1)],
+        [list(log.amendments(a, 0)) for a in (0, 1)],
+        [log.lists(a) for a in (0, 1)],
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_everything_that_can_be_asked_comes_back(seed):
+    """Told line by line to a second log, and its lines are those of the first."""
+    market, lines = busy(seed)
+    log = RememberedLog(2, ["BTCUSDT"])
+    rested = {o.order_id for account in (0, 1) for o in market.log.open_orders(account, None)}
+    assert log.recall(lines, START_NS + 10_000) == len(rested) > 0
+    for order_id in rested:
+        market.log.expire(
+            market.log.any_by_id(order_id), Expiry.EXCHANGE_CANCELED, START_NS + 10_000
+        )
+    assert everything(log) == everything(market.log)
+
+
+@pytest.mark.parametrize("symbols", [["ETHUSDT"], ["ETHUSDT", "BTCUSDT"]])
+def test_orders_of_symbols_and_accounts_that_are_gone_are_passed_over(symbols):
+    _, lines = busy(1)
+    log = RememberedLog(1, symbols)
+    log.recall(lines, START_NS)
+    known = [o for symbol in range(len(symbols)) for o in log.history(0, symbol)]
+    assert bool(known) == ("BTCUSDT" in symbols)
+    assert all(o.request.symbol == len(symbols) - 1 and o.request.account == 0 for o in known)
