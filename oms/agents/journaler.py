@@ -151,9 +151,11 @@ class JournalerAgent(BaseAgent):
 
     def _take(self, seq: int, record: Any) -> None:
         self._fold.take(record)
+        if seq <= self._place.seq:
+            self._lines.pass_over(seq, record)
+            return
         for path, line in self._lines.of(seq, record):
-            if seq > self._place.seq:
-                self._ports.append_line(path, line)
+            self._ports.append_line(path, line)
 
     def next_timer_ns(self) -> int:
         """It is woken by time: it has no ring, so that it can hold nobody up."""

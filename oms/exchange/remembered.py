@@ -9,7 +9,6 @@ remembered: balances begin as configured.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -142,8 +141,6 @@ class RememberedLog(OrderLog):
         ConfigError for a line of another version.
         """
         self._recalls = True
-        collects = gc.isenabled()
-        gc.disable()  # nothing of what is made here is garbage
         try:
             for line in lines:
                 self._recall(orjson.loads(line))
@@ -153,9 +150,6 @@ class RememberedLog(OrderLog):
                 f"version does not read ({error}); move that file away, or name another "
                 "--data-dir"
             ) from None
-        finally:
-            if collects:
-                gc.enable()
         self._recalls = False
         self._unwritten.clear()
         rested = [o for account in range(self._accounts) for o in self.open_orders(account, None)]

@@ -4,10 +4,12 @@ strategies of one account that must not trade with each other.
 
 import csv
 import dataclasses
+import random
 from collections import Counter
 
 import pytest
 
+from oms.agents.journaler_lines import Lines
 from oms.config import StrategyConfig
 from oms.risk import world_hot as w_
 from oms.strategies.base import BaseStrategy
@@ -137,6 +139,21 @@ def test_amounts_are_traded_and_both_books_agree(seed):
     assert (filled["cum_quote_qty"] * 10 > filled["quote_qty"] * 9).all(), "it was spent"
     assert int(desk.risk.arrays.positions["open_buy_qty"].sum()) == 0
     assert int(desk.risk.arrays.positions["open_sell_qty"].sum()) == 0
+    check_passing_over(desk, seed)
+
+
+def check_passing_over(desk, seed):
+    """A journaler that passes over what was written goes on as the one that wrote it."""
+    records = desk.records()
+    first = random.Random(seed).randrange(len(records))
+    whole, passed = Lines(desk.config), Lines(desk.config)
+    for seq, record in enumerate(records, 1):
+        lines = list(whole.of(seq, record))
+        if seq <= first:
+            passed.pass_over(seq, record)
+            assert passed.state() == whole.state(), f"after record {seq}"
+        else:
+            assert list(passed.of(seq, record)) == lines
 
 
 @pytest.mark.compiled  # the same kernels, at length
