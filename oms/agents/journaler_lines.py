@@ -108,7 +108,11 @@ class Lines:
             self._accepted(record)
             self._unknown(int(record["client_order_id"]), int(record["state"]), self._ts_ns)
             self._begun.add(self._csv_path("orders"))
-        else:
+        elif kind == RecordType.BALANCE:
+            self._seen_at(int(record["ts_recv_ns"]))
+            if self._is_said(record):
+                self._begun.add(self._csv_path("balances"))
+        elif kind != RecordType.CYCLE:
             for _ in self.of(seq, record):
                 pass
 
@@ -412,12 +416,14 @@ class Lines:
             trade_id=int(record["exec_key_low"]) or None, text=plain(record["text"]) or None,
         )  # fmt: skip
 
+    def _is_said(self, balance: Any) -> bool:
+        return int(balance["currency_id"]) in self._currencies and int(balance["free"]) != UNDEF
+
     def _balance(self, seq: int, record: Any) -> Iterator[Line]:
         self._seen_at(int(record["ts_recv_ns"]))
-        known = self._currencies.get(int(record["currency_id"]))
-        if known is None or int(record["free"]) == UNDEF:
+        if not self._is_said(record):
             return
-        code, scale = known
+        code, scale = self._currencies[int(record["currency_id"])]
         free, locked = int(record["free"]), int(record["locked"])
         yield from self._both("balances", {
             "ts": time_text(self._ts_ns), "seq": seq,

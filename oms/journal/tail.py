@@ -60,7 +60,7 @@ class JournalTail:
         assert reader is not None
         at_start = self._offset == 0
         reader.offset = reader.offset if at_start else 0
-        records = list(reader.records(data))
+        records = reader.records_at_once(data)
         self._offset += reader.offset
         left_bytes = len(data) - reader.offset
         if not records and self._next_begun():
