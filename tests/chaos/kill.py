@@ -14,6 +14,8 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
+import psutil
+
 from tests.chaos.desk import KEEPER, SUPERVISOR, ChaosDesk, Verdict
 
 APART_S = 12.0
@@ -22,6 +24,8 @@ STOPS_S = (0.001, 0.05, 0.3, 1.0, 2.5)
 STOP_LONG_S = 11.5
 """Longer than a supervisor waits for a heartbeat: the process is killed, reaped and replaced."""
 LONG_ONE_IN = 6
+LATE_NS = 1_000_000_000
+STOLEN_S = 0.1
 _NS_PER_MS = 1_000_000
 
 
@@ -31,10 +35,14 @@ class Recoveries:
 
     ready: dict[str, list[int]] = field(default_factory=dict)
     sent: dict[str, list[int]] = field(default_factory=dict)
+    late: list[float] = field(default_factory=list)
+    """Of each longer than LATE_NS: seconds of processor that the host gave to others meanwhile."""
 
-    def add(self, name: str, ready_ns: int, sent_ns: int) -> None:
+    def add(self, name: str, ready_ns: int, sent_ns: int, stolen_s: float) -> None:
         self.ready.setdefault(name, []).append(ready_ns)
         self.sent.setdefault(name, []).append(sent_ns)
+        if sent_ns > LATE_NS:
+            self.late.append(stolen_s)
 
     def lines(self) -> list[str]:
         """A row per role, and one for all roles that a supervisor starts again."""
@@ -45,7 +53,10 @@ class Recoveries:
         made += [_row(name, *(times[name] for times in both)) for name in self.ready]
         desk = [name for name in self.ready if name != KEEPER]
         every = ([ns for name in desk for ns in times[name]] for times in both)
-        return [*made, _row("all but the keeper", *every), "  times in ms"]
+        late = sum(stolen_s >= STOLEN_S for stolen_s in self.late)
+        said = (f"  {len(self.late)} took more than a second; in {late} of those the host gave "
+                f"{STOLEN_S} s of processor or more to others")  # fmt: skip
+        return [*made, _row("all but the keeper", *every), "  times in ms", said]
 
 
 def _row(name: str, ready: list[int], sent: list[int]) -> str:
@@ -53,6 +64,11 @@ def _row(name: str, ready: list[int], sent: list[int]) -> str:
                for times in (ready, sent) for share in (50, 99)]  # fmt: skip
     return (f"  {name:22}{len(ready):>5}{figures[0]:>11}{figures[1]:>8}{figures[2]:>11}"
             f"{figures[3]:>8}")  # fmt: skip
+
+
+def _stolen_s() -> float:
+    """Processor time, of all cores, that the host of a virtual machine gave to others."""
+    return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
 def percentile(values: list[int], share: int) -> int:
@@ -97,14 +113,17 @@ class Killer:
         missing = [name for name, owner in before.items() if owner is None]
         assert not missing, f"{missing} not alive before the kill"
         killed = {}
+        stolen_s = _stolen_s()
         for name, owner in before.items():
             assert owner is not None
             killed[name] = owner, time.time_ns()
             owner.signal(signal.SIGKILL)
             self.last_s[name] = time.monotonic()
         again = self.desk.start("up") if KEEPER in names else None
-        for name, (ready_ns, sent_ns) in self.desk.recoveries(killed).items():
-            self.found.add(name, ready_ns, sent_ns)
+        found = self.desk.recoveries(killed)
+        stolen_s = _stolen_s() - stolen_s
+        for name, (ready_ns, sent_ns) in found.items():
+            self.found.add(name, ready_ns, sent_ns, stolen_s)
         if again is not None:
             out, err = again.communicate(timeout=120)
             assert again.returncode == 0, out + err

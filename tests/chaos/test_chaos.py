@@ -52,5 +52,8 @@ def test_trade_that_the_journal_lacks_is_lost():
 def test_recoveries_have_a_row_for_each_role():
     found = kill.Recoveries()
     for k in range(1, 101):
-        found.add("risk", k * 1_000_000, 2 * k * 1_000_000)
-    assert found.lines()[1].split() == ["risk", "100", "51", "100", "102", "200"]
+        found.add("risk", k * 1_000_000, 11 * k * 1_000_000, k / 100)
+    lines = found.lines()
+    assert lines[1].split() == ["risk", "100", "51", "100", "561", "1100"]
+    assert lines[-1].split()[:4] == ["10", "took", "more", "than"]
+    assert "in 10 of those" in lines[-1]
