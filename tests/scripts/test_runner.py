@@ -100,7 +100,9 @@ def test_unknown_suite_is_refused_with_the_known_names(capsys):
 
 def test_interrupt_ends_what_runs_and_lists_what_did_not(tmp_path):
     code = (
-        "import sys; sys.path.insert(0, '.')\n"
+        "import signal, sys; sys.path.insert(0, '.')\n"
+        # As at a terminal: a shell's background job begins with SIGINT ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from scripts import test as r\n"
         "step = r.Step('waits', (sys.executable, '-c', "
         "'print(\"up\", flush=True); import time; time.sleep(600)'))\n"
