@@ -104,9 +104,7 @@ class JournalFile:
             self._lock(descriptor, path)
             assert size_bytes <= os.fstat(descriptor).st_size, f"{path}: cut to {size_bytes}"
             os.ftruncate(descriptor, size_bytes)
-            if (
-                self._sync
-            ):  # the whole file's bytes: no start waits for a disk that nobody asked for
+            if self._sync:  # else no start waits for a disk: it would be all of the file's bytes
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
