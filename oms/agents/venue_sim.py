@@ -224,11 +224,11 @@ class VenueSimAgent(BaseAgent):
         if files and (cut := len(files[-1]) - files[-1].rfind(b"\n") - 1):
             self._memory.truncate(self._memory.begun() - 1, len(files[-1]) - cut)
             files[-1] = files[-1][: len(files[-1]) - cut]
-        recalled = [line for data in files[-FILES_READ_MAX:] for line in data.splitlines()]
-        expired = log.recall(recalled, now_ns)
+        read = b"".join(files[-FILES_READ_MAX:])
+        expired = log.recall(read, now_ns)
         self._memory_lines = files[-1].count(b"\n") if files else 0
         self._write_memory()
-        self._ports.log("info", "venue_sim.recalled", reports=len(recalled), expired=expired)
+        self._ports.log("info", "venue_sim.recalled", reports=read.count(b"\n"), expired=expired)
 
     def _write_memory(self) -> None:
         """Before the answers leave: what is told was remembered."""

@@ -95,10 +95,7 @@ class OrderLog:
     def fill(self, order: Order, fill: Fill, *, ends: bool = True) -> None:
         """One execution. `ends`: nothing being left ends the order; an order by quote amount that
         finds no more book has nothing left either, and expires next."""
-        order.cum_qty += fill.qty
-        order.cum_quote += fill.quote
-        order.updated_ns = fill.time_ns
-        assert order.leaves >= 0, f"order {order.order_id} is filled beyond its quantity"
+        order.take(fill)
         request = order.request
         self._fills[request.account][request.symbol].append(fill)
         ended = ends and order.leaves == 0
@@ -262,7 +259,7 @@ class OrderLog:
     # Queries
 
     def by_id(self, account: int, order_id: int) -> Order | None:
-        order = self._by_id.get(order_id)
+        order = self.any_by_id(order_id)
         return order if order is not None and order.request.account == account else None
 
     def any_by_id(self, order_id: int) -> Order | None:

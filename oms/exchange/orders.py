@@ -106,6 +106,13 @@ class Order:
     def leaves(self) -> int:
         return self.qty - self.cum_qty - self.prevented_qty
 
+    def take(self, fill: Fill) -> None:
+        """One execution more."""
+        self.cum_qty += fill.qty
+        self.cum_quote += fill.quote
+        self.updated_ns = fill.time_ns
+        assert self.leaves >= 0, f"order {self.order_id} is filled beyond its quantity"
+
     def copy(self) -> Order:
         """The order as it is now; several are made of each, and `dataclasses.replace` takes four
         times as long."""

@@ -146,7 +146,7 @@ def test_remembered_log_tells_the_next_life_how_each_order_ended():
     assert first.take_lines() == []
 
     second = RememberedLog(1, ["ETHUSDT", "BTCUSDT"])
-    assert second.recall(lines, 9) == 2
+    assert second.recall(b"".join(lines), 9) == 2
     found = [second.by_client(0, 1, name) for name in "abcd"]
     assert [(o.order_id, o.state, o.cum_qty) for o in found] == [
         (1, OrderState.FILLED, 10),
@@ -156,5 +156,7 @@ def test_remembered_log_tells_the_next_life_how_each_order_ended():
     ]
     assert second.take_reports() == []
     third = RememberedLog(1, ["BTCUSDT"])
-    assert third.recall(lines + second.take_lines(), 9) == 0, "what expired is not open again"
-    assert RememberedLog(1, ["ETHUSDT"]).recall(lines, 9) == 0, "a symbol that is gone"
+    assert third.recall(b"".join(lines + second.take_lines()), 9) == 0, (
+        "what expired is not open again"
+    )
+    assert RememberedLog(1, ["ETHUSDT"]).recall(b"".join(lines), 9) == 0, "a symbol that is gone"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from oms.errors import ConfigError
 from oms.exchange import layout_hot as lay
-from oms.exchange.orders import Expiry, ListRequest, OrderRequest
+from oms.exchange.earlier import Earlier
+from oms.exchange.orders import Expiry, Fill, ListRequest, Order, OrderRequest
 from oms.exchange.remembered import RememberedLog
 from shm_layout.enums import OrderState
+from shm_layout.jit import JIT_ON
 from tests.oms.exchange.test_filters import make_market
 from tests.oms.exchange.test_flow import START_NS
+
+DAMAGES = 2000 if JIT_ON else 100
 
 
 def request(side, kind, px, qty, client_id, **more):
@@ -53,7 +59,7 @@ def test_remembered_lists_amendments_and_prevented_matches_come_back():
     second = RememberedLog(2, ["BTCUSDT"])
     before = told(market.log)
     open_before = {o.order_id for o in market.log.open_orders(0, None)}
-    assert second.recall(lines, START_NS + 5) == len(open_before) == 4
+    assert second.recall(b"".join(lines), START_NS + 5) == len(open_before) == 4
     after = told(second)
     for old, new in zip(before, after, strict=True):
         assert new[:2] == old[:2]
@@ -75,7 +81,7 @@ def test_remembered_lines_cut_anywhere_are_still_a_history():
     _, _, lines = lived()
     for count in range(len(lines) + 1):
         log = RememberedLog(2, ["BTCUSDT"])
-        log.recall(lines[:count], START_NS)
+        log.recall(b"".join(lines[:count]), START_NS)
         assert not log.open_orders(0, None)
 
 
@@ -109,10 +115,20 @@ def test_order_log_forgets_the_oldest_closed_orders_first(monkeypatch):
     assert log.open_orders(0, None) == [rests]
 
 
-@pytest.mark.parametrize("line", [b'{"kind":"ACK"}', b'{"kind":"NEW"}', b"{}", b"[]", b"no json"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"kind":"ACK"}',
+        b'{"kind":"NEW","order_id":1,"time_ns":2}',
+        b'{"kind":"NEW"}',
+        b"{}",
+        b"[]",
+        b"no json",
+    ],
+)
 def test_remembered_line_of_another_version_is_one_sentence(line) -> None:
     with pytest.raises(ConfigError, match="a line that this version does not read"):
-        RememberedLog(1, ["BTCUSDT"]).recall([line], START_NS)
+        RememberedLog(1, ["BTCUSDT"]).recall(line + b"\n", START_NS)
 
 
 def busy(seed, steps=600):
@@ -166,7 +182,7 @@ def test_everything_that_can_be_asked_comes_back(seed):
     market, lines = busy(seed)
     log = RememberedLog(2, ["BTCUSDT"])
     rested = {o.order_id for account in (0, 1) for o in market.log.open_orders(account, None)}
-    assert log.recall(lines, START_NS + 10_000) == len(rested) > 0
+    assert log.recall(b"".join(lines), START_NS + 10_000) == len(rested) > 0
     for order_id in rested:
         market.log.expire(
             market.log.any_by_id(order_id), Expiry.EXCHANGE_CANCELED, START_NS + 10_000
@@ -174,11 +190,99 @@ def test_everything_that_can_be_asked_comes_back(seed):
     assert everything(log) == everything(market.log)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_questions_in_any_order_between_new_orders(seed):
+    """One log lived through it all, the other one read it: nobody can tell them apart."""
+    market, lines = busy(seed)
+    lived_log, log = market.log, RememberedLog(2, ["BTCUSDT"])
+    for account in (0, 1):
+        for order in lived_log.open_orders(account, None):
+            lived_log.expire(order, Expiry.EXCHANGE_CANCELED, START_NS + 10_000)
+    log.recall(b"".join(lines), START_NS + 10_000)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    ids = [o.order_id for account in (0, 1) for o in lived_log.history(account, 0)]
+    asked = Counter()
+    for at in range(1500):
+        what = rng.choice(["id", "name", "new", "history", "fills", "youngest"],
+                          p=[0.4, 0.3, 0.27, 0.01, 0.01, 0.01])  # fmt: skip
+        account, name = int(rng.integers(2)), f"n{rng.integers(80)}"
+        order_id = ids[rng.integers(len(ids))]
+        both = (lived_log, log)
+        if what == "new":
+            ids.append(ids[-1] + 1 if at else max(ids) + 1)
+            for one in both:
+                made = request(lay.SIDE_BUY, lay.TYPE_LIMIT, 59000, 10, name)
+                made = made._replace(account=account)
+                order = Order(ids[-1], made, START_NS + at, START_NS + at, qty=10)
+                one.add(order)
+                fill = Fill(at, ids[-1], 0, account, lay.SIDE_BUY, 59000, 10, 5, 0, 1, False, at)
+                one.fill(order, fill)
+            continue
+        first, second = (
+            one.by_id(account, order_id) if what == "id"
+            else one.by_client(account, 0, name) if what == "name"
+            else list(one.history(account, 0)) if what == "history"
+            else list(one.fills(account, 0)) if what == "fills"
+            else one.youngest(account, 0)
+            for one in both
+        )  # fmt: skip
+        asked[what, bool(first)] += 1
+        assert first == second, (at, what, name, order_id)
+    assert len(asked) >= 7, asked
+    assert everything(log) == everything(lived_log)
+
+
+def test_orders_that_ended_stay_lines_until_somebody_asks():
+    """What an exchange writes of usual orders has the shapes that its kernel reads."""
+    market = make_market()
+    for at in range(200):
+        side = lay.SIDE_BUY if at % 2 else lay.SIDE_SELL
+        px = 59900 if side == lay.SIDE_BUY else 60100
+        if at % 10 > 7:
+            px = 60000
+        made = request(side, lay.TYPE_LIMIT, px, 1000, f"a:{at}/b", stp=lay.STP_EXPIRE_MAKER)
+        placed = market.submit(made._replace(account=at // 2 % 2), START_NS + at)
+        if px != 60000:
+            market.cancel(placed.order_id, f"x{at}", START_NS + at)
+    lines = market.log.take_lines()
+    rests = market.log.open_orders(0, None) + market.log.open_orders(1, None)
+    unusual = {o.order_id for account in (0, 1) for o in market.log.history(account, 0)
+               if o.state == OrderState.EXPIRED}  # fmt: skip
+    kept = Earlier(b"".join(lines), ["BTCUSDT"], 2)
+    told = {line["order_id"] for _, line in kept.told()}
+    assert told == {order.order_id for order in rests} | unusual
+    assert len(told) < 20
+    assert any(len(kept.lines_of(fill.order_id)) == 2 for fill in market.log.fills(0, 0))
+
+
+def test_damaged_lines_are_one_sentence_or_a_history():
+    """Whatever became of a byte: nothing else than ConfigError, at the start and at no question."""
+    _, lines = busy(2, steps=150)
+    whole = b"".join(lines)
+    rng = np.random.Generator(np.random.PCG64(3))
+    refused = 0
+    for _ in range(DAMAGES):
+        damaged = bytearray(whole)
+        at = int(rng.integers(len(whole)))
+        if rng.random() < 0.5:
+            damaged[at] ^= 1 << int(rng.integers(8))
+        else:
+            del damaged[at : at + int(rng.integers(1, 300))]
+        log = RememberedLog(2, ["BTCUSDT"])
+        try:
+            log.recall(bytes(damaged), START_NS)
+        except ConfigError:
+            refused += 1
+            continue
+        everything(log)
+    assert 0 < refused < DAMAGES
+
+
 @pytest.mark.parametrize("symbols", [["ETHUSDT"], ["ETHUSDT", "BTCUSDT"]])
 def test_orders_of_symbols_and_accounts_that_are_gone_are_passed_over(symbols):
     _, lines = busy(1)
     log = RememberedLog(1, symbols)
-    log.recall(lines, START_NS)
+    log.recall(b"".join(lines), START_NS)
     known = [o for symbol in range(len(symbols)) for o in log.history(0, symbol)]
     assert bool(known) == ("BTCUSDT" in symbols)
     assert all(o.request.symbol == len(symbols) - 1 and o.request.account == 0 for o in known)
