@@ -165,7 +165,7 @@ class RememberedLog(OrderLog):
         self._recalls = True
         try:
             self._tell(Earlier(data, self._symbols, self._accounts))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise ConfigError(
                 "the simulated exchange's journal (journal/venue_sim.*) holds a line that this "
                 f"version does not read ({error}); move that file away, or name another "
