@@ -120,8 +120,10 @@ def test_order_log_forgets_the_oldest_closed_orders_first(monkeypatch):
     [
         b'{"kind":"ACK"}',
         b'{"kind":"NEW","order_id":1,"time_ns":2}',
-        b'{"kind":"NEW","order_id":1,"time_ns":2,"request":{"symbol":"BTCUSDT","account":0,"a":0},'
-        b'"client_id":5}',
+        (
+            b'{"kind":"NEW","order_id":1,"time_ns":2,"request":{"symbol":"BTCUSDT","account":0,'
+            b'"a":0},"client_id":5}'
+        ),
         b'{"kind":"LIST","list":5}',
         b'{"kind":"NEW"}',
         b"{}",
