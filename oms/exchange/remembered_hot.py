@@ -21,7 +21,8 @@ NEW_SHAPE = (
     b'"kind":%d,"tif":%d,"px":%d,"qty":%d,"quote_qty":%d,"client_id":"%b","stp":%d},'
     b'"pending":false,"qty":%d,"client_id":"%b","working_ns":%d}\n'
 )
-"""An order that is neither contingent nor of a list. Written with this, and read by it."""
+"""An order that is neither contingent nor of a list. Written with this, and read by it. Texts are
+the protocol's, which takes none that JSON would have to escape."""
 CANCELED_SHAPE = b'{"kind":"CANCELED","order_id":%d,"time_ns":%d,"cancel_id":"%b"}\n'
 TRADE_SHAPE = (
     b'{"kind":"TRADE","order_id":%d,"time_ns":%d,"fill":{"trade_id":%d,"order_id":%d,"symbol":%d,'
@@ -296,18 +297,14 @@ def scan(buf, symbols, accounts, lines, orders, slots, values):
                 rows += 1
                 if usual:
                     _place(orders[row], values)
-        elif letter == _LETTER_C:
-            behind = _read(buf, at, end, _CANCELED, values)
+        elif letter == _LETTER_C or letter == _LETTER_T:
+            behind = _read(buf, at, end, _CANCELED if letter == _LETTER_C else _TRADE, values)
             if behind >= 0:
                 row = _known(orders, slots, values[_V_ID])
-                if row >= 0:
-                    _end(orders[row], ENDED)
-        elif letter == _LETTER_T:
-            behind = _read(buf, at, end, _TRADE, values)
-            if behind >= 0:
-                row = _known(orders, slots, values[_V_ID])
-                if row >= 0:
-                    fill = _trade(orders[row], values)
+            if row >= 0 and letter == _LETTER_C:
+                _end(orders[row], ENDED)
+            elif row >= 0:
+                fill = _trade(orders[row], values)
         if behind < 0:
             behind = _behind(buf, at, end)
             if _read(buf, at, end, _LIST, values) >= 0:
