@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.executor_hot import stamp
+from oms.agents.executor.stamp_hot import stamp
 from shm_layout.enums import Hop
 from shm_layout.limits import HISTOGRAM_BUCKETS, HISTOGRAM_SUB_BITS
 from shm_layout.table import TableReader

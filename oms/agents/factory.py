@@ -35,7 +35,7 @@ def make_agent(config: DeskConfig, role: str) -> Agent:
 
         return RiskAgent(config)
     if kind == "executor":
-        from oms.agents.executor import ExecutorAgent
+        from oms.agents.executor.agent import ExecutorAgent
 
         return ExecutorAgent(config, name)
     if kind == "journaler":

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import ConnEvent, HttpMeta, KeyKind
-from oms.agents.executor import ExecutorAgent
+from oms.agents.executor.agent import ExecutorAgent
 from oms.agents.risk import RiskAgent
 from oms.config import AccountConfig, DeskConfig, GroupConfig, HostConfig, ProcessConfig
 from oms.risk import world_hot as risk_words

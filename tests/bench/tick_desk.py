@@ -21,7 +21,7 @@ import numpy as np
 
 from oms.agents.aggregator import AggregatorAgent
 from oms.agents.base import ConnEvent, HttpMeta
-from oms.agents.executor import ExecutorAgent
+from oms.agents.executor.agent import ExecutorAgent
 from oms.agents.feed import FeedAgent
 from oms.agents.risk import RiskAgent
 from oms.agents.strategy import StrategyAgent

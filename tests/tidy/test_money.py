@@ -25,7 +25,7 @@ STAMPS = {  # (path, function) → why it may read the cycle counter
     ("shm_layout/latency_hot.py", "stamp_if"): "0 where the host does not stamp",
     ("shm_layout/latency_hot.py", "note_latency"): "nothing where there is no stamp",
     ("oms/book/sync_hot.py", "_stamp"): "only where the host stamps (P_STAMPING)",
-    ("oms/agents/executor_hot.py", "stamp"): "called only where `ports.stamping`",
+    ("oms/agents/executor/stamp_hot.py", "stamp"): "called only where `ports.stamping`",
 }
 CLOCKS = {"cycles", "time", "time_ns", "perf_counter", "monotonic", "monotonic_ns", "clock"}
 
@@ -94,4 +94,4 @@ def test_clock_in_a_kernel_is_caught():
     source = "@hot\ndef f(a):\n    return cycles()"
     assert clock_problems(ast.parse(source), "made_up_hot.py")
     assert not clock_problems(ast.parse(source.replace("f(a)", "stamp()")),
-                              "oms/agents/executor_hot.py")  # fmt: skip
+                              "oms/agents/executor/stamp_hot.py")  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 
 from oms import ids
 from oms.agents.base import ConnEvent, HttpMeta
-from oms.agents.executor import ExecutorAgent
+from oms.agents.executor.agent import ExecutorAgent
 from oms.config import (
     AccountConfig,
     DeskConfig,

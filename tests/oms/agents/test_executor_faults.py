@@ -5,7 +5,7 @@ import json
 import pytest
 
 from oms.agents.base import ConnEvent
-from oms.agents.executor_links import PREPARING_MAX
+from oms.agents.executor.links import PREPARING_MAX
 from oms.config import SharesConfig
 from shm_layout.channels import Capacity
 from shm_layout.enums import Action, ExecKind, OrderState

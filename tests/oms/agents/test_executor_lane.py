@@ -7,8 +7,8 @@ import pytest
 
 from oms.agents import rates
 from oms.agents.base import ConnEvent
-from oms.agents.executor_lane import SENT
-from oms.agents.executor_lane_hot import EMPTY, OTHER
+from oms.agents.executor.fast_path import SENT
+from oms.agents.executor.fast_path_hot import EMPTY, OTHER
 from shm_layout.enums import Action, ExecKind, OrderType, RejectReason, Side, TimeInForce
 from shm_layout.records import UNDEF
 from tests.oms.agents.executor_desk import EPOCH, EXCHANGE_INFO, MS, Desk, config

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from oms.agents.executor_checks import LastChecks
+from oms.agents.executor.checks import LastChecks
 from oms.agents.limits_view import LimitsView
 from oms.agents.risk import RiskAgent
 from oms.risk import world_hot as w_

@@ -16,7 +16,7 @@ import pytest
 
 from oms import ids
 from oms.agents.base import BaseAgent
-from oms.agents.executor import ExecutorAgent
+from oms.agents.executor.agent import ExecutorAgent
 from oms.agents.journaler import JournalerAgent
 from oms.agents.risk import RiskAgent
 from oms.agents.venue_sim import VenueSimAgent

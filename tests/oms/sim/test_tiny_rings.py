@@ -4,7 +4,8 @@ all the time, refuses by name, and stays right.
 
 import pytest
 
-from oms.agents import executor, executor_out
+from oms.agents.executor import agent as executor
+from oms.agents.executor import out as executor_out
 from oms.risk import world_hot as w_
 from shm_layout.channels import Capacity
 from shm_layout.enums import Action, OrderState, RecordType, RejectReason

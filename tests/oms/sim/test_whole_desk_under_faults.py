@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from oms.agents.base import NEVER
-from oms.agents.executor_former import FormerWork
+from oms.agents.executor.predecessor import FormerWork
 from oms.agents.strategy import StrategyAgent
 from oms.risk import recovery
 from oms.risk import world_hot as w_

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents import executor_lane_hot as hot_
 from oms.agents.base import NEVER, Ports
-from oms.agents.executor_checks import LastChecks
-from oms.agents.executor_former import FormerWork
-from oms.agents.executor_hot import note_sent
-from oms.agents.executor_lane_hot import FORM_BITS, FORM_MASK, TAKEN, WRITTEN, take_new
-from oms.agents.executor_links import Account, Wire
-from oms.agents.executor_session import Question, Session, What
+from oms.agents.executor import fast_path_hot as hot_
+from oms.agents.executor.checks import LastChecks
+from oms.agents.executor.fast_path_hot import FORM_BITS, FORM_MASK, TAKEN, WRITTEN, take_new
+from oms.agents.executor.links import Account, Wire
+from oms.agents.executor.predecessor import FormerWork
+from oms.agents.executor.session import Question, Session, What
+from oms.agents.executor.stamp_hot import note_sent
 from oms.venues.order_command import Command, CommandReader
 from oms.venues.order_text import Buffers, OrderText
 from oms.venues.order_text_hot import FRAME_AT, LITERALS_BYTES, TEMPLATE_WORDS

@@ -8,9 +8,9 @@ A QUERY says something only when the venue said something.
 
 from __future__ import annotations
 
-from oms.agents.executor_out import Outbox
-from oms.agents.executor_reconcile import archived_report
-from oms.agents.executor_session import Question, Session, What
+from oms.agents.executor.out import Outbox
+from oms.agents.executor.reconcile import archived_report
+from oms.agents.executor.session import Question, Session, What
 from oms.venues.binance.errors import judge
 from oms.venues.binance.trade import trades_params
 from oms.venues.binance.trade_parse import (

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import NEVER, Ports
-from oms.agents.executor_hot import stamp
+from oms.agents.executor.stamp_hot import stamp
 from oms.instruments import currency_scale
 from oms.venues.binance.trade_parse import BalanceView
 from oms.venues.decimal_text import from_text

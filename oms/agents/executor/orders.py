@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.executor_links import Account
+from oms.agents.executor.links import Account
 from oms.venues.trade_base import Instrument
 from shm_layout.enums import OrderState
 from shm_layout.table import TableReader

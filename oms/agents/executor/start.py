@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from oms.agents.base import NEVER, HttpMeta, Ports
-from oms.agents.executor_links import Account, Link
-from oms.agents.executor_orders import OrderTable
-from oms.agents.executor_out import Outbox
-from oms.agents.executor_reconcile import Reconciler
-from oms.agents.executor_session import Question, Session
+from oms.agents.executor.links import Account, Link
+from oms.agents.executor.orders import OrderTable
+from oms.agents.executor.out import Outbox
+from oms.agents.executor.reconcile import Reconciler
+from oms.agents.executor.session import Question, Session
 from oms.agents.rates import Ledger, OrderCount
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.config import DeskConfig, GroupConfig

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import NEVER
-from oms.agents.executor_orders import OrderTable
+from oms.agents.executor.orders import OrderTable
 from oms.venues.order_command import commands
 from shm_layout.enums import OrderState
 from shm_layout.ring import RingReader

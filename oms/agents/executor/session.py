@@ -17,7 +17,7 @@ from enum import IntEnum
 from typing import Any
 
 from oms.agents.base import NEVER, Ports
-from oms.agents.executor_links import Account, Link, Links, Wire
+from oms.agents.executor.links import Account, Link, Links, Wire
 from oms.agents.rates import URGENT_PERCENT, Ledger
 from oms.agents.venue_clock import VenueClock
 from oms.config import GroupConfig

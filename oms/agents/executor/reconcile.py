@@ -28,10 +28,10 @@ from enum import IntEnum
 from typing import Any
 
 from oms.agents.base import NEVER
-from oms.agents.executor_links import Account
-from oms.agents.executor_orders import CERTAIN_STATES, OrderTable
-from oms.agents.executor_out import Outbox
-from oms.agents.executor_session import Question, Session, What
+from oms.agents.executor.links import Account
+from oms.agents.executor.orders import CERTAIN_STATES, OrderTable
+from oms.agents.executor.out import Outbox
+from oms.agents.executor.session import Question, Session, What
 from oms.agents.heartbeat import RETRY_FIRST_NS
 from oms.venues.binance.errors import judge
 from oms.venues.binance.trade import TRADES_LIMIT, open_orders_params, trades_params

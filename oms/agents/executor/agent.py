@@ -11,7 +11,7 @@ asks the venue. (The wait covers a risk that had written the table and not yet t
 
 Start: exchangeInfo -> INSTRUMENT_SPEC; wait for risk's rows; open links, subscribe, reconcile;
 RECONCILED. After each reconnect the last three again; a connection that is replaced before it ends
-(`executor_links`) costs nothing. New orders of an account are refused (NOT_SENT) until it is
+(`executor/links.py`) costs nothing. New orders of an account are refused (NOT_SENT) until it is
 reconciled. Everything that leaves is charged to the rate ledger (`rates`) and signed by the venue's
 clock (`venue_clock`).
 """
@@ -19,17 +19,17 @@ clock (`venue_clock`).
 from __future__ import annotations
 
 from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
-from oms.agents.executor_answers import Answers
-from oms.agents.executor_checks import LastChecks, Refusal
-from oms.agents.executor_former import FormerWork, released_commands
-from oms.agents.executor_hot import note_sent
-from oms.agents.executor_lane import SENT, Lane
-from oms.agents.executor_lane_hot import EMPTY, OTHER
-from oms.agents.executor_links import Account, Link, Wire
-from oms.agents.executor_orders import OrderTable
-from oms.agents.executor_out import Outbox
-from oms.agents.executor_session import Question, What
-from oms.agents.executor_start import Start, make_session
+from oms.agents.executor.answers import Answers
+from oms.agents.executor.checks import LastChecks, Refusal
+from oms.agents.executor.fast_path import SENT, Lane
+from oms.agents.executor.fast_path_hot import EMPTY, OTHER
+from oms.agents.executor.links import Account, Link, Wire
+from oms.agents.executor.orders import OrderTable
+from oms.agents.executor.out import Outbox
+from oms.agents.executor.predecessor import FormerWork, released_commands
+from oms.agents.executor.session import Question, What
+from oms.agents.executor.stamp_hot import note_sent
+from oms.agents.executor.start import Start, make_session
 from oms.agents.latch import LatchView
 from oms.agents.limits_view import LimitsView
 from oms.config import DeskConfig
