@@ -152,7 +152,7 @@ class AggregatorAgent(BaseAgent):
 
     def _hush(self, inlet: _Inlet, now_ns: int) -> None:
         """A feed that died or stands still cannot say that its books are STALE: its silence does.
-        A living one speaks at least as often as its connection must (`oms/agents/feed_quiet.py`).
+        A living one speaks at least as often as its connection must (`oms/agents/feed/quiet.py`).
         """
         inlet.silent = not inlet.silent
         aggregate_hot.hush(inlet.world.handle, int(inlet.silent), inlet.reader.pos)

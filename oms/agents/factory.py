@@ -11,7 +11,7 @@ def make_agent(config: DeskConfig, role: str) -> Agent:
     hosts and no more."""
     kind, _, name = role.partition(".")
     if kind == "feed":
-        from oms.agents.feed import FeedAgent
+        from oms.agents.feed.agent import FeedAgent
 
         return FeedAgent(config, name)
     if kind == "aggregator":

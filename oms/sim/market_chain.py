@@ -14,7 +14,7 @@ import numpy as np
 
 from oms.agents.aggregator import AggregatorAgent
 from oms.agents.base import ConnEvent, HttpMeta, Ports
-from oms.agents.feed import FeedAgent, summary
+from oms.agents.feed.agent import FeedAgent, summary
 from oms.config import DeskConfig, HostConfig, LimitsConfig, VenueConfig
 from oms.sim.recording import RecordedInstrument
 from oms.venues.registry import market_data

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from oms.agents.feed_pace import SHALLOW_LEVELS, part_of
+from oms.agents.feed.pace import SHALLOW_LEVELS, part_of
 from oms.agents.rates import starting_weight
 from oms.config import DeskConfig, GroupConfig
 from oms.venues.binance import trade

@@ -22,7 +22,7 @@ import numpy as np
 from oms.agents.aggregator import AggregatorAgent
 from oms.agents.base import ConnEvent, HttpMeta
 from oms.agents.executor.agent import ExecutorAgent
-from oms.agents.feed import FeedAgent
+from oms.agents.feed.agent import FeedAgent
 from oms.agents.risk import RiskAgent
 from oms.agents.strategy import StrategyAgent
 from oms.config import DeskConfig, HostConfig, ProcessConfig

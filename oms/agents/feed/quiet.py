@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import NEVER, Ports
-from oms.agents.feed_pace import BookPace
+from oms.agents.feed.pace import BookPace
 from oms.agents.rates import MINUTE_NS
 from oms.book import sync_hot
 from shm_layout.enums import BookRule

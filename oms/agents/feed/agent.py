@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
-from oms.agents.feed_link import SHUTDOWN_BYTES_MAX, FeedLink
-from oms.agents.feed_pace import SHALLOW_LEVELS, Pace
-from oms.agents.feed_quiet import Book, Quiet
+from oms.agents.feed.link import SHUTDOWN_BYTES_MAX, FeedLink
+from oms.agents.feed.pace import SHALLOW_LEVELS, Pace
+from oms.agents.feed.quiet import Book, Quiet
 from oms.agents.rates import Ledger
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.book import sync_hot
