@@ -23,7 +23,7 @@ def make_agent(config: DeskConfig, role: str) -> Agent:
 
         return OperatorAgent(config)
     if kind == "watchdog":
-        from oms.agents.watchdog import WatchdogAgent
+        from oms.agents.watchdog.agent import WatchdogAgent
 
         return WatchdogAgent(config)
     if kind == "strategy":

@@ -16,7 +16,7 @@ import numpy as np
 from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
 from oms.agents.venue_sim_control import Control
 from oms.agents.venue_sim_wire import Wire
-from oms.agents.watchdog_sweep import watchdog_key
+from oms.agents.watchdog.sweep import watchdog_key
 from oms.config import DeskConfig, SimConfig
 from oms.errors import ConfigError
 from oms.exchange.engine import Capacity

@@ -17,7 +17,7 @@ from procs.memory import process_of
 from procs.paths import DeskPaths
 
 if TYPE_CHECKING:
-    from oms.agents.watchdog_sweep import Sweep
+    from oms.agents.watchdog.sweep import Sweep
 
 ANSWER_S = 1.0
 """A watchdog that does not answer in this time is done without."""

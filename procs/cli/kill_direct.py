@@ -25,7 +25,7 @@ from oms.agents.latch import (
     set_latch,
 )
 from oms.agents.rates import Ledger
-from oms.agents.watchdog_sweep import Sweep
+from oms.agents.watchdog.sweep import Sweep
 from oms.config import DeskConfig, GroupConfig
 from oms.errors import MexomsError
 from oms.venues.binance.exchange_info import DOCUMENTED

@@ -30,8 +30,8 @@ from oms.agents.latch import (
     set_latch,
 )
 from oms.agents.rates import Ledger
-from oms.agents.watchdog_journal import WatchdogJournal
-from oms.agents.watchdog_sweep import Sweep
+from oms.agents.watchdog.journal import WatchdogJournal
+from oms.agents.watchdog.sweep import Sweep
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
 from oms.venues.binance.exchange_info import DOCUMENTED
