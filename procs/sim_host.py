@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from oms.agents.base import NEVER, ConnEvent, HttpMeta, Journal, Key
-from oms.agents.venue_sim import VenueSimAgent
+from oms.agents.venue_sim.agent import VenueSimAgent
 from oms.config import (
     AccountConfig,
     DeskConfig,

@@ -43,6 +43,6 @@ def make_agent(config: DeskConfig, role: str) -> Agent:
 
         return JournalerAgent(config)
     assert kind == "venue_sim", f"unknown role {role}"
-    from oms.agents.venue_sim import VenueSimAgent
+    from oms.agents.venue_sim.agent import VenueSimAgent
 
     return VenueSimAgent(config, name)

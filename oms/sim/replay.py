@@ -1,6 +1,6 @@
 """`oms replay`: a recording drives the desk's own agents, and the desk trades on it.
 
-The recording stands behind the venue's protocol (`oms/agents/venue_replay.py`): the feed gets the
+The recording stands behind the venue's protocol (`oms/agents/venue_sim/replay.py`): the feed gets the
 recorded bytes, the executor's orders meet a market of recorded liquidity, which they never
 change. Fill rules, on the cautious side: `oms/exchange/recorded.py`. After each depth diff that
 the feed has used, our book is held against the exchange's own bookTicker. Deterministic: the same
@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from oms.agents.factory import make_agent
-from oms.agents.venue_replay import VenueReplayAgent
+from oms.agents.venue_sim.replay import VenueReplayAgent
 from oms.config import DeskConfig, SelfTrade, SimConfig, SimInstrumentConfig
 from oms.errors import ConfigError
 from oms.exchange.market import spec_from_config

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oms.agents import venue_sim
 from oms.agents.base import Key
+from oms.agents.venue_sim import agent as venue_sim
 from oms.venues.binance.server_limits import LimitRules
 from procs.net.network import Network
 from procs.paths import DeskPaths

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 import pytest
 
 from oms.agents.base import BaseAgent, ConnEvent
-from oms.agents.venue_replay import VenueReplayAgent
-from oms.agents.venue_sim import VenueSimAgent
-from oms.agents.venue_sim_wire import address_of
+from oms.agents.venue_sim.agent import VenueSimAgent
+from oms.agents.venue_sim.replay import VenueReplayAgent
+from oms.agents.venue_sim.wire import address_of
 from oms.config import SimConfig
 from oms.errors import ConfigError
 from oms.exchange.market import spec_from_config

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from oms.agents.base import BaseAgent, ConnEvent
-from oms.agents.venue_sim import VenueSimAgent, control_key
+from oms.agents.venue_sim.agent import VenueSimAgent, control_key
 from oms.exchange.faults import FaultSpec
 from tests.desks import START_NS
 from tests.oms.agents.test_venue_sim import SECOND, BookClient, OrderClient, harness_of, sim_desk

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from oms.agents.venue_sim import VenueSimAgent
+from oms.agents.venue_sim.agent import VenueSimAgent
 from oms.exchange.faults import FaultSpec
 from oms.sim.harness import HarnessPorts
 from tests.desks import START_NS
@@ -39,7 +39,7 @@ def test_venue_sim_remembers_an_order_before_it_tells_of_it(monkeypatch, faults)
 
 
 def test_venue_sim_keeps_the_files_that_a_start_reads(monkeypatch):
-    monkeypatch.setattr("oms.agents.venue_sim.REPORTS_PER_FILE_MAX", 10)
+    monkeypatch.setattr("oms.agents.venue_sim.agent.REPORTS_PER_FILE_MAX", 10)
     config = sim_desk(flow_events_per_s=0)
     harness = harness_of(config, VenueSimAgent(config, "binance"), OrderClient(45))
     harness.run_until(START_NS + 6 * SECOND)

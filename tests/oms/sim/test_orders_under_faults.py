@@ -19,7 +19,7 @@ from oms.agents.base import BaseAgent
 from oms.agents.executor.agent import ExecutorAgent
 from oms.agents.journaler import JournalerAgent
 from oms.agents.risk import RiskAgent
-from oms.agents.venue_sim import VenueSimAgent
+from oms.agents.venue_sim.agent import VenueSimAgent
 from oms.config import SimConfig, SimInstrumentConfig
 from oms.risk import world_hot as w_
 from oms.sim.harness import Harness, HarnessPorts

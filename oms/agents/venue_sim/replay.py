@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from oms.agents.base import ConnEvent, Ports
-from oms.agents.venue_sim import VenueSimAgent, sim_of
+from oms.agents.venue_sim.agent import VenueSimAgent, sim_of
 from oms.config import DeskConfig
 from oms.errors import ConfigError
 from oms.exchange.market import (

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
-from oms.agents.venue_sim_control import Control
-from oms.agents.venue_sim_wire import Wire
+from oms.agents.venue_sim.control import Control
+from oms.agents.venue_sim.wire import Wire
 from oms.agents.watchdog.sweep import watchdog_key
 from oms.config import DeskConfig, SimConfig
 from oms.errors import ConfigError
