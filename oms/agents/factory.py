@@ -39,7 +39,7 @@ def make_agent(config: DeskConfig, role: str) -> Agent:
 
         return ExecutorAgent(config, name)
     if kind == "journaler":
-        from oms.agents.journaler import JournalerAgent
+        from oms.agents.journaler.agent import JournalerAgent
 
         return JournalerAgent(config)
     assert kind == "venue_sim", f"unknown role {role}"

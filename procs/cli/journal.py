@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from oms.agents.journaler import PLACE_BYTES, PLACES, last_place, place_bytes
+from oms.agents.journaler.agent import PLACE_BYTES, PLACES, last_place, place_bytes
 from oms.errors import ConfigError, ExitCode, JournalError
 from oms.journal.reader import Recovery, read_journal
 from procs import compile as kernels

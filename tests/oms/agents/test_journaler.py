@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from oms import ids
-from oms.agents.journaler import JournalerAgent, last_place, place_bytes
-from oms.agents.journaler_lines import Lines
-from oms.agents.journaler_text import amount, csv_line, day, json_line, plain, time_text
+from oms.agents.journaler.agent import JournalerAgent, last_place, place_bytes
+from oms.agents.journaler.lines import Lines
+from oms.agents.journaler.text import amount, csv_line, day, json_line, plain, time_text
 from shm_layout.enums import ExecKind, RecordType, RejectReason
 from shm_layout.records import BALANCE, FEED_ROW, START, UNDEF
 from tests.desks import START_NS

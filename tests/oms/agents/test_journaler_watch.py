@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from oms.agents.journaler import WATCHDOG, JournalerAgent
+from oms.agents.journaler.agent import WATCHDOG, JournalerAgent
 from oms.journal.frames_hot import append_frame
 from oms.journal.reader import Recovery
 from oms.journal.writer import BlockWriter

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from oms.agents.journaler_lines import Lines
+from oms.agents.journaler.lines import Lines
 from oms.config import StrategyConfig
 from oms.risk import world_hot as w_
 from oms.strategies.base import BaseStrategy

@@ -17,7 +17,7 @@ import pytest
 from oms import ids
 from oms.agents.base import BaseAgent
 from oms.agents.executor.agent import ExecutorAgent
-from oms.agents.journaler import JournalerAgent
+from oms.agents.journaler.agent import JournalerAgent
 from oms.agents.risk import RiskAgent
 from oms.agents.venue_sim.agent import VenueSimAgent
 from oms.config import SimConfig, SimInstrumentConfig

@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from oms.agents.base import NEVER, BaseAgent, Journal, Ports
-from oms.agents.journaler_lines import Lines
+from oms.agents.journaler.lines import Lines
 from oms.config import DeskConfig
 from oms.errors import JournalError
 from oms.journal.tail import JournalTail

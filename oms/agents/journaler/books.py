@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from oms.agents.journaler_text import amount
+from oms.agents.journaler.text import amount
 from shm_layout.enums import Side
 from shm_layout.records import NO_ID
 

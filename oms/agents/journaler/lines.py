@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from oms import ids
-from oms.agents.journaler_books import Books
-from oms.agents.journaler_text import (
+from oms.agents.journaler.books import Books
+from oms.agents.journaler.text import (
     amount,
     csv_line,
     day,
