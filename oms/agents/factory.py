@@ -19,7 +19,7 @@ def make_agent(config: DeskConfig, role: str) -> Agent:
 
         return AggregatorAgent(config)
     if role == f"strategy.{OPERATOR}":
-        from oms.agents.operator import OperatorAgent
+        from oms.agents.strategy.operator import OperatorAgent
 
         return OperatorAgent(config)
     if kind == "watchdog":
@@ -27,7 +27,7 @@ def make_agent(config: DeskConfig, role: str) -> Agent:
 
         return WatchdogAgent(config)
     if kind == "strategy":
-        from oms.agents.strategy import StrategyAgent
+        from oms.agents.strategy.agent import StrategyAgent
 
         return StrategyAgent(config, name)
     if kind == "risk":

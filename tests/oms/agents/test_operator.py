@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from oms import ids
-from oms.agents.operator import OperatorAgent
+from oms.agents.strategy.operator import OperatorAgent
 from oms.config import OPERATOR, AccountConfig, StrategyConfig
 from oms.risk import world_hot as w_
 from shm_layout.enums import OrderState, RecordType

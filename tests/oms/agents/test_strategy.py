@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from oms.agents.strategy import VALID_FOR_NS, StrategyAgent
+from oms.agents.strategy.agent import VALID_FOR_NS, StrategyAgent
 from oms.config import StrategyConfig
 from oms.strategies.base import BaseStrategy, Top, Trade
 from oms.strategies.registry import PLUGINS

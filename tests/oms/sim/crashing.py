@@ -9,10 +9,10 @@ agent.
 
 from contextlib import contextmanager
 
-from oms.agents import strategy
 from oms.agents.risk import RiskAgent
-from oms.agents.strategy import StrategyAgent
-from oms.agents.strategy_hot import write_intent
+from oms.agents.strategy import agent as strategy
+from oms.agents.strategy.agent import StrategyAgent
+from oms.agents.strategy.turn_hot import write_intent
 from oms.risk import kernel_hot as k_
 from oms.sim.harness import HarnessPorts, MemoryJournal
 from shm_layout.ring import RingWriter

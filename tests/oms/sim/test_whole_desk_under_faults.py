@@ -13,7 +13,7 @@ import pytest
 
 from oms.agents.base import NEVER
 from oms.agents.executor.predecessor import FormerWork
-from oms.agents.strategy import StrategyAgent
+from oms.agents.strategy.agent import StrategyAgent
 from oms.risk import recovery
 from oms.risk import world_hot as w_
 from tests.desks import START_NS

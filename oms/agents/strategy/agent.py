@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents import strategy_hot as hot_
 from oms.agents.base import BaseAgent, Ports
-from oms.agents.strategy_hot import look, write_intent
-from oms.agents.strategy_orders import UPDATE, OrderBook, Update, updates
+from oms.agents.strategy import turn_hot as hot_
+from oms.agents.strategy.orders import UPDATE, OrderBook, Update, updates
+from oms.agents.strategy.turn_hot import look, write_intent
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
 from oms.strategies.base import BaseStrategy, Fill, Instrument, Order, Top, Trade
