@@ -1,7 +1,7 @@
 """`oms replay`: a recording drives the desk's own agents, and the desk trades on it.
 
-The recording stands behind the venue's protocol (`oms/agents/venue_sim/replay.py`): the feed gets the
-recorded bytes, the executor's orders meet a market of recorded liquidity, which they never
+The recording stands behind the venue's protocol (`oms/agents/venue_sim/replay.py`): the feed gets
+the recorded bytes, the executor's orders meet a market of recorded liquidity, which they never
 change. Fill rules, on the cautious side: `oms/exchange/recorded.py`. After each depth diff that
 the feed has used, our book is held against the exchange's own bookTicker. Deterministic: the same
 files and seed give the same journal. Pure: the host opens files and paces.

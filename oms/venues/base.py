@@ -2,7 +2,8 @@
 
 Every exchange gives, per market, a `MarketSpec` (facts, as data) and a `MarketData` (sans-I/O:
 URLs and requests out, kernels that take bytes and write records). `procs/` and the harness move
-the bytes; `oms/agents/feed/agent.py` decides when. The trading side of a venue is another interface.
+the bytes; `oms/agents/feed/agent.py` decides when. The trading side of a venue is another
+interface.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def _snapshots(config: DeskConfig, group: GroupConfig, share: int) -> Iterator[R
 
 def _minutes_until_deep(wanted: list[int], share: int) -> int:
     """Minutes after the first until every book has had a snapshot of its weight: first all at once
-    as they are LIVE, then one by one (`feed_pace`)."""
+    as they are LIVE, then one by one (`feed/pace.py`)."""
     shallow, room = [], share
     for k, weight in enumerate(wanted):
         paid = weight <= part_of(room, share, len(wanted) - k)

@@ -7,10 +7,10 @@ message that wants the cold decoder) is dealt with here. `FeedLink` owns the con
 Life of a book: stream opened -> SYNCING, diffs buffered, snapshot asked -> snapshot used, buffered
 diffs replayed -> LIVE. A gap, an unreadable message, a lost connection or a request of the
 aggregator (table `resync`: the book is crossed, or was lapped) leads back to the snapshot. How
-often and how deep snapshots are asked for is `feed_pace`'s.
+often and how deep snapshots are asked for is `feed/pace.py`'s.
 
 `stale_after_ms` without any sign of life of the connection: STALE, and LIVE with the next sign. A
-book that alone is quiet is `feed_quiet`'s.
+book that alone is quiet is `feed/quiet.py`'s.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs one strategy plugin: prices and updates in, intents out.
 
-Cold side of `strategy_hot`: one crossing into compiled code for the prices of a turn, one per
+Cold side of `turn_hot.py`: one crossing into compiled code for the prices of a turn, one per
 intent. Reads the `top` and `updates` rings (broadcast: it can be lapped, is told the exact count,
 and then takes its orders and positions from risk's tables; the same when risk began anew), writes
 its own intents ring. Prices are conflated per turn: a plugin decides by the newest. Every intent

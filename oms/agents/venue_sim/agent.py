@@ -3,7 +3,7 @@
 Owns the market (matching engine, accounts of the desk, background flow) and the protocol server;
 `Wire` moves bytes between the ports and the server, through the faults in force. Background events
 happen by timer, at most FLOW_BUDGET in one turn, so that a request never waits long. A control port
-takes faults and questions (`venue_sim_control`). Deterministic for a seed and a sequence of inputs.
+takes faults and questions (`control.py`). Deterministic for a seed and a sequence of inputs.
 """
 
 from __future__ import annotations

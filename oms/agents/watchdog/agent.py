@@ -1,7 +1,7 @@
 """The watchdog: owner of the kill latch, with keys, connections and a rate share of its own.
 
 It needs nobody: not risk, not the executors, not the journaler, no free disk. `kill` latches first
-(memory, fixed file, journal), then sweeps the exchanges (`watchdog_sweep`) until they say that
+(memory, fixed file, journal), then sweeps the exchanges (`sweep.py`) until they say that
 nothing is open, and goes on for as long as that takes. `resume` clears the latch, with a reason.
 The latch outlives restarts; a sweep that was not finished begins again at the next start.
 
