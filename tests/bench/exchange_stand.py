@@ -18,7 +18,7 @@ from pathlib import Path
 
 from oms.agents.base import Key
 from oms.agents.venue_sim import agent as venue_sim
-from oms.venues.binance.server_limits import LimitRules
+from oms.venues.binance.server.limits import LimitRules
 from procs.net.network import Network
 from procs.paths import DeskPaths
 from procs.sim_host import SimHost, load_sim

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from oms.config import ProcessConfig
 from oms.errors import ConfigError, DiskFullError, ExitCode, JournalError
-from oms.venues.binance.server_auth import ApiKey, Keyring
-from oms.venues.binance.server_errors import ApiError
+from oms.venues.binance.server.auth import ApiKey, Keyring
+from oms.venues.binance.server.errors import ApiError
 from procs import journal_file, logs
 from procs.children import WORKED_S, Child, EpochFile
 from procs.clock import SLEW_DIVISOR, STEP_NS, Clock
@@ -208,7 +208,7 @@ def test_key_file_that_describes_no_key_is_refused(tmp_path, text):
 
 def test_hmac_keys_load_no_crypto_library():
     code = (
-        "import sys, procs.keys, oms.venues.binance.server, oms.agents.venue_sim.agent;"
+        "import sys, procs.keys, oms.venues.binance.server.server, oms.agents.venue_sim.agent;"
         "sys.exit('cryptography' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

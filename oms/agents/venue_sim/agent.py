@@ -28,9 +28,9 @@ from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, Market, assets_of, spec_from_config
 from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog
 from oms.instruments import TooLargeError, parse_decimal
-from oms.venues.binance.server import BinanceServer
-from oms.venues.binance.server_auth import ApiKey
-from oms.venues.binance.server_limits import LimitRules
+from oms.venues.binance.server.auth import ApiKey
+from oms.venues.binance.server.limits import LimitRules
+from oms.venues.binance.server.server import BinanceServer
 from oms.venues.decimal_text import to_fixed
 from shm_layout.limits import TEXT_CHARS_MAX
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from oms.agents.base import HttpMeta, Ports
 from oms.exchange.faults import Faults, FaultSpec, Passage, Step, Verdict
-from oms.venues.binance import server_faults as words
-from oms.venues.binance.server import BinanceServer, Close, Out, Ping, Respond, Send
+from oms.venues.binance.server import faults as words
+from oms.venues.binance.server.server import BinanceServer, Close, Out, Ping, Respond, Send
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from oms.exchange.faults import FaultSpec
 from oms.risk import world_hot as w_
 from oms.sim.harness import HarnessPorts
-from oms.venues.binance import server_links
+from oms.venues.binance.server import links as server_links
 from shm_layout.enums import ExecKind, RateShare, RejectReason
 from tests.oms.sim.crashing import Crash, CrashedError
 from tests.oms.sim.test_orders_under_faults import EXECUTOR, MS, Market, S

@@ -13,8 +13,8 @@ from oms.exchange.engine import Capacity
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import Market, spec_from_config
-from oms.venues.binance.server import BinanceServer, Close, Ping, Respond, Send
-from oms.venues.binance.server_limits import LimitRules
+from oms.venues.binance.server.limits import LimitRules
+from oms.venues.binance.server.server import BinanceServer, Close, Ping, Respond, Send
 
 BTC = SimInstrumentConfig(
     "BTCUSDT", "BTC", "USDT", "0.01", "0.00001", "0.00001", "9000", "5", "60000.00"

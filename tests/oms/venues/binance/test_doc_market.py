@@ -14,7 +14,7 @@ from oms.config import SimInstrumentConfig
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
 from oms.exchange.terms import Capacity
-from oms.venues.binance.server_auth import ApiKey
+from oms.venues.binance.server.auth import ApiKey
 from tests.oms.venues.binance import doc_shapes
 from tests.oms.venues.binance.doc_shapes import compare, load
 from tests.oms.venues.binance.exchange_client import MS, Client

@@ -10,7 +10,7 @@ from oms.exchange import layout_hot as lay
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
 from oms.exchange.terms import Capacity
-from oms.venues.binance.server_limits import LimitRules
+from oms.venues.binance.server.limits import LimitRules
 from tests.oms.venues.binance import doc_shapes
 from tests.oms.venues.binance.doc_shapes import compare, load, pick
 from tests.oms.venues.binance.exchange_client import Client

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from oms.venues.binance.server_errors import ApiError
-from oms.venues.binance.server_limits import (
+from oms.venues.binance.server.errors import ApiError
+from oms.venues.binance.server.limits import (
     BAN_LAST_S,
     REFUSALS_BEFORE_BAN,
     LimitRules,

@@ -14,8 +14,8 @@ import random
 import numpy as np
 import pytest
 
-from oms.venues.binance import server_order_hot as kernel
-from oms.venues.binance.server_limits import LimitRules
+from oms.venues.binance.server.limits import LimitRules
+from oms.venues.binance.server.orders import fast_path_hot as kernel
 from tests.oms.venues.binance.exchange_client import KEYS, MS, Client
 
 PATH = "/ws-api/v3"

@@ -10,7 +10,7 @@ import pytest
 
 from oms.exchange.market import MONEY_DIGITS
 from oms.instruments import parse_decimal
-from oms.venues.binance.server_limits import LimitRules
+from oms.venues.binance.server.limits import LimitRules
 from shm_layout.jit import JIT_ON
 from tests.oms.venues.binance.test_server_orders import limit, make_client, send, trade
 

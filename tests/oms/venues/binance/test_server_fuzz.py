@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oms.venues.binance import server_endpoints as served
-from oms.venues.binance.server_streams_commands import METHODS as STREAM_METHODS
-from oms.venues.binance.server_ws_sessions import SESSION_CALLS
+from oms.venues.binance.server import endpoints as served
+from oms.venues.binance.server.streams.commands import METHODS as STREAM_METHODS
+from oms.venues.binance.server.ws_api.sessions import SESSION_CALLS
 from tests.oms.venues.binance.exchange_client import Client
 
 NAMES = st.sampled_from(

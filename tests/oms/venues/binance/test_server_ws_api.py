@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oms.venues.binance.server_limits import LimitRules
+from oms.venues.binance.server.limits import LimitRules
 from tests.oms.venues.binance.exchange_client import MS, START_NS, Client
 
 PLACE = {
