@@ -829,7 +829,7 @@ LATENCY_ROW = record(
 
 MATCH_COMMAND = record(
     "MatchCommand", RecordType.MATCH_COMMAND, 128,
-    ("kind", "i2", "CMD_* of `oms/exchange/layout_hot.py`"),
+    ("kind", "i2", "CMD_* of `oms/exchange/engine/layout_hot.py`"),
     ("side", "i2", "SIDE_*"),
     ("order_type", "i2", "TYPE_*"),
     ("tif", "i2", "TIF_*"),
@@ -853,5 +853,5 @@ MATCH_COMMAND = record(
 MATCH_PACK = record(
     "MatchPack", RecordType.MATCH_PACK, 1024,
     ("count", "i8", "commands in it"),
-    ("packed", ("u1", (1000,)), "as `oms/exchange/wal_hot.py` packs them; zeros behind the last"),
+    ("packed", ("u1", (1000,)), "as `oms/exchange/engine/wal_hot.py` packs them; zeros behind the last"),
 )  # fmt: skip

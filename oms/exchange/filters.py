@@ -8,9 +8,9 @@ filters.md; the bounds over all symbols are the numbers of its examples.
 
 from __future__ import annotations
 
+from oms.exchange.engine.terms import EngineSymbol, ExchangeFilters, Filters, Terms
 from oms.exchange.market import MONEY_DIGITS, SymbolSpec
 from oms.exchange.orders import OrderRequest
-from oms.exchange.terms import EngineSymbol, ExchangeFilters, Filters, Terms
 
 PRICE_MAX_UNITS = 10_000_000
 """PRICE_FILTER maxPrice, in whole quote units."""

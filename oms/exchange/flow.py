@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from oms.chance import Chance
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Engine
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Engine
 from oms.exchange.market import MONEY_DIGITS, SymbolSpec
 
 HOUSE_ACCOUNTS = 2

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Capacity, Engine
+from oms.exchange.engine.terms import ExchangeFilters, Filters
 from oms.exchange.filters import (
     EXCHANGE_BOUNDS,
     default_filters,
@@ -43,7 +44,6 @@ from oms.exchange.orders import (
     UserReport,
 )
 from oms.exchange.remembered import RememberedLog
-from oms.exchange.terms import ExchangeFilters, Filters
 from oms.instruments import parse_decimal
 from shm_layout.limits import BOOK_LEVELS_MAX
 

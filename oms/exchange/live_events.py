@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Engine
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Engine
 from oms.exchange.flow import Flow
 from oms.exchange.market import TRADES_KEPT_MAX, LevelChange, PublicEvent, PublicTrade, Ticker
 from oms.exchange.order_log import OrderLog

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from oms.config import SimInstrumentConfig
 from oms.errors import ConfigError
+from oms.exchange.engine.terms import ExchangeFilters, Filters
 from oms.exchange.orders import (
     Amendment,
     Commission,
@@ -28,7 +29,6 @@ from oms.exchange.orders import (
     Replaced,
     UserReport,
 )
-from oms.exchange.terms import ExchangeFilters, Filters
 from oms.instruments import parse_decimal
 from shm_layout.limits import CURRENCY_SCALE_DIGITS
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from shm_layout.enums import OrderState
 
 MARKET_KINDS = (lay.TYPE_MARKET, lay.TYPE_STOP_LOSS, lay.TYPE_TAKE_PROFIT)

@@ -22,8 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Capacity, Engine
 from oms.exchange.filters import (
     EXCHANGE_BOUNDS,
     default_filters,

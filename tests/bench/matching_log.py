@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oms.exchange.wal import CommandLog
+from oms.exchange.engine.wal import CommandLog
 
 
 class _Nowhere:

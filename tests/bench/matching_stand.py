@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oms.exchange import engine_hot as kernel
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine, EngineSymbol, Filters
+from oms.exchange.engine import engine_hot as kernel
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Capacity, Engine, EngineSymbol, Filters
 from tests.bench import matching_peer
 from tests.bench.matching_log import MemoryLog
 from tests.bench.result import NOT_JOURNALED, BenchResult, percentiles, throughput

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine, EngineSymbol, Terms
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Capacity, Engine, EngineSymbol, Terms
 
 ACCOUNTS = 64
 CURRENCIES = ("ETH", "XBT", "EUR", "USD", "LTC", "JPY")

@@ -19,11 +19,11 @@ from oms.agents.venue_sim.wire import Wire
 from oms.agents.watchdog.sweep import watchdog_key
 from oms.config import DeskConfig, SimConfig
 from oms.errors import ConfigError
-from oms.exchange.engine import Capacity
+from oms.exchange.engine.engine import Capacity
+from oms.exchange.engine.layout_hot import FEE_UNIT
 from oms.exchange.faults import Faults, FaultSpec
 from oms.exchange.filters import EXCHANGE_BOUNDS
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
-from oms.exchange.layout_hot import FEE_UNIT
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, Market, assets_of, spec_from_config
 from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from oms.config import AccountConfig
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.faults import FaultSpec
 from oms.exchange.orders import Order, OrderRequest
 from oms.sim.harness import Harness

@@ -17,8 +17,8 @@ from functools import cache
 
 import numpy as np
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import (
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import (
     Capacity,
     Engine,
     EngineSymbol,
@@ -26,7 +26,7 @@ from oms.exchange.engine import (
     Filters,
     Terms,
 )
-from oms.exchange.wal import CommandLog
+from oms.exchange.engine.wal import CommandLog
 from tests.oms.exchange.reference_commands import Reference
 from tests.oms.exchange.words import word
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from shm_layout.money import INT64_MAX
 from tests.oms.exchange.reference_book import ALGO, MARKET_KINDS, STOPS, Order, OrderList
 from tests.oms.exchange.reference_book import ReferenceBook as Book

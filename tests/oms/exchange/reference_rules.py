@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from shm_layout.money import ROUND_HALF_EVEN
 
 E6 = 1_000_000

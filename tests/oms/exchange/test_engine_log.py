@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from oms.errors import JournalError
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine
-from oms.exchange.sequencer import Sequencer
-from oms.exchange.wal import CommandLog, load, replay, snapshot
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Capacity, Engine
+from oms.exchange.engine.sequencer import Sequencer
+from oms.exchange.engine.wal import CommandLog, load, replay, snapshot
 from shm_layout.jit import JIT_ON
 from tests.oms.exchange.fuzzing import (
     ACCOUNTS,

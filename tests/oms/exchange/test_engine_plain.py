@@ -6,8 +6,8 @@ from collections import deque
 
 import numpy as np
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Capacity, Engine
 from shm_layout.jit import JIT_ON
 from tests.oms.exchange.fuzzing import ACCOUNTS, MIDS, SYMBOLS, random_list, random_terms
 

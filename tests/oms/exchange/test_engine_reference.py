@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine, EngineSymbol
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Capacity, Engine, EngineSymbol
 from shm_layout.jit import JIT_ON
 from tests.oms.exchange.fuzzing import Pair, fails, operations, play, random_terms, shrink
 from tests.oms.exchange.reference_commands import Reference

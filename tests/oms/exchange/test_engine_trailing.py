@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine, EngineSymbol
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Capacity, Engine, EngineSymbol
 
 BUY, SELL = lay.SIDE_BUY, lay.SIDE_SELL
 STOP, GAIN = lay.TYPE_STOP_LOSS_LIMIT, lay.TYPE_TAKE_PROFIT_LIMIT

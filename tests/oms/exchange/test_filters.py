@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from oms.config import SimInstrumentConfig
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.terms import Capacity, ExchangeFilters
 from oms.exchange.filters import default_filters
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
 from oms.exchange.orders import ListRequest, Order, OrderRequest
-from oms.exchange.terms import Capacity, ExchangeFilters
 from shm_layout.jit import JIT_ON
 from tests.oms.exchange.test_flow import START_NS
 

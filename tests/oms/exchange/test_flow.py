@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oms.config import SimInstrumentConfig
-from oms.exchange.engine import Capacity
+from oms.exchange.engine.engine import Capacity
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.flow_bands import BANDS
 from oms.exchange.live import LiveMarket

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import format_decimal
 from oms.exchange.orders import Fill, Order, OrderRequest, ReportKind
 from oms.exchange.remembered import RememberedLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import PublicTrade, Ticker, spec_from_config
 from oms.exchange.orders import Order, OrderRequest, ReportKind
 from oms.exchange.recorded import RecordedMarket

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from oms.errors import ConfigError
-from oms.exchange import layout_hot as lay
 from oms.exchange.earlier import Earlier
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.orders import Expiry, Fill, ListRequest, Order, OrderRequest
 from oms.exchange.remembered import RememberedLog
 from shm_layout.enums import OrderState

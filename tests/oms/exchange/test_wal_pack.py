@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.wal import CommandLog, commands_of
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.wal import CommandLog, commands_of
 from oms.journal.reader import Recovery, read_journal
 from shm_layout.records import word_of
 

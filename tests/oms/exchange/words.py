@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 
 NAMES = lay.EVENT.names or ()
 _CHANGES = {

@@ -15,8 +15,8 @@ import gzip
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Capacity, Engine, EngineSymbol
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Capacity, Engine, EngineSymbol
 from tests.oracles.base import Outcome
 
 FOLDER = "lobster"

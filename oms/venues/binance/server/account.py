@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import format_decimal
 from oms.exchange.orders import Fill, OrderList
 from oms.venues.binance.server import errors as err

@@ -5,7 +5,7 @@ Sources: errors.md "Messages for -1010, -2010, -2011 and -2038", "Filter failure
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.venues.binance.server import errors as err
 
 _FILTERS: dict[int, str] = {

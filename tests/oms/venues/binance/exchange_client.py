@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from oms.agents.base import HttpMeta
 from oms.config import SimInstrumentConfig
-from oms.exchange.engine import Capacity
+from oms.exchange.engine.engine import Capacity
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import Market, spec_from_config

@@ -10,9 +10,9 @@ from __future__ import annotations
 import pytest
 
 from oms.config import SimInstrumentConfig
+from oms.exchange.engine.terms import Capacity
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, spec_from_config
-from oms.exchange.terms import Capacity
 from tests.oms.venues.binance.exchange_client import Client
 from tests.oms.venues.binance.test_server_orders import limit, send
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from oms.config import SimInstrumentConfig
+from oms.exchange.engine.terms import Capacity
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
-from oms.exchange.terms import Capacity
 from oms.venues.binance.server.auth import ApiKey
 from tests.oms.venues.binance import doc_shapes
 from tests.oms.venues.binance.doc_shapes import compare, load

@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from oms.config import SimInstrumentConfig
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.terms import Capacity
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
-from oms.exchange.terms import Capacity
 from oms.venues.binance.server.limits import LimitRules
 from tests.oms.venues.binance import doc_shapes
 from tests.oms.venues.binance.doc_shapes import compare, load, pick

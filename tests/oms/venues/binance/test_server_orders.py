@@ -9,12 +9,12 @@ from __future__ import annotations
 import pytest
 
 from oms.config import SimInstrumentConfig
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.terms import Capacity, ExchangeFilters
 from oms.exchange.filters import EXCHANGE_BOUNDS
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
 from oms.exchange.recorded import RecordedMarket
-from oms.exchange.terms import Capacity, ExchangeFilters
 from tests.oms.venues.binance.exchange_client import Client
 
 BTC = SimInstrumentConfig(

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.terms import Filters
 from oms.exchange.market import MONEY_DIGITS, Features, Market, SymbolSpec, format_decimal
-from oms.exchange.terms import Filters
 from oms.venues.binance.server.limits import LimitRules
 from oms.venues.binance.server.orders.words import MODE_TEXTS
 from oms.venues.binance.server.shapes import money

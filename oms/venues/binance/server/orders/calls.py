@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import MONEY_DIGITS, format_decimal
 from oms.exchange.orders import Fill, Order, OrderRequest, PreventedMatch
 from oms.venues.binance.server import errors as err

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.orders import OrderRequest
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.auth import (

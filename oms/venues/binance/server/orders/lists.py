@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.orders import ListRequest, Order, OrderList, OrderRequest
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.calls import SIGNED_NAMES, Call, Desk, Endpoint, LostReplyError

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.orders import OrderRequest
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.calls import Call, Desk

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import SymbolSpec, format_decimal
 from oms.exchange.orders import (
     MARKET_KINDS,

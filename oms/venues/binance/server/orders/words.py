@@ -5,7 +5,7 @@ Source: enums.md.
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 
 SIDES = {"BUY": lay.SIDE_BUY, "SELL": lay.SIDE_SELL}
 TIMES = {"GTC": lay.TIF_GTC, "IOC": lay.TIF_IOC, "FOK": lay.TIF_FOK}

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import LevelChange, PublicEvent, PublicTrade, Ticker
 from oms.exchange.tape import AggTrade
 from oms.venues.binance.server.streams.commands import Command, StreamError, read_command

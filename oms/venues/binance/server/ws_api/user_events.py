@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import Market
 from oms.exchange.orders import (
     BalanceReport,

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.engine import Engine
-from oms.exchange.terms import Capacity, EngineSymbol, Terms
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.engine import Engine
+from oms.exchange.engine.terms import Capacity, EngineSymbol, Terms
 
 _NAMES = lay.EVENT.names or ()
 _KIND, _SYMBOL, _ORDER_ID = (_NAMES.index(name) for name in ("kind", "symbol", "order_id"))

@@ -9,8 +9,8 @@ served; an order is triggered once, so a cascade ends.
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.book_hot import (
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.book_hot import (
     counters_of,
     depths_of,
     emit_level,
@@ -30,7 +30,7 @@ from oms.exchange.book_hot import (
     symbols_of,
     unlink,
 )
-from oms.exchange.ends_hot import (
+from oms.exchange.engine.ends_hot import (
     close_pair,
     count_open,
     end_leg,
@@ -43,7 +43,7 @@ from oms.exchange.ends_hot import (
     touch_leg,
     uncount,
 )
-from oms.exchange.fills_hot import plan, take
+from oms.exchange.engine.fills_hot import plan, take
 from shm_layout.jit import hot
 from shm_layout.money_hot import OK
 

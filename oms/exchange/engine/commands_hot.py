@@ -6,8 +6,8 @@ the book says (a post-only order that would take, a stop that would trigger), ro
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.book_hot import (
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.book_hot import (
     commands_of,
     counters_of,
     depths_of,
@@ -27,7 +27,7 @@ from oms.exchange.book_hot import (
     symbols_of,
     take_slot,
 )
-from oms.exchange.ends_hot import (
+from oms.exchange.engine.ends_hot import (
     cancel_list,
     close_order,
     drop_open_qty,
@@ -37,15 +37,15 @@ from oms.exchange.ends_hot import (
     need_of,
     unlock,
 )
-from oms.exchange.fills_hot import plan
-from oms.exchange.filters_hot import (
+from oms.exchange.engine.fills_hot import plan
+from oms.exchange.engine.filters_hot import (
     lot_reason,
     may_stay,
     notional_reason,
     order_reason,
     state_reason,
 )
-from oms.exchange.orders_hot import arm, run, triggers_up, would_take, would_trigger
+from oms.exchange.engine.orders_hot import arm, run, triggers_up, would_take, would_trigger
 from shm_layout.jit import hot
 from shm_layout.money import ROUND_UP
 from shm_layout.money_hot import OK

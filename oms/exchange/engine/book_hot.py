@@ -10,7 +10,7 @@ are an intrusive list, oldest first; free orders and free levels are lists in th
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 from shm_layout.jit import WorldSpec, hot
 from shm_layout.money_hot import mul_div
 

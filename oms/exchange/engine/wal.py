@@ -19,9 +19,9 @@ import numpy as np
 
 from oms.agents.base import Journal
 from oms.errors import JournalError
-from oms.exchange import layout_hot as lay
-from oms.exchange import wal_hot
-from oms.exchange.engine import STATE, Engine
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine import wal_hot
+from oms.exchange.engine.engine import STATE, Engine
 from oms.journal.frames_hot import SEQ
 from oms.journal.reader import Recovery, read_journal
 from oms.journal.writer import BlockWriter

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oms.exchange.layout_hot import CMD_CANCEL
+from oms.exchange.engine.layout_hot import CMD_CANCEL
 from oms.journal.frames_hot import COUNT, FULL, SEQ, USED, append_frame
 from shm_layout.crc_hot import crc32c_words
 from shm_layout.enums import RecordType

@@ -8,8 +8,8 @@ way (a test tells both the same commands); what is not plain is left to it befor
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.book_hot import (
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.book_hot import (
     commands_of,
     counters_of,
     depths_of,

@@ -7,8 +7,8 @@ account has open is bounded by symbol and over all symbols; `unbounded` accounts
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.book_hot import (
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.book_hot import (
     accounts_of,
     asset_max_of,
     commands_of,
@@ -21,8 +21,8 @@ from oms.exchange.book_hot import (
     open_totals_of,
     symbols_of,
 )
-from oms.exchange.ends_hot import is_algo, is_market
-from oms.exchange.fills_hot import advance_average
+from oms.exchange.engine.ends_hot import is_algo, is_market
+from oms.exchange.engine.fills_hot import advance_average
 from shm_layout.jit import I64, WORLD_TYPE, hot
 from shm_layout.money import ROUND_HALF_EVEN, ROUND_UP
 from shm_layout.money_hot import OK, ROUND_DOWN, millionths, mul_div

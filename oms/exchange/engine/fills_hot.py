@@ -7,8 +7,8 @@ never changes. Money is rounded down to the receiver and up in reserves. Self-tr
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.book_hot import (
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.book_hot import (
     accounts_of,
     coin_px_of,
     counters_of,
@@ -33,7 +33,7 @@ from oms.exchange.book_hot import (
     tier_fees_of,
     unlink_from_queue,
 )
-from oms.exchange.ends_hot import (
+from oms.exchange.engine.ends_hot import (
     drop_open_qty,
     end_leg,
     keep_reserve,

@@ -1,4 +1,4 @@
-"""The matching kernel: takes commands, appends events (`oms/exchange/layout_hot.py` says which).
+"""The matching kernel: takes commands, appends events (`oms/exchange/engine/layout_hot.py` says which).
 
 Nothing is lost when the event buffer is nearly full: `step` stops before a command that might not
 have room, and says so. Time is the commands' own: kernels read no clock.
@@ -6,13 +6,20 @@ have room, and says so. Time is the commands' own: kernels read no clock.
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.admin_hot import administer
-from oms.exchange.book_hot import commands_of, counters_of, events_of, orders_of
-from oms.exchange.commands_hot import amend, cancel, events_needed, new_order, refuse, replace
-from oms.exchange.lists_hot import new_list
-from oms.exchange.orders_hot import drain
-from oms.exchange.plain_hot import is_plain_engine, plain_cancel, plain_order
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.admin_hot import administer
+from oms.exchange.engine.book_hot import commands_of, counters_of, events_of, orders_of
+from oms.exchange.engine.commands_hot import (
+    amend,
+    cancel,
+    events_needed,
+    new_order,
+    refuse,
+    replace,
+)
+from oms.exchange.engine.lists_hot import new_list
+from oms.exchange.engine.orders_hot import drain
+from oms.exchange.engine.plain_hot import is_plain_engine, plain_cancel, plain_order
 from shm_layout.jit import I64, WORLD_TYPE, hot
 from shm_layout.prefetch_hot import prefetch_row
 

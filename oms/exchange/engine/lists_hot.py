@@ -7,8 +7,8 @@ take-profit) and one stop; a sell's stop stands below the other leg, a buy's abo
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.book_hot import (
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.book_hot import (
     commands_of,
     counters_of,
     depths_of,
@@ -21,7 +21,7 @@ from oms.exchange.book_hot import (
     orders_of,
     symbols_of,
 )
-from oms.exchange.commands_hot import (
+from oms.exchange.engine.commands_hot import (
     accepted,
     book_reason,
     has_room_for_events,
@@ -31,9 +31,9 @@ from oms.exchange.commands_hot import (
     room_reason,
     write_order,
 )
-from oms.exchange.ends_hot import count_list, count_open, is_algo, list_event
-from oms.exchange.filters_hot import count_reason, order_reason
-from oms.exchange.orders_hot import arm, run
+from oms.exchange.engine.ends_hot import count_list, count_open, is_algo, list_event
+from oms.exchange.engine.filters_hot import count_reason, order_reason
+from oms.exchange.engine.orders_hot import arm, run
 from shm_layout.jit import hot
 from shm_layout.money_hot import OK
 

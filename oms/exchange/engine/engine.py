@@ -3,7 +3,7 @@
 Owns the arrays that `engine_hot` works on. One engine holds several symbols and all accounts of
 an exchange; it is deterministic: the same commands, with their times, give the same events and the
 same `state_hash()`. Everything that changes its state is a command, administration included, so
-that the log of commands rebuilds it (`oms/exchange/wal.py`). Called by `oms/exchange/live.py` (the
+that the log of commands rebuilds it (`oms/exchange/engine/wal.py`). Called by `oms/exchange/live.py` (the
 market behind a simulated exchange), the references and the benches.
 """
 
@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from oms.exchange import book_hot as books
-from oms.exchange import engine_hot as kernel
-from oms.exchange import filters_hot
-from oms.exchange import layout_hot as lay
-from oms.exchange.terms import (
+from oms.exchange.engine import book_hot as books
+from oms.exchange.engine import engine_hot as kernel
+from oms.exchange.engine import filters_hot
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.terms import (
     ASSETS_MAX,
     Capacity,
     EngineSymbol,
@@ -39,7 +39,7 @@ _ROW, _ = packing(lay.COMMAND)
 
 
 class Log(Protocol):
-    """Where commands go before they run: `oms.exchange.wal.CommandLog`."""
+    """Where commands go before they run: `oms.exchange.engine.wal.CommandLog`."""
 
     def append(self, commands: np.ndarray, first: int, count: int) -> None: ...
 
@@ -62,7 +62,7 @@ class Engine:
         """`check_funds` False: no balances, no counts of open orders. `tell_orders`: EV_L3_* of
         resting orders. `fee_asset`: row of the fee coin; `fee_coin_e6`: what is left of a fee paid
         in it. `bounds`: filters over all symbols. `purse`: the engine whose accounts and balances
-        this one shares (`oms/exchange/sequencer.py`)."""
+        this one shares (`oms/exchange/engine/sequencer.py`)."""
         size = capacity or Capacity()
         assert symbols, "an engine needs a symbol"
         self.capacity = size

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.book_hot import (
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.book_hot import (
     accounts_of,
     coin_px_of,
     commands_of,

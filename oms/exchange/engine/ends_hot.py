@@ -8,8 +8,8 @@ is filled places its pending legs; one that ends without ends them; any cancel c
 
 from __future__ import annotations
 
-from oms.exchange import layout_hot as lay
-from oms.exchange.book_hot import (
+from oms.exchange.engine import layout_hot as lay
+from oms.exchange.engine.book_hot import (
     counters_of,
     emit,
     emit_level,

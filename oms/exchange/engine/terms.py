@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oms.exchange import layout_hot as lay
+from oms.exchange.engine import layout_hot as lay
 
 ORDERS_DEFAULT = 1 << 14
 LEVELS_PER_SIDE_DEFAULT = 1 << 12
