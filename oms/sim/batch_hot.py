@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from oms.book.aggregate_hot import step
 from oms.venues.binance.market_hot import on_message
-from oms.venues.decode_status_hot import DROPPED, IGNORED
+from oms.venues.shared.decode_status_hot import DROPPED, IGNORED
 from shm_layout.jit import BYTES_READ, I64, WORDS_READ, WORLD_TYPE, hot
 
 RESULT_WORDS = 2

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from oms.venues import decode_status_hot as words
-from oms.venues.symbols import SymbolTable
+from oms.venues.shared import decode_status_hot as words
+from oms.venues.shared.symbols import SymbolTable
 from oms.venues.trade_base import Usage, VenueLimits
 from shm_layout.enums import BookRule, Venue
 

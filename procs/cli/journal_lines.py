@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oms import ids
-from oms.venues.decimal_text import to_fixed
+from oms.venues.shared.decimal_text import to_fixed
 from procs.logs import utc_text
 
 Shown = dict[str, Any]

@@ -13,7 +13,7 @@ from typing import Any
 
 from oms.sim.market_chain import MarketChain
 from oms.sim.recording import SPOT, USDM, RecordedFile, Recording
-from oms.venues import decode_status_hot as words
+from oms.venues.shared import decode_status_hot as words
 from tests.oracles.recorded import recorded_file
 
 SMOKE_MESSAGES = 400

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from oms.venues import json_hot, words_hot
+from oms.venues.shared import json_hot, words_hot
 from shm_layout import byte_words_hot, search_hot
 from shm_layout.jit import hot
 

@@ -41,7 +41,7 @@ from oms.venues.binance.trade_parse import (
     parse_http,
     report_key,
 )
-from oms.venues.order_command import Command, CommandReader
+from oms.venues.shared.order_command import Command, CommandReader
 from oms.venues.trade_base import Instrument, MalformedMessageError, Report
 from shm_layout.enums import (
     Action,

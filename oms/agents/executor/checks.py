@@ -9,8 +9,8 @@ and text.
 from __future__ import annotations
 
 from oms.config import GroupConfig, LimitsConfig
-from oms.venues.decimal_text import from_text_down
-from oms.venues.order_command import Command
+from oms.venues.shared.decimal_text import from_text_down
+from oms.venues.shared.order_command import Command
 from oms.venues.trade_base import Instrument
 from shm_layout.enums import OrderType, RejectReason, Side, TimeInForce
 from shm_layout.limits import ORDERS_MAX

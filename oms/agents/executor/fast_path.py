@@ -24,9 +24,9 @@ from oms.agents.executor.links import Account, Wire
 from oms.agents.executor.predecessor import FormerWork
 from oms.agents.executor.session import Question, Session, What
 from oms.agents.executor.stamp_hot import note_sent
-from oms.venues.order_command import Command, CommandReader
-from oms.venues.order_text import Buffers, OrderText
-from oms.venues.order_text_hot import FRAME_AT, LITERALS_BYTES, TEMPLATE_WORDS
+from oms.venues.shared.order_command import Command, CommandReader
+from oms.venues.shared.order_text import Buffers, OrderText
+from oms.venues.shared.order_text_hot import FRAME_AT, LITERALS_BYTES, TEMPLATE_WORDS
 from oms.venues.trade_base import Instrument
 from shm_layout.doorbell import word_address
 from shm_layout.limits import ACCOUNTS_MAX

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oms.venues.order_text_hot import (
+from oms.venues.shared.order_text_hot import (
     VALUE_CLIENT_ID,
     VALUE_FRAME_END,
     VALUE_PX,

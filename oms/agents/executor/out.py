@@ -20,7 +20,7 @@ from oms.agents.base import NEVER, Ports
 from oms.agents.executor.stamp_hot import stamp
 from oms.instruments import currency_scale
 from oms.venues.binance.trade_parse import BalanceView
-from oms.venues.decimal_text import from_text
+from oms.venues.shared.decimal_text import from_text
 from oms.venues.trade_base import Report
 from shm_layout.enums import Exchange, RecordType
 from shm_layout.limits import EXECUTION_BACKLOG_MAX

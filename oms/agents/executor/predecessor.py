@@ -15,7 +15,7 @@ import numpy as np
 
 from oms.agents.base import NEVER
 from oms.agents.executor.orders import OrderTable
-from oms.venues.order_command import commands
+from oms.venues.shared.order_command import commands
 from shm_layout.enums import OrderState
 from shm_layout.ring import RingReader
 

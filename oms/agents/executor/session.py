@@ -24,7 +24,7 @@ from oms.config import GroupConfig
 from oms.venues.binance.errors import CODE_TIMESTAMP, CODE_TOO_MANY_ORDERS
 from oms.venues.binance.trade import WEIGHT_ORDER, WEIGHT_SESSION, weight_of
 from oms.venues.binance.trade_parse import Reply
-from oms.venues.order_command import Command
+from oms.venues.shared.order_command import Command
 from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Instrument
 from shm_layout.enums import RateShare
 from shm_layout.limits import TEXT_CHARS_MAX

@@ -1,6 +1,6 @@
 """The feed agent: one venue's market streams -> its md ring.
 
-Cold side of `oms/book/sync_hot.py` and of the venue's kernels: snapshots, buffers, timers. One
+Cold side of `oms/venues/shared/sync_hot.py` and of the venue's kernels: snapshots, buffers, timers. One
 crossing into compiled code per message; what the kernel hands back (a diff to keep, a gap, a
 message that wants the cold decoder) is dealt with here. `FeedLink` owns the connection.
 
@@ -26,12 +26,12 @@ from oms.agents.feed.pace import SHALLOW_LEVELS, Pace
 from oms.agents.feed.quiet import Book, Quiet
 from oms.agents.rates import Ledger
 from oms.agents.venue_clock import WEIGHT, VenueClock
-from oms.book import sync_hot
 from oms.config import DeskConfig, VenueConfig
-from oms.venues import decode_status_hot as words
 from oms.venues.base import DecodeStatus
 from oms.venues.registry import market_data
-from oms.venues.symbols import SymbolTable
+from oms.venues.shared import decode_status_hot as words
+from oms.venues.shared import sync_hot
+from oms.venues.shared.symbols import SymbolTable
 from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY
 from shm_layout.enums import BookState, Exchange, RateShare
 from shm_layout.jit import BYTES_AS_THEY_ARE, octets

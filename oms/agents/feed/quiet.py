@@ -20,7 +20,7 @@ import numpy as np
 from oms.agents.base import NEVER, Ports
 from oms.agents.feed.pace import BookPace
 from oms.agents.rates import MINUTE_NS
-from oms.book import sync_hot
+from oms.venues.shared import sync_hot
 from shm_layout.enums import BookRule
 
 NS_PER_MS = 1_000_000

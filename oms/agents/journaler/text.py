@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from oms.venues.decimal_text import to_fixed
+from oms.venues.shared.decimal_text import to_fixed
 from shm_layout.records import SPEC_OF_TYPE, UNDEF
 
 NS_PER_S = 1_000_000_000

@@ -25,7 +25,7 @@ from oms.config import OPERATOR, DeskConfig
 from oms.orders.states import TERMINAL
 from oms.risk.fold_hot import COUNT_MASK
 from oms.strategies.base import Instrument
-from oms.venues.decimal_text import from_text, to_text
+from oms.venues.shared.decimal_text import from_text, to_text
 from shm_layout.enums import (
     Action,
     OrderState,

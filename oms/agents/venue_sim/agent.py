@@ -31,7 +31,7 @@ from oms.instruments import TooLargeError, parse_decimal
 from oms.venues.binance.server.auth import ApiKey
 from oms.venues.binance.server.limits import LimitRules
 from oms.venues.binance.server.server import BinanceServer
-from oms.venues.decimal_text import to_fixed
+from oms.venues.shared.decimal_text import to_fixed
 from shm_layout.limits import TEXT_CHARS_MAX
 
 BALANCE_MAX = 10**17

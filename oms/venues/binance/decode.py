@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from oms.venues import decode_status_hot as words
 from oms.venues.binance import decode_hot as hot
-from oms.venues.symbols import SymbolTable
+from oms.venues.shared import decode_status_hot as words
+from oms.venues.shared.symbols import SymbolTable
 
 _DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?\Z")
 _EVENTS = {

@@ -11,7 +11,7 @@ same answer or a refusal; names with escapes, doubled keys and the like do not o
 
 from __future__ import annotations
 
-from oms.venues.decode_status_hot import (
+from oms.venues.shared.decode_status_hot import (
     DECLINED,
     IGNORED,
     KIND_DEPTH,
@@ -48,7 +48,7 @@ from oms.venues.decode_status_hot import (
     SCALE_QTY,
     TOO_LARGE,
 )
-from oms.venues.json_hot import (
+from oms.venues.shared.json_hot import (
     BACKSLASH,
     CLOSE_BRACE,
     CLOSE_BRACKET,
@@ -65,7 +65,7 @@ from oms.venues.json_hot import (
     skip_value,
     skip_ws,
 )
-from oms.venues.symbols_hot import find_symbol
+from oms.venues.shared.symbols_hot import find_symbol
 from shm_layout.jit import I64, WORLD_TYPE, hot
 
 # Keys: each has one bit of MSG_SEEN and one word behind MSG_DEFERRED.

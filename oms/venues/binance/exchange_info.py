@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from oms.venues.decimal_text import from_text, from_text_down
+from oms.venues.shared.decimal_text import from_text, from_text_down
 from oms.venues.trade_base import MalformedMessageError, VenueLimits
 from shm_layout.enums import RecordType, Venue
 from shm_layout.records import INSTRUMENT_SPEC

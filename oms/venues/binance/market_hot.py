@@ -5,7 +5,17 @@
 
 from __future__ import annotations
 
-from oms.book.sync_hot import (
+from oms.venues.binance.decode_fast_hot import decode_usual
+from oms.venues.binance.decode_hot import decode
+from oms.venues.shared.decode_status_hot import (
+    DECLINED,
+    IGNORED,
+    KIND_SNAPSHOT,
+    MSG_INSTRUMENT,
+    MSG_KIND,
+    OK,
+)
+from oms.venues.shared.sync_hot import (
     level_px,
     level_qty,
     message,
@@ -15,17 +25,7 @@ from oms.book.sync_hot import (
     take,
     unreadable,
 )
-from oms.venues.binance.decode_hot import decode
-from oms.venues.binance.usual_hot import decode_usual
-from oms.venues.decode_status_hot import (
-    DECLINED,
-    IGNORED,
-    KIND_SNAPSHOT,
-    MSG_INSTRUMENT,
-    MSG_KIND,
-    OK,
-)
-from oms.venues.words_hot import UNUSUAL
+from oms.venues.shared.words_hot import UNUSUAL
 from shm_layout.jit import BYTES_READ, I64, WORLD_TYPE, hot
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from oms.agents.base import Key
 from oms.errors import ConfigError
-from oms.venues.hmac_sha256 import HmacSha256
+from oms.venues.shared.hmac_sha256 import HmacSha256
 
 _UNRESERVED = "-_.~"
 

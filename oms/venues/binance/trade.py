@@ -20,11 +20,11 @@ import orjson
 from oms import ids
 from oms.agents.base import Key
 from oms.venues.binance import sign
-from oms.venues.decimal_text import to_text
-from oms.venues.hmac_sha256 import HotHmac
-from oms.venues.order_command import Command
-from oms.venues.order_text import Buffers, OrderText, hole, with_holes
-from oms.venues.order_text_hot import (
+from oms.venues.shared.decimal_text import to_text
+from oms.venues.shared.hmac_sha256 import HotHmac
+from oms.venues.shared.order_command import Command
+from oms.venues.shared.order_text import Buffers, OrderText, hole, with_holes
+from oms.venues.shared.order_text_hot import (
     PIECE_CLIENT_ID,
     PIECE_PX,
     PIECE_QTY,

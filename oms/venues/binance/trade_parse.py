@@ -21,7 +21,7 @@ from oms.venues.binance.usage import (
     usage_of_headers,
     usage_of_limits,
 )
-from oms.venues.decimal_text import from_text, from_text_down
+from oms.venues.shared.decimal_text import from_text, from_text_down
 from oms.venues.trade_base import (
     Instrument,
     MalformedMessageError,

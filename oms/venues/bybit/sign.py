@@ -7,7 +7,7 @@ Source: bybit-exchange.github.io/docs/v5/guide, "Authentication", and /ws/connec
 
 from __future__ import annotations
 
-from oms.venues.hmac_sha256 import HmacSha256
+from oms.venues.shared.hmac_sha256 import HmacSha256
 
 WS_AUTH_PREFIX = "GET/realtime"
 

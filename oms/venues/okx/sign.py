@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from oms.venues.hmac_sha256 import HmacSha256
+from oms.venues.shared.hmac_sha256 import HmacSha256
 
 WS_LOGIN_PATH = "/users/self/verify"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oms.venues.decimal_text import from_text, from_text_down, to_fixed, to_text
+from oms.venues.shared.decimal_text import from_text, from_text_down, to_fixed, to_text
 
 VALUES = st.integers(-(2**63) + 1, 2**63 - 1)
 SCALES = st.integers(0, 12)

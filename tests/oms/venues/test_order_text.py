@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oms import ids
-from oms.venues import order_text_hot as hot
-from oms.venues.decimal_text import to_text
-from oms.venues.hmac_sha256 import HotHmac
-from oms.venues.order_text import Buffers, OrderText, hole
+from oms.venues.shared import order_text_hot as hot
+from oms.venues.shared.decimal_text import to_text
+from oms.venues.shared.hmac_sha256 import HotHmac
+from oms.venues.shared.order_text import Buffers, OrderText, hole
 
 PIECES = (hot.PIECE_CLIENT_ID, hot.PIECE_PX, hot.PIECE_QTY, hot.PIECE_TIME)
 DIGEST_CHARS = 64

@@ -12,8 +12,8 @@ from typing import Any
 
 from oms.venues.binance import sign as binance
 from oms.venues.bybit import sign as bybit
-from oms.venues.hmac_sha256 import HmacSha256
 from oms.venues.okx import sign as okx
+from oms.venues.shared.hmac_sha256 import HmacSha256
 from tests.oracles.base import Outcome
 
 FOLDER = "signing-vectors"

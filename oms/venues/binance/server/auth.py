@@ -19,7 +19,7 @@ from typing import NamedTuple
 from oms.agents.base import KeyKind
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.params import MICROSECONDS_FROM, Params
-from oms.venues.hmac_sha256 import HmacSha256
+from oms.venues.shared.hmac_sha256 import HmacSha256
 
 RECV_WINDOW_DEFAULT_US = 5_000_000
 RECV_WINDOW_MAX_US = 60_000_000

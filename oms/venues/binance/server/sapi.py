@@ -13,7 +13,7 @@ from typing import Any
 
 from oms.exchange.market import MONEY_DIGITS
 from oms.venues.binance.server.calls import SIGNED_NAMES, Call, Desk, Endpoint
-from oms.venues.decimal_text import to_fixed
+from oms.venues.shared.decimal_text import to_fixed
 
 _RATE_DIGITS = 6
 _NOTHING = "0"

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from oms.venues import decode_status_hot as words
 from oms.venues.binance import decode, decode_hot
-from oms.venues.symbols import SymbolTable
+from oms.venues.shared import decode_status_hot as words
+from oms.venues.shared.symbols import SymbolTable
 
 LEVELS = 64
 PX_SCALE = 4

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oms.venues import decode_status_hot as words
+from oms.venues.shared import decode_status_hot as words
 from shm_layout.jit import JIT_ON
 from tests.oms.venues.binance import reference
 from tests.oms.venues.binance.decoding import PX_SCALE, QTY_SCALE, Decoding

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from oms import ids
 from oms.agents.base import Key
 from oms.venues.binance.trade import AccountFrames, trades_params
-from oms.venues.order_command import commands
+from oms.venues.shared.order_command import commands
 from oms.venues.trade_base import Instrument
 from shm_layout.enums import OrderType, Side, TimeInForce
 from shm_layout.records import ORDER_COMMAND, UNDEF

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oms.venues import decode_status_hot as words
-from oms.venues.binance import decode_hot, usual_hot
-from oms.venues.symbols import SymbolTable
-from oms.venues.words_hot import UNUSUAL
+from oms.venues.binance import decode_fast_hot as usual_hot
+from oms.venues.binance import decode_hot
+from oms.venues.shared import decode_status_hot as words
+from oms.venues.shared.symbols import SymbolTable
+from oms.venues.shared.words_hot import UNUSUAL
 from tests.oracles.recorded import recorded_file
 from tests.support import data_folder
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oms.venues.json_hot import (
+from oms.venues.shared.json_hot import (
     CLOSE_BRACE,
     COLON,
     COMMA,

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from oms.venues.decode_status_hot import SCALE_PX, SCALE_QTY, SYMBOL_BYTES_MAX
-from oms.venues.symbols_hot import find_symbol, symbol_hash
+from oms.venues.shared.decode_status_hot import SCALE_PX, SCALE_QTY, SYMBOL_BYTES_MAX
+from oms.venues.shared.symbols_hot import find_symbol, symbol_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 A template is what the orders of one account, market, side and type have in common: literal bytes,
 and between them holes for what differs. It holds two texts: what is signed, and the whole frame,
 whose signature is made here where it is an HMAC, and stays a hole for the caller where not.
-`oms/venues/order_text.py` builds templates, and is their plain reference.
+`oms/venues/shared/order_text.py` builds templates, and is their plain reference.
 
     template  [pieces that are signed, pieces in all, px_scale, qty_scale,
                (piece, first literal byte, size) per piece ...]

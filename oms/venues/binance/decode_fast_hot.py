@@ -37,7 +37,7 @@ from oms.venues.binance.decode_hot import (
     K_TRADE_ID,
     K_TRADE_MS,
 )
-from oms.venues.decode_status_hot import (
+from oms.venues.shared.decode_status_hot import (
     ASKS,
     BIDS,
     KIND_DEPTH,
@@ -66,9 +66,9 @@ from oms.venues.decode_status_hot import (
     SCALE_PX,
     SCALE_QTY,
 )
-from oms.venues.json_hot import CLOSE_BRACE, CLOSE_BRACKET, COLON, QUOTE
-from oms.venues.symbols_hot import find_short_symbol
-from oms.venues.words_hot import (
+from oms.venues.shared.json_hot import CLOSE_BRACE, CLOSE_BRACKET, COLON, QUOTE
+from oms.venues.shared.symbols_hot import find_short_symbol
+from oms.venues.shared.words_hot import (
     SCALE_MAX,
     UNUSUAL,
     behind_plain,

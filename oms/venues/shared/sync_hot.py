@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oms.venues.decode_status_hot import (
+from oms.venues.shared.decode_status_hot import (
     ASKS,
     BIDS,
     BUFFER,

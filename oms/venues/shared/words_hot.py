@@ -8,7 +8,7 @@ nor more than a word before it: a message has at least BYTES_PER_WORD bytes.
 
 from __future__ import annotations
 
-from oms.venues.json_hot import DOT, QUOTE, ZERO
+from oms.venues.shared.json_hot import DOT, QUOTE, ZERO
 from shm_layout.byte_words_hot import (
     BYTES_PER_WORD,
     WINDOW_BYTES,

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from oms.venues import order_text_hot as hot_
-from oms.venues.hmac_sha256 import HotHmac
+from oms.venues.shared import order_text_hot as hot_
+from oms.venues.shared.hmac_sha256 import HotHmac
 from shm_layout.byte_words_hot import BYTES_PER_WORD
 from shm_layout.sha256_hot import MAC_WORDS
 

@@ -9,7 +9,7 @@ passes.
 
 from __future__ import annotations
 
-from oms.venues.decode_status_hot import DECLINED, MALFORMED, OUT_OF_RANGE, UNSUPPORTED_TICK
+from oms.venues.shared.decode_status_hot import DECLINED, MALFORMED, OUT_OF_RANGE, UNSUPPORTED_TICK
 from shm_layout.jit import hot
 
 QUOTE = 34

@@ -1,14 +1,14 @@
 """Symbol text -> instrument id, in compiled code (`@hot` only).
 
-Open addressing over a power of two of slots; `oms/venues/symbols.py` builds the arrays. `index`
+Open addressing over a power of two of slots; `oms/venues/shared/symbols.py` builds the arrays. `index`
 holds instrument ids (-1 = empty), `text` the symbols by instrument id (32 bytes, zero padded).
 """
 
 from __future__ import annotations
 
-from oms.venues.decode_status_hot import NOT_OURS, SYMBOL_BYTES_MAX
-from oms.venues.json_hot import QUOTE
-from oms.venues.words_hot import UNUSUAL, word_at
+from oms.venues.shared.decode_status_hot import NOT_OURS, SYMBOL_BYTES_MAX
+from oms.venues.shared.json_hot import QUOTE
+from oms.venues.shared.words_hot import UNUSUAL, word_at
 from shm_layout.byte_words_hot import BYTES_PER_WORD, load_word, plain_count
 from shm_layout.jit import BYTES_READ, I64, TEXTS_READ, WORDS_READ, hot
 
