@@ -1,8 +1,8 @@
 """The plugin interface: what a strategy is told, and what it may do.
 
-A strategy is a class with the methods of `Strategy`; its agent (`oms/agents/strategy/agent.py`) feeds
-it and carries out what it asks. Prices are integers at the instrument's px_scale, quantities at
-its qty_scale; times in ns. A strategy has no clock, no socket, no randomness: the same events
+A strategy is a class with the methods of `Strategy`; its agent (`oms/agents/strategy/agent.py`)
+feeds it and carries out what it asks. Prices are integers at the instrument's px_scale, quantities
+at its qty_scale; times in ns. A strategy has no clock, no socket, no randomness: the same events
 give the same intents, live, on the harness and in a backtest.
 """
 

@@ -1,7 +1,7 @@
 """The feed agent: one venue's market streams -> its md ring.
 
-Cold side of `oms/venues/shared/sync_hot.py` and of the venue's kernels: snapshots, buffers, timers. One
-crossing into compiled code per message; what the kernel hands back (a diff to keep, a gap, a
+Cold side of `oms/venues/shared/sync_hot.py` and of the venue's kernels: snapshots, buffers, timers.
+One crossing into compiled code per message; what the kernel hands back (a diff to keep, a gap, a
 message that wants the cold decoder) is dealt with here. `FeedLink` owns the connection.
 
 Life of a book: stream opened -> SYNCING, diffs buffered, snapshot asked -> snapshot used, buffered

@@ -1,8 +1,8 @@
 """What a strategy knows of its orders: by risk's updates, and by its tables after a loss.
 
 Owner: `oms/agents/strategy/agent.py`. An `Order` keeps its identity for as long as the strategy
-lives, because the plugin holds on to it. An intent that risk has taken and whose order is in no table was
-refused; one that risk has not taken yet is waited for.
+lives, because the plugin holds on to it. An intent that risk has taken and whose order is in no
+table was refused; one that risk has not taken yet is waited for.
 """
 
 from __future__ import annotations

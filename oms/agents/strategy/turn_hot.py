@@ -1,8 +1,8 @@
 """What a strategy reads and writes per turn, in compiled code (`@hot` only).
 
 Owner: `oms/agents/strategy/agent.py`, and the operator's agent, which is one. `look` takes the
-prices that came since the last turn: of each wanted instrument the newest, conflated, as words in the
-order of `strategies.base.Top`; and its public trades, all of them, where the plugin wants such.
+prices that came since the last turn: of each wanted instrument the newest, conflated, as words in
+the order of `strategies.base.Top`; and its public trades, all of them, where the plugin wants such.
 `settle` makes a price the one that decides from now on, and `write_intent` writes an intent with
 what decided it.
 

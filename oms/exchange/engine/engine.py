@@ -3,8 +3,8 @@
 Owns the arrays that `engine_hot` works on. One engine holds several symbols and all accounts of
 an exchange; it is deterministic: the same commands, with their times, give the same events and the
 same `state_hash()`. Everything that changes its state is a command, administration included, so
-that the log of commands rebuilds it (`oms/exchange/engine/wal.py`). Called by `oms/exchange/live.py` (the
-market behind a simulated exchange), the references and the benches.
+that the log of commands rebuilds it (`oms/exchange/engine/wal.py`). Called by
+`oms/exchange/live.py` (the market behind a simulated exchange), the references and the benches.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The matching kernel: takes commands, appends events (`oms/exchange/engine/layout_hot.py` says which).
+"""The matching kernel: takes commands, appends events (which: `oms/exchange/engine/layout_hot.py`).
 
 Nothing is lost when the event buffer is nearly full: `step` stops before a command that might not
 have room, and says so. Time is the commands' own: kernels read no clock.

@@ -1,7 +1,8 @@
 """Symbol text -> instrument id, in compiled code (`@hot` only).
 
-Open addressing over a power of two of slots; `oms/venues/shared/symbols.py` builds the arrays. `index`
-holds instrument ids (-1 = empty), `text` the symbols by instrument id (32 bytes, zero padded).
+Open addressing over a power of two of slots; `oms/venues/shared/symbols.py` builds the arrays.
+`index` holds instrument ids (-1 = empty), `text` the symbols by instrument id (32 bytes, zero
+padded).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A matching engine of lists and plain integers: slow, and written to be read.
 
-The reference of `oms.exchange.engine.engine`; it shares its constants and the exact `mul_div`, nothing
+The reference of `oms.exchange.engine`; it shares its constants and the exact `mul_div`, nothing
 else. Orders stand in one list by the time at which they got their place; a book is that list,
 sorted; a balance is what an account was given or has traded, less what its open orders need. Its
 methods return the events in words (`words.py` puts the engine's events into the same words).

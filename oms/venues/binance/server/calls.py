@@ -1,9 +1,9 @@
 """Endpoints of the simulated Binance spot, shared by REST and the WebSocket API.
 
 Each endpoint is one row of data (parameters, weight, whether signed) and one handler
-`(desk, call) -> JSON value`, which raises ApiError to refuse. Market data is in `server_market.py`
-and `server_tickers.py`, orders in `server_orders.py` and `server_lists.py`, account queries in
-`server_account.py`. Sources: rest-api.md and web-socket-api.md, "Weight" and "Parameters" of each
+`(desk, call) -> JSON value`, which raises ApiError to refuse. Market data is in `market/calls.py`
+and `market/tickers.py`, orders in `orders/calls.py` and `orders/lists.py`, account queries in
+`account.py`. Sources: rest-api.md and web-socket-api.md, "Weight" and "Parameters" of each
 endpoint.
 """
 

@@ -1,7 +1,7 @@
 """Market-data endpoints of the simulated Binance spot: general, book and trades.
 
-Handlers `(desk, call) -> JSON value` as in `server_calls`; candles and tickers are in
-`server_tickers`. Sources: rest-api.md "General endpoints", "Market Data endpoints" and the same
+Handlers `(desk, call) -> JSON value` as in `calls.py`; candles and tickers are in
+`market/tickers.py`. Sources: rest-api.md "General endpoints", "Market Data endpoints" and the same
 requests of web-socket-api.md: parameters, weights, errors. A `limit` beyond the documented most
 counts as the most, as it does there.
 """

@@ -26,7 +26,7 @@ MINI_NAMES = (
 
 
 class MarketShapes:
-    """The shapes of one exchange; times in the unit in force (`server_time`)."""
+    """The shapes of one exchange; times in the unit in force (`time_unit.py`)."""
 
     def __init__(self, shapes: Shapes, specs: tuple[SymbolSpec, ...]) -> None:
         self._shapes = shapes

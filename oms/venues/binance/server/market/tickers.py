@@ -1,6 +1,6 @@
 """Candles and price statistics of the simulated Binance spot.
 
-Handlers `(desk, call) -> JSON value` as in `server_calls`, over each symbol's tape
+Handlers `(desk, call) -> JSON value` as in `calls.py`, over each symbol's tape
 (`oms/exchange/tape.py`). Sources: rest-api.md "Kline/Candlestick data" to "Rolling window price
 change statistics" and the same requests of web-socket-api.md. The 24-hour window begins at the
 next whole second, rolling windows begin at a whole minute, as their documents say.

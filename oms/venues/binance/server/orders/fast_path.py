@@ -2,9 +2,9 @@
 
 What desks send by the thousand is one request: `order.place` of a limit, post-only or market order
 with a quantity, its own client order id, and one of three credentials. `OrderLane.read` reads just
-that, by a kernel (`server_order_hot`); whatever is odd about a message, down to a blank or a bad
-signature, makes it None before anything has happened, and the message goes the long way
-(`server_ws_api`), which alone refuses and explains. What a combination of symbol, side, type and
+that, by a kernel (`orders/fast_path_hot.py`); whatever is odd about a message, down to a blank or a
+bad signature, makes it None before anything has happened, and the message goes the long way
+(`ws_api/api.py`), which alone refuses and explains. What a combination of symbol, side, type and
 modes means is asked of the long way once and remembered, so that there is one statement of it;
 `test_order_lane.py` holds the two ways equal.
 """
@@ -172,7 +172,7 @@ class OrderLane:
 
 
 def _in_time(timestamp: int, window_ms: int, now_ns: int) -> bool:
-    """`server_auth.check_time`, of whole numbers; a window of -1 was not given."""
+    """`auth.py: check_time`, of whole numbers; a window of -1 was not given."""
     if timestamp <= MICROSECONDS_FROM:
         timestamp *= 1000
     window_us = RECV_WINDOW_DEFAULT_US if window_ms < 0 else window_ms * 1000

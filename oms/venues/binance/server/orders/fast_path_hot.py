@@ -3,7 +3,7 @@
 `scan` reads `{"id", "method": "order.place", "params": {...}}` with the parameters of a plain order
 alone, each once, in any order, without blanks, escapes or letters beyond ASCII: what a program
 writes. Whatever else is not an error here: 0 is returned, and the long way reads the message.
-`server_order_lane` says what is made of it.
+`orders/fast_path.py` says what is made of it.
 
     found     FOUND_* below
     payload   what is signed: the parameters but `signature`, sorted by name

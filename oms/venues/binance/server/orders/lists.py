@@ -1,6 +1,6 @@
 """Order list endpoints of the simulated Binance spot: OCO, OTO, OTOCO, and the cancel of a list.
 
-Legs are read by `server_order_params` under their prefixes. Which types stand above and below, and
+Legs are read by `orders/params.py` under their prefixes. Which types stand above and below, and
 in which relation, is refused here (-1158 … -1199); whether the prices stand on both sides of the
 last trade is the market's to say. Sources: rest-api.md "Order lists"; errors.md; faqs/opo.md. No
 symbol here allows lists that pay for themselves (exchangeInfo: `opoAllowed` false).

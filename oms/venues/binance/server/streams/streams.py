@@ -1,7 +1,7 @@
 """Market streams of the simulated Binance spot: who listens to what, and what they are sent.
 
 Sans-I/O: one `StreamServer` for all connections of the paths /stream?streams=a/b and /ws[/a/b].
-Trades and best prices go out as they happen, the rest by `server_streams_sources`. A diff's U is
+Trades and best prices go out as they happen, the rest by `streams/sources.py`. A diff's U is
 the last diff's u + 1 from a stream's first listener on, so the venue's book rule holds for whoever
 joins and asks for a snapshot after that. A stream that does not exist is refused. Source:
 web-socket-streams.md.

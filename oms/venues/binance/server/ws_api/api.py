@@ -1,7 +1,7 @@
 """WebSocket API of the simulated Binance spot: requests, replies, user data events.
 
 Sans-I/O: one `WsApiServer` for all connections of the path /ws-api/v3. Every endpoint of the one
-table (`server_endpoints`) is a method here; session methods are in `server_ws_sessions`. A reply
+table (`endpoints.py`) is a method here; session methods are in `ws_api/sessions.py`. A reply
 carries the request's id, a status and the rate limits; user events go to each subscription as
 {"subscriptionId", "event"}. Source: web-socket-api.md, user-data-stream.md.
 """
