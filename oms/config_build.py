@@ -2,7 +2,7 @@
 
 `build` names every mistake that it finds, one sentence each: an unknown key with the nearest known
 one, a wrong type, a missing value, a key that looks like a secret. The same declarations make the
-JSON Schema that editors complete by (`procs/config_schema.py`), so that the two cannot disagree.
+JSON Schema that editors complete by (`procs/config/schema.py`), so that the two cannot disagree.
 """
 
 from __future__ import annotations

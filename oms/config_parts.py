@@ -1,4 +1,4 @@
-"""What stands in each kind of config file, as structs; `procs/config_files.py` puts them together.
+"""What stands in each kind of config file, as structs; `procs/config/files.py` puts them together.
 
 The texts below the fields are what an editor shows (the JSON Schemas in `configs/schema/` are made
 of them), so they are written for whoever fills in a file.

@@ -13,7 +13,7 @@ from typing import Any
 from oms.config import ProcessConfig
 from oms.errors import ExitCode
 from procs import drain
-from procs.locks import Owner, start_ticks
+from procs.files.locks import Owner, start_ticks
 from procs.pulse import Pulse
 from shm_layout.enums import ProcessState, Wait
 from shm_layout.ring_hot import HEARTBEAT

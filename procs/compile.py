@@ -136,7 +136,7 @@ def _work(missing: list[jit.Entry], todo: int, done: int) -> None:
 def main(modules: list[str]) -> int:
     """Compile what these modules name, a line for each; without any, the demonstration desk's."""
     if not modules:
-        from procs.config_files import find_config, load_desk
+        from procs.config.files import find_config, load_desk
         from procs.start import preload
 
         path = find_config(None)

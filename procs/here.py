@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from procs import lang
-from procs.config_files import find_config, language_of, project_root
+from procs.config.files import find_config, language_of, project_root
 
 _HINT = re.compile(r"`oms ([a-z][^`]*)`")
 NAMED = "config_named"

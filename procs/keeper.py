@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable
 
 from oms.errors import ExitCode, MexomsError
-from procs import system
 from procs.children import WORKED_S
-from procs.config_files import running_config
+from procs.config.files import running_config
+from procs.files.locks import Owner, living_owner, start_ticks
+from procs.files.paths import DeskPaths
 from procs.here import say
-from procs.locks import Owner, living_owner, start_ticks
+from procs.machine import system
 from procs.orphans import stop_orphans
-from procs.paths import DeskPaths
 from procs.supervisor import NAME
 
 _STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}

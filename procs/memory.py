@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from oms.config import DeskConfig
-from procs import locks
-from procs.paths import DeskPaths
-from procs.system import lock_in_memory
+from procs.files import locks
+from procs.files.paths import DeskPaths
+from procs.machine.system import lock_in_memory
 from shm_layout import segment
 from shm_layout.channels import Capacity, Channel, RingKind, Topology, topology
 from shm_layout.doorbell import Listener, Ringer, Sleeper, open_bell

@@ -6,8 +6,8 @@ import signal
 
 from oms.config import DeskConfig
 from procs import drain
-from procs.locks import Owner, living_owner
-from procs.paths import DeskPaths
+from procs.files.locks import Owner, living_owner
+from procs.files.paths import DeskPaths
 
 _KILLED_S = 5.0
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from oms.agents.base import FixedFile, Journal, Key
 from oms.config import DeskConfig
-from procs.fixed_file import PlacedFile
-from procs.journal_file import HumanFiles, JournalFile
-from procs.keys import GeneratedKeys
-from procs.logs import ProcessLog
+from procs.files.fixed_file import PlacedFile
+from procs.files.journal_file import HumanFiles, JournalFile
+from procs.files.keys import GeneratedKeys
+from procs.files.logs import ProcessLog
+from procs.files.paths import DeskPaths
 from procs.memory import DeskMemory
 from procs.net.network import Network
 from procs.net.sink import Sink
-from procs.paths import DeskPaths
 from shm_layout.ring import RingReader, RingWriter
 from shm_layout.table import TableReader, TableWriter
 

@@ -25,16 +25,17 @@ from typing import Any
 from oms.agents.base import NEVER, Agent, ConnEvent, HttpMeta
 from oms.config import DeskConfig, ProcessConfig
 from oms.errors import ExitCode, MexomsError
-from procs import drain, system
+from procs import drain
 from procs.clock import Clock
 from procs.control import ControlServer
-from procs.journal_file import FULL_DISK
-from procs.locks import FileLock, LockHeldError
-from procs.logs import ProcessLog
+from procs.files.journal_file import FULL_DISK
+from procs.files.locks import FileLock, LockHeldError
+from procs.files.logs import ProcessLog
+from procs.files.paths import DeskPaths
+from procs.machine import system
 from procs.memory import DeskMemory
 from procs.net.network import Network
 from procs.net.warm import Warmth
-from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from shm_layout.doorbell import ring
 from shm_layout.enums import ProcessState, Wait

@@ -31,13 +31,13 @@ from oms.config_checks import port_mistakes
 from oms.config_parts import SimFile
 from oms.errors import ConfigError
 from procs.clock import Clock
-from procs.config_files import parse_toml, root_of
-from procs.config_ports import choose_ports
-from procs.journal_file import JournalFile
-from procs.keys import GeneratedKeys
-from procs.logs import ProcessLog
+from procs.config.files import parse_toml, root_of
+from procs.config.ports import choose_ports
+from procs.files.journal_file import JournalFile
+from procs.files.keys import GeneratedKeys
+from procs.files.logs import ProcessLog
+from procs.files.paths import DeskPaths
 from procs.net.network import Network
-from procs.paths import DeskPaths
 
 PROCESS = "sim"
 ACCOUNTS_MAX = 64

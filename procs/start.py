@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
-from procs import lang, system
-from procs.config_files import load_desk
-from procs.config_ports import effective
+from procs import lang
+from procs.config.files import load_desk
+from procs.config.ports import effective
+from procs.files.locks import FileLock, LockHeldError, processes_live
+from procs.files.paths import DeskPaths
 from procs.here import say, speak_as
-from procs.locks import FileLock, LockHeldError, processes_live
-from procs.paths import DeskPaths
+from procs.machine import system
 
 if TYPE_CHECKING:
     from procs.runtime import MakeAgent
@@ -116,7 +117,7 @@ def check_machine(config: DeskConfig, paths: DeskPaths) -> None:
     Raises SegmentError where /dev/shm is too small for it (what a killed desk of this name left
     there is swept, and so counts as free); a low limit of locked memory is a warning.
     """
-    from procs.machine import (
+    from procs.machine.facts import (
         may_lock_all,
         memlock_is_low,
         memlock_limit,

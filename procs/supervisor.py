@@ -23,12 +23,13 @@ from collections.abc import Callable
 from oms.agents.latch import COMMAND_FILE, WATCHDOG_FILE
 from oms.config import DeskConfig, ProcessConfig
 from oms.errors import ConfigError, ExitCode
-from procs import drain, memory, system
+from procs import drain, memory
 from procs.children import Child, EpochFile, StartFailure
-from procs.fixed_file import PlacedFile
-from procs.locks import FileLock, LockHeldError, Owner, living_owner
-from procs.logs import ProcessLog
-from procs.paths import DeskPaths
+from procs.files.fixed_file import PlacedFile
+from procs.files.locks import FileLock, LockHeldError, Owner, living_owner
+from procs.files.logs import ProcessLog
+from procs.files.paths import DeskPaths
+from procs.machine import system
 from procs.runtime import MakeAgent, Runtime
 from procs.supervisor_name import STARTED_AGAIN, SUPERVISOR
 from shm_layout import segment

@@ -8,7 +8,7 @@ import traceback
 
 import numpy as np
 
-from procs import system
+from procs.machine import system
 from shm_layout.ring import HEAD_WORDS
 
 

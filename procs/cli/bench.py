@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from oms.errors import ResourceError
-from procs.config_files import project_root
+from procs.config.files import project_root
 
 LAST = "last"
 PEERS = ("zmq", "aiohttp", "sortedcontainers")

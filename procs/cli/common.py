@@ -10,10 +10,10 @@ from typing import Any
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
-from procs.config_files import DEFAULT_CONFIG, find_config, load_desk, running_config
+from procs.config.files import DEFAULT_CONFIG, find_config, load_desk, running_config
+from procs.files.locks import Owner, living_owner
+from procs.files.paths import DeskPaths
 from procs.here import NAMED, stand_at
-from procs.locks import Owner, living_owner
-from procs.paths import DeskPaths
 from procs.supervisor_name import SUPERVISOR
 
 

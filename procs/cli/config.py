@@ -13,7 +13,7 @@ from oms.config_parts import FILES
 from oms.errors import ConfigError, ExitCode, MexomsError
 from procs.cli.common import add_config, owners, print_json
 from procs.cli.page import show
-from procs.config_files import (
+from procs.config.files import (
     DEFAULT_CONFIG,
     Assembled,
     assemble,
@@ -22,8 +22,8 @@ from procs.config_files import (
     parse_toml,
     running_config,
 )
+from procs.files.paths import DeskPaths
 from procs.here import here, stand_at, tell
-from procs.paths import DeskPaths
 
 EXAMPLES = f"""\
 examples:
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry it out; `check`: 0 = no mistake, 3 = some."""
     if arguments.action == "schema":
-        from procs.config_schema import schema_text
+        from procs.config.schema import schema_text
 
         sys.stdout.write(schema_text(arguments.kind))
         return ExitCode.OK

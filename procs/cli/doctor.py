@@ -12,9 +12,9 @@ from procs.cli.doctor_checks import check_all
 from procs.cli.doctor_row import FAIL, OK, WARN, Row
 from procs.cli.doctor_tuning import PREFIX, check_siblings, tuning_rows
 from procs.cli.page import WIDTH
-from procs.cores import read_cores, usable_cpus
 from procs.here import here
-from procs.machine import machine
+from procs.machine.cores import read_cores, usable_cpus
+from procs.machine.facts import machine
 
 EXAMPLES = """\
 examples:

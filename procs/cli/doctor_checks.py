@@ -1,6 +1,6 @@
 """The checks of `oms doctor`: each gives rows of what was found, and what to do where it is wrong.
 
-They judge facts that are handed to them (`procs.machine.Machine`, the desk, its files), so that
+They judge facts that are handed to them (`procs.machine.facts.Machine`, the desk, its files), so that
 each of them is tried in a test on a machine that is otherwise well.
 """
 
@@ -14,9 +14,9 @@ from pathlib import Path
 from oms.config import DeskConfig
 from procs.cli.doctor_rates import check_rates
 from procs.cli.doctor_row import FAIL, OK, WARN, Row
-from procs.config_ports import bindable
-from procs.machine import UNLIMITED, Machine, memlock_is_low, memlock_warning, mib, need_bytes
-from procs.paths import DeskPaths
+from procs.config.ports import bindable
+from procs.files.paths import DeskPaths
+from procs.machine.facts import UNLIMITED, Machine, memlock_is_low, memlock_warning, mib, need_bytes
 from shm_layout.limits import JOURNAL_FILE_BYTES_MAX, SERVER_CONNECTIONS_MAX
 from shm_layout.segment import roomy
 

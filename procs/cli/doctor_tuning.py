@@ -14,8 +14,8 @@ from pathlib import Path
 
 from oms.config import DeskConfig, ProcessConfig
 from procs.cli.doctor_row import FAIL, OK, WARN, Row
-from procs.config_files import project_root
-from procs.cores import Cores, as_list
+from procs.config.files import project_root
+from procs.machine.cores import Cores, as_list
 
 PREFIX = "tuning."
 _WATCHDOG_S = 60

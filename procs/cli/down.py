@@ -10,10 +10,10 @@ from typing import Any
 from oms.config import DeskConfig
 from oms.errors import ExitCode
 from procs.cli.common import NotRunningError, add_config, chosen_desk, owners, print_json
-from procs.config_files import running_config
+from procs.config.files import running_config
+from procs.files.paths import DeskPaths
 from procs.here import say, tell
 from procs.orphans import stop_orphans
-from procs.paths import DeskPaths
 from procs.supervisor_name import SUPERVISOR
 
 WAIT_S = 60.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from procs.paths import DeskPaths
+from procs.files.paths import DeskPaths
 from procs.supervisor_name import STARTED_AGAIN
 
 

@@ -20,8 +20,8 @@ from oms.journal.reader import Recovery, read_journal
 from procs import compile as kernels
 from procs.cli import journal_text
 from procs.cli.common import add_config, chosen_desk, owners, print_json
+from procs.files.journal_file import SUFFIX
 from procs.here import here
-from procs.journal_file import SUFFIX
 from shm_layout.enums import RecordType
 
 _NUMBER_CHARS = 7

@@ -11,7 +11,7 @@ from typing import Any
 
 from oms import ids
 from oms.venues.shared.decimal_text import to_fixed
-from procs.logs import utc_text
+from procs.files.logs import utc_text
 
 Shown = dict[str, Any]
 _TIMES = ("ts_ns", "now_ns", "ts_state_ns", "ts_recv_ns")

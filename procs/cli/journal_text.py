@@ -17,8 +17,8 @@ from oms.errors import ConfigError, ExitCode
 from oms.journal.text import Importer, Records, export_lines, first_difference
 from procs.cli.common import add_config, chosen_desk, print_json
 from procs.cli.journal_lines import Teller
+from procs.files.journal_file import SUFFIX
 from procs.here import here, say
-from procs.journal_file import SUFFIX
 from shm_layout.records import RECORDS
 
 CAT_EXAMPLES = """\

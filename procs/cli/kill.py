@@ -10,11 +10,11 @@ from oms.config import DeskConfig
 from oms.errors import ExitCode
 from procs.cli.common import NotRunningError, add_config, chosen_desk, print_json
 from procs.cli.run import duration_s
-from procs.config_files import running_config
+from procs.config.files import running_config
 from procs.control_client import ControlLink, SilentError
+from procs.files.paths import DeskPaths
 from procs.here import say, tell
 from procs.memory import process_of
-from procs.paths import DeskPaths
 
 if TYPE_CHECKING:
     from oms.agents.watchdog.sweep import Sweep

@@ -31,11 +31,11 @@ from oms.errors import MexomsError
 from oms.venues.binance.exchange_info import DOCUMENTED
 from procs import compile as kernels
 from procs.clock import Clock
-from procs.fixed_file import PlacedFile
-from procs.keys import GeneratedKeys
+from procs.files.fixed_file import PlacedFile
+from procs.files.keys import GeneratedKeys
+from procs.files.paths import DeskPaths
 from procs.memory import DeskMemory
 from procs.net.network import Network
-from procs.paths import DeskPaths
 from shm_layout.channels import COMMAND, Table
 from shm_layout.enums import Exchange, RateShare
 from shm_layout.limits import RATE_ROWS_EGRESS

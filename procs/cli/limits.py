@@ -10,11 +10,11 @@ from typing import Any
 from oms.config import DeskConfig, LimitsConfig
 from oms.errors import ExitCode
 from procs.cli.common import print_json, running_desk
-from procs.config_files import DEFAULT_CONFIG
+from procs.config.files import DEFAULT_CONFIG
 from procs.control_client import ControlLink
+from procs.files.paths import DeskPaths
 from procs.here import here
 from procs.memory import process_of
-from procs.paths import DeskPaths
 
 NAMES = tuple(field.name for field in dataclasses.fields(LimitsConfig))
 

@@ -12,8 +12,8 @@ from oms.config_build import nearest
 from oms.errors import ConfigError, ExitCode
 from procs.cli.common import chosen_desk
 from procs.cli.tail import Followed
-from procs.logs import LEVELS
-from procs.paths import DeskPaths
+from procs.files.logs import LEVELS
+from procs.files.paths import DeskPaths
 
 _LINES = 20
 _LOOK_S = 0.2

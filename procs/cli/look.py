@@ -20,9 +20,9 @@ from oms.agents.latch import is_latched, read_latch
 from oms.config import DeskConfig
 from procs import compile as kernels
 from procs.cli.links import LinkTables
-from procs.locks import Owner, living_owner
+from procs.files.locks import Owner, living_owner
+from procs.files.paths import DeskPaths
 from procs.memory import DeskMemory
-from procs.paths import DeskPaths
 from shm_layout.channels import RingKind
 from shm_layout.enums import (
     VENUE_NAMES,

@@ -11,11 +11,11 @@ from oms.config import OPERATOR, DeskConfig
 from oms.errors import ConfigError, ExitCode
 from procs.cli.common import print_json, running_desk
 from procs.cli.run import duration_s
-from procs.config_files import DEFAULT_CONFIG
+from procs.config.files import DEFAULT_CONFIG
 from procs.control_client import CommandRefusedError, ControlLink
+from procs.files.paths import DeskPaths
 from procs.here import here, tell
 from procs.memory import process_of
-from procs.paths import DeskPaths
 
 _LOOK_S = 0.02
 _WOULD = {

@@ -20,7 +20,7 @@ from oms.sim.replay import (
     start_balances,
 )
 from procs.cli.common import print_json
-from procs.config_files import DEFAULT_CONFIG, find_config, load_desk
+from procs.config.files import DEFAULT_CONFIG, find_config, load_desk
 from procs.here import say
 from procs.plugins import load_plugins
 from procs.start import warm_host

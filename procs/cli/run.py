@@ -15,11 +15,11 @@ from oms.errors import ConfigError, ExitCode
 from procs.cli import down, up
 from procs.cli.common import add_config, add_host, chosen_desk, owners, print_json
 from procs.cli.watch import Watch, plain_line, summary, summary_json
-from procs.config_files import find_config
-from procs.config_ports import effective
+from procs.config.files import find_config
+from procs.config.ports import effective
+from procs.files.locks import Owner
+from procs.files.paths import DeskPaths
 from procs.here import say, tell
-from procs.locks import Owner
-from procs.paths import DeskPaths
 from procs.start import check_machine, desk_lock, keep_apart, preload
 
 if TYPE_CHECKING:

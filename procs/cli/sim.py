@@ -136,7 +136,7 @@ def _shown(arguments: argparse.Namespace, found: dict[str, Any], page: Any) -> i
 
 def _up(arguments: argparse.Namespace) -> int:
     from procs.cli.run import duration_s
-    from procs.locks import FileLock, LockHeldError
+    from procs.files.locks import FileLock, LockHeldError
     from procs.sim_host import SimHost, load_sim, state_path
     from procs.start import AlreadyRunningError, warm_host
 
@@ -149,7 +149,7 @@ def _up(arguments: argparse.Namespace) -> int:
     if arguments.seed is not None:
         changes["seed"] = arguments.seed
     config = load_sim(find_sim_config(arguments.config), arguments.data_dir, changes)
-    from procs.paths import DeskPaths
+    from procs.files.paths import DeskPaths
 
     paths = DeskPaths.of(config)
     if arguments.dry_run:
@@ -176,7 +176,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
 def _would_serve(config: Any, paths: Any, arguments: argparse.Namespace) -> int:
     """The config is read and the place is free; ports are taken by who serves alone."""
-    from procs.locks import living_owner
+    from procs.files.locks import living_owner
     from procs.start import AlreadyRunningError
 
     owner = living_owner(paths.process_lock(LOCK))

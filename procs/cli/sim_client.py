@@ -10,11 +10,11 @@ from typing import Any
 
 from oms.errors import ConfigError, MexomsError
 from procs.cli.common import NotRunningError
-from procs.config_files import project_root, read_toml, running_config
+from procs.config.files import project_root, read_toml, running_config
+from procs.files.keys import GeneratedKeys
+from procs.files.locks import living_owner
+from procs.files.paths import DeskPaths
 from procs.here import stand_at
-from procs.keys import GeneratedKeys
-from procs.locks import living_owner
-from procs.paths import DeskPaths
 
 DEFAULT_SIM = "configs/sim.demo.toml"
 LOCK = "sim"

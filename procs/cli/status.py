@@ -11,8 +11,8 @@ from oms.errors import ExitCode
 from procs.cli.common import add_config, owners, print_json, running_desk
 from procs.cli.links import troubles as link_troubles
 from procs.cli.page import show
+from procs.files.logs import utc_text
 from procs.here import here
-from procs.logs import utc_text
 from procs.supervisor_name import SUPERVISOR
 
 _STALE_NS = 2_000_000_000

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from oms.errors import ConfigError, ExitCode
 from procs.cli.common import add_config, chosen_desk
-from procs.paths import DeskPaths
+from procs.files.paths import DeskPaths
 
 TOPICS = ("orders", "executions", "positions", "pnl", "log", "all")
 _LINES = 10

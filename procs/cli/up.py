@@ -16,11 +16,11 @@ from oms.errors import ExitCode, MexomsError
 from procs.cli.common import add_config, add_host, chosen_desk, print_json
 from procs.cli.heard import Heard
 from procs.cli.page import WIDTH
-from procs.config_files import find_config
-from procs.config_ports import effective
+from procs.config.files import find_config
+from procs.config.ports import effective
+from procs.files.paths import DeskPaths
 from procs.here import here, say, tell
-from procs.host_plan import AUTO, as_toml, page, plan_here
-from procs.paths import DeskPaths
+from procs.machine.host_plan import AUTO, as_toml, page, plan_here
 from procs.start import check_machine, desk_lock, keep_apart, keep_here, preload
 from procs.supervisor_name import SUPERVISOR
 
@@ -150,7 +150,7 @@ def wait_ready(
     twenty times a second from the moment on at which there is something to be seen.
     """
     from procs.cli.look import Look
-    from procs.config_files import running_config
+    from procs.config.files import running_config
     from shm_layout.segment import SegmentError
 
     began = said = time.monotonic()

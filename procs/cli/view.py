@@ -21,8 +21,8 @@ from rich.text import Text
 
 from procs.cli.pnl import coins
 from procs.cli.watch import LATE_NS, Watch, pnl_text, refused_text, short
+from procs.files.logs import utc_text
 from procs.here import here
-from procs.logs import utc_text
 
 _REFRESH_S = 0.25
 _CLEAR = "\x1b[2J\x1b[H"

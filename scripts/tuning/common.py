@@ -22,7 +22,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from procs import lang
-from procs.cores import Cores, as_list, hot_cpus, is_cpu_list, parse_list, read_cores, usable_cpus
+from procs.machine.cores import (
+    Cores,
+    as_list,
+    hot_cpus,
+    is_cpu_list,
+    parse_list,
+    read_cores,
+    usable_cpus,
+)
 
 OK, WARN, ABSENT = "ok", "warn", "absent"
 DONE, TO_DO = 0, 1

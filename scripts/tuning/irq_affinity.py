@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from procs.cores import parse_list
+from procs.machine.cores import parse_list
 from scripts.tuning.common import Host, Knob, Value, Wanted, cpu_text, main
 
 ABOUT = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from procs.cores import DEDICATED_CORES_MIN
+from procs.machine.cores import DEDICATED_CORES_MIN
 from scripts.tuning.common import Host, Knob, TextFile, Wanted, cpu_text, main
 
 ABOUT = """\

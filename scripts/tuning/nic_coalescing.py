@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from procs.cores import network_cards
+from procs.machine.cores import network_cards
 from scripts.tuning.common import Coalescing, Host, Knob, Wanted, main
 
 ABOUT = """\

@@ -19,7 +19,7 @@ from typing import Any
 
 from oms.errors import ExitCode, MexomsError
 from procs.cli.bench import LAST, add_arguments
-from procs.config_files import project_root
+from procs.config.files import project_root
 from procs.here import say
 from tests.bench import catalog, live_desk, page
 from tests.bench.history import History, Line, verdict

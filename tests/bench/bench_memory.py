@@ -14,7 +14,7 @@ from tests.bench.result import BenchResult, latency
 
 IMPORT = f"""
 from pathlib import Path
-from procs.config_files import load_desk
+from procs.config.files import load_desk
 from procs.start import preload
 path = Path({str(DEMO)!r})
 preload(load_desk(path), path.resolve().parent)

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from oms.agents.base import KeyKind
-from procs.locks import FileLock
-from procs.paths import DeskPaths
+from procs.files.locks import FileLock
+from procs.files.paths import DeskPaths
 from shm_layout import segment
 from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX
 from tests.bench import order_peer

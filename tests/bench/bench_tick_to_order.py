@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from procs.locks import FileLock
-from procs.paths import DeskPaths
+from procs.files.locks import FileLock
+from procs.files.paths import DeskPaths
 from shm_layout import segment
 from tests.bench import order_peer
 from tests.bench.order_desk import ACCOUNTS, SENT, SHARED_WORDS, STOP, make_desk

@@ -19,8 +19,8 @@ from pathlib import Path
 from oms.agents.base import Key
 from oms.agents.venue_sim import agent as venue_sim
 from oms.venues.binance.server.limits import LimitRules
+from procs.files.paths import DeskPaths
 from procs.net.network import Network
-from procs.paths import DeskPaths
 from procs.sim_host import SimHost, load_sim
 from tests.stress.memory import fork, kill
 

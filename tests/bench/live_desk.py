@@ -22,8 +22,8 @@ from pathlib import Path
 
 from procs.cli.common import owners
 from procs.cli.look import Look
-from procs.config_files import load_desk, project_root, running_config
-from procs.paths import DeskPaths
+from procs.config.files import load_desk, project_root, running_config
+from procs.files.paths import DeskPaths
 from shm_layout import segment
 from shm_layout.segment import SegmentError
 

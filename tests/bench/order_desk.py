@@ -27,14 +27,14 @@ from oms.config import AccountConfig, DeskConfig, GroupConfig, HostConfig, Proce
 from oms.risk import world_hot as risk_words
 from procs import start
 from procs.clock import Clock
-from procs.keys import GeneratedKeys
-from procs.logs import ProcessLog
+from procs.files.keys import GeneratedKeys
+from procs.files.logs import ProcessLog
+from procs.files.paths import DeskPaths
+from procs.machine.system import GiveWay
 from procs.memory import DeskMemory, desk_topology
 from procs.net.warm import Warmth
-from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from procs.runtime import SPIN_LOOKS_WITH_SOCKETS
-from procs.system import GiveWay
 from shm_layout import segment
 from shm_layout.doorbell import make_bell
 from shm_layout.enums import Action, OrderType, RecordType, Side, TimeInForce

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from oms.errors import ConfigError
-from procs.config_files import project_root
+from procs.config.files import project_root
 from tests.bench.history import History
 from tests.bench.plot import bars_of, plot
 from tests.bench.result import number

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from procs import system
+from procs.machine import system
 from tests.stress.memory import fork, reap, shared_words
 
 RECORD_BYTES = 64

@@ -20,10 +20,10 @@ from oms.agents.risk import RiskAgent
 from oms.config import DeskConfig, HostConfig, ProcessConfig
 from oms.risk import world_hot as risk_words
 from procs.clock import Clock
-from procs.locks import FileLock
-from procs.logs import ProcessLog
+from procs.files.locks import FileLock
+from procs.files.logs import ProcessLog
+from procs.files.paths import DeskPaths
 from procs.memory import DeskMemory
-from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from shm_layout import segment
 from shm_layout.enums import Action, ExecKind, OrderType, RecordType, Side, TimeInForce

@@ -30,10 +30,10 @@ from oms.risk import world_hot as risk_words
 from oms.strategies.base import BaseStrategy, Desk, Top
 from oms.strategies.registry import PLUGINS
 from procs.clock import Clock
-from procs.logs import ProcessLog
+from procs.files.logs import ProcessLog
+from procs.files.paths import DeskPaths
 from procs.memory import DeskMemory
 from procs.net.warm import Warmth
-from procs.paths import DeskPaths
 from procs.ports import LivePorts
 from procs.runtime import SPIN_LOOKS, SPIN_LOOKS_WITH_SOCKETS
 from shm_layout.enums import BookState, Side, TimeInForce

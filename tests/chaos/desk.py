@@ -26,9 +26,9 @@ from oms import ids
 from oms.errors import ExitCode
 from oms.journal.reader import Recovery, read_journal
 from procs.cli.look import Look
-from procs.config_files import load_desk, running_config
-from procs.locks import Owner, living_owner
-from procs.paths import DeskPaths
+from procs.config.files import load_desk, running_config
+from procs.files.locks import Owner, living_owner
+from procs.files.paths import DeskPaths
 from shm_layout import segment
 from shm_layout.enums import ExecKind, OrderState, RecordType
 from tests.procs.desks import ROOT, ask_exchange

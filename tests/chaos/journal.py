@@ -24,7 +24,7 @@ from oms.errors import MexomsError
 from oms.journal.frames_hot import append_frame
 from oms.journal.reader import Recovery, read_journal
 from oms.journal.writer import BlockWriter
-from procs.journal_file import JournalFile
+from procs.files.journal_file import JournalFile
 from shm_layout.enums import RecordType
 from shm_layout.records import CYCLE
 from tests.chaos.kill import Outcome

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from procs.logs import LOG_FILE_BYTES_MAX, LOG_FILES_MAX
+from procs.files.logs import LOG_FILE_BYTES_MAX, LOG_FILES_MAX
 from shm_layout import segment
 from tests.chaos.desk import KEEPER, SUPERVISOR, ChaosDesk
 from tests.chaos.kill import Outcome, judged

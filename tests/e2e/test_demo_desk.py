@@ -11,9 +11,9 @@ import pytest
 
 from oms.errors import ExitCode
 from procs.cli.main import main
-from procs.config_files import load_desk
-from procs.locks import living_owner
-from procs.paths import DeskPaths
+from procs.config.files import load_desk
+from procs.files.locks import living_owner
+from procs.files.paths import DeskPaths
 from shm_layout import segment
 from tests.procs.desks import DEMO, ROOT, until
 

@@ -13,7 +13,7 @@ import pytest
 
 from oms.errors import ExitCode
 from procs.cli.main import main
-from procs.locks import living_owner
+from procs.files.locks import living_owner
 from shm_layout import segment
 from tests.e2e.test_demo_desk import Desk
 from tests.procs.desks import DEMO, ask_exchange, until

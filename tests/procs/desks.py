@@ -13,10 +13,10 @@ import time
 import urllib.request
 from pathlib import Path
 
-from procs.config_files import load_desk, running_config
-from procs.keys import GeneratedKeys
-from procs.locks import living_owner
-from procs.paths import DeskPaths
+from procs.config.files import load_desk, running_config
+from procs.files.keys import GeneratedKeys
+from procs.files.locks import living_owner
+from procs.files.paths import DeskPaths
 from shm_layout import segment
 
 ROOT = Path(__file__).resolve().parents[2]

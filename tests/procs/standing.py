@@ -5,11 +5,11 @@ import time
 
 from oms import ids
 from procs.cli.main import main
-from procs.config_files import load_desk
-from procs.config_ports import choose_ports
-from procs.locks import FileLock, Owner
+from procs.config.files import load_desk
+from procs.config.ports import choose_ports
+from procs.files.locks import FileLock, Owner
+from procs.files.paths import DeskPaths
 from procs.memory import desk_topology
-from procs.paths import DeskPaths
 from shm_layout import segment
 from shm_layout.enums import (
     BookState,

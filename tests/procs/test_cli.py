@@ -12,7 +12,7 @@ from procs.cli.look import at_step
 from procs.cli.main import main
 from procs.cli.tail import Followed
 from procs.cli.watch import Money
-from procs.paths import DeskPaths
+from procs.files.paths import DeskPaths
 from shm_layout.records import UNDEF
 
 

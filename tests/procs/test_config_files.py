@@ -14,11 +14,11 @@ from oms.config_build import build
 from oms.config_checks import desk_from_text
 from oms.config_parts import FILES, ExchangeFile, settings_of
 from oms.errors import ConfigError, ExitCode, ResourceError
-from procs import config_schema
 from procs.cli.main import main
 from procs.cli.run import duration_s
-from procs.config_files import DEFAULT_ORIGIN, assemble, flat, load_desk, sim_urls
-from procs.config_ports import choose_ports
+from procs.config import schema as config_schema
+from procs.config.files import DEFAULT_ORIGIN, assemble, flat, load_desk, sim_urls
+from procs.config.ports import choose_ports
 from tests.procs.desks import DEMO
 
 
@@ -231,7 +231,7 @@ def test_setting_of_an_exchange_is_declared_where_agents_read_it():
 @pytest.mark.parametrize("name", FILES)
 def test_committed_schema_is_what_the_structs_say(name):
     path = config_schema.folder() / f"{name}.json"
-    assert path.read_text() == config_schema.schema_text(name), "run: python -m procs.config_schema"
+    assert path.read_text() == config_schema.schema_text(name), "run: python -m procs.config.schema"
 
 
 @pytest.mark.parametrize("name", FILES)

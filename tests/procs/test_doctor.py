@@ -13,9 +13,9 @@ from procs.cli import doctor, doctor_checks, doctor_tuning
 from procs.cli.doctor_row import FAIL, OK, WARN
 from procs.cli.main import main
 from procs.cli.page import WIDTH
-from procs.config_files import load_desk
-from procs.machine import UNLIMITED, Machine, machine, mib, need_bytes
-from procs.paths import DeskPaths
+from procs.config.files import load_desk
+from procs.files.paths import DeskPaths
+from procs.machine.facts import UNLIMITED, Machine, machine, mib, need_bytes
 from tests.procs.desks import DEMO
 from tests.scripts.made_up_machine import MadeUp
 from tests.scripts.test_tuning import NAMES

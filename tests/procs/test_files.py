@@ -17,13 +17,13 @@ from oms.config import ProcessConfig
 from oms.errors import ConfigError, DiskFullError, ExitCode, JournalError
 from oms.venues.binance.server.auth import ApiKey, Keyring
 from oms.venues.binance.server.errors import ApiError
-from procs import journal_file, logs
 from procs.children import WORKED_S, Child, EpochFile
 from procs.clock import SLEW_DIVISOR, STEP_NS, Clock
-from procs.fixed_file import PlacedFile
-from procs.journal_file import HumanFiles, JournalFile
-from procs.keys import GeneratedKeys
-from procs.logs import LINES_PER_S_MAX, ProcessLog
+from procs.files import journal_file, logs
+from procs.files.fixed_file import PlacedFile
+from procs.files.journal_file import HumanFiles, JournalFile
+from procs.files.keys import GeneratedKeys
+from procs.files.logs import LINES_PER_S_MAX, ProcessLog
 from shm_layout import limits
 from shm_layout.limits import FIXED_FILE_BYTES, JOURNAL_AHEAD_BYTES
 from tests.forked import forked
@@ -208,7 +208,7 @@ def test_key_file_that_describes_no_key_is_refused(tmp_path, text):
 
 def test_hmac_keys_load_no_crypto_library():
     code = (
-        "import sys, procs.keys, oms.venues.binance.server.server, oms.agents.venue_sim.agent;"
+        "import sys, procs.files.keys, oms.venues.binance.server.server, oms.agents.venue_sim.agent;"
         "sys.exit('cryptography' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -243,7 +243,7 @@ def test_log_is_one_json_line_an_event_without_secrets(tmp_path):
 
 
 def test_log_rotates_by_size_and_keeps_its_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("procs.logs.LOG_FILE_BYTES_MAX", 400)
+    monkeypatch.setattr("procs.files.logs.LOG_FILE_BYTES_MAX", 400)
     log = ProcessLog(tmp_path, "engine")
     for n in range(40):
         log.write("info", "", "event", number=n)
@@ -253,7 +253,7 @@ def test_log_rotates_by_size_and_keeps_its_name(tmp_path, monkeypatch):
 
 
 def test_log_can_be_followed_by_name_through_its_rotation(tmp_path, monkeypatch):
-    monkeypatch.setattr("procs.logs.LOG_FILE_BYTES_MAX", 600)
+    monkeypatch.setattr("procs.files.logs.LOG_FILE_BYTES_MAX", 600)
     log = ProcessLog(tmp_path, "engine")
     log.write("info", "", "event", number=0)
     follow = ["tail", "-n", "+1", "--sleep-interval=0.01", "-F", str(log.path)]

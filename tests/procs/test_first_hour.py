@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from oms.errors import ExitCode
-from procs import machine, start, system
+from procs import start
 from procs.cli import run, up
 from procs.cli.main import main
-from procs.config_files import load_desk
-from procs.locks import FileLock
-from procs.paths import DeskPaths
+from procs.config.files import load_desk
+from procs.files.locks import FileLock
+from procs.files.paths import DeskPaths
+from procs.machine import facts as machine
+from procs.machine import system
 from shm_layout import segment
 from tests.procs.desks import DEMO
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from procs.system import YIELD_LONG_NS, YIELD_PAUSES, GiveWay
+from procs.machine.system import YIELD_LONG_NS, YIELD_PAUSES, GiveWay
 
 pytestmark = pytest.mark.compiled
 

@@ -9,13 +9,13 @@ import pytest
 from oms.config import HostConfig, ProcessConfig
 from oms.config_checks import mistakes_of
 from oms.errors import ConfigError, ExitCode
-from procs import cores as cores_module
-from procs import system
 from procs.cli.doctor_tuning import check_siblings
 from procs.cli.main import main
-from procs.config_files import load_desk
-from procs.cores import as_list, hot_cpus, parse_list, read_cores, usable_cpus
-from procs.host_plan import as_toml, page, plan_host
+from procs.config.files import load_desk
+from procs.machine import cores as cores_module
+from procs.machine import system
+from procs.machine.cores import as_list, hot_cpus, parse_list, read_cores, usable_cpus
+from procs.machine.host_plan import as_toml, page, plan_host
 from tests.procs.desks import DEMO
 from tests.scripts.made_up_machine import MadeUp
 

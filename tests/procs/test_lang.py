@@ -8,7 +8,7 @@ import pytest
 from oms.errors import ConfigError, ExitCode
 from procs import here, lang
 from procs.cli.main import main
-from procs.config_files import language_of
+from procs.config.files import language_of
 from tests.procs.desks import DEMO
 
 

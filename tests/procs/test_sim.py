@@ -9,9 +9,9 @@ from oms.errors import ConfigError, ExitCode
 from procs.cli import sim
 from procs.cli.main import main
 from procs.cli.sim_client import DEFAULT_SIM, sim_paths
-from procs.config_files import project_root
-from procs.locks import FileLock
-from procs.paths import DeskPaths
+from procs.config.files import project_root
+from procs.files.locks import FileLock
+from procs.files.paths import DeskPaths
 from procs.sim_host import load_sim
 
 DEMO = project_root() / DEFAULT_SIM

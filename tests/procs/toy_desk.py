@@ -5,9 +5,9 @@ from pathlib import Path
 
 from oms.errors import MexomsError
 from procs import start
-from procs.config_files import load_desk
-from procs.config_ports import effective
-from procs.paths import DeskPaths
+from procs.config.files import load_desk
+from procs.config.ports import effective
+from procs.files.paths import DeskPaths
 from tests.procs.toys import make_toy
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 if __name__ == "__main__":
     os.environ.setdefault("MEXOMS_JIT", "compiler")  # its kernels are no entry points
 
-from procs.system import thread_count
+from procs.machine.system import thread_count
 from shm_layout.jit import JIT_ON
 from tests.stress.chain import ChainResult, CursorChain, run_chain
 from tests.stress.pair import Pair, PairResult, run_pair

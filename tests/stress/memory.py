@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from procs import system
-from procs.locks import FileLock
+from procs.files.locks import FileLock
+from procs.machine import system
 from shm_layout import segment
 from shm_layout.doorbell import Sleeper, make_bell
 from shm_layout.enums import RecordType

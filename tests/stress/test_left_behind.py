@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from procs.locks import start_ticks
+from procs.files.locks import start_ticks
 from shm_layout.segment import SHM_DIR
 from tests.stress.memory import Stand, ring_shape, stand, words_shape
 

@@ -10,7 +10,7 @@ import pytest
 from oms.config import StrategyConfig
 from oms.strategies.registry import PLUGINS
 from procs.cli.main import VERBS
-from procs.config_files import assemble
+from procs.config.files import assemble
 from procs.plugins import load_plugins
 from tests.oms.sim.whole_desk import S, WholeDesk, whole_config
 from tests.procs.desks import ROOT

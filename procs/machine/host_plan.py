@@ -2,7 +2,7 @@
 
 The rules stand in docs/tuning.md "Core maps"; the files of `configs/hosts/` are what comes of them
 for the demonstration desk on three machines, and a test says so. The plan reads no machine:
-topology and usable CPUs are given (`procs/cores.py`), so that tests make them up.
+topology and usable CPUs are given (`procs/machine/cores.py`), so that tests make them up.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from oms.config import OPERATOR, DeskConfig, HostConfig, ProcessConfig, Wait
-from procs.cores import Core, Cores, Parts, as_list, parts_of, read_cores, usable_cpus
+from procs.machine.cores import Core, Cores, Parts, as_list, parts_of, read_cores, usable_cpus
 
 AUTO = "auto"
 APART_CORES_MIN = 16

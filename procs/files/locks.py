@@ -15,7 +15,7 @@ import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from procs.paths import DeskPaths
+from procs.files.paths import DeskPaths
 from procs.supervisor_name import SUPERVISOR
 
 _START_TIME_FIELD = 19

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oms.config import DeskConfig
-from procs.config_files import project_root
-from procs.cores import usable_cpus
+from procs.config.files import project_root
+from procs.machine.cores import usable_cpus
 from procs.memory import desk_topology
 from shm_layout import segment
 from shm_layout.limits import PAGE_BYTES

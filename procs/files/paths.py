@@ -96,7 +96,7 @@ class DeskPaths:
         return self.run / f"{process}.failed"
 
     def fixed(self, name: str) -> Path:
-        """A file that is overwritten in place (`procs/fixed_file.py`)."""
+        """A file that is overwritten in place (`procs/files/fixed_file.py`)."""
         return self.run / f"{name}.fixed"
 
     def control(self, process: str) -> Path:

@@ -32,8 +32,8 @@ from oms.config_build import build, one_of_many, secrets_in
 from oms.config_checks import PARTS, desk_from_text, mistakes_of
 from oms.config_parts import AccountsFile, DeskFile, ExchangeFile, ExchangePart, settings_of
 from oms.errors import ConfigError
-from procs.host_plan import AUTO, plan_here
-from procs.paths import DeskPaths
+from procs.files.paths import DeskPaths
+from procs.machine.host_plan import AUTO, plan_here
 
 DEFAULT_CONFIG = "configs/desk.demo.toml"
 DEFAULT_ORIGIN = "default"

@@ -3,7 +3,7 @@
 Descriptions are the texts below the fields. Editors that know `#:schema` complete keys and show
 what each means; a test holds `configs/schema/` against this.
 
-    python -m procs.config_schema        writes configs/schema/
+    python -m procs.config.schema        writes configs/schema/
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from oms.config_parts import (
     ExchangeFile,
     ExchangePlaces,
 )
-from procs.config_files import project_root
+from procs.config.files import project_root
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _PLAIN = {str: "string", int: "integer", bool: "boolean"}

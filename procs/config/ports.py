@@ -10,9 +10,9 @@ import zlib
 
 from oms.config import DeskConfig
 from oms.errors import ResourceError
-from procs.config_files import running_config, sim_urls
-from procs.locks import processes_live
-from procs.paths import DeskPaths
+from procs.config.files import running_config, sim_urls
+from procs.files.locks import processes_live
+from procs.files.paths import DeskPaths
 
 _PORT_FIRST = 20_000
 _PORT_COUNT = 10_000

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from procs.cores import as_list, usable_cpus
+from procs.machine.cores import as_list, usable_cpus
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -60,7 +60,7 @@ def lock_in_memory(address: int, size_bytes: int) -> bool:
 def pin(core: int) -> str:
     """Pin this process to the `core`-th of the cores that it may use; "" or why it could not.
 
-    Cores count within those that we may have (`procs/cores.py`), so that a map also fits a
+    Cores count within those that we may have (`procs/machine/cores.py`), so that a map also fits a
     container's share of them, and reaches CPUs that `isolcpus` keeps free.
     """
     if core < 0:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from oms.errors import DiskFullError, JournalError
-from procs.system import set_apart
+from procs.machine.system import set_apart
 from shm_layout.limits import JOURNAL_AHEAD_BYTES
 
 SUFFIX = ".mxj"
