@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from oms.errors import ConfigError, ExitCode
-from procs.cli.common import add_config, print_json, running_desk
-from procs.cli.page import age, height, redraw, show, table
+from procs.cli.parts.common import add_config, print_json, running_desk
+from procs.cli.parts.page import age, height, redraw, show, table
 from shm_layout.limits import BOOK_TABLE_LEVELS
 
 _LEVELS = 10
@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
             "desk shares"
         )
     config, paths = running_desk(arguments)
-    from procs.cli.look import Look
-    from procs.cli.look_markets import book
+    from procs.cli.parts.look import Look
+    from procs.cli.parts.look_markets import book
 
     look = Look(config, paths)
     try:

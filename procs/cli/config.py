@@ -11,8 +11,8 @@ from typing import Any
 from oms.config import DeskConfig
 from oms.config_parts import FILES
 from oms.errors import ConfigError, ExitCode, MexomsError
-from procs.cli.common import add_config, owners, print_json
-from procs.cli.page import show
+from procs.cli.parts.common import add_config, owners, print_json
+from procs.cli.parts.page import show
 from procs.config.files import (
     DEFAULT_CONFIG,
     Assembled,

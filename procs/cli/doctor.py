@@ -7,11 +7,11 @@ import dataclasses
 import textwrap
 
 from oms.errors import ExitCode
-from procs.cli.common import add_config, add_host, chosen_desk, owners, print_json
-from procs.cli.doctor_checks import check_all
-from procs.cli.doctor_row import FAIL, OK, WARN, Row
-from procs.cli.doctor_tuning import PREFIX, check_siblings, tuning_rows
-from procs.cli.page import WIDTH
+from procs.cli.findings.checks import check_all
+from procs.cli.findings.row import FAIL, OK, WARN, Row
+from procs.cli.findings.tuning import PREFIX, check_siblings, tuning_rows
+from procs.cli.parts.common import add_config, add_host, chosen_desk, owners, print_json
+from procs.cli.parts.page import WIDTH
 from procs.here import here
 from procs.machine.cores import read_cores, usable_cpus
 from procs.machine.facts import machine

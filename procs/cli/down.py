@@ -9,7 +9,7 @@ from typing import Any
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode
-from procs.cli.common import NotRunningError, add_config, chosen_desk, owners, print_json
+from procs.cli.parts.common import NotRunningError, add_config, chosen_desk, owners, print_json
 from procs.config.files import running_config
 from procs.files.paths import DeskPaths
 from procs.here import say, tell
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _dry_run(config: DeskConfig, paths: DeskPaths, found: dict[str, Any], *, as_json: bool) -> int:
     """What a stop would end; nothing is touched."""
-    from procs.cli.look import Look
+    from procs.cli.parts.look import Look
 
     orders = len(Look(running_config(paths), paths).orders())
     if as_json:

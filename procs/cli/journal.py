@@ -1,5 +1,5 @@
 """`oms journal`: a desk's journals judged (`verify`, here), read, written out, taken back in and
-compared (`procs/cli/journal_text.py`).
+compared (`procs/cli/parts/journal_text.py`).
 
 `verify` reads every block, record and link, of the files only: it works on a running desk (the
 block being written at that moment shows as an unfinished tail) and on files given by name.
@@ -18,8 +18,8 @@ from oms.agents.journaler.agent import PLACE_BYTES, PLACES, last_place, place_by
 from oms.errors import ConfigError, ExitCode, JournalError
 from oms.journal.reader import Recovery, read_journal
 from procs import compile as kernels
-from procs.cli import journal_text
-from procs.cli.common import add_config, chosen_desk, owners, print_json
+from procs.cli.parts import journal_text
+from procs.cli.parts.common import add_config, chosen_desk, owners, print_json
 from procs.files.journal_file import SUFFIX
 from procs.here import here
 from shm_layout.enums import RecordType

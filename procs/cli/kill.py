@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode
-from procs.cli.common import NotRunningError, add_config, chosen_desk, print_json
+from procs.cli.parts.common import NotRunningError, add_config, chosen_desk, print_json
 from procs.cli.run import duration_s
 from procs.config.files import running_config
 from procs.control_client import ControlLink, SilentError
@@ -167,7 +167,7 @@ def _by_ourselves(
     tell: _Lines,
 ) -> dict[str, Any]:
     """The watchdog is dead or stands still."""
-    from procs.cli.kill_direct import DirectSweep, latch_here
+    from procs.cli.parts.kill_direct import DirectSweep, latch_here
 
     trouble = ""
     if not arguments.dry_run:

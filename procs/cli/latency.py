@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from oms.errors import ExitCode
-from procs.cli.common import add_config, print_json, running_desk
-from procs.cli.page import bar, count, show
+from procs.cli.parts.common import add_config, print_json, running_desk
+from procs.cli.parts.page import bar, count, show
 from shm_layout.enums import Hop
 
 _LABEL_COLUMNS = 31
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print; 0 also while nothing was counted."""
     config, paths = running_desk(arguments)
-    from procs.cli.look import Look
+    from procs.cli.parts.look import Look
 
     rows = Look(config, paths).latency()
     ways = waterfall(rows)

@@ -9,7 +9,7 @@ from typing import Any
 
 from oms.config import DeskConfig, LimitsConfig
 from oms.errors import ExitCode
-from procs.cli.common import print_json, running_desk
+from procs.cli.parts.common import print_json, running_desk
 from procs.config.files import DEFAULT_CONFIG
 from procs.control_client import ControlLink
 from procs.files.paths import DeskPaths
@@ -92,7 +92,7 @@ def _set(config: DeskConfig, paths: DeskPaths, arguments: argparse.Namespace) ->
 
 
 def _found(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
-    from procs.cli.look import Look
+    from procs.cli.parts.look import Look
 
     look = Look(config, paths)
     row = look.memory.table_reader("limits").read(0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from oms.config_build import nearest
 from oms.errors import ConfigError, ExitCode
-from procs.cli.common import chosen_desk
+from procs.cli.parts.common import chosen_desk
 from procs.cli.tail import Followed
 from procs.files.logs import LEVELS
 from procs.files.paths import DeskPaths

@@ -9,7 +9,7 @@ from typing import Any
 
 from oms.config import OPERATOR, DeskConfig
 from oms.errors import ConfigError, ExitCode
-from procs.cli.common import print_json, running_desk
+from procs.cli.parts.common import print_json, running_desk
 from procs.cli.run import duration_s
 from procs.config.files import DEFAULT_CONFIG
 from procs.control_client import CommandRefusedError, ControlLink

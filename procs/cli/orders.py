@@ -8,8 +8,8 @@ from typing import Any
 
 from oms.config_build import nearest
 from oms.errors import ConfigError, ExitCode
-from procs.cli.common import add_config, print_json, running_desk
-from procs.cli.page import age, cell, show, table
+from procs.cli.parts.common import add_config, print_json, running_desk
+from procs.cli.parts.page import age, cell, show, table
 
 _NAMED_MAX = 20
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     accounts = config.account_names()
     _known("--strategy", arguments.strategy, [strategy.name for strategy in config.strategies])
     _known("--account", arguments.account, list(accounts))
-    from procs.cli.look import Look
+    from procs.cli.parts.look import Look
 
     rows = Look(config, paths).orders()
     rows = chosen(rows, arguments.unknown, arguments.strategy, arguments.account)

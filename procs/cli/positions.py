@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from oms.errors import ExitCode
-from procs.cli.common import add_config, print_json, running_desk
-from procs.cli.page import show, table
+from procs.cli.parts.common import add_config, print_json, running_desk
+from procs.cli.parts.page import show, table
 
 EXAMPLES = """\
 examples:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print; 0 also where there is none."""
     config, paths = running_desk(arguments)
-    from procs.cli.look import Look
+    from procs.cli.parts.look import Look
 
     rows = Look(config, paths).positions()
     if arguments.json:

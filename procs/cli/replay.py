@@ -19,7 +19,7 @@ from oms.sim.replay import (
     replay_config,
     start_balances,
 )
-from procs.cli.common import print_json
+from procs.cli.parts.common import print_json
 from procs.config.files import DEFAULT_CONFIG, find_config, load_desk
 from procs.here import say
 from procs.plugins import load_plugins

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oms.errors import ExitCode
-from procs.cli.common import add_config, print_json, running_desk
+from procs.cli.parts.common import add_config, print_json, running_desk
 from procs.control_client import ControlLink
 from procs.here import tell
 from procs.memory import process_of
@@ -40,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Resume; 0 = orders may leave again."""
     config, paths = running_desk(arguments)
-    from procs.cli.look import Look
-    from procs.cli.look_markets import reduce_only
+    from procs.cli.parts.look import Look
+    from procs.cli.parts.look_markets import reduce_only
 
     look = Look(config, paths)
     modes, latched = reduce_only(look), look.latch()["latched"]

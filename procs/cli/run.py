@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from oms.errors import ConfigError, ExitCode
 from procs.cli import down, up
-from procs.cli.common import add_config, add_host, chosen_desk, owners, print_json
-from procs.cli.watch import Watch, plain_line, summary, summary_json
+from procs.cli.parts.common import add_config, add_host, chosen_desk, owners, print_json
+from procs.cli.parts.watch import Watch, plain_line, summary, summary_json
 from procs.config.files import find_config
 from procs.config.ports import effective
 from procs.files.locks import Owner
@@ -23,7 +23,7 @@ from procs.here import say, tell
 from procs.start import check_machine, desk_lock, keep_apart, preload
 
 if TYPE_CHECKING:
-    from procs.cli.look import Look
+    from procs.cli.parts.look import Look
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LOOK_S = 0.05
@@ -177,7 +177,7 @@ def _manner(arguments: argparse.Namespace) -> str:
 
 def _show(watch: Watch, over: Callable[[], bool], manner: str) -> None:
     if manner == "screen":
-        from procs.cli.view import show
+        from procs.cli.parts.view import show
 
         show(watch, over)
         return

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from oms.errors import ConfigError, ExitCode
 from oms.exchange.faults import fault_from_mapping
-from procs.cli.common import print_json
-from procs.cli.sim_client import LOCK, SimControl, add_target, find_sim_config
+from procs.cli.parts.common import print_json
+from procs.cli.parts.sim_client import LOCK, SimControl, add_target, find_sim_config
 from procs.here import here, say, tell
 
 EXAMPLES = """\

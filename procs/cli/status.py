@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 from oms.errors import ExitCode
-from procs.cli.common import add_config, owners, print_json, running_desk
-from procs.cli.links import troubles as link_troubles
-from procs.cli.page import show
+from procs.cli.parts.common import add_config, owners, print_json, running_desk
+from procs.cli.parts.links import troubles as link_troubles
+from procs.cli.parts.page import show
 from procs.files.logs import utc_text
 from procs.here import here
 from procs.supervisor_name import SUPERVISOR
@@ -39,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print; 0 = all well, 7 = degraded, 5 = not running."""
     config, paths = running_desk(arguments)
-    from procs.cli.look import Look, layout_digest
-    from procs.cli.look_markets import accounts, reduce_only, venues
-    from procs.cli.status_page import page
+    from procs.cli.parts.look import Look, layout_digest
+    from procs.cli.parts.look_markets import accounts, reduce_only, venues
+    from procs.cli.parts.status_page import page
 
     look = Look(config, paths)
     living = owners(config, paths)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from oms.errors import ConfigError, ExitCode
-from procs.cli.common import add_config, chosen_desk
+from procs.cli.parts.common import add_config, chosen_desk
 from procs.files.paths import DeskPaths
 
 TOPICS = ("orders", "executions", "positions", "pnl", "log", "all")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
-from procs.cli.common import add_config, add_host, chosen_desk, print_json
-from procs.cli.heard import Heard
-from procs.cli.page import WIDTH
+from procs.cli.parts.common import add_config, add_host, chosen_desk, print_json
+from procs.cli.parts.heard import Heard
+from procs.cli.parts.page import WIDTH
 from procs.config.files import find_config
 from procs.config.ports import effective
 from procs.files.paths import DeskPaths
@@ -25,7 +25,7 @@ from procs.start import check_machine, desk_lock, keep_apart, keep_here, preload
 from procs.supervisor_name import SUPERVISOR
 
 if TYPE_CHECKING:
-    from procs.cli.look import Look
+    from procs.cli.parts.look import Look
 
 READY_S = 60.0
 _LOOK_S = 0.02
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.foreground:
             return keep_here(config, make_agent, lock)
         keeper = keep_apart(config, make_agent, lock, with_parent=False)
-    from procs.cli.look import Look
+    from procs.cli.parts.look import Look
 
     wait_ready(keeper, paths)
     look = Look(config, paths)
@@ -149,7 +149,7 @@ def wait_ready(
     StartFailedError with the sentence of the process that cannot start. `on_look` is called some
     twenty times a second from the moment on at which there is something to be seen.
     """
-    from procs.cli.look import Look
+    from procs.cli.parts.look import Look
     from procs.config.files import running_config
     from shm_layout.segment import SegmentError
 

@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from procs.cli.common import owners
-from procs.cli.look import Look
+from procs.cli.parts.common import owners
+from procs.cli.parts.look import Look
 from procs.config.files import load_desk, project_root, running_config
 from procs.files.paths import DeskPaths
 from shm_layout import segment

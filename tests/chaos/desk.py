@@ -25,7 +25,7 @@ from pathlib import Path
 from oms import ids
 from oms.errors import ExitCode
 from oms.journal.reader import Recovery, read_journal
-from procs.cli.look import Look
+from procs.cli.parts.look import Look
 from procs.config.files import load_desk, running_config
 from procs.files.locks import Owner, living_owner
 from procs.files.paths import DeskPaths

@@ -14,7 +14,7 @@ import time
 
 from oms.errors import ExitCode
 from procs.children import STARTS_MAX
-from procs.cli.look_markets import reduce_only
+from procs.cli.parts.look_markets import reduce_only
 from shm_layout.enums import RecordType, RejectReason
 from tests.chaos.desk import KEEPER, ChaosDesk
 from tests.chaos.kill import Outcome, judged, takeovers_without_death

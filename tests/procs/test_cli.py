@@ -6,12 +6,12 @@ import pytest
 
 from oms.errors import ExitCode
 from procs import here as hints
-from procs.cli.heard import Heard
 from procs.cli.journal import verify
-from procs.cli.look import at_step
 from procs.cli.main import main
+from procs.cli.parts.heard import Heard
+from procs.cli.parts.look import at_step
+from procs.cli.parts.watch import Money
 from procs.cli.tail import Followed
-from procs.cli.watch import Money
 from procs.files.paths import DeskPaths
 from shm_layout.records import UNDEF
 

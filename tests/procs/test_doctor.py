@@ -9,10 +9,12 @@ import pytest
 
 from oms.config import AccountConfig, HostConfig, ProcessConfig
 from oms.errors import ExitCode
-from procs.cli import doctor, doctor_checks, doctor_tuning
-from procs.cli.doctor_row import FAIL, OK, WARN
+from procs.cli import doctor
+from procs.cli.findings import checks as doctor_checks
+from procs.cli.findings import tuning as doctor_tuning
+from procs.cli.findings.row import FAIL, OK, WARN
 from procs.cli.main import main
-from procs.cli.page import WIDTH
+from procs.cli.parts.page import WIDTH
 from procs.config.files import load_desk
 from procs.files.paths import DeskPaths
 from procs.machine.facts import UNLIMITED, Machine, machine, mib, need_bytes

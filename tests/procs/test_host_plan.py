@@ -9,7 +9,7 @@ import pytest
 from oms.config import HostConfig, ProcessConfig
 from oms.config_checks import mistakes_of
 from oms.errors import ConfigError, ExitCode
-from procs.cli.doctor_tuning import check_siblings
+from procs.cli.findings.tuning import check_siblings
 from procs.cli.main import main
 from procs.config.files import load_desk
 from procs.machine import cores as cores_module

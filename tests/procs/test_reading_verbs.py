@@ -5,10 +5,11 @@ import json
 import pytest
 
 from oms.errors import ExitCode
-from procs.cli import latency, links, page, status_page
+from procs.cli import latency
 from procs.cli.book import levels_that_fit
-from procs.cli.look import Look
 from procs.cli.main import VERBS, main
+from procs.cli.parts import links, page, status_page
+from procs.cli.parts.look import Look
 from shm_layout.enums import BookState, Hop, OrderState
 from tests.procs.standing import StandingDesk
 

@@ -8,7 +8,7 @@ import pytest
 from oms.errors import ConfigError, ExitCode
 from procs.cli import sim
 from procs.cli.main import main
-from procs.cli.sim_client import DEFAULT_SIM, sim_paths
+from procs.cli.parts.sim_client import DEFAULT_SIM, sim_paths
 from procs.config.files import project_root
 from procs.files.locks import FileLock
 from procs.files.paths import DeskPaths

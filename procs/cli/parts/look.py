@@ -19,7 +19,7 @@ from oms import ids
 from oms.agents.latch import is_latched, read_latch
 from oms.config import DeskConfig
 from procs import compile as kernels
-from procs.cli.links import LinkTables
+from procs.cli.parts.links import LinkTables
 from procs.files.locks import Owner, living_owner
 from procs.files.paths import DeskPaths
 from procs.memory import DeskMemory

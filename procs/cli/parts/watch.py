@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from procs.cli.heard import Heard
+from procs.cli.parts.heard import Heard
 from procs.cli.pnl import coins
 
 if TYPE_CHECKING:
-    from procs.cli.look import Fill, Look
+    from procs.cli.parts.look import Fill, Look
 
 FILLS_KEPT = 200
 LATE_NS = 2_000_000_000

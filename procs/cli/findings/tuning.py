@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from oms.config import DeskConfig, ProcessConfig
-from procs.cli.doctor_row import FAIL, OK, WARN, Row
+from procs.cli.findings.row import FAIL, OK, WARN, Row
 from procs.config.files import project_root
 from procs.machine.cores import Cores, as_list
 

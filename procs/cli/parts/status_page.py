@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from procs.cli import links
-from procs.cli.page import WIDTH, age, cell, count, table
+from procs.cli.parts import links
+from procs.cli.parts.page import WIDTH, age, cell, count, table
 
 _NS_PER_MS = 1_000_000
 ACCOUNTS_LISTED_MAX = 8

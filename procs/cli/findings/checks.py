@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from oms.config import DeskConfig
-from procs.cli.doctor_rates import check_rates
-from procs.cli.doctor_row import FAIL, OK, WARN, Row
+from procs.cli.findings.rates import check_rates
+from procs.cli.findings.row import FAIL, OK, WARN, Row
 from procs.config.ports import bindable
 from procs.files.paths import DeskPaths
 from procs.machine.facts import UNLIMITED, Machine, memlock_is_low, memlock_warning, mib, need_bytes

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from oms.errors import ConfigError
-from procs.cli.look import Look, at_step, text
+from procs.cli.parts.look import Look, at_step, text
 from shm_layout.enums import VENUE_NAMES, BookState, Venue
 from shm_layout.limits import BOOK_TABLE_LEVELS
 from shm_layout.records import NO_ID

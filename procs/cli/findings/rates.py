@@ -17,7 +17,7 @@ from oms.venues.binance import trade
 from oms.venues.binance.exchange_info import DOCUMENTED
 from oms.venues.binance.spec import MARKETS
 from oms.venues.binance.sweep import WEIGHT_CANCEL, WEIGHT_LOCKED
-from procs.cli.doctor_row import FAIL, OK, WARN, Row
+from procs.cli.findings.row import FAIL, OK, WARN, Row
 
 START_WARN_S = 300
 """A start after which the last account trades, or the last book has its levels, later than this."""

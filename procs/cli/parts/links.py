@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oms.config import DeskConfig
-from procs.cli.page import age, count, table
+from procs.cli.parts.page import age, count, table
 from procs.memory import DeskMemory
 from shm_layout.enums import LinkState, RateKind, RateShare
 from shm_layout.records import NO_ID

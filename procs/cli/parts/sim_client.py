@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from oms.errors import ConfigError, MexomsError
-from procs.cli.common import NotRunningError
+from procs.cli.parts.common import NotRunningError
 from procs.config.files import project_root, read_toml, running_config
 from procs.files.keys import GeneratedKeys
 from procs.files.locks import living_owner

@@ -19,8 +19,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from procs.cli.parts.watch import LATE_NS, Watch, pnl_text, refused_text, short
 from procs.cli.pnl import coins
-from procs.cli.watch import LATE_NS, Watch, pnl_text, refused_text, short
 from procs.files.logs import utc_text
 from procs.here import here
 

@@ -15,8 +15,8 @@ from typing import Any, TextIO
 
 from oms.errors import ConfigError, ExitCode
 from oms.journal.text import Importer, Records, export_lines, first_difference
-from procs.cli.common import add_config, chosen_desk, print_json
-from procs.cli.journal_lines import Teller
+from procs.cli.parts.common import add_config, chosen_desk, print_json
+from procs.cli.parts.journal_lines import Teller
 from procs.files.journal_file import SUFFIX
 from procs.here import here, say
 from shm_layout.records import RECORDS
