@@ -3,7 +3,7 @@
 The bench is run twice, once under each tool. py-spy (in the development lock) says which functions
 of ours the interpreter was in, perf (of the system; `perf_event_paranoid` must let you) which
 kernels, libraries and system calls the processor was in. Kernels have names there, because
-MEXOMS_PERF_MAP=1 has the loader write what lies where (`shm_layout/perf_map.py`).
+MEXOMS_PERF_MAP=1 has the loader write what lies where (`shm_layout/compiler/perf_map.py`).
 
 Both tables are printed; under var/profile/BENCH/ stay the samples: `python.raw` (stacks that
 speedscope and flamegraph.pl read), `perf.data` (for `perf report`).

@@ -210,13 +210,13 @@ def hot(
         return fn
     made = None if entry is None else Entry(fn, entry, shared=shared)
     if COMPILING:
-        from shm_layout import jit_numba
+        from shm_layout.compiler import dispatchers as jit_numba
 
         called = jit_numba.compiled(fn, inline=inline)
     elif made is None:
         return _inner(fn)
     else:
-        from shm_layout import jit_native
+        from shm_layout.compiler import native as jit_native
 
         called = jit_native.callable_of(made)
     if made is not None:
@@ -247,21 +247,21 @@ def missing() -> list[Entry]:
     """Entry points whose machine code the cache does not hold yet."""
     if MODE is Mode.PLAIN:
         return []
-    from shm_layout import jit_native
+    from shm_layout.compiler import native as jit_native
 
     return [entry for entry in _entries if not jit_native.file_of(entry).exists()]
 
 
 def compile_entry(entry: Entry) -> None:
     """COMPILER: compile one entry point, close it to further types, fill the cache."""
-    from shm_layout import jit_numba
+    from shm_layout.compiler import dispatchers as jit_numba
 
     jit_numba.compile_entry(entry)
 
 
 def for_the_cache() -> None:
     """COMPILER: from now on this process only fills the cache, and calls no kernel."""
-    from shm_layout import jit_numba
+    from shm_layout.compiler import dispatchers as jit_numba
 
     jit_numba.for_the_cache(_entries)
 
@@ -269,7 +269,7 @@ def for_the_cache() -> None:
 def warm(progress: Callable[[int, int, str], None] | None = None) -> int:
     """Compile (COMPILER) or load every entry point that has been imported; returns how many."""
     if MODE is Mode.LOADED:
-        from shm_layout import jit_native
+        from shm_layout.compiler import native as jit_native
 
         jit_native.load(_entries)
     elif COMPILING:
@@ -305,7 +305,7 @@ class WorldSpec:
         self.dims.append(ndim)
         self.readonly.append(readonly)
         if COMPILING:
-            from shm_layout import jit_numba
+            from shm_layout.compiler import dispatchers as jit_numba
 
             return jit_numba.accessor(index * _WORDS_PER_FIELD, resolved, ndim, readonly=readonly)
 

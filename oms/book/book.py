@@ -13,7 +13,7 @@ import numpy as np
 
 from oms.book import book_hot
 from shm_layout.records import UNDEF
-from shm_layout.search_hot import BLOCK_WORDS
+from shm_layout.words.search_hot import BLOCK_WORDS
 
 BIDS = 0
 ASKS = 1

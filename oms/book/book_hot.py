@@ -23,9 +23,9 @@ are partly empty are joined when none is free any more; `blocks_for` leaves room
 from __future__ import annotations
 
 from shm_layout.jit import hot
-from shm_layout.move_hot import move_words
 from shm_layout.records import UNDEF
-from shm_layout.search_hot import BLOCK_WORDS, words_up_to
+from shm_layout.words.move_hot import move_words
+from shm_layout.words.search_hot import BLOCK_WORDS, words_up_to
 
 KEY_NONE = (1 << 63) - 1
 COUNT_MAX_WORD = 2

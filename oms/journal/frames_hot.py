@@ -7,9 +7,9 @@ the caller's state from `base`: words used, records, sequence of the last record
 from __future__ import annotations
 
 from oms.journal.format import BLOCK_HEAD, BLOCK_HEAD_WORDS, BLOCK_MAGIC
-from shm_layout.crc_hot import crc32c_words
 from shm_layout.jit import I64, WORDS_READ, WORLD_TYPE, hot
 from shm_layout.records import word_of
+from shm_layout.words.crc_hot import crc32c_words
 
 USED = 0
 COUNT = 1

@@ -17,8 +17,8 @@ import numpy as np
 from oms.errors import JournalError
 from oms.journal import format as fmt
 from oms.journal.frames_hot import BAD_CRC, BAD_SEQ, BAD_SIZE, check_blocks, check_frames
-from shm_layout.crc_hot import crc32c_words
 from shm_layout.records import SPEC_OF_TYPE, RecordSpec
+from shm_layout.words.crc_hot import crc32c_words
 
 _TROUBLE = {
     BAD_SIZE: "a record's size is wrong",

@@ -23,8 +23,8 @@ import numpy as np
 from oms.errors import JournalError
 from oms.journal import format as fmt
 from oms.journal.reader import FileReader, Recovery, is_cut_tail, with_last
-from shm_layout.crc_hot import crc32c_words
 from shm_layout.records import UNDEF
+from shm_layout.words.crc_hot import crc32c_words
 
 _TYPE_MASK = 0xFFFF
 

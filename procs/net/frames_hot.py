@@ -13,7 +13,7 @@ what it is, so that an error is found at the same byte as `websockets` alone wou
 from __future__ import annotations
 
 from shm_layout.jit import BYTES_TYPE, I64, WORLD_TYPE, hot
-from shm_layout.mask_hot import mask_8
+from shm_layout.words.mask_hot import mask_8
 
 BEGIN, MASKED, FRAGMENTED, PASSING, SIZE_MAX, COUNT, NEEDED = range(7)
 """First byte that is not used up; 1 = frames must be masked (those that a server reads); 1 = inside

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from oms.venues.shared import json_hot, words_hot
-from shm_layout import byte_words_hot, search_hot
 from shm_layout.jit import hot
+from shm_layout.words import byte_words_hot, search_hot
 
 
 @hot

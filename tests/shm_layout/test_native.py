@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shm_layout import jit, jit_native
+from shm_layout import jit
+from shm_layout.compiler import native as jit_native
 from tests.shm_layout import native_hot
 
 pytestmark = pytest.mark.compiled  # machine code is called

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from scripts import profiling
-from shm_layout import perf_map
+from shm_layout.compiler import perf_map
 
 
 def test_mangled_names_are_read_and_others_stay():

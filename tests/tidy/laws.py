@@ -80,7 +80,7 @@ JIT_SWITCHES = {  # `if JIT_ON:` at the top of a kernel file chooses between a k
 }
 
 COLD_IN_KERNEL_FILES = {  # path::function → reason
-    "shm_layout/crc_hot.py::_make_table": "computes a constant once, at import",
+    "shm_layout/words/crc_hot.py::_make_table": "computes a constant once, at import",
 }
 
 # ----------------------------------------------------------------------------------------- sizes

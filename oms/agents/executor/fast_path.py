@@ -32,8 +32,8 @@ from shm_layout.doorbell import word_address
 from shm_layout.limits import ACCOUNTS_MAX
 from shm_layout.records import LATCH_ROW, LIMITS_ROW, RATE_ROW, word_of
 from shm_layout.ring import RingReader
-from shm_layout.sha256_hot import MAC_WORDS
 from shm_layout.table import TableReader
+from shm_layout.words.sha256_hot import MAC_WORDS
 
 ACCOUNTS_GRANTED_MAX = 8
 """Accounts whose next order may go the short way: renewing is paid for by each of them."""

@@ -21,7 +21,7 @@ from oms.exchange.engine.lists_hot import new_list
 from oms.exchange.engine.orders_hot import drain
 from oms.exchange.engine.plain_hot import is_plain_engine, plain_cancel, plain_order
 from shm_layout.jit import I64, WORLD_TYPE, hot
-from shm_layout.prefetch_hot import prefetch_row
+from shm_layout.words.prefetch_hot import prefetch_row
 
 _AHEAD = 6
 """Commands between asking for an order's row and needing it."""

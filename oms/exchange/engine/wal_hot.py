@@ -23,10 +23,10 @@ import numpy as np
 
 from oms.exchange.engine.layout_hot import CMD_CANCEL
 from oms.journal.frames_hot import COUNT, FULL, SEQ, USED, append_frame
-from shm_layout.crc_hot import crc32c_words
 from shm_layout.enums import RecordType
 from shm_layout.jit import BYTES_READ, BYTES_TYPE, I64, WORLD_TYPE, hot
 from shm_layout.records import MATCH_COMMAND, MATCH_PACK, word_of
+from shm_layout.words.crc_hot import crc32c_words
 
 COMMAND_WORDS = MATCH_COMMAND.itemsize // 8
 PACK_WORDS = MATCH_PACK.itemsize // 8

@@ -11,7 +11,7 @@ import hashlib
 
 import numpy as np
 
-from shm_layout import sha256_hot as hot_
+from shm_layout.words import sha256_hot as hot_
 
 _BLOCK_BYTES = 64
 _INNER_PAD = bytes(value ^ 0x36 for value in range(256))

@@ -14,8 +14,8 @@ import numpy as np
 
 from oms.venues.shared import order_text_hot as hot_
 from oms.venues.shared.hmac_sha256 import HotHmac
-from shm_layout.byte_words_hot import BYTES_PER_WORD
-from shm_layout.sha256_hot import MAC_WORDS
+from shm_layout.words.byte_words_hot import BYTES_PER_WORD
+from shm_layout.words.sha256_hot import MAC_WORDS
 
 _NO_MAC = np.zeros(MAC_WORDS, np.int64)
 _MARK = re.compile("\0(\\d+)\0")

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from shm_layout.byte_words_hot import BYTES_PER_WORD, first_mark, load_word, store_word
 from shm_layout.jit import BYTES_TYPE, WORLD_TYPE, hot
 from shm_layout.money_hot import POW10
-from shm_layout.sha256_hot import KIND_HMAC, MAC_KIND, hmac_hex
-from shm_layout.sha256_rounds import BLOCK_BYTES
+from shm_layout.words.byte_words_hot import BYTES_PER_WORD, first_mark, load_word, store_word
+from shm_layout.words.sha256_hot import KIND_HMAC, MAC_KIND, hmac_hex
+from shm_layout.words.sha256_rounds import BLOCK_BYTES
 
 (
     PIECE_LITERAL,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from oms.venues.shared.decode_status_hot import NOT_OURS, SYMBOL_BYTES_MAX
 from oms.venues.shared.json_hot import QUOTE
 from oms.venues.shared.words_hot import UNUSUAL, word_at
-from shm_layout.byte_words_hot import BYTES_PER_WORD, load_word, plain_count
 from shm_layout.jit import BYTES_READ, I64, TEXTS_READ, WORDS_READ, hot
+from shm_layout.words.byte_words_hot import BYTES_PER_WORD, load_word, plain_count
 
 HASH_BITS = 0x7FFFFFFF
 HASH_FACTOR = 0x9E3779B1

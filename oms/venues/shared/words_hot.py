@@ -9,7 +9,9 @@ nor more than a word before it: a message has at least BYTES_PER_WORD bytes.
 from __future__ import annotations
 
 from oms.venues.shared.json_hot import DOT, QUOTE, ZERO
-from shm_layout.byte_words_hot import (
+from shm_layout.jit import hot
+from shm_layout.money_hot import POW10
+from shm_layout.words.byte_words_hot import (
     BYTES_PER_WORD,
     WINDOW_BYTES,
     digit_count,
@@ -21,8 +23,6 @@ from shm_layout.byte_words_hot import (
     nonplain_marks,
     plain_count,
 )
-from shm_layout.jit import hot
-from shm_layout.money_hot import POW10
 
 UNUSUAL = -1
 

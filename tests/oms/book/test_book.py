@@ -10,7 +10,7 @@ import pytest
 from oms.book import book_hot
 from oms.book.book import ASKS, BIDS, Books, ReferenceBook
 from shm_layout.records import UNDEF
-from shm_layout.search_hot import BLOCK_WORDS
+from shm_layout.words.search_hot import BLOCK_WORDS
 
 LEVELS = 24
 

@@ -14,7 +14,7 @@ from oms.venues.binance import sign as binance
 from oms.venues.bybit import sign as bybit
 from oms.venues.okx import sign as okx
 from oms.venues.shared.hmac_sha256 import HmacSha256, HotHmac
-from shm_layout.sha256_hot import hmac_hex
+from shm_layout.words.sha256_hot import hmac_hex
 from tests.oracles.readers.signing_vectors import SigningVectorsReader
 from tests.support import data_folder
 

@@ -32,8 +32,7 @@ from numba.np import arrayobj
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.numpy_support import from_dtype
 
-from shm_layout.jit import BYTES_READ, Argument, Entry, cache_dir
-from shm_layout.jit_native import (
+from shm_layout.compiler.native import (
     ARRAY_DATA_AT,
     ARRAY_DESCR_AT,
     ARRAY_DIMS_AT,
@@ -50,6 +49,7 @@ from shm_layout.jit_native import (
     file_of,
     symbol_of,
 )
+from shm_layout.jit import BYTES_READ, Argument, Entry, cache_dir
 
 numba.config.CACHE_DIR = str(cache_dir())
 # Kernels are scalar: vectorising passes find nothing in them and take a sixth of the time.

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding
 
-from shm_layout import perf_map
+from shm_layout.compiler import perf_map
 from shm_layout.jit import Entry, cache_dir
 
 ARRAY_DATA_AT = 16

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from shm_layout.byte_words_hot import BYTES_PER_WORD, store_word
 from shm_layout.jit import BYTES_TYPE, COMPILING, I64, WORLD_TYPE, hot
-from shm_layout.sha256_rounds import (
+from shm_layout.words.byte_words_hot import BYTES_PER_WORD, store_word
+from shm_layout.words.sha256_rounds import (
     BLOCK_BYTES,
     LANES,
     ROUNDS,
