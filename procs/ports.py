@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from oms.agents.base import FixedFile, Journal, Key
 from oms.config import DeskConfig
+from oms.ports import FixedFile, Journal, Key
 from procs.files.fixed_file import PlacedFile
 from procs.files.journal_file import HumanFiles, JournalFile
 from procs.files.keys import GeneratedKeys
@@ -21,7 +21,7 @@ from shm_layout.table import TableReader, TableWriter
 
 
 class LivePorts:
-    """See `oms.agents.base.Ports`; each method says there what it does."""
+    """See `oms.ports.Ports`; each method says there what it does."""
 
     stamping = True
 

@@ -22,9 +22,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from oms.agents.base import NEVER, Agent, ConnEvent, HttpMeta
+from oms.agents.base import Agent
 from oms.config import DeskConfig, ProcessConfig
 from oms.errors import ExitCode, MexomsError
+from oms.ports import NEVER, ConnEvent, HttpMeta
 from procs import drain
 from procs.clock import Clock
 from procs.control import ControlServer

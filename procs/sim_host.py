@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from oms.agents.base import NEVER, ConnEvent, HttpMeta, Journal, Key
 from oms.agents.venue_sim.agent import VenueSimAgent
 from oms.config import (
     AccountConfig,
@@ -30,6 +29,7 @@ from oms.config_build import build
 from oms.config_checks import port_mistakes
 from oms.config_parts import SimFile
 from oms.errors import ConfigError
+from oms.ports import NEVER, ConnEvent, HttpMeta, Journal, Key
 from procs.clock import Clock
 from procs.config.files import parse_toml, root_of
 from procs.config.ports import choose_ports
@@ -111,7 +111,7 @@ def load_sim(path: Path, data_dir: str | None, changes: Mapping[str, Any]) -> De
 
 
 class SimPorts:
-    """`oms.agents.base.Ports` of the one agent here, without shared memory."""
+    """`oms.ports.Ports` of the one agent here, without shared memory."""
 
     epoch = generation = 1
     stamping = False

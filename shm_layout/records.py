@@ -853,5 +853,5 @@ MATCH_COMMAND = record(
 MATCH_PACK = record(
     "MatchPack", RecordType.MATCH_PACK, 1024,
     ("count", "i8", "commands in it"),
-    ("packed", ("u1", (1000,)), "as `exchange/engine/wal_hot.py` packs them; zeros behind the last"),
+    ("packed", ("u1", (1000,)), "as `engine/wal_hot.py` packs them; zeros behind the last"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oms.agents.base import Key
+from oms.ports import Key
 from shm_layout.channels import Capacity, Topology, topology
 from shm_layout.ring import HEAD_WORDS, RingMemory, RingReader, RingWriter
 from shm_layout.table import TableMemory, TableReader, TableWriter

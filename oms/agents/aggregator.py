@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, BaseAgent, Ports
+from oms.agents.base import BaseAgent
 from oms.book import aggregate_hot
 from oms.book import aggregate_out_hot as agg
 from oms.book.aggregate_hot import step
 from oms.book.aggregate_out_hot import T_RESYNC
 from oms.book.book import Books
 from oms.config import DeskConfig
+from oms.ports import NEVER, Ports
 from oms.venues.registry import market_data
 from shm_layout.enums import BookState, RecordType
 from shm_layout.jit import World

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from oms.agents.base import FixedFile, Ports
+from oms.ports import FixedFile, Ports
+from oms.text import cut_utf8
 from shm_layout.limits import FIXED_FILE_BYTES
 from shm_layout.records import LATCH_ROW, word_of
 from shm_layout.table import TableReader, TableWriter
@@ -31,12 +31,6 @@ _LATCHED = word_of(LATCH_ROW, "latched")
 _COUNT = word_of(LATCH_ROW, "count")
 _SEEN = word_of(LATCH_ROW, "seen_count")
 assert _SLOT_BYTES * _SLOTS <= FIXED_FILE_BYTES
-
-
-def cut_utf8(text: str, size_bytes: int) -> bytes:
-    """As much of the text as fits, whole characters only; nothing that is no character."""
-    plain = "".join(c for c in text if c.isprintable()).encode("utf-8", "replace")[:size_bytes]
-    return plain.decode("utf-8", "ignore").encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +125,3 @@ class LatchView:
         """No new order may leave."""
         own = self._own
         return own[_LATCHED] != 0 or self._command[_COUNT] > own[_SEEN]
-
-
-def by_whom(fields: Mapping[str, Any]) -> tuple[int, int]:
-    """User and process that the host found at the other end of the socket."""
-    return int(fields["uid"]), int(fields["pid"])

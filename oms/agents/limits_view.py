@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oms.agents.base import Ports
+from oms.ports import Ports
 from shm_layout.records import LIMITS_ROW, word_of
 
 _SEQ = word_of(LIMITS_ROW, "seq")

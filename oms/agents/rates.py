@@ -30,8 +30,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from oms.agents.base import NEVER
 from oms.config import SharesConfig
+from oms.ports import NEVER
 from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Usage, VenueLimits
 from shm_layout.enums import Exchange, RateKind, RateShare, RecordType
 from shm_layout.limits import RATE_ROWS_ACCOUNT, RATE_ROWS_EGRESS

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, BaseAgent, Ports
+from oms.agents.base import BaseAgent
 from oms.agents.latch import LatchView
 from oms.config import DeskConfig, LimitsConfig
 from oms.errors import ConfigError
 from oms.journal.frames_hot import append_frame
 from oms.journal.writer import BlockWriter
+from oms.ports import NEVER, Ports
 from oms.risk import emit_hot
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_

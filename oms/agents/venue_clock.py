@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
-from oms.agents.base import NEVER, HttpMeta, Ports
+from oms.ports import NEVER, HttpMeta, Ports
 from shm_layout.enums import Exchange, RecordType
 from shm_layout.limits import CLOCK_SAMPLES_MAX
 from shm_layout.records import NO_ID

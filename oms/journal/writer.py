@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import Journal
 from oms.journal import format as fmt
 from oms.journal.frames_hot import SEQ, seal_block
 from oms.journal.reader import Recovery
+from oms.ports import Journal
 from shm_layout.limits import JOURNAL_BLOCK_BYTES_MAX, JOURNAL_FILE_BYTES_MAX
 from shm_layout.records import word_of
 

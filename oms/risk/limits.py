@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.latch import by_whom, cut_utf8
 from oms.config import LimitsConfig
 from oms.config_build import nearest
 from oms.config_checks import limit_mistakes
 from oms.errors import ConfigError
+from oms.ports import by_whom
+from oms.text import cut_utf8
 from shm_layout.enums import FLAG_RISK_STARTED, OperatorVerb, RecordType
 from shm_layout.records import OPERATOR
 from shm_layout.table import TableWriter

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from oms import ids
-from oms.agents.base import Ports
 from oms.errors import JournalError
 from oms.journal.format import parse_file_header
 from oms.journal.reader import Recovery, read_journal
+from oms.ports import Ports
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from oms.risk.fold import Fold

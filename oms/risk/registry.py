@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import Ports
 from oms.config import OPERATOR, DeskConfig, LimitsConfig
 from oms.errors import ConfigError
 from oms.instruments import (
@@ -24,6 +23,7 @@ from oms.instruments import (
     scales_of,
     steps_at,
 )
+from oms.ports import Ports
 from oms.risk import world_hot as w_
 from oms.risk.limits import LimitBook
 from oms.risk.state import RiskArrays

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import Ports
 from oms.config import OPERATOR, DeskConfig, LimitsConfig
 from oms.journal.format import BLOCK_HEAD_WORDS
+from oms.ports import Ports
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from shm_layout.enums import VENUES_BY_NAME

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import Ports
-from oms.agents.latch import by_whom, cut_utf8
 from oms.config import DeskConfig
+from oms.ports import Ports, by_whom
 from oms.risk import world_hot as w_
 from oms.risk.state import RiskArrays
+from oms.text import cut_utf8
 from shm_layout.enums import (
     VENUE_NAMES,
     VENUES_BY_NAME,

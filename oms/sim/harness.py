@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, Agent, ConnEvent, HttpMeta, Key
+from oms.agents.base import Agent
 from oms.chance import Chance
+from oms.ports import NEVER, ConnEvent, HttpMeta, Key
 from oms.sim.network import VirtualNetwork
 from shm_layout.channels import Topology
 from shm_layout.limits import FIXED_FILE_BYTES, JOURNAL_FILE_BYTES_MAX

@@ -13,9 +13,9 @@ from typing import Any, cast
 import numpy as np
 
 from oms.agents.aggregator import AggregatorAgent
-from oms.agents.base import ConnEvent, HttpMeta, Ports
 from oms.agents.feed.agent import FeedAgent, summary
 from oms.config import DeskConfig, HostConfig, LimitsConfig, VenueConfig
+from oms.ports import ConnEvent, HttpMeta, Ports
 from oms.sim.recording import RecordedInstrument
 from oms.venues.registry import market_data
 from shm_layout.channels import Capacity, topology
@@ -38,7 +38,7 @@ class _Memory:
 
 
 class _Ports:
-    """What feed and aggregator use of `oms.agents.base.Ports`."""
+    """What feed and aggregator use of `oms.ports.Ports`."""
 
     stamping = False
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from oms.agents.base import ConnEvent, HttpMeta
 from oms.chance import Chance
+from oms.ports import ConnEvent, HttpMeta
 
 HTTP_TIMEOUT_NS = 5_000_000_000
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}

@@ -45,7 +45,7 @@ _LANG = re.compile(r"^\s*lang\s*=\s*[\"'](\w*)[\"']", re.MULTILINE)
 
 def project_root() -> Path:
     """Where the sources and their configs lie."""
-    return Path(__file__).resolve().parent.parent
+    return Path(__file__).resolve().parents[2]
 
 
 def find_config(named: str | None) -> Path:

@@ -13,7 +13,7 @@ from shm_layout.limits import FIXED_FILE_BYTES
 
 
 class PlacedFile:
-    """One such file; see `oms.agents.base.FixedFile`."""
+    """One such file; see `oms.ports.FixedFile`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -33,7 +33,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 class JournalFile:
-    """One journal by name; see `oms.agents.base.Journal`."""
+    """One journal by name; see `oms.ports.Journal`."""
 
     def __init__(self, folder: Path, name: str, durability: str) -> None:
         assert _NAME.fullmatch(name), f"journal name {name!r}"

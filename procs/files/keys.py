@@ -19,8 +19,8 @@ import stat
 from pathlib import Path
 from typing import Any, get_args
 
-from oms.agents.base import Key, KeyKind
 from oms.errors import ConfigError
+from oms.ports import Key, KeyKind
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _KEY_BYTES = 32

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
 
-from oms.agents.base import HttpMeta
+from oms.ports import HttpMeta
 from procs.net.http_wire import ResponseReader, WireError, WireResponse, request_bytes
 from procs.net.sink import Sink
 from shm_layout.limits import HTTP_IN_FLIGHT_MAX, ORIGINS_MAX

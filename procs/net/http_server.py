@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from oms.agents.base import HttpMeta
+from oms.ports import HttpMeta
 from procs.net.http_wire import CONTINUE, RequestReader, WireError, WireRequest, response_bytes
 from procs.net.sink import Sink
 from shm_layout.limits import (

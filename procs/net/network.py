@@ -18,8 +18,8 @@ from typing import Any
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
-from oms.agents.base import ConnEvent
 from oms.errors import ResourceError
+from oms.ports import ConnEvent
 from procs.net.framing import client_protocol, server_protocol
 from procs.net.http_client import HttpClient
 from procs.net.http_server import HttpServer

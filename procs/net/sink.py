@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from oms.agents.base import ConnEvent, HttpMeta
+from oms.ports import ConnEvent, HttpMeta
 
 
 class Sink(Protocol):

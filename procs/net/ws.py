@@ -24,7 +24,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from oms.agents.base import ConnEvent
+from oms.ports import ConnEvent
 from procs.net.framing import Framing
 from procs.net.sink import Sink
 from shm_layout.limits import WS_WRITE_BYTES_MAX

@@ -22,15 +22,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from procs import lang
-from procs.machine.cores import (
-    Cores,
-    as_list,
-    hot_cpus,
-    is_cpu_list,
-    parse_list,
-    read_cores,
-    usable_cpus,
-)
+from procs.machine import cores
+from procs.machine.cores import Cores, as_list, is_cpu_list, parse_list
 
 OK, WARN, ABSENT = "ok", "warn", "absent"
 DONE, TO_DO = 0, 1
@@ -106,16 +99,16 @@ class Host:
 
     def cores(self) -> Cores:
         """Its topology."""
-        return read_cores(self.root)
+        return cores.read_cores(self.root)
 
     def usable(self) -> tuple[int, ...]:
         """CPUs that a process may have."""
         every = tuple(cpu.number for cpu in self.cores().cpus)
-        return every if self.made_up else tuple(c for c in every if c in usable_cpus())
+        return every if self.made_up else tuple(c for c in every if c in cores.usable_cpus())
 
     def hot(self) -> tuple[int, ...]:
         """CPUs that the hot path takes: the person's word, else by the machine's size."""
-        return self.cpus if self.cpus is not None else hot_cpus(self.cores(), self.usable())
+        return self.cpus if self.cpus is not None else cores.hot_cpus(self.cores(), self.usable())
 
     def others(self) -> tuple[int, ...]:
         """CPUs for everything else."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from oms.agents.base import Key
+from oms.ports import Key
 from tests.bench.exchange_stand import cores, serve_aiohttp_ws, serve_exchange, served, sim_key
 from tests.bench.order_client import Client, one_at_a_time
 from tests.bench.result import NS_PER_US, BenchResult, latency

@@ -16,8 +16,8 @@ import numpy as np
 import orjson
 from sortedcontainers import SortedDict
 
-from oms.agents.base import NEVER
 from oms.book import aggregate_hot
+from oms.ports import NEVER
 from oms.sim.recording import USDM, Recording, survey
 from oms.venues.base import DecodeStatus
 from tests.bench.market_stand import checksum, load, prepared

@@ -18,7 +18,7 @@ import tempfile
 
 import numpy as np
 
-from oms.agents.base import Key
+from oms.ports import Key
 from tests.bench.exchange_stand import (
     cores,
     limits_told,

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import KeyKind
+from oms.ports import KeyKind
 from procs.files.locks import FileLock
 from procs.files.paths import DeskPaths
 from shm_layout import segment

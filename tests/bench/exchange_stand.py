@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oms.agents.base import Key
 from oms.agents.venue_sim import agent as venue_sim
+from oms.ports import Key
 from oms.venues.binance.server.limits import LimitRules
 from procs.files.paths import DeskPaths
 from procs.net.network import Network

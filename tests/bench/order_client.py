@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import ConnEvent, HttpMeta, Key
+from oms.ports import ConnEvent, HttpMeta, Key
 from oms.venues.binance.trade import AccountFrames
 from procs.clock import Clock
 from procs.net.network import Network

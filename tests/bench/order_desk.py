@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import ConnEvent, HttpMeta, KeyKind
 from oms.agents.executor.agent import ExecutorAgent
 from oms.agents.risk import RiskAgent
 from oms.config import AccountConfig, DeskConfig, GroupConfig, HostConfig, ProcessConfig
+from oms.ports import ConnEvent, HttpMeta, KeyKind
 from oms.risk import world_hot as risk_words
 from procs import start
 from procs.clock import Clock

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from oms.agents.base import NEVER
 from oms.book import aggregate_hot
+from oms.ports import NEVER
 from oms.sim.recording import USDM, RecordedFile, Recording, survey
 from shm_layout.jit import JIT_ON, read_only
 from shm_layout.ring import HEAD_WORDS

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from oms.agents.aggregator import AggregatorAgent
-from oms.agents.base import ConnEvent, HttpMeta
 from oms.agents.executor.agent import ExecutorAgent
 from oms.agents.feed.agent import FeedAgent
 from oms.agents.risk import RiskAgent
 from oms.agents.strategy.agent import StrategyAgent
 from oms.config import DeskConfig, HostConfig, ProcessConfig
+from oms.ports import ConnEvent, HttpMeta
 from oms.risk import world_hot as risk_words
 from oms.strategies.base import BaseStrategy, Desk, Top
 from oms.strategies.registry import PLUGINS

@@ -8,8 +8,8 @@ import pytest
 import websockets.asyncio.client as public_client
 from websockets.exceptions import ConnectionClosedError
 
-from oms.agents.base import ConnEvent
 from oms.errors import ResourceError
+from oms.ports import ConnEvent
 from procs.net import network as network_module
 from procs.net.network import Network
 from shm_layout.limits import WS_MESSAGE_BYTES_MAX

@@ -10,8 +10,9 @@ import os
 
 import numpy as np
 
-from oms.agents.base import BaseAgent, ConnEvent
+from oms.agents.base import BaseAgent
 from oms.errors import ConfigError
+from oms.ports import ConnEvent
 from shm_layout.records import (
     EXECUTION,
     INTENT,

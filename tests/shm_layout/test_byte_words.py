@@ -117,7 +117,7 @@ def test_short_decimal_reads_as_the_scanner(sized: Callable[[int, int], int]) ->
         data = b'{"a":"' + text.encode() + b'"' + b"}" * chance.randint(0, 12)
         buf = np.frombuffer(data + b"0000000", np.uint8)
         behind, value = words_hot.short_decimal(buf, 6, len(data), scale)
-        if behind != words_hot.UNUSUAL:
+        if behind != words_hot.NOT_FAST:
             taken += 1
             assert json_hot.decimal(buf, 5, len(data), scale) == (behind, value, 0), (text, scale)
     assert taken > 0
@@ -132,7 +132,7 @@ def test_short_integer_reads_as_the_scanner(sized: Callable[[int, int], int]) ->
         buf = np.frombuffer(data + b"0000000", np.uint8)
         for read in (words_hot.short_integer, words_hot.time_ms):
             behind, value = read(buf, 10, len(data))
-            if behind != words_hot.UNUSUAL and buf[behind] == json_hot.COMMA:
+            if behind != words_hot.NOT_FAST and buf[behind] == json_hot.COMMA:
                 taken += 1
                 assert json_hot.integer(buf, 10, len(data)) == (behind, value), text
     assert taken > 0

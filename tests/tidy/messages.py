@@ -23,8 +23,8 @@ SPEAKING_METHODS = {"procs/supervisor.py", "procs/keeper.py"}
 BUILDERS = {
     "oms/config_build.py", "oms/config_checks.py", "procs/config/files.py", "procs/cli/status.py",
     "procs/cli/findings/checks.py", "procs/cli/findings/rates.py", "procs/cli/findings/tuning.py",
-    "procs/cli/parts/links.py", "procs/cli/parts/watch.py", "procs/machine/host_plan.py", "procs/machine/facts.py",
-    "procs/sim_host.py",
+    "procs/cli/parts/links.py", "procs/cli/parts/watch.py", "procs/machine/host_plan.py",
+    "procs/machine/facts.py", "procs/sim_host.py",
 }  # fmt: skip
 """Files that collect sentences: what they append, yield, return or list, and the fix of a `Row`."""
 LISTS = (ast.ListComp, ast.GeneratorExp)

@@ -18,21 +18,22 @@ clock (`venue_clock`).
 
 from __future__ import annotations
 
-from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
+from oms.agents.base import BaseAgent
 from oms.agents.executor.answers import Answers
 from oms.agents.executor.checks import LastChecks, Refusal
-from oms.agents.executor.fast_path import SENT, Lane
+from oms.agents.executor.fast_path import SENT, FastPath
 from oms.agents.executor.fast_path_hot import EMPTY, OTHER
 from oms.agents.executor.links import Account, Link, Wire
 from oms.agents.executor.orders import OrderTable
 from oms.agents.executor.out import Outbox
-from oms.agents.executor.predecessor import FormerWork, released_commands
+from oms.agents.executor.predecessor import PredecessorWork, released_commands
 from oms.agents.executor.session import Question, What
 from oms.agents.executor.stamp_hot import note_sent
 from oms.agents.executor.start import Start, make_session
 from oms.agents.latch import LatchView
 from oms.agents.limits_view import LimitsView
 from oms.config import DeskConfig
+from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
 from oms.venues.binance.trade_parse import (
     NS_PER_MS,
     Reply,
@@ -96,14 +97,14 @@ class ExecutorAgent(BaseAgent):
         self._order_table = OrderTable(ports.table_reader("orders"))
         self._latency = ports.table_writer(f"latency.{self.role}").rows
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
-        self._former = FormerWork(self._order_table, self._orders, settle_ns)
+        self._predecessor = PredecessorWork(self._order_table, self._orders, settle_ns)
         self._session = make_session(
             ports, self._config, self._group, ended=self._ended, relieved=self._relieved,
             now_ns=now_ns,
         )  # fmt: skip
         self._ledger, self._clock = self._session.ledger, self._session.clock
-        self._lane = Lane(
-            ports, self._orders, self._commands, checks=self._checks, former=self._former,
+        self._fast_path = FastPath(
+            ports, self._orders, self._commands, checks=self._checks, predecessor=self._predecessor,
             session=self._session, latency=self._latency, may_trade=self._may_trade,
         )  # fmt: skip
         for command in released_commands(self._orders):
@@ -129,8 +130,8 @@ class ExecutorAgent(BaseAgent):
             return 0
         self._reader = self._start.reader
         self._answers = Answers(self._session, self._outbox, self._reader)
-        self._former.begin(set(self._accounts), now_ns)
-        self._lane.begin(self._accounts, self._instruments)
+        self._predecessor.begin(set(self._accounts), now_ns)
+        self._fast_path.begin(self._accounts, self._instruments)
         self._prepared = True
         self._clock.begin(now_ns)
         return 1
@@ -145,9 +146,9 @@ class ExecutorAgent(BaseAgent):
             return 0
         done = self._turn(now_ns)
         if done:
-            self._lane.close()
-        elif not taken and self._lane.closed and self._prepared:
-            self._lane.renew(now_ns)
+            self._fast_path.close()
+        elif not taken and self._fast_path.closed and self._prepared:
+            self._fast_path.renew(now_ns)
         if now_ns >= self._ledger.publish_due_ns():
             self._publish(now_ns)
         idle = self._prepared and not taken + done
@@ -167,7 +168,7 @@ class ExecutorAgent(BaseAgent):
         done += self._session.expire(now_ns)
         if self._session.stirred or now_ns >= self._reconcile_due_ns:
             done += self._reconcile(now_ns)
-        if now_ns >= self._former.due_ns:
+        if now_ns >= self._predecessor.due_ns:
             done += self._settle(now_ns)
         return done + self._outbox.flush(now_ns)
 
@@ -192,10 +193,10 @@ class ExecutorAgent(BaseAgent):
 
     def _settle(self, now_ns: int) -> int:
         """What a predecessor released, and nobody answered, is reported."""
-        for client_order_id, account_id, instrument_id in self._former.settle():
+        for client_order_id, account_id, instrument_id in self._predecessor.settle():
             instrument = self._instruments.get(instrument_id)
             report = Report(ExecKind.NO_ANSWER, client_order_id, instrument)
-            report.text = "released by a former executor"
+            report.text = "released by a predecessor"
             self._outbox.report(report, account_id, now_ns)
         return 1
 
@@ -219,7 +220,7 @@ class ExecutorAgent(BaseAgent):
         due = min(
             self._outbox.next_timer_ns(self._now_ns),
             self._start.listing_due_ns,
-            self._former.due_ns,
+            self._predecessor.due_ns,
         )
         due = min(due, self._clock.due_ns, self._ledger.publish_due_ns())
         if not self._prepared:
@@ -231,7 +232,7 @@ class ExecutorAgent(BaseAgent):
         """No new orders from now on; cancels and queries go on."""
         self._draining = True
         self._quiet_until_ns = 0
-        self._lane.close()
+        self._fast_path.close()
 
     def drained(self) -> bool:
         """Nothing of ours is on its way."""
@@ -244,9 +245,9 @@ class ExecutorAgent(BaseAgent):
     def _take_commands(self, now_ns: int) -> int:
         """Released before the first byte leaves: at most once (DESIGN.md law 5)."""
         taken = 0
-        lane, backlog = self._lane, self._outbox.backlog
+        fast_path, backlog = self._fast_path, self._outbox.backlog
         while taken < WORK_BUDGET and len(backlog) < EXECUTION_BACKLOG_MAX // 2:
-            found = lane.take(now_ns)
+            found = fast_path.take(now_ns)
             if found == EMPTY:
                 break
             taken += 1
@@ -260,12 +261,12 @@ class ExecutorAgent(BaseAgent):
                 pos -= 1
                 command = self._commands.command()
             if command is not None:
-                lane.close()
+                fast_path.close()
                 self._take(command, pos, now_ns)
         return taken
 
     def _take(self, command: Command, pos: int, now_ns: int) -> None:
-        self._former.took(command.client_order_id)
+        self._predecessor.took(command.client_order_id)
         if command.action == Action.NEW:
             self._new(command, pos, now_ns)
             return
@@ -310,7 +311,7 @@ class ExecutorAgent(BaseAgent):
         assert wire is not None
         question = Question(What.NEW, account, command.client_order_id, instrument, pos)
         self.sent += 1
-        self._lane.traded(account)
+        self._fast_path.traded(account)
         self._session.place(command, account, wire, instrument, question, now_ns)
         if command.stamp_cycles or command.risk_cycles:
             note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
@@ -338,7 +339,7 @@ class ExecutorAgent(BaseAgent):
             return refused
         if self._draining:
             return RejectReason.DRAINING, ""
-        if command.client_order_id in self._former.given_up:
+        if command.client_order_id in self._predecessor.given_up:
             return RejectReason.NOT_SENT, "given up at start"
         if account.link.wire is None:
             return RejectReason.NOT_SENT, "connection is down"
@@ -373,7 +374,7 @@ class ExecutorAgent(BaseAgent):
         """A connection opened, ended, or gave a sign of life."""
         self._now_ns = now_ns
         self._quiet_until_ns = 0
-        self._lane.close()
+        self._fast_path.close()
         self._session.links.on_conn(conn, event, now_ns)
 
     def _relieved(self, link: Link, now_ns: int) -> None:
@@ -390,7 +391,7 @@ class ExecutorAgent(BaseAgent):
         """One answer or event."""
         self._now_ns = now_ns
         self._quiet_until_ns = 0
-        self._lane.close()
+        self._fast_path.close()
         if meta is not None:
             self._on_http(data, now_ns, meta)
             return

@@ -36,7 +36,7 @@ class LastChecks:
         self._forgotten_below = 0
 
     def saw(self, command: Command) -> None:
-        """Note a NEW that was taken, by this incarnation or by a former one."""
+        """Note a NEW that was taken, by this incarnation or by a predecessor."""
         self.newest_epoch = max(self.newest_epoch, command.risk_epoch)
         self.newest_id = max(self.newest_id, command.client_order_id)
         if len(self._seen) >= ORDERS_MAX:

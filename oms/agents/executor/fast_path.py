@@ -1,11 +1,11 @@
-"""The short way of a new order: prepared while there is time, walked in a few microseconds.
+"""The fast path of a new order: prepared while there is time, walked in a few microseconds.
 
 `renew`, in a turn that had nothing to do, asks for the accounts that traded last all that
 `ExecutorAgent._refuse` would ask before it sends, and grants each the next order where nothing
 speaks against it. Whatever happens then (a message, a connection's event, an order by the long
 way, a timer) calls `close`, which voids all grants. What other processes may change in between,
 the kernel looks at itself (`guards`): the latch, the limits, pauses that others were told. So an
-order goes the short way only where the long way would have sent the same bytes; the books (ledger,
+order goes the fast path only where the long way would have sent the same bytes; the books (ledger,
 questions, ids seen) are written up when they have left.
 """
 
@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, Ports
 from oms.agents.executor import fast_path_hot as hot_
 from oms.agents.executor.checks import LastChecks
 from oms.agents.executor.fast_path_hot import FORM_BITS, FORM_MASK, TAKEN, WRITTEN, take_new
 from oms.agents.executor.links import Account, Wire
-from oms.agents.executor.predecessor import FormerWork
+from oms.agents.executor.predecessor import PredecessorWork
 from oms.agents.executor.session import Question, Session, What
 from oms.agents.executor.stamp_hot import note_sent
+from oms.ports import NEVER, Ports
 from oms.venues.shared.order_command import Command, CommandReader
 from oms.venues.shared.order_text import Buffers, OrderText
 from oms.venues.shared.order_text_hot import FRAME_AT, LITERALS_BYTES, TEMPLATE_WORDS
@@ -36,12 +36,12 @@ from shm_layout.table import TableReader
 from shm_layout.words.sha256_hot import MAC_WORDS
 
 ACCOUNTS_GRANTED_MAX = 8
-"""Accounts whose next order may go the short way: renewing is paid for by each of them."""
+"""Accounts whose next order may go the fast path: renewing is paid for by each of them."""
 SENT, HANDED_BACK = -1, -2
-"""Of `Lane.take`, beside what the kernel says."""
+"""Of `FastPath.take`, beside what the kernel says."""
 
 
-class Lane:
+class FastPath:
     """See the module's text. `may_trade`: no latch, no draining; it looks at the limits, too."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Lane:
         commands: CommandReader,
         *,
         checks: LastChecks,
-        former: FormerWork,
+        predecessor: PredecessorWork,
         session: Session,
         latency: np.ndarray[Any, Any],
         may_trade: Callable[[], bool],
@@ -59,7 +59,7 @@ class Lane:
         self._ports = ports
         self._send = ports.send
         self._commands = commands
-        self._checks, self._former, self._session = checks, former, session
+        self._checks, self._predecessor, self._session = checks, predecessor, session
         self._latency = latency
         self._may_trade = may_trade
         self._buffers = Buffers()
@@ -116,7 +116,7 @@ class Lane:
         self._sizes = np.zeros((max(instruments, default=0) + 1, hot_.SIZE_COLUMNS), np.int64)
         self._set_sizes()
         ring = self._ring
-        world = hot_.LANE.make(
+        world = hot_.FAST_PATH.make(
             words=ring.words, cursor=ring.cursor, slots=ring.slots,
             slot_words=ring.slots.view(np.int64).reshape(len(ring.slots), -1),
             place=self._commands.place, state=self._state, grants=self._grants,
@@ -159,11 +159,11 @@ class Lane:
         # First what must stay, then what follows from it: a change in between is seen as one.
         for row, words, at in self._same:
             self._guards[row, 2] = words[at]
-        if self._former.due_ns != NEVER or not self._may_trade():
+        if self._predecessor.due_ns != NEVER or not self._may_trade():
             return
         if self._sized_by != checks.max_notional_text:
             self._set_sizes()
-        view[hot_.S_NEWEST_ID] = max(checks.newest_id, max(self._former.given_up, default=0))
+        view[hot_.S_NEWEST_ID] = max(checks.newest_id, max(self._predecessor.given_up, default=0))
         view[hot_.S_NEWEST_EPOCH] = checks.newest_epoch
         for account in self._recent.values():
             self._grant(account, now_ns)

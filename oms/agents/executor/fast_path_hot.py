@@ -1,4 +1,4 @@
-"""The short way of a new order through its sender, in compiled code (`@hot` only): `take_new`.
+"""The fast path of a new order through its sender, in compiled code (`@hot` only): `take_new`.
 
 Looks at the next command of the ring and at everything that may speak against sending it, takes
 it where nothing does, and leaves every other to the long way (`executor.py`), which knows what to
@@ -77,23 +77,23 @@ _BUY, _SELL = _SIDES
 assert ORDER_COMMAND.itemsize % WORD_BYTES == 0
 COMMAND_WORDS = ORDER_COMMAND.itemsize // WORD_BYTES
 
-LANE = WorldSpec("lane")
-words = LANE.field("words", np.int64, readonly=True)
-cursor = LANE.field("cursor", np.int64)
-slots = LANE.field("slots", ORDER_COMMAND, readonly=True)
-slot_words = LANE.field("slot_words", np.int64, ndim=2, readonly=True)
-place = LANE.field("place", np.int64)
-state = LANE.field("state", np.int64)
-grants = LANE.field("grants", np.int64)
-sizes = LANE.field("sizes", np.int64, ndim=2)
-guards = LANE.field("guards", np.int64, ndim=2)
-values = LANE.field("values", np.int64)
-taken = LANE.field("taken", np.int64)
-shapes = LANE.field("shapes", np.int64)
-templates = LANE.field("templates", np.int64, ndim=2)
-literals = LANE.field("literals", np.uint8, ndim=2)
-macs = LANE.field("macs", np.int64, ndim=2)
-out = LANE.field("out", np.uint8)
+FAST_PATH = WorldSpec("fast_path")
+words = FAST_PATH.field("words", np.int64, readonly=True)
+cursor = FAST_PATH.field("cursor", np.int64)
+slots = FAST_PATH.field("slots", ORDER_COMMAND, readonly=True)
+slot_words = FAST_PATH.field("slot_words", np.int64, ndim=2, readonly=True)
+place = FAST_PATH.field("place", np.int64)
+state = FAST_PATH.field("state", np.int64)
+grants = FAST_PATH.field("grants", np.int64)
+sizes = FAST_PATH.field("sizes", np.int64, ndim=2)
+guards = FAST_PATH.field("guards", np.int64, ndim=2)
+values = FAST_PATH.field("values", np.int64)
+taken = FAST_PATH.field("taken", np.int64)
+shapes = FAST_PATH.field("shapes", np.int64)
+templates = FAST_PATH.field("templates", np.int64, ndim=2)
+literals = FAST_PATH.field("literals", np.uint8, ndim=2)
+macs = FAST_PATH.field("macs", np.int64, ndim=2)
+out = FAST_PATH.field("out", np.uint8)
 
 
 @hot

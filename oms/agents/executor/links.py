@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from oms.agents.base import NEVER, ConnEvent, Ports
 from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
 from oms.agents.rates import Ledger, OrderCount
 from oms.config import GroupConfig
+from oms.ports import NEVER, ConnEvent, Ports
 from oms.venues.binance.trade import WEIGHT_CONNECT, AccountFrames
 from shm_layout.enums import Exchange, LinkState, RateShare, RecordType
 from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, EVENTS_REMEMBERED_MAX, ORDERS_MAX

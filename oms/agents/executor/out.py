@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, Ports
 from oms.agents.executor.stamp_hot import stamp
 from oms.instruments import currency_scale
+from oms.ports import NEVER, Ports
 from oms.venues.binance.trade_parse import BalanceView
 from oms.venues.shared.decimal_text import from_text
 from oms.venues.trade_base import Report

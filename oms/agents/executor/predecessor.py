@@ -1,4 +1,4 @@
-"""What a former executor of the group left behind, and how its successor finds it.
+"""What a predecessor of the group left behind, and how its successor finds it.
 
 A predecessor released its cursor before it sent; so a command behind the cursor was sent, or was
 about to be. Risk's `orders` table says which orders still wait for their venue. One of those whose
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER
 from oms.agents.executor.orders import OrderTable
+from oms.ports import NEVER
 from oms.venues.shared.order_command import commands
 from shm_layout.enums import OrderState
 from shm_layout.ring import RingReader
@@ -29,7 +29,7 @@ def released_commands(orders: RingReader) -> list[Any]:
     return commands(np.take(orders.slots, released & (orders.channel.slots - 1)))
 
 
-class FormerWork:
+class PredecessorWork:
     """Orders that waited for their venue when this incarnation began."""
 
     def __init__(self, table: OrderTable, orders: RingReader, settle_ns: int) -> None:

@@ -27,12 +27,12 @@ from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any
 
-from oms.agents.base import NEVER
 from oms.agents.executor.links import Account
 from oms.agents.executor.orders import CERTAIN_STATES, OrderTable
 from oms.agents.executor.out import Outbox
 from oms.agents.executor.session import Question, Session, What
 from oms.agents.heartbeat import RETRY_FIRST_NS
+from oms.ports import NEVER
 from oms.venues.binance.errors import judge
 from oms.venues.binance.trade import TRADES_LIMIT, open_orders_params, trades_params
 from oms.venues.binance.trade_parse import Reply, TradeReader, status_report

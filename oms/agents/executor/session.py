@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from oms.agents.base import NEVER, Ports
 from oms.agents.executor.links import Account, Link, Links, Wire
 from oms.agents.rates import URGENT_PERCENT, Ledger
 from oms.agents.venue_clock import VenueClock
 from oms.config import GroupConfig
+from oms.ports import NEVER, Ports
 from oms.venues.binance.errors import CODE_TIMESTAMP, CODE_TOO_MANY_ORDERS
 from oms.venues.binance.trade import WEIGHT_ORDER, WEIGHT_SESSION, weight_of
 from oms.venues.binance.trade_parse import Reply

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from oms.agents.base import NEVER, HttpMeta, Ports
 from oms.agents.executor.links import Account, Link
 from oms.agents.executor.orders import OrderTable
 from oms.agents.executor.out import Outbox
@@ -19,6 +18,7 @@ from oms.agents.executor.session import Question, Session
 from oms.agents.rates import Ledger, OrderCount
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.config import DeskConfig, GroupConfig
+from oms.ports import NEVER, HttpMeta, Ports
 from oms.venues.binance import trade
 from oms.venues.binance.exchange_info import DOCUMENTED, parse_exchange_info
 from oms.venues.binance.trade_parse import TradeReader

@@ -20,13 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
+from oms.agents.base import BaseAgent
 from oms.agents.feed.link import SHUTDOWN_BYTES_MAX, FeedLink
 from oms.agents.feed.pace import SHALLOW_LEVELS, Pace
 from oms.agents.feed.quiet import Book, Quiet
 from oms.agents.rates import Ledger
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.config import DeskConfig, VenueConfig
+from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
 from oms.venues.base import DecodeStatus
 from oms.venues.registry import market_data
 from oms.venues.shared import decode_status_hot as words

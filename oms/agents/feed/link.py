@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oms.agents.base import NEVER, ConnEvent, Ports
 from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
 from oms.agents.rates import Ledger
 from oms.config import VenueConfig
+from oms.ports import NEVER, ConnEvent, Ports
 from shm_layout.enums import Exchange, LinkState, RecordType
 from shm_layout.limits import DIFFS_BUFFERED_MAX
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from oms.agents.base import NEVER
 from oms.agents.rates import Ledger
+from oms.ports import NEVER
 from oms.venues.base import HttpRequest
 from shm_layout.enums import RateShare
 

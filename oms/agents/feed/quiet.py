@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, Ports
 from oms.agents.feed.pace import BookPace
 from oms.agents.rates import MINUTE_NS
+from oms.ports import NEVER, Ports
 from oms.venues.shared import sync_hot
 from shm_layout.enums import BookRule
 

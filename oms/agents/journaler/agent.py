@@ -24,11 +24,12 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from oms.agents.base import NEVER, BaseAgent, Journal, Ports
+from oms.agents.base import BaseAgent
 from oms.agents.journaler.lines import Lines
 from oms.config import DeskConfig
 from oms.errors import JournalError
 from oms.journal.tail import JournalTail
+from oms.ports import NEVER, Journal, Ports
 from oms.risk.fold import Fold
 from oms.risk.recovery import resume_from_snapshot
 from oms.risk.registry import Registry

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import BaseAgent, Ports
+from oms.agents.base import BaseAgent
 from oms.agents.strategy import turn_hot as hot_
 from oms.agents.strategy.orders import UPDATE, OrderBook, Update, updates
 from oms.agents.strategy.turn_hot import look, write_intent
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
+from oms.ports import Ports
 from oms.strategies.base import BaseStrategy, Fill, Instrument, Order, Top, Trade
 from oms.strategies.registry import make_strategy
 from shm_layout.enums import (

@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 
 from oms import ids
-from oms.agents.base import Ports
-from oms.agents.latch import by_whom
 from oms.agents.strategy import turn_hot as hot_
 from oms.agents.strategy.agent import StrategyAgent
 from oms.agents.strategy.orders import Update
 from oms.config import OPERATOR, DeskConfig
 from oms.orders.states import TERMINAL
+from oms.ports import Ports, by_whom
 from oms.risk.fold_hot import COUNT_MASK
 from oms.strategies.base import Instrument
 from oms.venues.shared.decimal_text import from_text, to_text

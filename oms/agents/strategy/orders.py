@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from oms.agents.base import Ports
 from oms.orders.states import TERMINAL
+from oms.ports import Ports
 from oms.risk.fold_hot import COUNT_MASK
 from oms.strategies.base import Order
 from shm_layout.enums import Action, OrderState, OrderType, RejectReason, Side

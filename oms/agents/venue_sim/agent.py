@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, BaseAgent, ConnEvent, HttpMeta, Ports
+from oms.agents.base import BaseAgent
 from oms.agents.venue_sim.control import Control
 from oms.agents.venue_sim.wire import Wire
 from oms.agents.watchdog.sweep import watchdog_key
@@ -28,6 +28,7 @@ from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, Market, assets_of, spec_from_config
 from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog
 from oms.instruments import TooLargeError, parse_decimal
+from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
 from oms.venues.binance.server.auth import ApiKey
 from oms.venues.binance.server.limits import LimitRules
 from oms.venues.binance.server.server import BinanceServer

@@ -18,7 +18,6 @@ from typing import Any
 
 import orjson
 
-from oms.agents.base import ConnEvent, Ports
 from oms.agents.venue_sim.agent import VenueSimAgent, sim_of
 from oms.config import DeskConfig
 from oms.errors import ConfigError
@@ -32,6 +31,7 @@ from oms.exchange.market import (
 from oms.exchange.recorded import RecordedMarket
 from oms.exchange.recorded_book import NEVER
 from oms.instruments import parse_decimal
+from oms.ports import ConnEvent, Ports
 
 LINES_PER_TURN = 64
 LINE_SHOWN_BYTES = 200

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from oms.agents.base import HttpMeta, Ports
 from oms.exchange.faults import Faults, FaultSpec, Passage, Step, Verdict
+from oms.ports import HttpMeta, Ports
 from oms.venues.binance.server import faults as words
 from oms.venues.binance.server.server import BinanceServer, Close, Out, Ping, Respond, Send
 

@@ -18,13 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, BaseAgent, HttpMeta, Ports
+from oms.agents.base import BaseAgent
 from oms.agents.latch import (
     COMMAND_FILE,
     WATCHDOG_FILE,
     Latch,
-    by_whom,
-    cut_utf8,
     latch_of_file,
     read_latch,
     set_latch,
@@ -34,6 +32,8 @@ from oms.agents.watchdog.journal import WatchdogJournal
 from oms.agents.watchdog.sweep import Sweep
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
+from oms.ports import NEVER, HttpMeta, Ports, by_whom
+from oms.text import cut_utf8
 from oms.venues.binance.exchange_info import DOCUMENTED
 from shm_layout.enums import Exchange, OrderState, RateShare
 from shm_layout.records import LATCH_ROW

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import NEVER, Ports
 from oms.agents.latch import Latch
 from oms.errors import JournalError
 from oms.journal.frames_hot import append_frame
 from oms.journal.reader import Recovery, read_journal
 from oms.journal.writer import BlockWriter
+from oms.ports import NEVER, Ports
 from shm_layout.enums import RecordType
 from shm_layout.records import LATCH_ROW
 

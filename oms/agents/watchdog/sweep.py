@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol
 
-from oms.agents.base import NEVER, HttpMeta, Key
 from oms.agents.rates import Ledger
 from oms.config import AccountConfig, DeskConfig, GroupConfig
+from oms.ports import NEVER, HttpMeta, Key
 from oms.venues.binance.sweep import (
     TIMESTAMP_AHEAD_MS,
     WEIGHT_CANCEL,

@@ -1,4 +1,4 @@
-"""The short way: limit orders and cancels where nothing else is in force, in one go.
+"""The fast path: limit orders and cancels where nothing else is in force, in one go.
 
 Without balances and L3 events, on a market that trades, without filters, average price, icebergs,
 lists and contingent orders, a limit order and a cancel are what Liquibook's book knows, and are
@@ -33,7 +33,7 @@ from shm_layout.money_hot import ROUND_DOWN
 
 @hot(inline=True)
 def is_plain_engine(counters):
-    """May any command go the short way?"""
+    """May any command go the fast path?"""
     return (
         counters[lay.C_CHECK_FUNDS] == 0
         and counters[lay.C_L3] == 0

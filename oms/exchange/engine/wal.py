@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from oms.agents.base import Journal
 from oms.errors import JournalError
 from oms.exchange.engine import layout_hot as lay
 from oms.exchange.engine import wal_hot
@@ -25,6 +24,7 @@ from oms.exchange.engine.engine import STATE, Engine
 from oms.journal.frames_hot import SEQ
 from oms.journal.reader import Recovery, read_journal
 from oms.journal.writer import BlockWriter
+from oms.ports import Journal
 from shm_layout.enums import RecordType
 from shm_layout.jit import read_only
 

@@ -1,8 +1,8 @@
-"""Binance market messages as Binance writes them: the short way of `decode_hot` (`@hot` only).
+"""Binance market messages as Binance writes them: the fast path of `decode_hot` (`@hot` only).
 
 depthUpdate, bookTicker and trade of spot and USD-M futures, with their fields in the order in which
 the venue sends them, without white space, in a combined-stream frame or bare. Whatever differs by
-one byte is UNUSUAL, and `decode_hot` reads it from the beginning: it alone refuses and ignores, so
+one byte is NOT_FAST, and `decode_hot` reads it from the beginning: it alone refuses and ignores, so
 there is one statement of what a bad message is. What is read here gives the same scratch as there
 (a test holds the two against each other, byte by byte).
 
@@ -69,8 +69,8 @@ from oms.venues.shared.decode_status_hot import (
 from oms.venues.shared.json_hot import CLOSE_BRACE, CLOSE_BRACKET, COLON, QUOTE
 from oms.venues.shared.symbols_hot import find_short_symbol
 from oms.venues.shared.words_hot import (
+    NOT_FAST,
     SCALE_MAX,
-    UNUSUAL,
     behind_plain,
     short_integer,
     short_pair,
@@ -157,13 +157,13 @@ def _begin(msg, kind, seen):
 def _symbol(buf, i, end, index, text, scales, msg):
     """Behind the closing quote of `,"s":"..."` at `i`; MSG_INSTRUMENT set."""
     if word_at(buf, i, end) & _SIX != _SYMBOL:
-        return UNUSUAL
+        return NOT_FAST
     i += 6
     i, instrument = find_short_symbol(buf, i, end, index, text)
     if instrument < 0:
-        return UNUSUAL
+        return NOT_FAST
     if scales[instrument, SCALE_PX] > SCALE_MAX or scales[instrument, SCALE_QTY] > SCALE_MAX:
-        return UNUSUAL
+        return NOT_FAST
     msg[MSG_INSTRUMENT] = instrument
     return i
 
@@ -180,11 +180,11 @@ def _ends(buf, i, end, inside):
 def _level_list(buf, i, end, side, px_scale, qty_scale, px, qty, msg):
     """Behind the bracket that closes the list of levels whose first byte is at `i`."""
     if i >= end:
-        return UNUSUAL
+        return NOT_FAST
     if int(buf[i]) == CLOSE_BRACKET:
         return i + 1
     if word_at(buf, i, end) & _TWO != _LEVEL_OPEN:
-        return UNUSUAL
+        return NOT_FAST
     i += 2
     cap = px.shape[1]
     for count in range(cap):
@@ -192,17 +192,17 @@ def _level_list(buf, i, end, side, px_scale, qty_scale, px, qty, msg):
             buf, i, end, _LEVEL_MIDDLE, _THREE, 3, px_scale, qty_scale
         )
         if i < 0 or level_px == 0:
-            return UNUSUAL
+            return NOT_FAST
         px[side, count] = level_px
         qty[side, count] = level_qty
         word = word_at(buf, i, end)
         i += 4
         if word & _FOUR != _LEVEL_NEXT:
             if word & _TWO != _LEVELS_END:
-                return UNUSUAL
+                return NOT_FAST
             msg[MSG_BIDS + side] = count + 1
             return i - 2
-    return UNUSUAL
+    return NOT_FAST
 
 
 @hot(inline=True)
@@ -212,39 +212,39 @@ def _depth(buf, i, end, inside, index, text, scales, px, qty, msg):
     msg[MSG_EVENT_NAME] = EVENT_DEPTH
     i, msg[MSG_EVENT_MS] = time_ms(buf, i, end)
     if i < 0:
-        return UNUSUAL
+        return NOT_FAST
     if word_at(buf, i, end) & _FIVE == _TRADE_TIME:
         i, msg[MSG_TRADE_MS] = time_ms(buf, i + 5, end)
         msg[MSG_SEEN] |= 1 << K_TRADE_MS
         if i < 0:
-            return UNUSUAL
+            return NOT_FAST
     i = _symbol(buf, i, end, index, text, scales, msg)
     if i < 0 or word_at(buf, i, end) & _FIVE != _FIRST:
-        return UNUSUAL
+        return NOT_FAST
     i, msg[MSG_FIRST_ID] = short_integer(buf, i + 5, end)
     if i < 0 or word_at(buf, i, end) & _FIVE != _LAST:
-        return UNUSUAL
+        return NOT_FAST
     i, msg[MSG_LAST_ID] = short_integer(buf, i + 5, end)
     if i < 0 or msg[MSG_FIRST_ID] > msg[MSG_LAST_ID]:
-        return UNUSUAL
+        return NOT_FAST
     if word_at(buf, i, end) & _SIX == _PREV:
         i, msg[MSG_PREV_ID] = short_integer(buf, i + 6, end)
         msg[MSG_SEEN] |= 1 << K_PREV
         if i < 0:
-            return UNUSUAL
+            return NOT_FAST
     px_scale = scales[msg[MSG_INSTRUMENT], SCALE_PX]
     qty_scale = scales[msg[MSG_INSTRUMENT], SCALE_QTY]
     side = BIDS
     name = _BID_LIST
     while side <= ASKS:
         if word_at(buf, i, end) & _SIX != name:
-            return UNUSUAL
+            return NOT_FAST
         i = _level_list(buf, i + 6, end, side, px_scale, qty_scale, px, qty, msg)
         if i < 0:
-            return UNUSUAL
+            return NOT_FAST
         side += 1
         name = _ASK_LIST
-    return OK if _ends(buf, i, end, inside) else UNUSUAL
+    return OK if _ends(buf, i, end, inside) else NOT_FAST
 
 
 @hot(inline=True)
@@ -254,31 +254,31 @@ def _ticker(buf, i, end, inside, seen, index, text, scales, msg):
     msg[MSG_EVENT_NAME] = EVENT_TICKER if seen != 0 else 0
     i, msg[MSG_LAST_ID] = short_integer(buf, i, end)
     if i < 0:
-        return UNUSUAL
+        return NOT_FAST
     i = _symbol(buf, i, end, index, text, scales, msg)
     if i < 0 or word_at(buf, i, end) & _SIX != _BID:
-        return UNUSUAL
+        return NOT_FAST
     px_scale = scales[msg[MSG_INSTRUMENT], SCALE_PX]
     qty_scale = scales[msg[MSG_INSTRUMENT], SCALE_QTY]
     i, msg[MSG_BID_PX], msg[MSG_BID_QTY] = short_pair(
         buf, i + 6, end, _BID_QTY, _SEVEN, 7, px_scale, qty_scale
     )
     if i < 0 or word_at(buf, i, end) & _SIX != _ASK:
-        return UNUSUAL
+        return NOT_FAST
     i, msg[MSG_ASK_PX], msg[MSG_ASK_QTY] = short_pair(
         buf, i + 6, end, _ASK_QTY, _SEVEN, 7, px_scale, qty_scale
     )
     if i < 0:
-        return UNUSUAL
+        return NOT_FAST
     if word_at(buf, i, end) & _FIVE == _TRADE_TIME:
         i, msg[MSG_TRADE_MS] = time_ms(buf, i + 5, end)
         if i < 0 or word_at(buf, i, end) & _FIVE != _COMMA_TIME:
-            return UNUSUAL
+            return NOT_FAST
         i, msg[MSG_EVENT_MS] = time_ms(buf, i + 5, end)
         if i < 0:
-            return UNUSUAL
+            return NOT_FAST
         msg[MSG_SEEN] |= (1 << K_TRADE_MS) | (1 << K_EVENT_MS)
-    return OK if _ends(buf, i, end, inside) else UNUSUAL
+    return OK if _ends(buf, i, end, inside) else NOT_FAST
 
 
 @hot(inline=True)
@@ -289,7 +289,7 @@ def _truth(buf, i, end):
         return i + 4, 1
     if word & _FIVE == _FALSE:
         return i + 5, 0
-    return UNUSUAL, 0
+    return NOT_FAST, 0
 
 
 @hot(inline=True)
@@ -300,63 +300,63 @@ def _trade(buf, i, end, inside, index, text, scales, msg):
     msg[MSG_EVENT_NAME] = EVENT_TRADE
     i, msg[MSG_EVENT_MS] = time_ms(buf, i, end)
     if i < 0:
-        return UNUSUAL
+        return NOT_FAST
     futures = word_at(buf, i, end) & _FIVE == _TRADE_TIME
     if futures:
         i, msg[MSG_TRADE_MS] = time_ms(buf, i + 5, end)
         if i < 0:
-            return UNUSUAL
+            return NOT_FAST
     i = _symbol(buf, i, end, index, text, scales, msg)
     if i < 0 or word_at(buf, i, end) & _FIVE != _TRADE_ID:
-        return UNUSUAL
+        return NOT_FAST
     i, msg[MSG_TRADE_ID] = short_integer(buf, i + 5, end)
     if i < 0 or word_at(buf, i, end) & _SIX != _PX:
-        return UNUSUAL
+        return NOT_FAST
     px_scale = scales[msg[MSG_INSTRUMENT], SCALE_PX]
     qty_scale = scales[msg[MSG_INSTRUMENT], SCALE_QTY]
     i, msg[MSG_PX], msg[MSG_QTY] = short_pair(buf, i + 6, end, _QTY, _SEVEN, 7, px_scale, qty_scale)
     if i < 0 or msg[MSG_PX] == 0 or msg[MSG_QTY] == 0:
-        return UNUSUAL
+        return NOT_FAST
     if not futures:
         if word_at(buf, i, end) & _FIVE != _TRADE_TIME:
-            return UNUSUAL
+            return NOT_FAST
         i, msg[MSG_TRADE_MS] = time_ms(buf, i + 5, end)
         if i < 0:
-            return UNUSUAL
+            return NOT_FAST
     elif word_at(buf, i, end) & _SIX == _ORDER_TYPE:
         i = behind_plain(buf, i + 6, end)
         if i >= end or int(buf[i]) != QUOTE:
-            return UNUSUAL
+            return NOT_FAST
         i += 1
     if word_at(buf, i, end) & _FIVE != _MAKER:
-        return UNUSUAL
+        return NOT_FAST
     i, msg[MSG_BUYER_IS_MAKER] = _truth(buf, i + 5, end)
     if i >= 0 and word_at(buf, i, end) & _FIVE == _MAKER_TOO:
         i = _truth(buf, i + 5, end)[0]
-    return OK if i >= 0 and _ends(buf, i, end, inside) else UNUSUAL
+    return OK if i >= 0 and _ends(buf, i, end, inside) else NOT_FAST
 
 
 @hot
-def decode_usual(buf, start, end, index, text, scales, px, qty, msg):
-    """OK, and the scratch as `decode_hot.decode` would leave it; or UNUSUAL. Arguments as there,
+def decode_fast(buf, start, end, index, text, scales, px, qty, msg):
+    """OK, and the scratch as `decode_hot.decode` would leave it; or NOT_FAST. Arguments as there,
     of a stream message."""
     if end - start < SHORTEST:
-        return UNUSUAL
+        return NOT_FAST
     inside = 0
     i = start
     word = word_at(buf, i, end)
     if word == _STREAM:
         inside = 1
         if word_at(buf, i + 8, end) & _THREE != _STREAM_END:
-            return UNUSUAL
+            return NOT_FAST
         i = behind_plain(buf, i + 11, end)
         if word_at(buf, i, end) != _DATA or word_at(buf, i + 8, end) & _THREE != _DATA_END:
-            return UNUSUAL
+            return NOT_FAST
         i += 11
     elif word & _TWO == _OPEN:
         i += 2
     else:
-        return UNUSUAL
+        return NOT_FAST
     word = word_at(buf, i, end)
     seen = 0
     if word & _FOUR == _EVENT:
@@ -365,15 +365,15 @@ def decode_usual(buf, start, end, index, text, scales, px, qty, msg):
         rest = word_at(buf, i + 12, end)
         if word == _DEPTH_UPD and rest == _ATE_TIME:
             if word_at(buf, i + 20, end) & _BYTE != COLON:
-                return UNUSUAL
+                return NOT_FAST
             return _depth(buf, i + 21, end, inside, index, text, scales, px, qty, msg)
         if word == _TRADE and rest & _THREE == _TIME:
             return _trade(buf, i + 15, end, inside, index, text, scales, msg)
         if word != _BOOK_TICK or rest != _ER_LAST:
-            return UNUSUAL
+            return NOT_FAST
         i += 20
     elif word & _THREE == _LAST_BARE:
         i += 3
     else:
-        return UNUSUAL
+        return NOT_FAST
     return _ticker(buf, i, end, inside, seen, index, text, scales, msg)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from oms.venues.binance.decode_fast_hot import decode_usual
+from oms.venues.binance.decode_fast_hot import decode_fast
 from oms.venues.binance.decode_hot import decode
 from oms.venues.shared.decode_status_hot import (
     DECLINED,
@@ -25,7 +25,7 @@ from oms.venues.shared.sync_hot import (
     take,
     unreadable,
 )
-from oms.venues.shared.words_hot import UNUSUAL
+from oms.venues.shared.words_hot import NOT_FAST
 from shm_layout.jit import BYTES_READ, I64, WORLD_TYPE, hot
 
 
@@ -43,10 +43,10 @@ def on_message(world, buf, start, end, hint, now_ns):
     by_id = scales(world)
     px = level_px(world)
     qty = level_qty(world)
-    status = UNUSUAL
+    status = NOT_FAST
     if hint < 0:
-        status = decode_usual(buf, start, end, index, text, by_id, px, qty, msg)
-    if status == UNUSUAL:
+        status = decode_fast(buf, start, end, index, text, by_id, px, qty, msg)
+    if status == NOT_FAST:
         status = decode(buf, start, end, hint, index, text, by_id, px, qty, msg)
     if status == OK:
         if hint >= 0 and msg[MSG_KIND] != KIND_SNAPSHOT:

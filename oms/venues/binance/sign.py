@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from oms.agents.base import Key
 from oms.errors import ConfigError
+from oms.ports import Key
 from oms.venues.shared.hmac_sha256 import HmacSha256
 
 _UNRESERVED = "-_.~"

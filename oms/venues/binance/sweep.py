@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from oms.agents.base import Key
+from oms.ports import Key
 from oms.venues.binance.errors import HTTP_SERVER_ERROR, judge
 from oms.venues.binance.sign import signed_query, signer_of
 from oms.venues.binance.trade_parse import Reply, parse_http

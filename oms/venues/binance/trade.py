@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from oms import ids
-from oms.agents.base import Key
+from oms.ports import Key
 from oms.venues.binance import sign
 from oms.venues.shared.decimal_text import to_text
 from oms.venues.shared.hmac_sha256 import HotHmac

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from oms.venues.shared.decode_status_hot import NOT_OURS, SYMBOL_BYTES_MAX
 from oms.venues.shared.json_hot import QUOTE
-from oms.venues.shared.words_hot import UNUSUAL, word_at
+from oms.venues.shared.words_hot import NOT_FAST, word_at
 from shm_layout.jit import BYTES_READ, I64, TEXTS_READ, WORDS_READ, hot
 from shm_layout.words.byte_words_hot import BYTES_PER_WORD, load_word, plain_count
 
@@ -70,7 +70,7 @@ def find_symbol(buf, start, stop, index, text):
 @hot(inline=True)
 def find_short_symbol(buf, i, end, index, text):
     """(index behind the closing quote, instrument id) of a symbol of up to 15 bytes whose first
-    byte is at `i`; UNUSUAL where it is longer, not plain, or not ours: `find_symbol` knows."""
+    byte is at `i`; NOT_FAST where it is longer, not plain, or not ours: `find_symbol` knows."""
     first = word_at(buf, i, end)
     count = plain_count(first)
     i += count
@@ -82,18 +82,18 @@ def find_short_symbol(buf, i, end, index, text):
         second = word_at(buf, i, end)
         count = plain_count(second)
         if count == BYTES_PER_WORD:
-            return UNUSUAL, NOT_OURS
+            return NOT_FAST, NOT_OURS
         i += count
         after = (second >> (8 * count)) & _BYTE
         second &= (1 << (8 * count)) - 1
     if after != QUOTE:
-        return UNUSUAL, NOT_OURS
+        return NOT_FAST, NOT_OURS
     mask = index.shape[0] - 1
     slot = _mixed(first ^ (second >> 1)) & mask
     for _ in range(mask + 1):
         found = index[slot]
         if found < 0:
-            return UNUSUAL, NOT_OURS
+            return NOT_FAST, NOT_OURS
         row = found * SYMBOL_BYTES_MAX
         differs = load_word(text, row) ^ first
         differs |= load_word(text, row + BYTES_PER_WORD) ^ second
@@ -102,4 +102,4 @@ def find_short_symbol(buf, i, end, index, text):
         if differs == 0:
             return i + 1, found
         slot = (slot + 1) & mask
-    return UNUSUAL, NOT_OURS
+    return NOT_FAST, NOT_OURS

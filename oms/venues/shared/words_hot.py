@@ -1,7 +1,7 @@
-"""Numbers out of JSON text, eight bytes at a time (`@hot` only): the short way of `json_hot`.
+"""Numbers out of JSON text, eight bytes at a time (`@hot` only): the fast path of `json_hot`.
 
 Each function takes the index of a value's first byte and returns the index behind its last one, or
-UNUSUAL, which says nothing about the text: whoever gets it asks `json_hot`, which is the reference.
+NOT_FAST, which says nothing about the text: whoever gets it asks `json_hot`, the reference.
 What these functions do read, they read as `json_hot` does. Nothing is read at `end` or beyond it,
 nor more than a word before it: a message has at least BYTES_PER_WORD bytes.
 """
@@ -24,7 +24,7 @@ from shm_layout.words.byte_words_hot import (
     plain_count,
 )
 
-UNUSUAL = -1
+NOT_FAST = -1
 
 SCALE_MAX = 10
 """Of `short_decimal`: fewer than eight whole digits at this scale stay below 18 digits."""
@@ -70,7 +70,7 @@ def short_integer(buf, i, end):
     word = word_at(buf, i, end)
     count = digit_count(word)
     if count == 0 or ((word & _BYTE) == ZERO and count > 1):
-        return UNUSUAL, 0
+        return NOT_FAST, 0
     if count < BYTES_PER_WORD:
         return i + count, digits_value(first_bytes(word, count))
     i += BYTES_PER_WORD
@@ -78,7 +78,7 @@ def short_integer(buf, i, end):
     word = word_at(buf, i, end)
     count = digit_count(word)
     if count == BYTES_PER_WORD:
-        return UNUSUAL, 0
+        return NOT_FAST, 0
     return i + count, high * POW10[count] + digits_value(first_bytes(word, count))
 
 
@@ -102,19 +102,19 @@ def time_ms(buf, i, end):
 @hot
 def short_decimal(buf, i, end, scale):
     """(index behind its closing quote, value at `scale`) of a quoted decimal whose first digit
-    stands at `i`: up to seven digits, and up to eight behind the dot. UNUSUAL, too, where digits
+    stands at `i`: up to seven digits, and up to eight behind the dot. NOT_FAST, too, where digits
     beyond the scale are not 0; `scale` is 0 .. SCALE_MAX."""
     word = word_at(buf, i, end)
     count = digit_count(word)
     if count == 0 or count == BYTES_PER_WORD:
-        return UNUSUAL, 0
+        return NOT_FAST, 0
     value = digits_value(first_bytes(word, count)) * POW10[scale]
     i += count
     after = (word >> (8 * count)) & _BYTE
     if after == QUOTE:
         return i + 1, value
     if after != DOT:
-        return UNUSUAL, 0
+        return NOT_FAST, 0
     i += 1
     word = word_at(buf, i, end)
     count = digit_count(word)
@@ -122,20 +122,20 @@ def short_decimal(buf, i, end, scale):
     if count < BYTES_PER_WORD:
         # A quote behind at least one digit: checked here, where the byte is at hand.
         if count == 0 or ((word >> (8 * count)) & _BYTE) != QUOTE:
-            return UNUSUAL, 0
+            return NOT_FAST, 0
         word &= (1 << (8 * count)) - 1
     elif i >= end or int(buf[i]) != QUOTE:
-        return UNUSUAL, 0
+        return NOT_FAST, 0
     kept = min(scale, BYTES_PER_WORD)
     # Digits beyond the scale: as numbers they are 0 where they are zeros, or not there at all.
     if kept < BYTES_PER_WORD and ((word & _DIGITS) >> (8 * kept)) != 0:
-        return UNUSUAL, 0
+        return NOT_FAST, 0
     return i + 1, value + digits_value(first_bytes(word, kept)) * POW10[scale - kept]
 
 
 @hot(inline=True)
 def _between(buf, i, dot, quote, scale):
-    """Value of the decimal at `i` whose dot and closing quote are so many bytes behind it; UNUSUAL
+    """Value of the decimal at `i` whose dot and closing quote are so many bytes behind it; NOT_FAST
     where there are digits beyond the scale that are not 0. 1 <= dot < 8, 1 < quote - dot <= 9, and
     a word may be read at each of its digits."""
     places = quote - dot - 1
@@ -152,7 +152,7 @@ def _between(buf, i, dot, quote, scale):
     if places > kept:
         rest = first_bytes(load_word(buf, i + dot + 1), places) & _DIGITS
         if rest >> (8 * (BYTES_PER_WORD - places + kept)) != 0:
-            return UNUSUAL
+            return NOT_FAST
     return value * POW10[scale - kept]
 
 
@@ -161,7 +161,7 @@ def _pair_apart(buf, i, end, gap, gap_mask, gap_bytes, px_scale, qty_scale):
     """`short_pair`, one number after the other: without a dot, or near the end of the message."""
     i, px = short_decimal(buf, i, end, px_scale)
     if i < 0 or word_at(buf, i - 1, end) & gap_mask != gap:
-        return UNUSUAL, 0, 0
+        return NOT_FAST, 0, 0
     i, qty = short_decimal(buf, i - 1 + gap_bytes, end, qty_scale)
     return i, px, qty
 
@@ -170,7 +170,7 @@ def _pair_apart(buf, i, end, gap, gap_mask, gap_bytes, px_scale, qty_scale):
 def short_pair(buf, i, end, gap, gap_mask, gap_bytes, px_scale, qty_scale):
     """(index behind the second closing quote, price, quantity) of two quoted decimals: the first
     digit of one stands at `i`, and `gap`, `gap_bytes` long, its quotes included, is between them.
-    UNUSUAL as `short_decimal`.
+    NOT_FAST as `short_decimal`.
 
     Where both have a dot, as they nearly always do, one look at a window of bytes finds dots and
     quotes of the two, and nothing has to wait for the end of the number before it.
@@ -202,5 +202,5 @@ def short_pair(buf, i, end, gap, gap_mask, gap_bytes, px_scale, qty_scale):
             qty = _between(buf, i + second, dot_too, quote_too, qty_scale)
             if px >= 0 and qty >= 0:
                 return i + second + quote_too + 1, px, qty
-            return UNUSUAL, 0, 0
+            return NOT_FAST, 0, 0
     return _pair_apart(buf, i, end, gap, gap_mask, gap_bytes, px_scale, qty_scale)

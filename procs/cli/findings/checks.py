@@ -1,7 +1,7 @@
 """The checks of `oms doctor`: each gives rows of what was found, and what to do where it is wrong.
 
-They judge facts that are handed to them (`procs.machine.facts.Machine`, the desk, its files), so that
-each of them is tried in a test on a machine that is otherwise well.
+They judge facts that are handed to them (`procs.machine.facts.Machine`, the desk, its files), so
+that each of them is tried in a test on a machine that is otherwise well.
 """
 
 from __future__ import annotations

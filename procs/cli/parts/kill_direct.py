@@ -14,12 +14,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from oms.agents.base import ConnEvent, HttpMeta, Key
 from oms.agents.latch import (
     COMMAND_FILE,
     WATCHDOG_FILE,
     Latch,
-    cut_utf8,
     latch_of_file,
     read_latch,
     set_latch,
@@ -28,6 +26,8 @@ from oms.agents.rates import Ledger
 from oms.agents.watchdog.sweep import Sweep
 from oms.config import DeskConfig, GroupConfig
 from oms.errors import MexomsError
+from oms.ports import ConnEvent, HttpMeta, Key
+from oms.text import cut_utf8
 from oms.venues.binance.exchange_info import DOCUMENTED
 from procs import compile as kernels
 from procs.clock import Clock

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from oms import ids
-from oms.agents.base import ConnEvent, HttpMeta
 from oms.agents.executor.agent import ExecutorAgent
 from oms.config import (
     AccountConfig,
@@ -17,6 +16,7 @@ from oms.config import (
     StrategyConfig,
     VenueConfig,
 )
+from oms.ports import ConnEvent, HttpMeta
 from shm_layout.enums import (
     FLAG_RISK_STARTED,
     Action,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from oms.agents.base import ConnEvent
+from oms.ports import ConnEvent
 from shm_layout.enums import (
     FLAG_LAST,
     Action,

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from oms.agents.base import ConnEvent
 from oms.agents.executor.links import PREPARING_MAX
 from oms.config import SharesConfig
+from oms.ports import ConnEvent
 from shm_layout.channels import Capacity
 from shm_layout.enums import Action, ExecKind, OrderState
 from shm_layout.limits import EXECUTION_BACKLOG_MAX

@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from oms.agents.base import ConnEvent, Key
+from oms.ports import ConnEvent, Key
 from oms.venues.binance.server.auth import ApiKey, Keyring
 from shm_layout.enums import Action, ExecKind, LinkState, RejectReason
 from tests.oms.agents.executor_desk import MS, Desk, S, config, kinds

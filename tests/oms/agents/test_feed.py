@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oms.agents.base import ConnEvent
+from oms.ports import ConnEvent
 from oms.sim.market_chain import CONN, MarketChain
 from oms.sim.recording import RecordedInstrument
 from shm_layout.channels import Capacity

@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 
-from oms.agents.base import NEVER, ConnEvent, HttpMeta
 from oms.agents.feed.pace import CALM_NS_MAX, SHALLOW_LEVELS, WAIT_NS_MAX, WAIT_NS_MIN, BookPace
+from oms.ports import NEVER, ConnEvent, HttpMeta
 from oms.sim.market_chain import CONN, MarketChain
 from oms.sim.recording import RecordedInstrument
 from shm_layout.channels import Capacity

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from oms.agents.base import ConnEvent, HttpMeta
+from oms.ports import ConnEvent, HttpMeta
 from oms.sim.market_chain import CONN, MarketChain
 from oms.sim.recording import RecordedInstrument
 from shm_layout.channels import Capacity

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from oms.agents.latch import Latch, cut_utf8, is_latched, latch_of_file, read_latch, set_latch
+from oms.agents.latch import Latch, is_latched, latch_of_file, read_latch, set_latch
 from oms.sim.harness import Harness, HarnessPorts, MemoryFixedFile
+from oms.text import cut_utf8
 from shm_layout.channels import COMMAND
 from tests.desks import START_NS, desk_config, desk_topology
 

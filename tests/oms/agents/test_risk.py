@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oms.agents.base import BaseAgent, Ports
+from oms.agents.base import BaseAgent
 from oms.agents.risk import RiskAgent
 from oms.config import DeskConfig
 from oms.errors import JournalError
 from oms.journal.reader import Recovery, read_journal
+from oms.ports import Ports
 from oms.risk import world_hot as w_
 from oms.sim.harness import Harness
 from shm_layout.enums import (

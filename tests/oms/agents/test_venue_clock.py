@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from oms.agents.base import NEVER, HttpMeta
 from oms.agents.venue_clock import ASK_EVERY_NS, HURRY_NS, VenueClock
+from oms.ports import NEVER, HttpMeta
 from shm_layout.enums import Exchange
 from tests.support import FakePorts, Memory
 

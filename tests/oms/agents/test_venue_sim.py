@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from oms.agents.base import BaseAgent, ConnEvent
+from oms.agents.base import BaseAgent
 from oms.agents.venue_sim.agent import VenueSimAgent
 from oms.agents.venue_sim.replay import VenueReplayAgent
 from oms.agents.venue_sim.wire import address_of
 from oms.config import SimConfig
 from oms.errors import ConfigError
 from oms.exchange.market import spec_from_config
+from oms.ports import ConnEvent
 from oms.sim.harness import Harness
 from tests.desks import START_NS, desk_config, desk_topology
 from tests.oms.venues.binance.exchange_client import BTC

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from oms.agents.base import BaseAgent, ConnEvent
+from oms.agents.base import BaseAgent
 from oms.agents.venue_sim.agent import VenueSimAgent, control_key
 from oms.exchange.faults import FaultSpec
+from oms.ports import ConnEvent
 from tests.desks import START_NS
 from tests.oms.agents.test_venue_sim import SECOND, BookClient, OrderClient, harness_of, sim_desk
 

@@ -1,4 +1,4 @@
-"""The short way of plain commands tells and leaves what the long way does."""
+"""The fast path of plain commands tells and leaves what the long way does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN_SHARES = (1.0, 0.93)
 
 
 def pair():
-    """(an engine that may go the short way, one that is told that a list stands)."""
+    """(an engine that may go the fast path, one that is told that a list stands)."""
     made = [Engine(SYMBOLS, SIZE, check_funds=False) for _ in range(2)]
     made[1].counters[lay.C_LIVE_LISTS] = 1
     return made
@@ -62,13 +62,13 @@ def test_engine_short_way_agrees_with_the_long_way():
     assert {(lay.EV_TRADE, 0), (lay.EV_FILLED, 0), (lay.EV_CANCELED, 0)} <= kinds
     assert (lay.EV_CANCEL_REJECTED, lay.REASON_UNKNOWN_ORDER) in kinds
     assert (lay.EV_REJECTED, lay.REASON_POOL_FULL) in kinds or not JIT_ON, "too few commands"
-    assert went >= SEASONS // 4, "the short way was hardly ever gone"
+    assert went >= SEASONS // 4, "the fast path was hardly ever gone"
 
 
 def tell_both(engines, seed, share):
-    """A season of commands; (kinds of events, with their reasons, whether the short way was seen).
+    """A season of commands; (kinds of events, with their reasons, whether the fast path was seen).
 
-    A taker that is filled at once is not written into its slot on the short way."""
+    A taker that is filled at once is not written into its slot on the fast path."""
     rng = np.random.Generator(np.random.PCG64([seed, 4]))
     known = deque(maxlen=90)
     kinds = set()

@@ -11,9 +11,9 @@ from collections import Counter
 
 import pytest
 
-from oms.agents.base import NEVER
-from oms.agents.executor.predecessor import FormerWork
+from oms.agents.executor.predecessor import PredecessorWork
 from oms.agents.strategy.agent import StrategyAgent
+from oms.ports import NEVER
 from oms.risk import recovery
 from oms.risk import world_hot as w_
 from tests.desks import START_NS
@@ -181,7 +181,7 @@ PLANTED = [
     (recovery, "_resume", lambda reader, behind: None, "risk"),
     (recovery.Found, "finish", lambda found, agent, now_ns: None, "risk"),
     (StrategyAgent, "_read_tables", lambda agent, now_ns: None, "risk"),
-    (FormerWork, "settle", says_nothing, EXECUTOR),
+    (PredecessorWork, "settle", says_nothing, EXECUTOR),
 ]
 
 

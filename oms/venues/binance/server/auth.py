@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from oms.agents.base import KeyKind
+from oms.ports import KeyKind
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.params import MICROSECONDS_FROM, Params
 from oms.venues.shared.hmac_sha256 import HmacSha256

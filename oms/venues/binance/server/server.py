@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from oms.agents.base import HttpMeta
 from oms.exchange.market import Market, PublicEvent, PublicTrade
 from oms.exchange.orders import Report, UserReport
 from oms.exchange.tape import AggTrade
+from oms.ports import HttpMeta
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.auth import ApiKey, Keyring
 from oms.venues.binance.server.calls import Desk

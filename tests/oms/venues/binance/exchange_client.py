@@ -7,12 +7,12 @@ import hmac
 import json
 from urllib.parse import urlencode
 
-from oms.agents.base import HttpMeta
 from oms.config import SimInstrumentConfig
 from oms.exchange.engine.engine import Capacity
 from oms.exchange.flow import HOUSE_ACCOUNTS, FlowSettings
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import Market, spec_from_config
+from oms.ports import HttpMeta
 from oms.venues.binance.server.limits import LimitRules
 from oms.venues.binance.server.server import BinanceServer, Close, Ping, Respond, Send
 

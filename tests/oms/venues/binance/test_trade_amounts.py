@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from oms.agents.base import Key
+from oms.ports import Key
 from oms.venues.binance.exchange_info import parse_exchange_info
 from oms.venues.binance.trade import AccountFrames
 from oms.venues.binance.trade_parse import status_report

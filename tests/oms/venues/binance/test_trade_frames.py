@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oms import ids
-from oms.agents.base import Key
+from oms.ports import Key
 from oms.venues.binance.trade import AccountFrames, trades_params
 from oms.venues.shared.order_command import commands
 from oms.venues.trade_base import Instrument

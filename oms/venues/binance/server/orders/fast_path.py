@@ -1,12 +1,12 @@
-"""The short way of a plain order through the simulated Binance spot's WebSocket API.
+"""The fast path of a plain order through the simulated Binance spot's WebSocket API.
 
 What desks send by the thousand is one request: `order.place` of a limit, post-only or market order
-with a quantity, its own client order id, and one of three credentials. `OrderLane.read` reads just
-that, by a kernel (`orders/fast_path_hot.py`); whatever is odd about a message, down to a blank or a
+with a quantity, its own client order id, and one of three credentials. `OrderFastPath.read` reads
+just that, by a kernel (`fast_path_hot.py`); whatever is odd about a message, down to a blank or a
 bad signature, makes it None before anything has happened, and the message goes the long way
 (`ws_api/api.py`), which alone refuses and explains. What a combination of symbol, side, type and
 modes means is asked of the long way once and remembered, so that there is one statement of it;
-`test_order_lane.py` holds the two ways equal.
+`test_order_fast_path.py` holds the two ways equal.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Words(NamedTuple):
     qty_unit: int
 
 
-class OrderLane:
+class OrderFastPath:
     """See the module's text; one for all sessions."""
 
     def __init__(self, desk: Desk, keyring: Keyring) -> None:

@@ -19,7 +19,7 @@ from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.auth import Keyring, ws_account
 from oms.venues.binance.server.calls import Call, Desk, LostReplyError, weight_of
 from oms.venues.binance.server.endpoints import ENDPOINTS
-from oms.venues.binance.server.orders.fast_path import OrderLane
+from oms.venues.binance.server.orders.fast_path import OrderFastPath
 from oms.venues.binance.server.time_unit import TIME_UNITS, unit
 from oms.venues.binance.server.ws_api.requests import Request, id_of, read_request, refused
 from oms.venues.binance.server.ws_api.sessions import (
@@ -43,7 +43,7 @@ class WsApiServer:
     def __init__(self, desk: Desk, keyring: Keyring) -> None:
         self._desk = desk
         self._keyring = keyring
-        self._lane = OrderLane(desk, keyring)
+        self._fast_path = OrderFastPath(desk, keyring)
         self._sessions: dict[int, Session] = {}
         self._heard: dict[int, dict[int, list[tuple[int, int]]]] = {}
         """Unit of time -> account -> (connection, subscription)."""
@@ -80,9 +80,9 @@ class WsApiServer:
     def answer(self, conn: int, data: bytes, now_ns: int) -> Out:
         """The reply to one message, and what follows from it; no reply where a fault lost it."""
         session = self._sessions[conn]
-        plain = self._lane.read(data, session.api_key, now_ns)
+        plain = self._fast_path.read(data, session.api_key, now_ns)
         if plain is not None:
-            text = self._lane.place(session, plain, now_ns)
+            text = self._fast_path.place(session, plain, now_ns)
             return [] if text is None else [(conn, text)]
         with unit(session.unit_ns):
             reply = self._reply(session, data, now_ns)

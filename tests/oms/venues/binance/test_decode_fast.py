@@ -1,7 +1,7 @@
-"""The short way through Binance's messages against the general decoder, its reference.
+"""The fast path through Binance's messages against the general decoder, its reference.
 
-Where the short way says OK, the general decoder must say OK, with the same scratch, word by word;
-and the messages that Binance sends must go the short way, or nothing is gained by it.
+Where the fast path says OK, the general decoder must say OK, with the same scratch, word by word;
+and the messages that Binance sends must go the fast path, or nothing is gained by it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oms.venues.binance import decode_fast_hot as usual_hot
-from oms.venues.binance import decode_hot
+from oms.venues.binance import decode_fast_hot, decode_hot
 from oms.venues.shared import decode_status_hot as words
 from oms.venues.shared.symbols import SymbolTable
-from oms.venues.shared.words_hot import UNUSUAL
+from oms.venues.shared.words_hot import NOT_FAST
 from tests.oracles.recorded import recorded_file
 from tests.support import data_folder
 
@@ -56,7 +55,7 @@ class Both:
         ]
 
     def read(self, data: bytes) -> tuple[int, int]:
-        """Status of the short way and of the general one."""
+        """Status of the fast path and of the general one."""
         # Bytes that must not be read stand on both sides of the message.
         buf = np.frombuffer(b'00000000"' + data + b'"}}}]00000000', np.uint8)
         return self.read_at(buf, 9, 9 + len(data))
@@ -66,7 +65,7 @@ class Both:
         for px, qty, msg in self._scratch:
             px[:] = qty[:] = -5
             msg[words.MSG_DEFERRED :] = 0
-        usual = usual_hot.decode_usual(buf, start, end, *self._table, *self._scratch[0])
+        usual = decode_fast_hot.decode_fast(buf, start, end, *self._table, *self._scratch[0])
         general = decode_hot.decode(buf, start, end, -1, *self._table, *self._scratch[1])
         return int(usual), int(general)
 
@@ -80,9 +79,9 @@ class Both:
                 assert mine[k][side, :count].tolist() == theirs[k][side, :count].tolist()
 
     def check(self, data: bytes) -> int:
-        """What the short way says of this message, which the general one must agree with."""
+        """What the fast path says of this message, which the general one must agree with."""
         usual, general = self.read(data)
-        assert usual in (words.OK, UNUSUAL)
+        assert usual in (words.OK, NOT_FAST)
         if usual == words.OK:
             assert general == words.OK, data
             self.agree()
@@ -143,7 +142,7 @@ SCALES = ((0, 0), (1, 3), (2, 6), (4, 8), (8, 10), (10, 1))
 
 
 @pytest.mark.parametrize(("px_scale", "qty_scale"), SCALES)
-def test_usual_what_the_venue_sends_goes_the_short_way(
+def test_decode_fast_what_the_venue_sends_goes_the_short_way(
     px_scale: int, qty_scale: int, sized: Callable[[int, int], int]
 ) -> None:
     chance = random.Random(px_scale * 16 + qty_scale)
@@ -151,7 +150,7 @@ def test_usual_what_the_venue_sends_goes_the_short_way(
     for _ in range(sized(3000, 150)):
         data = message(chance, min(px_scale, 8), min(qty_scale, 8))
         status = both.check(data)
-        if len(data) >= usual_hot.SHORTEST:
+        if len(data) >= decode_fast_hot.SHORTEST:
             assert status == words.OK, data
 
 
@@ -162,7 +161,9 @@ RECORDED = 2_000
 
 
 @pytest.mark.parametrize(("name", "scales"), [("usdm", (1, 3)), ("spot", (2, 6))])
-def test_usual_what_the_venue_sent_goes_the_short_way(name: str, scales: tuple[int, int]) -> None:
+def test_decode_fast_what_the_venue_sent_goes_the_short_way(
+    name: str, scales: tuple[int, int]
+) -> None:
     path = data_folder("hftbacktest") / f"{name}_btcusdt_20240808.jsonl.gz"
     both = Both(*scales, levels=1500)
     lines = recorded_file(path).text.split(b"\n")[:RECORDED]
@@ -195,7 +196,7 @@ def mutated(chance: random.Random, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("px_scale", "qty_scale"), [(1, 3), (2, 6), (8, 8)])
-def test_usual_mutated_messages_are_read_as_the_general_decoder_reads_them(
+def test_decode_fast_mutated_messages_are_read_as_the_general_decoder_reads_them(
     px_scale: int, qty_scale: int, sized: Callable[[int, int], int]
 ) -> None:
     chance = random.Random(20240809 + px_scale)
@@ -207,7 +208,7 @@ def test_usual_mutated_messages_are_read_as_the_general_decoder_reads_them(
     assert taken > 0
 
 
-def test_usual_every_byte_of_a_message_counts(sized: Callable[[int, int], int]) -> None:
+def test_decode_fast_every_byte_of_a_message_counts(sized: Callable[[int, int], int]) -> None:
     """Each byte of one message of each kind, changed to each of its neighbours in meaning."""
     chance = random.Random(5)
     both = Both(2, 3)
@@ -218,16 +219,16 @@ def test_usual_every_byte_of_a_message_counts(sized: Callable[[int, int], int]) 
                 both.check(data[:at] + bytes([byte]) + data[at + 1 :])
 
 
-def test_usual_a_message_cut_anywhere_is_not_taken(sized: Callable[[int, int], int]) -> None:
+def test_decode_fast_a_message_cut_anywhere_is_not_taken(sized: Callable[[int, int], int]) -> None:
     chance = random.Random(6)
     both = Both(2, 3)
     for _ in range(sized(60, 4)):
         data = message(chance, 2, 3)
         for end in range(len(data)):
-            assert both.check(data[:end]) == UNUSUAL, data[:end]
+            assert both.check(data[:end]) == NOT_FAST, data[:end]
 
 
-def test_usual_nothing_is_read_beyond_the_end(sized: Callable[[int, int], int]) -> None:
+def test_decode_fast_nothing_is_read_beyond_the_end(sized: Callable[[int, int], int]) -> None:
     """Messages, whole and cut, end where a page begins that cannot be read: looking there would
     end this process."""
     page = mmap.PAGESIZE
@@ -246,8 +247,8 @@ def test_usual_nothing_is_read_beyond_the_end(sized: Callable[[int, int], int]) 
             part = data[: len(data) - cut]
             buf[page - len(part) :] = np.frombuffer(part, np.uint8)
             usual, general = both.read_at(read_only, page - len(part), page)
-            assert usual == UNUSUAL or general == words.OK
-            assert cut == 0 or usual == UNUSUAL
+            assert usual == NOT_FAST or general == words.OK
+            assert cut == 0 or usual == NOT_FAST
 
 
 TICKER = '{"stream":"x@bookTicker","data":{"u":77,"s":"%s","b":"%s","B":"31.21","a":"9","A":"4"}}'
@@ -273,20 +274,22 @@ TICKER = '{"stream":"x@bookTicker","data":{"u":77,"s":"%s","b":"%s","B":"31.21",
         ("BTCUSDT", "1 "),
     ],
 )
-def test_usual_what_it_does_not_know_is_left_to_the_general_decoder(symbol: str, px: str) -> None:
-    assert Both(2, 3).check((TICKER % (symbol, px)).encode()) == UNUSUAL
+def test_decode_fast_what_it_does_not_know_is_left_to_the_general_decoder(
+    symbol: str, px: str
+) -> None:
+    assert Both(2, 3).check((TICKER % (symbol, px)).encode()) == NOT_FAST
 
 
-def test_usual_more_levels_than_fit_are_left_to_the_general_decoder() -> None:
+def test_decode_fast_more_levels_than_fit_are_left_to_the_general_decoder() -> None:
     rows = ",".join(f'["{k}","1"]' for k in range(1, LEVELS + 2))
     head = '{"e":"depthUpdate","E":1723161256299,"s":"BTCUSDT","U":1,"u":2,'
     both = Both(2, 3)
-    assert both.read(f'{head}"b":[{rows}],"a":[]}}'.encode()) == (UNUSUAL, words.TOO_LARGE)
+    assert both.read(f'{head}"b":[{rows}],"a":[]}}'.encode()) == (NOT_FAST, words.TOO_LARGE)
     fits = rows.rpartition(",[")[0]
     assert both.check(f'{head}"b":[{fits}],"a":[{fits}]}}'.encode()) == words.OK
 
 
-def test_usual_scales_beyond_its_own_are_left_to_the_general_decoder() -> None:
+def test_decode_fast_scales_beyond_its_own_are_left_to_the_general_decoder() -> None:
     data = (TICKER % ("BTCUSDT", "5.25")).encode()
-    assert Both(11, 3).read(data) == (UNUSUAL, words.OK)
-    assert Both(2, 12).read(data) == (UNUSUAL, words.OK)
+    assert Both(11, 3).read(data) == (NOT_FAST, words.OK)
+    assert Both(2, 12).read(data) == (NOT_FAST, words.OK)

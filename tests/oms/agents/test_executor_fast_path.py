@@ -1,4 +1,4 @@
-"""The short way of an order against the long one: the same bytes, the same words, in every case."""
+"""The fast path of an order against the long one: the same bytes, the same words, in every case."""
 
 import json
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from oms.agents import rates
-from oms.agents.base import ConnEvent
 from oms.agents.executor.fast_path import SENT
 from oms.agents.executor.fast_path_hot import EMPTY, OTHER
+from oms.ports import ConnEvent
 from shm_layout.enums import Action, ExecKind, OrderType, RejectReason, Side, TimeInForce
 from shm_layout.records import UNDEF
 from tests.oms.agents.executor_desk import EPOCH, EXCHANGE_INFO, MS, Desk, config
@@ -36,11 +36,11 @@ class ShortDesk(Desk):
 
 
 class LongDesk(ShortDesk):
-    """Its executor knows no short way."""
+    """Its executor knows no fast path."""
 
     def start(self):
         super().start()
-        self.agent._lane.renew = lambda now_ns: None
+        self.agent._fast_path.renew = lambda now_ns: None
 
 
 def desks(monkeypatch, accounts=3):
@@ -133,26 +133,26 @@ def test_short_way_sends_what_the_long_way_sends(monkeypatch, seed, sized):
         if len(short.ports.sent) > 20:
             for desk in (short, long):
                 desk.ports.sent.clear()
-    assert short.agent._lane.sent > sized(100, 15), "the short way was not tried"
-    assert long.agent._lane.sent == 0
+    assert short.agent._fast_path.sent > sized(100, 15), "the fast path was not tried"
+    assert long.agent._fast_path.sent == 0
 
 
 def ready(monkeypatch):
-    """A desk whose first account may go the short way."""
+    """A desk whose first account may go the fast path."""
     desk, _ = desks(monkeypatch)
     desk.command()
     desk.work()
     desk.work()
     desk.ports.sent.clear()
-    assert not desk.agent._lane.closed
+    assert not desk.agent._fast_path.closed
     return desk
 
 
 def test_next_order_of_an_account_goes_the_short_way(monkeypatch):
     desk = ready(monkeypatch)
     desk.command()
-    assert desk.agent._lane.take(desk.now_ns) == SENT
-    assert desk.agent._lane.take(desk.now_ns) == EMPTY
+    assert desk.agent._fast_path.take(desk.now_ns) == SENT
+    assert desk.agent._fast_path.take(desk.now_ns) == EMPTY
 
 
 def test_second_short_order_of_a_shape_is_written_by_the_kernel(monkeypatch):
@@ -161,8 +161,8 @@ def test_second_short_order_of_a_shape_is_written_by_the_kernel(monkeypatch):
     desk.work()
     desk.command(px=61000_0000)
     before = len(desk.ports.sent)
-    monkeypatch.setattr(desk.agent._lane, "_write_and_send", None)
-    assert desk.agent._lane.take(desk.now_ns) == SENT
+    monkeypatch.setattr(desk.agent._fast_path, "_write_and_send", None)
+    assert desk.agent._fast_path.take(desk.now_ns) == SENT
     params = json.loads(desk.ports.sent[before][1])["params"]
     assert params["price"] == "61000"
 
@@ -180,7 +180,7 @@ def test_what_another_process_says_a_moment_before_holds(monkeypatch, table, val
     desk = ready(monkeypatch)
     getattr(desk, table).write(0, **values)
     desk.command(qty=10_0000)
-    assert desk.agent._lane.take(desk.now_ns) == OTHER
+    assert desk.agent._fast_path.take(desk.now_ns) == OTHER
     desk.work()
     assert desk.ports.sent == []
     (refused,) = desk.take(ExecKind.NOT_SENT)
@@ -191,7 +191,7 @@ def test_after_any_message_grants_are_asked_for_again(monkeypatch):
     desk = ready(monkeypatch)
     desk.agent.on_bytes(desk.conn, b"{}", desk.now_ns)
     desk.command()
-    assert desk.agent._lane.take(desk.now_ns) == OTHER
+    assert desk.agent._fast_path.take(desk.now_ns) == OTHER
 
 
 def test_frame_of_the_short_way_is_signed_json(monkeypatch):

@@ -1,6 +1,6 @@
-"""The short way of a plain order says and does what the long way would, to the byte.
+"""The fast path of a plain order says and does what the long way would, to the byte.
 
-Two exchanges get the same messages, one of them without the short way: answers, events, what is
+Two exchanges get the same messages, one of them without the fast path: answers, events, what is
 remembered and the engine's state must be equal after every message.
 """
 
@@ -125,9 +125,9 @@ class Frames:
 
 
 def pair(**more) -> tuple[Client, Client]:
-    """Two exchanges alike, the second one without the short way; a listener at each."""
+    """Two exchanges alike, the second one without the fast path; a listener at each."""
     made = Client(**more), Client(**more)
-    made[1].server._api._lane.read = lambda *_: None
+    made[1].server._api._fast_path.read = lambda *_: None
     for client in made:
         client.open(CONN, PATH)
     return made
@@ -147,11 +147,11 @@ def subscription(now_ns: int) -> bytes:
 
 
 def drive(seed: int, messages: int, *, logged_on: bool = False, **more) -> int:
-    """Both exchanges through the same stream; how many messages went the short way."""
+    """Both exchanges through the same stream; how many messages went the fast path."""
     short, long = clients = pair(**more)
-    frames, lane = Frames(seed), short.server._api._lane
+    frames, fast_path = Frames(seed), short.server._api._fast_path
     plain = 0
-    before = lane.read
+    before = fast_path.read
 
     def counted(*given):
         nonlocal plain
@@ -159,7 +159,7 @@ def drive(seed: int, messages: int, *, logged_on: bool = False, **more) -> int:
         plain += found is not None
         return found
 
-    lane.read = counted
+    fast_path.read = counted
     for client in clients:
         if logged_on:
             client.server._api._sessions[CONN].api_key = "kalice"
@@ -203,9 +203,9 @@ def test_a_revoked_key_goes_the_long_way():
     session = short.server._api._sessions[CONN]
     session.api_key = "kalice"
     data = plain_message(short.now_ns)
-    assert short.server._api._lane.read(data, "kalice", short.now_ns) is not None
+    assert short.server._api._fast_path.read(data, "kalice", short.now_ns) is not None
     short.server.keyring.revoke("kalice")
-    assert short.server._api._lane.read(data, "kalice", short.now_ns) is None
+    assert short.server._api._fast_path.read(data, "kalice", short.now_ns) is None
 
 
 def plain_message(now_ns: int) -> bytes:
@@ -222,12 +222,12 @@ def plain_message(now_ns: int) -> bytes:
 
 def test_no_part_of_a_plain_order_is_one():
     short, _ = pair()
-    lane, data = short.server._api._lane, plain_message(short.now_ns)
-    assert lane.read(data, None, short.now_ns) is not None
+    fast_path, data = short.server._api._fast_path, plain_message(short.now_ns)
+    assert fast_path.read(data, None, short.now_ns) is not None
     for end in range(len(data)):
-        assert lane.read(data[:end], None, short.now_ns) is None
+        assert fast_path.read(data[:end], None, short.now_ns) is None
     for more in (b" ", b"}", b"\0", data):
-        assert lane.read(data + more, None, short.now_ns) is None
+        assert fast_path.read(data + more, None, short.now_ns) is None
 
 
 def test_what_is_signed_is_sorted_and_whole():
