@@ -51,9 +51,9 @@ def compile_kernels(tell: Tell | None = None) -> int:
 def provide() -> None:
     """Load what has been imported; what the cache lacks is compiled, without a word."""
     if jit.MODE is jit.Mode.LOADED:
-        from shm_layout.compiler import native as jit_native
+        from shm_layout.compiler import native
 
-        jit_native.make_missing = lambda missing: _compile_apart(missing, None)
+        native.make_missing = lambda missing: _compile_apart(missing, None)
         jit.warm()
 
 

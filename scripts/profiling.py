@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from shm_layout import perf_map  # noqa: E402 - found beside this folder
+from shm_layout.compiler import perf_map  # noqa: E402 - found beside this folder
 
 SHOWN = 25
 PYTHON_HZ = 250

@@ -4,8 +4,8 @@ Owns: what a kernel is, where compiled ones are kept, and in which of three mode
 runs them (`MODE`):
 
 - LOADED, the desk's: entry points are machine code from the cache, called without numba, which
-  would take one and a half seconds to import in every start (`jit_native`). What is not in the
-  cache yet is compiled by a process of its own (`procs/compile.py`);
+  would take one and a half seconds to import in every start (`compiler/native.py`). What is not in
+  the cache yet is compiled by a process of its own (`procs/compile.py`);
 - COMPILER (MEXOMS_JIT=compiler): numba is imported and its dispatchers are called, inner kernels
   too. The tests and the compiling process run so; what they compile fills the cache;
 - PLAIN (NUMBA_DISABLE_JIT=1): the same functions as plain Python.
@@ -123,7 +123,8 @@ def _sources() -> list[Path]:
     files = [path for floor in ("shm_layout", "oms", "procs") for path in
              (_ROOT / floor).rglob("*_hot.py")]  # fmt: skip
     here = _ROOT / "shm_layout"
-    return _closure(files + [here / name for name in ("jit.py", "jit_numba.py", "atomics.py")])
+    compiling = ("jit.py", "compiler/dispatchers.py", "atomics.py")
+    return _closure(files + [here / name for name in compiling])
 
 
 def _closure(files: list[Path]) -> list[Path]:
@@ -210,15 +211,15 @@ def hot(
         return fn
     made = None if entry is None else Entry(fn, entry, shared=shared)
     if COMPILING:
-        from shm_layout.compiler import dispatchers as jit_numba
+        from shm_layout.compiler import dispatchers
 
-        called = jit_numba.compiled(fn, inline=inline)
+        called = dispatchers.compiled(fn, inline=inline)
     elif made is None:
         return _inner(fn)
     else:
-        from shm_layout.compiler import native as jit_native
+        from shm_layout.compiler import native
 
-        called = jit_native.callable_of(made)
+        called = native.callable_of(made)
     if made is not None:
         made.called = called
         _entries.append(made)
@@ -247,31 +248,31 @@ def missing() -> list[Entry]:
     """Entry points whose machine code the cache does not hold yet."""
     if MODE is Mode.PLAIN:
         return []
-    from shm_layout.compiler import native as jit_native
+    from shm_layout.compiler import native
 
-    return [entry for entry in _entries if not jit_native.file_of(entry).exists()]
+    return [entry for entry in _entries if not native.file_of(entry).exists()]
 
 
 def compile_entry(entry: Entry) -> None:
     """COMPILER: compile one entry point, close it to further types, fill the cache."""
-    from shm_layout.compiler import dispatchers as jit_numba
+    from shm_layout.compiler import dispatchers
 
-    jit_numba.compile_entry(entry)
+    dispatchers.compile_entry(entry)
 
 
 def for_the_cache() -> None:
     """COMPILER: from now on this process only fills the cache, and calls no kernel."""
-    from shm_layout.compiler import dispatchers as jit_numba
+    from shm_layout.compiler import dispatchers
 
-    jit_numba.for_the_cache(_entries)
+    dispatchers.for_the_cache(_entries)
 
 
 def warm(progress: Callable[[int, int, str], None] | None = None) -> int:
     """Compile (COMPILER) or load every entry point that has been imported; returns how many."""
     if MODE is Mode.LOADED:
-        from shm_layout.compiler import native as jit_native
+        from shm_layout.compiler import native
 
-        jit_native.load(_entries)
+        native.load(_entries)
     elif COMPILING:
         for index, entry in enumerate(_entries):
             if progress is not None:
@@ -305,9 +306,9 @@ class WorldSpec:
         self.dims.append(ndim)
         self.readonly.append(readonly)
         if COMPILING:
-            from shm_layout.compiler import dispatchers as jit_numba
+            from shm_layout.compiler import dispatchers
 
-            return jit_numba.accessor(index * _WORDS_PER_FIELD, resolved, ndim, readonly=readonly)
+            return dispatchers.accessor(index * _WORDS_PER_FIELD, resolved, ndim, readonly=readonly)
 
         def view(world: World) -> np.ndarray[Any, Any]:
             return world.arrays[index]

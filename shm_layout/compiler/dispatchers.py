@@ -1,7 +1,7 @@
 """The compiler's half of `jit`: numba's dispatchers, the accessors of worlds, machine code on disk.
 
 Imported in the mode COMPILER only. An entry point that is compiled here leaves two things: numba's
-own cache, for the next process of this mode, and an object file that `jit_native` loads without
+own cache, for the next process of this mode, and an object file that `native.py` loads without
 numba. The object file holds the kernel and a function of CPython's METH_FASTCALL convention that
 checks and unboxes the arguments: exact ndarray, one dimension, dtype, contiguous, writable where
 it is written. What calls it pays some 50 ns.

@@ -1,7 +1,7 @@
 """Names of compiled kernels for `perf`: what lies where in this process, as `/tmp/perf-PID.map`.
 
 Without it a profile shows machine code that was linked at run time as bare addresses. `make
-profile` sets MEXOMS_PERF_MAP=1 and the loader (`jit_native`) then calls `note`. The file's form and
+profile` sets MEXOMS_PERF_MAP=1 and the loader (`native.py`) then calls `note`. The file's form and
 place are those of Linux's tools/perf/Documentation/jit-interface.txt: a line `START SIZE NAME` for
 each function, numbers in hex. The object files are ELF64, little endian (System V gABI, "Symbol
 Table").

@@ -2,7 +2,7 @@
 
 `mask_8(array, at, key)`: bytes `at` to `at + 7` of a writable array of uint8; `key` is 32 bits, its
 lowest byte the first. Bounds are the caller's. A loop over bytes in a kernel stays a loop over
-bytes: vectorising passes are off (`jit_numba`).
+bytes: vectorising passes are off (`shm_layout/compiler/dispatchers.py`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Kernels of the tests of `jit_native` (`@hot` only)."""
+"""Kernels of the tests of `native.py` (`@hot` only)."""
 
 from __future__ import annotations
 

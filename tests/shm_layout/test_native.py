@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shm_layout import jit
-from shm_layout.compiler import native as jit_native
+from shm_layout.compiler import native as native_code
 from tests.shm_layout import native_hot
 
 pytestmark = pytest.mark.compiled  # machine code is called
@@ -23,8 +23,8 @@ def native():
     made = {}
     for entry in mine:
         jit.compile_entry(entry)
-        made[entry.function.__name__] = jit_native.callable_of(entry)
-    jit_native.load(mine)
+        made[entry.function.__name__] = native_code.callable_of(entry)
+    native_code.load(mine)
     return made
 
 
@@ -102,17 +102,17 @@ def test_native_refuses_to_write_read_only_memory(native) -> None:
 
 def test_native_first_call_without_code_says_what_is_missing(monkeypatch, tmp_path) -> None:
     entry = next(e for e in jit.entries() if e.function is jit.entries()[-1].function)
-    monkeypatch.setattr(jit_native, "_loaded", set())
-    monkeypatch.setattr(jit_native, "file_of", lambda _: tmp_path / "none.o")
+    monkeypatch.setattr(native_code, "_loaded", set())
+    monkeypatch.setattr(native_code, "file_of", lambda _: tmp_path / "none.o")
     with pytest.raises(RuntimeError, match=r"not compiled: .*; `python -m procs\.compile`"):
-        jit_native.load([entry])
+        native_code.load([entry])
 
 
 def test_native_call_without_code_raises_and_gives_nothing(monkeypatch, tmp_path) -> None:
     entry = jit.entries()[-1]
-    monkeypatch.setattr(jit_native, "_loaded", set())
-    monkeypatch.setattr(jit_native, "file_of", lambda _: tmp_path / "none.o")
-    waiting = jit_native.callable_of(entry)
+    monkeypatch.setattr(native_code, "_loaded", set())
+    monkeypatch.setattr(native_code, "file_of", lambda _: tmp_path / "none.o")
+    waiting = native_code.callable_of(entry)
     for _ in range(3):
         with pytest.raises(RuntimeError, match=r"not compiled: .*; `python -m procs\.compile`"):
             waiting(WORDS, 1)

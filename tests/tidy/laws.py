@@ -16,6 +16,24 @@ ROOT = Path(__file__).resolve().parents[2]
 # Lowest first: a floor imports itself and what stands before it.
 FLOORS = ("shm_layout", "oms", "procs")
 
+# Inside oms the same holds, room by room: a row imports itself and the rows before it. The longest
+# name that a module begins with says where it stands.
+OMS_ROWS = (
+    ("oms.errors", "oms.chance", "oms.ids", "oms.text", "oms.units"),
+    ("oms.ports", "oms.instruments"),
+    ("oms.config", "oms.config_parts", "oms.config_build", "oms.config_checks"),
+    ("oms.venues",),
+    ("oms.book", "oms.journal", "oms.orders"),
+    ("oms.exchange",),
+    ("oms.venues.serving",),
+    ("oms.venues.*.server",),
+    ("oms.venues.registry",),
+    ("oms.risk",),
+    ("oms.strategies",),
+    ("oms.agents",),
+    ("oms.sim",),
+)
+
 THIRD_PARTY = {
     "shm_layout": {"numpy", "numba", "llvmlite", "posix_ipc"},
     "oms": {"numpy", "numba", "orjson", "cryptography"},
@@ -90,6 +108,13 @@ TRACKED_BYTES_MAX = 1 << 20
 
 LONGER_FILES = {  # path → reason
     "shm_layout/records.py": "the only definition of any layout stands in one place",
+}
+FOLDER_FILES_MAX = 24
+"""Python files at one level: what a person still takes in at one look."""
+CROWDED_FOLDERS = {  # folder → reason
+    "tests/bench": "a bench is found by its name",
+    "tests/oms/agents": "suites of the agents, by their names",
+    "tests/procs": "suites of the hosts and verbs, by their names",
 }
 LONGER_FUNCTIONS: dict[str, str] = {}  # path::qualified.name → reason
 

@@ -6,6 +6,7 @@ rules stand in laws.py; the made-up modules below prove that each of them catche
 
 import ast
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,66 @@ def test_floor_imports_go_only_downward(floor):
         for problem in import_problems(floor, laws.tree(path))
     ]
     assert not found, "\n".join(found)
+
+
+def row_of(module: str) -> int | None:
+    """Which row of `laws.OMS_ROWS` a module of oms stands in: the longest pattern counts."""
+    parts = module.split(".")
+    found: tuple[int, int] | None = None
+    for row, patterns in enumerate(laws.OMS_ROWS):
+        for pattern in (p.split(".") for p in patterns):
+            head = parts[: len(pattern)]
+            if len(head) < len(pattern):
+                continue
+            fits = all(p in {"*", h} for p, h in zip(pattern, head, strict=True))
+            if fits and (found is None or len(pattern) > found[0]):
+                found = (len(pattern), row)
+    return None if found is None else found[1]
+
+
+def oms_modules() -> dict[str, Path]:
+    names = {
+        laws.relative(p).removesuffix(".py").replace("/", ".").removesuffix(".__init__"): p
+        for p in laws.python_files("oms")
+    }
+    names.pop("oms", None)
+    return names
+
+
+def upward(modules: dict[str, ast.Module]) -> list[str]:
+    """Imports inside oms from a row into a higher one, in a set of modules by dotted name."""
+    found = []
+    for name, module in modules.items():
+        mine = row_of(name)
+        for target, line in laws.imported(module):
+            if not target.startswith("oms."):
+                continue
+            theirs = row_of(target)
+            if mine is None or theirs is None:
+                found.append(f"{name}:{line}: {target}: a room without a row in laws.OMS_ROWS")
+            elif theirs > mine:
+                found.append(f"{name}:{line}: imports {target}, which stands above it")
+    return found
+
+
+def test_no_import_inside_oms_runs_upward():
+    found = upward({name: laws.tree(path) for name, path in oms_modules().items()})
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "bad"),
+    [
+        ("oms.journal.writer", "from oms.agents.base import Agent", True),
+        ("oms.venues.binance.trade", "import oms.exchange.market", True),
+        ("oms.venues.binance.server.calls", "import oms.exchange.market", False),
+        ("oms.venues.shared.symbols", "from oms.venues.registry import market_data", True),
+        ("oms.risk.limits", "from oms.ports import Ports", False),
+        ("oms.nowhere.made_up", "from oms.ports import Ports", True),
+    ],
+)
+def test_upward_import_is_caught(name, source, bad):
+    assert bool(upward({name: ast.parse(source)})) is bad
 
 
 def test_lower_floors_read_no_clock_file_or_randomness():

@@ -1,6 +1,7 @@
 """Files that a person can hold in the head: 500 lines a file, 80 a function, 1 MiB for anything."""
 
 import ast
+from collections import Counter
 
 import pytest
 
@@ -41,6 +42,15 @@ def test_length_stays_within_its_limit(measure, spared):
     assert not over, f"too long, or to be listed with a reason in tests/tidy/laws.py: {over}"
     stale = set(spared) - set(found)
     assert not stale, f"no longer too long, so take it off the list in tests/tidy/laws.py: {stale}"
+
+
+def test_no_folder_is_a_crowd():
+    counted = Counter(laws.relative(p.parent) for p in laws.python_files())
+    over = {d: n for d, n in counted.items() if n > laws.FOLDER_FILES_MAX}
+    crowds = {d: n for d, n in over.items() if d not in laws.CROWDED_FOLDERS}
+    assert not crowds, f"too many files at one level: {crowds}"
+    stale = set(laws.CROWDED_FOLDERS) - set(over)
+    assert not stale, f"no longer a crowd, so take it off the list in tests/tidy/laws.py: {stale}"
 
 
 def test_no_tracked_file_is_over_one_mebibyte():

@@ -22,8 +22,8 @@ from oms.exchange.market import spec_from_config
 from oms.ports import ConnEvent
 from oms.sim.harness import Harness
 from tests.desks import START_NS, desk_config, desk_topology
-from tests.oms.venues.binance.exchange_client import BTC
-from tests.oms.venues.binance.test_server_streams import ALL, apply
+from tests.oms.venues.binance.server.exchange_client import BTC
+from tests.oms.venues.binance.server.test_server_streams import ALL, apply
 
 DATA = os.environ.get("MEXOMS_DATA", "")
 SECOND = 1_000_000_000

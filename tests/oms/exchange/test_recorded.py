@@ -10,7 +10,7 @@ from oms.exchange.market import PublicTrade, Ticker, spec_from_config
 from oms.exchange.orders import Order, OrderRequest, ReportKind
 from oms.exchange.recorded import RecordedMarket
 from shm_layout.enums import OrderState
-from tests.oms.venues.binance.exchange_client import BALANCES, BTC, ETH
+from tests.oms.venues.binance.server.exchange_client import BALANCES, BTC, ETH
 
 NOW = 1_700_000_000_000_000_000
 BUY, SELL = lay.SIDE_BUY, lay.SIDE_SELL

@@ -9,8 +9,8 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 import pytest
 
 from oms.exchange.intervals import DAY_MS, INTERVALS, MINUTE_MS, SECOND_MS
-from tests.oms.venues.binance.exchange_client import BTC as BTC_SYMBOL
-from tests.oms.venues.binance.exchange_client import MS, START_NS, Client
+from tests.oms.venues.binance.server.exchange_client import BTC as BTC_SYMBOL
+from tests.oms.venues.binance.server.exchange_client import MS, START_NS, Client
 
 WEIGHT = "X-MBX-USED-WEIGHT-1M"
 EIGHT = Decimal("0.00000001")

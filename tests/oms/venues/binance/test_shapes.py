@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.oms.venues.binance.doc_shapes import pick as example
-from tests.oms.venues.binance.exchange_client import Client
+from tests.oms.venues.binance.server.doc_shapes import pick as example
+from tests.oms.venues.binance.server.exchange_client import Client
 from tests.support import data_folder
 
 CONDITIONAL = {

@@ -15,7 +15,7 @@ from oms.exchange.filters import EXCHANGE_BOUNDS
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
 from oms.exchange.recorded import RecordedMarket
-from tests.oms.venues.binance.exchange_client import Client
+from tests.oms.venues.binance.server.exchange_client import Client
 
 BTC = SimInstrumentConfig(
     "BTCUSDT", "BTC", "USDT", "0.1", "0.00001", "0.00001", "9000", "0.0001", "40000"

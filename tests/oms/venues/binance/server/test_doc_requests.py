@@ -11,9 +11,9 @@ from oms.exchange.engine.terms import Capacity
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
 from oms.venues.binance.server.limits import LimitRules
-from tests.oms.venues.binance import doc_shapes
-from tests.oms.venues.binance.doc_shapes import compare, load, pick
-from tests.oms.venues.binance.exchange_client import Client
+from tests.oms.venues.binance.server import doc_shapes
+from tests.oms.venues.binance.server.doc_shapes import compare, load, pick
+from tests.oms.venues.binance.server.exchange_client import Client
 
 REST = "rest-api.md"
 WS = "web-socket-api.md"

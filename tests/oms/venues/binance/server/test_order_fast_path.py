@@ -16,7 +16,7 @@ import pytest
 
 from oms.venues.binance.server.limits import LimitRules
 from oms.venues.binance.server.orders import fast_path_hot as kernel
-from tests.oms.venues.binance.exchange_client import KEYS, MS, Client
+from tests.oms.venues.binance.server.exchange_client import KEYS, MS, Client
 
 PATH = "/ws-api/v3"
 CONN, LISTENER = 5, 6

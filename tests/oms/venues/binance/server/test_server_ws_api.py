@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oms.venues.binance.server.limits import LimitRules
-from tests.oms.venues.binance.exchange_client import MS, START_NS, Client
+from tests.oms.venues.binance.server.exchange_client import MS, START_NS, Client
 
 PLACE = {
     "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from oms.venues.binance.server import endpoints as served
 from oms.venues.binance.server.streams.commands import METHODS as STREAM_METHODS
 from oms.venues.binance.server.ws_api.sessions import SESSION_CALLS
-from tests.oms.venues.binance.exchange_client import Client
+from tests.oms.venues.binance.server.exchange_client import Client
 
 NAMES = st.sampled_from(
     ["symbol", "side", "type", "timeInForce", "price", "quantity", "quoteOrderQty", "limit",

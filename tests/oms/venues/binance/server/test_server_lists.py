@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.oms.venues.binance.test_server_orders import limit, make_client, seen, send, trade
+from tests.oms.venues.binance.server.test_server_orders import limit, make_client, seen, send, trade
 
 OCO = {
     "side": "SELL", "quantity": "1", "aboveType": "LIMIT_MAKER", "abovePrice": "41000",

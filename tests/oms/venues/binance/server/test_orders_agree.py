@@ -12,7 +12,7 @@ from oms.exchange.market import MONEY_DIGITS
 from oms.instruments import parse_decimal
 from oms.venues.binance.server.limits import LimitRules
 from shm_layout.jit import JIT_ON
-from tests.oms.venues.binance.test_server_orders import limit, make_client, send, trade
+from tests.oms.venues.binance.server.test_server_orders import limit, make_client, send, trade
 
 OPERATIONS = 400 if JIT_ON else 120
 KEYS = ("kalice", "kbob")

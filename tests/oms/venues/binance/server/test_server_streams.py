@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.oms.venues.binance.exchange_client import BTC, Client
+from tests.oms.venues.binance.server.exchange_client import BTC, Client
 
 ALL = "btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade"
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from oms.exchange.intervals import INTERVALS
-from tests.oms.venues.binance.exchange_client import BTC, ETH, MS, START_NS, Client
+from tests.oms.venues.binance.server.exchange_client import BTC, ETH, MS, START_NS, Client
 
 SECOND = 10**9
 

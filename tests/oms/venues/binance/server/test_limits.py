@@ -11,7 +11,7 @@ from oms.venues.binance.server.limits import (
     LimitRules,
     Limits,
 )
-from tests.oms.venues.binance.exchange_client import MS, START_NS, Client
+from tests.oms.venues.binance.server.exchange_client import MS, START_NS, Client
 
 SECOND = 10**9
 MINUTE = 60 * SECOND

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from oms.venues.binance.server.limits import LimitRules
-from tests.oms.venues.binance.exchange_client import KEYS, MS, START_NS, Client
+from tests.oms.venues.binance.server.exchange_client import KEYS, MS, START_NS, Client
 
 DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from oms.venues.binance.server.auth import ApiKey
-from tests.oms.venues.binance.exchange_client import KEYS, MS, START_NS, Client
+from tests.oms.venues.binance.server.exchange_client import KEYS, MS, START_NS, Client
 
 ED25519 = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 RSA = rsa.generate_private_key(65537, 2048)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.oms.venues.binance.exchange_client import MS
-from tests.oms.venues.binance.test_server_orders import limit, make_client, seen, send, trade
+from tests.oms.venues.binance.server.exchange_client import MS
+from tests.oms.venues.binance.server.test_server_orders import limit, make_client, seen, send, trade
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from oms.config import SimInstrumentConfig
 from oms.exchange.engine.terms import Capacity
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, spec_from_config
-from tests.oms.venues.binance.exchange_client import Client
-from tests.oms.venues.binance.test_server_orders import limit, send
+from tests.oms.venues.binance.server.exchange_client import Client
+from tests.oms.venues.binance.server.test_server_orders import limit, send
 
 BTC = SimInstrumentConfig(
     "BTCUSDT", "BTC", "USDT", "0.1", "0.00001", "0.00001", "9000", "0.0001", "35000"
