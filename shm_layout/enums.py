@@ -85,7 +85,15 @@ class OrderType(IntEnum):
     UNSET = 0
     LIMIT = 1
     MARKET = 2
+    """By quantity, or by quote amount; its price, where it has one, is the worst it takes."""
     POST_ONLY = 3
+    BEST = 4
+    """A limit at the other side's best price when it arrives; IOC or FOK."""
+    STOP = 5
+    """Rests unseen until its trigger is reached against us, then LIMIT, or MARKET without a
+    price."""
+    TAKE_PROFIT = 6
+    """The same, with a trigger on the side of profit."""
 
 
 class TimeInForce(IntEnum):
@@ -93,6 +101,87 @@ class TimeInForce(IntEnum):
     GTC = 1
     IOC = 2
     FOK = 3
+    GTD = 4
+    """Until `expire_ns`; by the exchange where it can, else by our own timer."""
+
+
+class OrderSpace(IntEnum):
+    """Which list of the exchange an order stands in; each is listed and cancelled apart."""
+
+    UNSET = 0
+    BOOK = 1
+    CONDITIONAL = 2
+    """Waits for its trigger."""
+    ALGO = 3
+    """Of an exchange that keeps triggers, trailing stops and brackets behind calls of their own."""
+    TWAP = 4
+
+
+class InstrumentKind(IntEnum):
+    UNSET = 0
+    SPOT = 1
+    LINEAR = 2
+    """A perpetual future, margined and settled in its quote currency."""
+
+
+class PositionSide(IntEnum):
+    """Which position of an account an order is for; a desk of ours trades one-way alone."""
+
+    UNSET = 0
+    BOTH = 1
+    LONG = 2
+    SHORT = 3
+
+
+class SelfTrade(IntEnum):
+    """What is to happen where an order meets one of its own account; UNSET = the account's own."""
+
+    UNSET = 0
+    NONE = 1
+    CANCEL_MAKER = 2
+    CANCEL_TAKER = 3
+    CANCEL_BOTH = 4
+    DECREMENT = 5
+    """Both lose what would have traded."""
+    TRANSFER = 6
+    """As DECREMENT, the quantities going over between accounts of a group (Binance)."""
+    TAKER_PART = 7
+    """The new order alone loses what would have traded (Bithumb)."""
+
+
+class PriceKind(IntEnum):
+    """The price that a trigger looks at."""
+
+    UNSET = 0
+    LAST = 1
+    MARK = 2
+    INDEX = 3
+
+
+class Direction(IntEnum):
+    """Which way a trigger is crossed."""
+
+    UNSET = 0
+    RISE = 1
+    FALL = 2
+
+
+class MarketStatus(IntEnum):
+    """What an exchange lets be done on an instrument."""
+
+    UNSET = 0
+    TRADING = 1
+    HALT = 2
+    CANCEL_ONLY = 3
+    BUY_ONLY = 4
+    SELL_ONLY = 5
+    POST_ONLY = 6
+    REDUCE_ONLY = 7
+    WARNING = 8
+    """Trades, and the exchange warns of it: an investment warning, a caution."""
+    DELISTING = 9
+    PRE_OPEN = 10
+    """Listed, not open yet: pre-market, call auction."""
 
 
 class Action(IntEnum):
@@ -103,6 +192,10 @@ class Action(IntEnum):
     CANCEL = 2
     QUERY = 3
     CANCEL_ALL = 4
+    AMEND = 5
+    """The order keeps its id; price or quantity change."""
+    REPLACE = 6
+    """The order ends and a new one, linked to it, takes its place."""
 
 
 class OrderState(IntEnum):
@@ -136,6 +229,26 @@ class ExecKind(IntEnum):
     RECONCILED = 11
     EXTERNAL_OPEN = 12
     FOUND_FILLED = 13
+    RECEIVED = 14
+    """The venue's id is learnt; nothing was accepted yet."""
+    TRIGGERED = 15
+    """A conditional order became one of the book; the record names its id there."""
+    AMENDED = 16
+    AMEND_REJECT = 17
+    REPLACED = 18
+    """It ended in favour of the order that was linked to it."""
+    REDUCED = 19
+    """Its total shrank without a fill: self-trade prevention, a reduce-only order's position."""
+    GONE_UNSEEN = 20
+    """Acknowledged, in no complete list of open orders, its fills fetched up to then: it ended."""
+    FUNDING = 21
+    LIQUIDATION = 22
+    """The exchange closed a position of ours."""
+    ADL = 23
+    """The exchange closed a position of ours against a liquidated one."""
+    TRANSFER = 24
+    BUST = 25
+    """A trade that the exchange took back."""
 
 
 class RejectReason(IntEnum):
@@ -174,6 +287,21 @@ class RejectReason(IntEnum):
     DISK_LOW = 32
     SNAPSHOT_BEHIND = 33
     REDUCE_ONLY = 34
+    MARKET_STATUS = 35
+    """The venue does not take this order now: halted, one side alone, reduce-only."""
+    PRICE_BAND = 36
+    """Outside the venue's own live price limits."""
+    DUPLICATE_ID = 37
+    UNSUPPORTED_ORDER = 38
+    """The market knows no such type, time in force or word of this order."""
+    KEY_REFUSED = 39
+    """The key may not: wrong, expired, without the permission, or from another address."""
+    CLOCK = 40
+    """Our time stamp was outside the venue's window."""
+    ACCOUNT_MODE = 41
+    """The account is set otherwise than the desk trades it: position mode, margin mode, level."""
+    UNKNOWN_CURRENCY_RATE = 42
+    """No mark brings this currency into the one that a limit is in."""
 
 
 class BookState(IntEnum):
@@ -277,12 +405,25 @@ class LinkState(IntEnum):
 
 
 class BookRule(IntEnum):
-    """How diffs of a venue chain (VENUES.md 4)."""
+    """How a venue's book messages follow one another, named by what they say."""
 
     UNSET = 0
-    BINANCE_SPOT = 1
-    BINANCE_FUTURES = 2
+    FIRST_FOLLOWS_LAST = 1
+    """A diff covers ids U..u; the next one's U is this one's u + 1 (Binance spot)."""
+    NAMES_PREVIOUS = 2
+    """A diff names the last id before it, ids only grow (Binance futures `pu`)."""
+    CONSECUTIVE = 3
+    """One id a message, each one more than the last; a snapshot on the stream resets (Bybit)."""
+    LINKED = 4
+    """A message names the one before it; ids may fall, the links hold (OKX `prevSeqId`)."""
+    FULL_EACH = 5
+    """Every message is the whole book as far as it is shown (Upbit, Bithumb, Coinone)."""
 
+
+ORDER_REDUCE_ONLY = 1
+"""Bits of `order_flags`: may only bring a position nearer to nothing."""
+ORDER_CLOSE = 2
+"""Closes the whole position, whatever its size is when it trades."""
 
 VENUE_NAMES: dict[Venue, str] = {
     venue: venue.name.lower().replace("_", ".", 1) for venue in Venue if venue

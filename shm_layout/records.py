@@ -26,6 +26,7 @@ from shm_layout.enums import (
     Action,
     BookRule,
     BookState,
+    Direction,
     Durability,
     Exchange,
     ExecKind,
@@ -33,13 +34,17 @@ from shm_layout.enums import (
     LinkState,
     Liquidity,
     OperatorVerb,
+    OrderSpace,
     OrderState,
     OrderType,
+    PositionSide,
+    PriceKind,
     ProcessState,
     RateKind,
     RateShare,
     RecordType,
     RejectReason,
+    SelfTrade,
     Side,
     TimeInForce,
     Venue,
@@ -290,6 +295,25 @@ BOOK_ROW = record(
 
 # --- orders: strategy -> risk -> executor -> risk -> everybody -------------------------------
 
+_TERMS: tuple[tuple[Any, ...], ...] = (
+    ("target_client_order_id", "i8", "CANCEL, AMEND, REPLACE: which order; else 0"),
+    ("parent_id", "i8", "the order that this one works for; 0 = none"),
+    ("trigger_px", "i8", "STOP, TAKE_PROFIT: px_scale; UNDEF = none"),
+    ("activation_px", "i8", "trailing: where it begins to trail, px_scale; UNDEF = at once"),
+    ("trail_e6", "i8", "trailing: distance, millionths of the extreme price; 0 = does not trail"),
+    ("expire_ns", "i8", "GTD: our clock, UTC; 0 = none"),
+    ("display_qty", "i8", "the part that is shown, qty_scale; UNDEF = all of it"),
+    ("space", "u1", "which list of the venue it stands in", OrderSpace),
+    ("order_flags", "u1", "ORDER_* bits"),
+    ("position_side", "u1", "which position it is for", PositionSide),
+    ("self_trade", "u1", "what happens where it meets our own", SelfTrade),
+    ("trigger_kind", "u1", "the price that its trigger looks at", PriceKind),
+    ("trigger_direction", "u1", "which way its trigger is crossed", Direction),
+    ("reserved2", "u2", "0"),
+)  # fmt: skip
+"""What an order may say beyond price and quantity: the same words in INTENT, ORDER_COMMAND and
+ORDER_ROW, 64 bytes, in one order, so that they are copied as words."""
+
 INTENT = record(
     "Intent", RecordType.INTENT, 192,
     ("intent_id", "i8", "counts a strategy's intents, from 1, over restarts"),
@@ -345,7 +369,8 @@ ORDER_COMMAND = record(
     ("attempt", "i4", "QUERY: which attempt, from 1"),
     ("cause_pos", "i8", "position in that ring"),
     ("venue_order_id", "S40", "venue's id where known"),
-    ("reserved", ("i8", (9,)), "0"),
+    *_TERMS,
+    ("reserved", ("i8", (1,)), "0"),
 )  # fmt: skip
 
 EXECUTION = record(

@@ -274,7 +274,7 @@ class BboOracle:
         earlier = self._reached or (self._tickers[0] if self._tickers else None)
         if earlier is None or earlier.update_id > update_id or best is None:
             return
-        if self.rule is BookRule.BINANCE_FUTURES:
+        if self.rule is BookRule.NAMES_PREVIOUS:
             while self._tickers and self._tickers[0].update_id <= update_id:
                 self._reached = self._tickers.popleft()
             if self._reached is None or self._reached.update_id != update_id:

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from shm_layout.enums import ExecKind, Liquidity, RejectReason, Side
+from shm_layout.enums import (
+    ExecKind,
+    InstrumentKind,
+    Liquidity,
+    OrderSpace,
+    PositionSide,
+    RejectReason,
+    Side,
+)
 from shm_layout.records import UNDEF
 
 HTTP_TOO_MANY = 429
@@ -48,6 +56,15 @@ class Instrument:
     qty_scale: int
     quote_scale: int
     notional_divisor: int
+    kind: InstrumentKind = InstrumentKind.SPOT
+    base: str = ""
+    quote: str = ""
+    lot: int = 1
+    """qty_scale: what is left below it buys nothing."""
+    contract_size: int = 0
+    """Base units of a contract, qty_scale; 0 = the venue counts base units."""
+    venue_code: int = 0
+    """The venue's own number of it, where it has one (OKX instIdCode)."""
 
     @classmethod
     def from_row(cls, row: Any, quote_scale: int) -> Instrument:
@@ -78,10 +95,22 @@ class Report:
     fee_currency: str = ""
     trade_id: int = 0
     ts_event_ns: int = 0
-    venue_order_id: int = 0
+    venue_order_id: str = ""
     text: str = ""
     flags: int = 0
     """FLAG_LAST on a FILL: the venue calls the order filled with it."""
+    trade_text: str = ""
+    """Of a trade whose id is no number."""
+    cum_fee_text: str = ""
+    """Running fee of the order in `fee_currency`, where the venue tells fees so."""
+    cum_quote_qty: int = UNDEF
+    """Running amount of the order."""
+    total_qty: int = UNDEF
+    """AMENDED, REDUCED: the order's quantity from now on."""
+    second_id: str = ""
+    """The id in the order's other space: TRIGGERED its child's, REPLACED its successor's."""
+    space: OrderSpace = OrderSpace.BOOK
+    position_side: PositionSide = PositionSide.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +120,7 @@ class OrderView:
     client_order_id: int
     """0 = not an order of this desk."""
     client_text: str
-    venue_order_id: int
+    venue_order_id: str
     instrument: Instrument | None
     symbol: str
     status: str
@@ -108,7 +137,7 @@ class OrderView:
 class TradeView:
     """A fill out of the trade history; it names its order by the venue's id only."""
 
-    venue_order_id: int
+    venue_order_id: str
     report: Report
     """Without `client_order_id`."""
 

@@ -131,7 +131,7 @@ class Answers:
             What.QUERY_TRADES, question.account, question.client_order_id, question.instrument,
             question.cause_pos, order,
         )  # fmt: skip
-        params = trades_params(order.symbol, orderId=order.venue_order_id)
+        params = trades_params(order.symbol, orderId=int(order.venue_order_id))
         self._session.ask("myTrades", params, asked, now_ns)
 
     def _trades(self, question: Question, reply: Reply, now_ns: int) -> None:

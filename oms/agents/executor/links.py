@@ -109,13 +109,13 @@ class Account:
     ready: bool = False
     """Reconciled since its events were last cut off: new orders may go."""
     doubles: int = 0
-    client_ids: dict[tuple[int, int], int] = field(default_factory=dict, repr=False)
+    client_ids: dict[tuple[int, str], int] = field(default_factory=dict, repr=False)
     """(instrument, venue's order id) -> ours; 0 = known not to be ours. Newest ORDERS_MAX.
     Binance counts orders, and trades, by symbol."""
     _told: dict[EventKey, int] = field(default_factory=dict, repr=False)
     """Event -> the connection that it came on first. Newest EVENTS_REMEMBERED_MAX."""
 
-    def learn(self, instrument_id: int, venue_order_id: int, client_order_id: int) -> None:
+    def learn(self, instrument_id: int, venue_order_id: str, client_order_id: int) -> None:
         """Note whose order the venue means by its id."""
         known = self.client_ids
         key = (instrument_id, venue_order_id)

@@ -45,10 +45,10 @@ class OrderTable:
         of_account = (rows["client_order_id"] > 0) & (rows["account_id"] == account_id)
         return {int(one) for one in np.unique(rows["instrument_id"][of_account])}
 
-    def owner(self, account: Account, instrument: Instrument, venue_order_id: int) -> int | None:
+    def owner(self, account: Account, instrument: Instrument, venue_order_id: str) -> int | None:
         """Our id of an order that the venue names by its own; None = not in the table."""
         rows = self._table.rows
-        wanted = rows["venue_order_id"] == str(venue_order_id).encode()
+        wanted = rows["venue_order_id"] == venue_order_id.encode()
         wanted &= rows["instrument_id"] == instrument.instrument_id
         wanted &= (rows["account_id"] == account.account_id) & (rows["client_order_id"] > 0)
         hits = np.flatnonzero(wanted)

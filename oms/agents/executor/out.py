@@ -11,6 +11,7 @@ its fee as a number and with it as text: a fill is never held for long, and neve
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from typing import Any
 
@@ -31,6 +32,22 @@ RETRY_NS = 1_000_000
 """How soon a full ring, or a missing row, is looked at again."""
 _TEXT_BYTES = 48
 _CODE_BYTES = 16
+
+
+def exec_key(report: Report) -> tuple[int, int]:
+    """(high, low) word of a fill's identity in its account; (0, 0) = it is no fill.
+
+    A number stands in the low word, with its instrument in the high one, because some venues count
+    trades by symbol. A text becomes a digest of 126 bits over symbol and text.
+    """
+    if report.trade_text:
+        symbol = report.instrument.symbol if report.instrument else ""
+        digest = hashlib.sha256(f"{symbol} {report.trade_text}".encode()).digest()
+        high, low = (int.from_bytes(digest[k : k + 8], "little") >> 1 for k in (0, 8))
+        return high, low
+    if not report.trade_id or report.instrument is None:
+        return 0, report.trade_id
+    return report.instrument.instrument_id, report.trade_id
 
 
 class Outbox:
@@ -169,12 +186,11 @@ class Outbox:
         row["liquidity"], row["reason"] = report.liquidity, report.reason
         row["venue_code"], row["fee_currency_id"], row["fee"] = report.venue_code, fee_id, fee
         row["px"], row["qty"], row["quote_qty"] = report.px, report.qty, report.quote_qty
-        row["cum_qty"], row["exec_key_low"] = report.cum_qty, report.trade_id
-        # Binance counts trades by symbol: the instrument makes the key unique in the account.
-        row["exec_key_high"] = instrument.instrument_id if report.trade_id and instrument else 0
+        row["cum_qty"] = report.cum_qty
+        row["exec_key_high"], row["exec_key_low"] = exec_key(report)
         row["ts_event_ns"], row["ts_recv_ns"] = report.ts_event_ns, recv_ns
         row["stamp_cycles"] = stamp() if self._ports.stamping else 0
         row["cause_pos"] = cause_pos
-        row["venue_order_id"] = str(report.venue_order_id or "").encode()
+        row["venue_order_id"] = report.venue_order_id.encode()
         row["text"] = text.encode("ascii", "replace")[:_TEXT_BYTES]
         return row

@@ -172,9 +172,9 @@ class Reconciler:
         self._shown, self._reached = set(), dict(self._cursor)
         for client_order_id, row in self._live.items():
             venue_order_id = row["venue_order_id"].decode()
-            if venue_order_id.isdigit():
+            if venue_order_id:
                 instrument_id = int(row["instrument_id"])
-                self.account.learn(instrument_id, int(venue_order_id), client_order_id)
+                self.account.learn(instrument_id, venue_order_id, client_order_id)
         if self.account.ready and self._later:
             self._stage = Stage.TRADES
             for instrument in self._later:
@@ -369,7 +369,7 @@ class Reconciler:
                 self._say_status(order, now_ns)
 
     def _plan_order_trades(self, order: OrderView) -> None:
-        params = trades_params(order.symbol, orderId=order.venue_order_id)
+        params = trades_params(order.symbol, orderId=int(order.venue_order_id))
         self._plan(
             "myTrades", params, What.ORDER_TRADES, context=order, instrument=order.instrument
         )
@@ -399,7 +399,7 @@ class Reconciler:
         instrument = question.instrument
         assert instrument is not None
         newest = self._reached.get(instrument.instrument_id, -1)
-        asked: dict[int, list[Report]] = {}
+        asked: dict[str, list[Report]] = {}
         for entry in result:
             trade = self._reader.trade(entry)
             if trade is None:
@@ -414,7 +414,7 @@ class Reconciler:
                 trade.report.client_order_id = owner
                 self._say(trade.report, now_ns)
         for venue_order_id, reports in asked.items():
-            params: dict[str, str | int] = {"orderId": venue_order_id}
+            params: dict[str, str | int] = {"orderId": int(venue_order_id)}
             params["symbol"] = instrument.symbol
             self._plan("order.status", params, What.WHOSE, context=reports, instrument=instrument)
         if newest >= 0:

@@ -128,7 +128,7 @@ class Quiet:
             self._proved(book, now_ns)
         elif snapshot_id < last_id:
             return  # of before our last diff: it proves nothing
-        elif self._rule is BookRule.BINANCE_SPOT:
+        elif self._rule is BookRule.FIRST_FOLLOWS_LAST:
             book.owed_id, book.owed_by_ns = snapshot_id, now_ns + OWED_NS
         else:
             self._resync(book, now_ns)

@@ -12,7 +12,7 @@ from shm_layout.enums import BookRule, Venue
 SPOT = MarketSpec(
     name="binance.spot",
     venue=Venue.BINANCE_SPOT,
-    book_rule=BookRule.BINANCE_SPOT,
+    book_rule=BookRule.FIRST_FOLLOWS_LAST,
     stream_hosts={
         "mainnet": "wss://stream.binance.com:9443",
         "testnet": "wss://stream.testnet.binance.vision",
@@ -36,7 +36,7 @@ SPOT = MarketSpec(
 USDM = MarketSpec(
     name="binance.usdm",
     venue=Venue.BINANCE_USDM,
-    book_rule=BookRule.BINANCE_FUTURES,
+    book_rule=BookRule.NAMES_PREVIOUS,
     stream_hosts={
         "mainnet": "wss://fstream.binance.com/public",
         "testnet": "wss://stream.binancefuture.com",
@@ -60,7 +60,7 @@ USDM = MarketSpec(
 COINM = MarketSpec(
     name="binance.coinm",
     venue=Venue.UNSET,
-    book_rule=BookRule.BINANCE_FUTURES,
+    book_rule=BookRule.NAMES_PREVIOUS,
     stream_hosts={"mainnet": "wss://dstream.binance.com"},
     rest_hosts={"mainnet": "https://dapi.binance.com"},
     depth_path="/dapi/v1/depth",

@@ -183,7 +183,7 @@ class TradeReader:
             executed = from_text(result["executedQty"], instrument.qty_scale)
         return OrderView(
             ids.from_text(self.system_id, client_text) or 0, client_text,
-            _integer(result["orderId"]), instrument, symbol, _text(result["status"]),
+            str(_integer(result["orderId"])), instrument, symbol, _text(result["status"]),
             _SIDES[result["side"]], px, qty, executed, _integer(stamp_ms) * NS_PER_MS,
             bool(_text(result.get("origQuoteOrderQty", "0")).strip("0.")),
         )  # fmt: skip
@@ -208,7 +208,7 @@ class TradeReader:
             fee_currency=_text(result["commissionAsset"]),
             trade_id=_integer(result["id"]),
             ts_event_ns=_integer(result["time"]) * NS_PER_MS,
-            venue_order_id=_integer(result["orderId"]),
+            venue_order_id=str(_integer(result["orderId"])),
         )
         return TradeView(report.venue_order_id, report)
 
@@ -234,7 +234,7 @@ class TradeReader:
             _SIDES[event["S"]],
             cum_qty=from_text(event["z"], instrument.qty_scale),
             ts_event_ns=_integer(event["E"]) * NS_PER_MS,
-            venue_order_id=_integer(event["i"]),
+            venue_order_id=str(_integer(event["i"])),
         )
         if not client_order_id:
             if what != "NEW":

@@ -46,6 +46,20 @@ class Command(NamedTuple):
     attempt: int
     cause_pos: int
     venue_order_id: bytes
+    target_client_order_id: int
+    parent_id: int
+    trigger_px: int
+    activation_px: int
+    trail_e6: int
+    expire_ns: int
+    display_qty: int
+    space: int
+    order_flags: int
+    position_side: int
+    self_trade: int
+    trigger_kind: int
+    trigger_direction: int
+    reserved2: int
 
 
 _STRUCT, _NAMES = packing(ORDER_COMMAND)

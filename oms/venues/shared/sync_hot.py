@@ -110,7 +110,7 @@ CHAINED = 2
 
 NS_PER_MS = 1_000_000
 
-_RULE_SPOT = int(BookRule.BINANCE_SPOT)
+_RULE_SPOT = int(BookRule.FIRST_FOLLOWS_LAST)
 _LIVE = int(BookState.LIVE)
 _STALE = int(BookState.STALE)
 _GAP = int(BookState.GAP)

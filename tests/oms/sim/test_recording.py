@@ -69,7 +69,7 @@ def test_exchange_info_gives_scales() -> None:
 
 
 def test_bbo_oracle_spot_takes_the_last_ticker_not_beyond() -> None:
-    oracle = BboOracle(BookRule.BINANCE_SPOT)
+    oracle = BboOracle(BookRule.FIRST_FOLLOWS_LAST)
     oracle.on_diff(5, (1, 1, 2, 2))
     oracle.on_ticker(Ticker(6, (1, 1, 2, 2)))
     oracle.on_ticker(Ticker(9, (3, 3, 4, 4)))
@@ -81,7 +81,7 @@ def test_bbo_oracle_spot_takes_the_last_ticker_not_beyond() -> None:
 
 
 def test_bbo_oracle_futures_takes_equal_ids_alone() -> None:
-    oracle = BboOracle(BookRule.BINANCE_FUTURES)
+    oracle = BboOracle(BookRule.NAMES_PREVIOUS)
     oracle.on_ticker(Ticker(6, (1, 1, 2, 2)))
     oracle.on_diff(7, (9, 9, 9, 9))
     oracle.on_ticker(Ticker(8, (1, 1, 2, 2)))
@@ -91,7 +91,7 @@ def test_bbo_oracle_futures_takes_equal_ids_alone() -> None:
 
 
 def test_bbo_oracle_book_that_is_not_live_is_not_compared() -> None:
-    oracle = BboOracle(BookRule.BINANCE_SPOT)
+    oracle = BboOracle(BookRule.FIRST_FOLLOWS_LAST)
     oracle.on_ticker(Ticker(6, (1, 1, 2, 2)))
     oracle.on_diff(7, None)
     oracle.finish()
