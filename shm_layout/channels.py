@@ -32,17 +32,21 @@ from shm_layout.records import (
     LIMITS_ROW,
     LINK_ROW,
     MD_LEVELS,
+    MD_MARK,
     MD_STATE,
+    MD_STATUS,
     MD_TICKER,
     MD_TRADE,
     ORDER_COMMAND,
     ORDER_ROW,
     ORDER_UPDATE,
     POSITION_ROW,
+    POSITION_SAID,
     PROCESS_ROW,
     RATE_ROW,
     SNAPSHOT_ROW,
     STRATEGY_ROW,
+    TICK_LADDER,
     TOP_OF_BOOK,
     VENUE_ROW,
 )
@@ -235,20 +239,21 @@ def topology(
         kind, full = RingKind.BROADCAST, WhenFull.OVERWRITE
         rings.append(Channel(name, 0, kind, dtype, slots, writer, "", readers, full, tuple(also)))
 
-    market_data = (MD_LEVELS, MD_TICKER, MD_TRADE, MD_STATE)
+    market_data = (MD_LEVELS, MD_TICKER, MD_TRADE, MD_STATE, MD_MARK, MD_STATUS)
     for venue in venues:
         broadcast(f"md.{venue}", market_data, size.md_slots, f"feed.{venue}", ("aggregator",))
     tops = (TOP_OF_BOOK, MD_TRADE)
     broadcast("top", tops, size.top_slots, "aggregator", (*strategy_roles, "risk"))
     for name, role in zip(strategies, strategy_roles, strict=True):
         lossless(f"intents.{name}", (INTENT,), size.intent_slots, role, "risk", WhenFull.REFUSE)
+    executions = (EXECUTION, BALANCE, INSTRUMENT_SPEC, TICK_LADDER, POSITION_SAID)
     for group in groups:
         role = f"executor.{group}"
         lossless(
             f"orders.{group}", (ORDER_COMMAND,), size.order_slots, "risk", role, WhenFull.REFUSE
         )
         lossless(
-            f"executions.{group}", (EXECUTION, BALANCE, INSTRUMENT_SPEC), size.execution_slots,
+            f"executions.{group}", executions, size.execution_slots,
             role, "risk", WhenFull.STOP_READING,
         )  # fmt: skip
     broadcast("updates", (ORDER_UPDATE,), size.update_slots, "risk", strategy_roles)

@@ -48,6 +48,10 @@ class RecordType(IntEnum):
     LINK_ROW = 32
     SNAPSHOT_ROW = 33
     VENUE_ROW = 34
+    TICK_LADDER = 35
+    POSITION_SAID = 36
+    MD_MARK = 37
+    MD_STATUS = 38
 
 
 class Exchange(IntEnum):

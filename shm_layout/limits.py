@@ -16,7 +16,7 @@ SEGMENT_NAME_CHARS_MAX = 200
 SEGMENT_BYTES_MAX = 1 << 32
 
 VENUES_MAX = 16
-GROUPS_MAX = 8
+GROUPS_MAX = 16
 STRATEGIES_MAX = 16
 """Strategies of one desk at a time."""
 STRATEGY_ROWS_MAX = 512
@@ -36,6 +36,8 @@ UPDATE_SLOTS = 1 << 14
 CANCEL_RESERVE_DIVISOR = 8
 """The last 1/8 of an order ring's slots is kept for cancels (DESIGN.md law 4)."""
 
+RUNGS_MAX = 16
+"""Rungs of an instrument's ladder of ticks."""
 LEVELS_PER_RECORD = 4
 BOOK_LEVELS_MAX = 5120
 """Levels kept per side and book: a venue's deepest snapshot is 5,000."""

@@ -31,8 +31,10 @@ from shm_layout.enums import (
     Exchange,
     ExecKind,
     Hop,
+    InstrumentKind,
     LinkState,
     Liquidity,
+    MarketStatus,
     OperatorVerb,
     OrderSpace,
     OrderState,
@@ -54,6 +56,7 @@ from shm_layout.limits import (
     CACHE_LINE_BYTES,
     HISTOGRAM_BUCKETS,
     LEVELS_PER_RECORD,
+    RUNGS_MAX,
     WORD_BYTES,
 )
 
@@ -62,7 +65,7 @@ UNDEF = -(2**63)
 NO_ID = -1
 """No row: ids are row numbers, from 0."""
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +258,35 @@ MD_STATE = record(
     ("reserved", ("i8", (9,)), "0"),
 )  # fmt: skip
 
+MD_MARK = record(
+    "MdMark", RecordType.MD_MARK, 128,
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("reserved0", "u2", "0"),
+    ("venue", "u2", "market", Venue),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("stamp_cycles", "i8", "cycle counter at publication; 0 = not stamped"),
+    ("mark_px", "i8", "px_scale; UNDEF = not said"),
+    ("index_px", "i8", "px_scale; UNDEF = not said"),
+    ("funding_rate_e10", "i8", "of the interval under way; UNDEF = not said"),
+    ("next_funding_ns", "i8", "venue's clock; 0 = not said"),
+    ("reserved", ("i8", (6,)), "0"),
+)  # fmt: skip
+
+MD_STATUS = record(
+    "MdStatus", RecordType.MD_STATUS, 128,
+    ("instrument_id", "i4", "row of the instrument table; NO_ID = all of the venue"),
+    ("status", "u1", "what the venue lets be done from now on", MarketStatus),
+    ("reserved0", "u1", "0"),
+    ("venue", "u2", "market", Venue),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("stamp_cycles", "i8", "cycle counter at publication; 0 = not stamped"),
+    ("until_ns", "i8", "venue's clock; 0 = not said"),
+    ("text", "S64", "the venue's own words, cut"),
+    ("reserved", ("i8", (1,)), "0"),
+)  # fmt: skip
+
 # --- prices: aggregator -> strategies, router, risk ----------------------------------------
 
 TOP_OF_BOOK = record(
@@ -298,11 +330,11 @@ BOOK_ROW = record(
 _TERMS: tuple[tuple[Any, ...], ...] = (
     ("target_client_order_id", "i8", "CANCEL, AMEND, REPLACE: which order; else 0"),
     ("parent_id", "i8", "the order that this one works for; 0 = none"),
-    ("trigger_px", "i8", "STOP, TAKE_PROFIT: px_scale; UNDEF = none"),
-    ("activation_px", "i8", "trailing: where it begins to trail, px_scale; UNDEF = at once"),
+    ("trigger_px", "i8", "STOP, TAKE_PROFIT: px_scale; 0 = none"),
+    ("activation_px", "i8", "trailing: where it begins to trail, px_scale; 0 = at once"),
     ("trail_e6", "i8", "trailing: distance, millionths of the extreme price; 0 = does not trail"),
     ("expire_ns", "i8", "GTD: our clock, UTC; 0 = none"),
-    ("display_qty", "i8", "the part that is shown, qty_scale; UNDEF = all of it"),
+    ("display_qty", "i8", "the part that is shown, qty_scale; 0 = all of it"),
     ("space", "u1", "which list of the venue it stands in", OrderSpace),
     ("order_flags", "u1", "ORDER_* bits"),
     ("position_side", "u1", "which position it is for", PositionSide),
@@ -312,23 +344,23 @@ _TERMS: tuple[tuple[Any, ...], ...] = (
     ("reserved2", "u2", "0"),
 )  # fmt: skip
 """What an order may say beyond price and quantity: the same words in INTENT, ORDER_COMMAND and
-ORDER_ROW, 64 bytes, in one order, so that they are copied as words."""
+ORDER_ROW, 64 bytes in one order, so that they are copied as words. All are 0 where nothing is said:
+a record of an older build, which lacks them, says just that."""
 
 INTENT = record(
-    "Intent", RecordType.INTENT, 192,
+    "Intent", RecordType.INTENT, 256,
     ("intent_id", "i8", "counts a strategy's intents, from 1, over restarts"),
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
     ("strategy_id", "u2", "row of the strategy table"),
-    ("action", "u1", "NEW, CANCEL or CANCEL_ALL", Action),
+    ("action", "u1", "what is wanted", Action),
     ("side", "u1", "BUY or SELL", Side),
-    ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
-    ("time_in_force", "u1", "GTC, IOC or FOK", TimeInForce),
+    ("order_type", "u1", "its type", OrderType),
+    ("time_in_force", "u1", "how long it stands", TimeInForce),
     ("reserved0", "u2", "0"),
-    ("px", "i8", "limit price, px_scale; UNDEF for MARKET"),
+    ("px", "i8", "limit price, px_scale; of MARKET the worst it takes; UNDEF = none"),
     ("qty", "i8", "base quantity, qty_scale; UNDEF when given by quote amount"),
     ("quote_qty", "i8", "quote amount, scale of the quote currency; UNDEF when given by qty"),
-    ("target_client_order_id", "i8", "CANCEL: which order; else 0"),
     ("mid_px", "i8", "mid that decided, in half units of px_scale (bid + ask)"),
     ("book_version", "i8", "version of the top of book that decided"),
     ("ts_event_ns", "i8", "venue's clock of the tick that decided; 0 = a timer"),
@@ -340,7 +372,8 @@ INTENT = record(
     ("reserved1", "i4", "0"),
     ("cause_pos", "i8", "position in that ring"),
     ("asked_by", "i8", "a person's: user id << 32 | process id; 0 = a strategy's own"),
-    ("reserved", ("i8", (5,)), "0"),
+    *_TERMS,
+    ("reserved", ("i8", (6,)), "0"),
 )  # fmt: skip
 
 ORDER_COMMAND = record(
@@ -349,12 +382,12 @@ ORDER_COMMAND = record(
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
     ("strategy_id", "u2", "row of the strategy table"),
-    ("action", "u1", "NEW, CANCEL, QUERY or CANCEL_ALL", Action),
+    ("action", "u1", "what is wanted", Action),
     ("side", "u1", "BUY or SELL", Side),
-    ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
-    ("time_in_force", "u1", "GTC, IOC or FOK", TimeInForce),
+    ("order_type", "u1", "its type", OrderType),
+    ("time_in_force", "u1", "how long it stands", TimeInForce),
     ("reserved0", "u2", "0"),
-    ("px", "i8", "limit price, px_scale; UNDEF for MARKET"),
+    ("px", "i8", "limit price, px_scale; of MARKET the worst it takes; UNDEF = none"),
     ("qty", "i8", "base quantity, qty_scale; UNDEF when given by quote amount"),
     ("quote_qty", "i8", "quote amount, scale of the quote currency; UNDEF when given by qty"),
     ("notional", "i8", "worst case that risk reserved, scale of the quote currency"),
@@ -374,7 +407,7 @@ ORDER_COMMAND = record(
 )  # fmt: skip
 
 EXECUTION = record(
-    "Execution", RecordType.EXECUTION, 256,
+    "Execution", RecordType.EXECUTION, 320,
     ("client_order_id", "i8", "ours; 0 = not an order of ours"),
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
@@ -399,11 +432,18 @@ EXECUTION = record(
     ("cause_pos", "i8", "position in the orders ring of the command answered; NO_ID = none"),
     ("venue_order_id", "S40", "venue's id"),
     ("text", "S48", "venue's own words, cut"),
-    ("reserved", ("i8", (4,)), "0"),
+    ("cum_quote_qty", "i8", "venue's cumulative amount, scale of the quote currency; UNDEF"),
+    ("cum_fee", "i8", "venue's cumulative fee, scale of fee_currency_id; UNDEF = not given"),
+    ("total_qty", "i8", "AMENDED, REDUCED: the order's quantity from now on, qty_scale; UNDEF"),
+    ("space", "u1", "which list of the venue it stands in", OrderSpace),
+    ("position_side", "u1", "which position it is for", PositionSide),
+    ("reserved2", "u2", "0"),
+    ("reserved3", "u4", "0"),
+    ("second_id", "S64", "id in its other space, of its successor, or of a transfer"),
 )  # fmt: skip
 
 BALANCE = record(
-    "Balance", RecordType.BALANCE, 256,
+    "Balance", RecordType.BALANCE, 320,
     ("account_id", "i4", "row of the account table"),
     ("currency_id", "i4", "row of the currency table; NO_ID until risk has registered it"),
     ("free", "i8", "scale of the currency"),
@@ -414,38 +454,76 @@ BALANCE = record(
     ("final", "u2", "1 = the last of a full account report"),
     ("reserved0", "i4", "0"),
     ("currency", "S16", "code as the venue writes it"),
-    ("reserved", ("i8", (22,)), "0"),
+    ("wallet", "i8", "without unrealised profit, scale of the currency; UNDEF = not said"),
+    ("total", "i8", "equity, scale of the currency; UNDEF = not said"),
+    ("rounded", "i8", "1 = the venue gave more digits than the scale holds: cut downwards"),
+    ("reserved", ("i8", (27,)), "0"),
 )  # fmt: skip
 
+_NUMBERS = (
+    "tick", "lot", "min_qty", "max_qty", "market_lot", "market_max_qty", "min_notional",
+    "max_notional", "market_max_notional", "min_px", "max_px", "contract_size",
+)  # fmt: skip
+"""Numbers of an INSTRUMENT_SPEC, each a mantissa and its `_digits`: mantissa * 10**-digits. Zero is
+no bound. Prices in quote units, quantities in base units, amounts in quote units."""
+
 INSTRUMENT_SPEC = record(
-    "InstrumentSpec", RecordType.INSTRUMENT_SPEC, 256,
+    "InstrumentSpec", RecordType.INSTRUMENT_SPEC, 320,
     ("venue", "u2", "market", Venue),
-    ("trading", "u2", "1 = the venue says it trades"),
+    ("status", "u1", "what the venue lets be done", MarketStatus),
+    ("kind", "u1", "what is traded", InstrumentKind),
     ("final", "u2", "1 = the last of a full report"),
     ("reserved0", "u2", "0"),
-    ("tick_e12", "i8", "price step, in 10**-12"),
-    ("lot_e12", "i8", "quantity step, in 10**-12 base units"),
-    ("min_qty_e12", "i8", "in 10**-12 base units"),
-    ("max_qty_e6", "i8", "in 10**-6 base units"),
-    ("min_notional_e12", "i8", "in 10**-12 quote units"),
-    ("max_px_e6", "i8", "in 10**-6 quote units"),
+    *((name, "i8", "mantissa") for name in _NUMBERS),
+    *((f"{name}_digits", "i1", "decimal digits of that mantissa") for name in _NUMBERS),
+    ("funding_interval_s", "i4", "LINEAR: seconds between fundings; 0 = not said"),
+    ("venue_code", "i8", "the venue's own number of it; 0 = none"),
     ("ts_recv_ns", "i8", "our clock"),
     ("symbol", "S32", "the venue's own string"),
     ("base", "S16", "currency code"),
     ("quote", "S16", "currency code"),
+    ("settle", "S16", "LINEAR: currency code; empty = the quote"),
     ("name", "S40", "canonical name, as ccxt writes it"),
-    ("reserved", ("i8", (9,)), "0"),
+    ("reserved", ("i8", (6,)), "0"),
+)  # fmt: skip
+
+TICK_LADDER = record(
+    "TickLadder", RecordType.TICK_LADDER, 320,
+    ("venue", "u2", "market", Venue),
+    ("rungs", "u2", "rungs used, 1..16; it comes before its INSTRUMENT_SPEC"),
+    ("digits", "i4", "decimal digits of all its numbers"),
+    ("rung_from", ("i8", (RUNGS_MAX,)), "lowest price of each rung, rising, quote units"),
+    ("rung_tick", ("i8", (RUNGS_MAX,)), "price step on it, quote units"),
+    ("name", "S40", "canonical name of its instrument"),
+)  # fmt: skip
+
+POSITION_SAID = record(
+    "PositionSaid", RecordType.POSITION_SAID, 320,
+    ("account_id", "i4", "row of the account table"),
+    ("instrument_id", "i4", "row of the instrument table"),
+    ("side", "u1", "of a one-way account BOTH", PositionSide),
+    ("isolated", "u1", "1 = margined by itself"),
+    ("final", "u2", "1 = the last of a full report"),
+    ("leverage_e2", "i4", "hundredths; 0 = not said"),
+    ("qty", "i8", "base units, short is negative, qty_scale"),
+    ("entry_px", "i8", "as the venue prints it, px_scale; UNDEF = not said"),
+    ("mark_px", "i8", "px_scale; UNDEF = not said"),
+    ("liquidation_px", "i8", "px_scale; UNDEF = none or not said"),
+    ("unrealised", "i8", "scale of the settle currency; UNDEF = not said"),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("reserved", ("i8", (29,)), "0"),
 )  # fmt: skip
 
 ORDER_UPDATE = record(
-    "OrderUpdate", RecordType.ORDER_UPDATE, 320,
+    "OrderUpdate", RecordType.ORDER_UPDATE, 384,
     ("client_order_id", "i8", "ours; 0 when an intent was refused before it got one"),
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
     ("strategy_id", "u2", "row of the strategy table"),
     ("state", "u1", "state after the event", OrderState),
     ("side", "u1", "BUY or SELL", Side),
-    ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
+    ("order_type", "u1", "its type", OrderType),
     ("kind", "u1", "the execution that caused it; UNSET = an intent", ExecKind),
     ("reason", "u2", "why it was refused", RejectReason),
     ("intent_id", "i8", "the strategy's own count"),
@@ -481,20 +559,24 @@ ORDER_UPDATE = record(
     ("query_count", "i4", "UNKNOWN: how often asked"),
     ("quote_qty", "i8", "ordered by amount, scale of the quote currency; UNDEF when by qty"),
     ("asked_by", "i8", "a person's: user id << 32 | process id; 0 = nobody's"),
+    ("cum_quote_qty", "i8", "traded amount so far, scale of the quote currency"),
+    ("cum_fee", "i8", "fees so far in fee_currency_id, where the venue tells sums; else 0"),
+    ("linked_client_order_id", "i8", "REPLACE: the order before it, or its successor; 0 = none"),
+    ("second_id", "S40", "venue's id in its other space"),
 )  # fmt: skip
 
 # --- tables and journal ----------------------------------------------------------------------
 
 ORDER_ROW = record(
-    "OrderRow", RecordType.ORDER_ROW, 320,
+    "OrderRow", RecordType.ORDER_ROW, 384,
     ("client_order_id", "i8", "ours; 0 = free row"),
     ("instrument_id", "i4", "row of the instrument table"),
     ("account_id", "i4", "row of the account table"),
     ("strategy_id", "u2", "row of the strategy table"),
     ("state", "u1", "state now", OrderState),
     ("side", "u1", "BUY or SELL", Side),
-    ("order_type", "u1", "LIMIT, MARKET or POST_ONLY", OrderType),
-    ("time_in_force", "u1", "GTC, IOC or FOK", TimeInForce),
+    ("order_type", "u1", "its type", OrderType),
+    ("time_in_force", "u1", "how long it stands", TimeInForce),
     ("reason", "u2", "why it was refused", RejectReason),
     ("intent_id", "i8", "the strategy's own count"),
     ("px", "i8", "px_scale; UNDEF for MARKET"),
@@ -528,7 +610,8 @@ ORDER_ROW = record(
     ("absent_count", "i8", "UNKNOWN: how often the venue said that it knows no such order"),
     ("exposed_qty", "i8", "base quantity that limits count: qty, or the most an amount may trade"),
     ("asked_by", "i8", "a person's: user id << 32 | process id; 0 = a strategy's own"),
-    ("reserved", ("i8", (5,)), "0"),
+    *_TERMS,
+    ("second_id", "S40", "venue's id in its other space"),
 )  # fmt: skip
 
 POSITION_ROW = record(
@@ -568,7 +651,7 @@ FEE_ROW = record(
 )  # fmt: skip
 
 INSTRUMENT_ROW = record(
-    "InstrumentRow", RecordType.INSTRUMENT_ROW, 256,
+    "InstrumentRow", RecordType.INSTRUMENT_ROW, 512,
     ("instrument_id", "i4", "this row; never changes its meaning"),
     ("venue", "u2", "market", Venue),
     ("trading", "u2", "1 = may be traded"),
@@ -577,7 +660,7 @@ INSTRUMENT_ROW = record(
     ("base_currency_id", "i4", "row of the currency table"),
     ("quote_currency_id", "i4", "row of the currency table"),
     ("notional_divisor", "i8", "px * qty / this = amount at the quote currency's scale; > 0"),
-    ("tick", "i8", "price step, px_scale"),
+    ("tick", "i8", "price step, px_scale; with a ladder its finest; 0 = finer than the scale"),
     ("lot", "i8", "quantity step, qty_scale"),
     ("min_qty", "i8", "qty_scale"),
     ("max_qty", "i8", "qty_scale"),
@@ -586,7 +669,21 @@ INSTRUMENT_ROW = record(
     ("ts_ns", "i8", "our clock when the row was made or changed"),
     ("symbol", "S32", "the venue's own string"),
     ("name", "S40", "canonical name"),
-    ("reserved", ("i8", (10,)), "0"),
+    ("kind", "u1", "what is traded", InstrumentKind),
+    ("status", "u1", "what the venue lets be done", MarketStatus),
+    ("rungs", "u2", "rungs of its ladder of ticks; 0 = `tick` everywhere"),
+    ("settle_currency_id", "i4", "row of the currency table; of SPOT the quote"),
+    ("contract_size", "i8", "base units of a contract, qty_scale; 0 = counted in base units"),
+    ("venue_code", "i8", "the venue's own number of it; 0 = none"),
+    ("market_lot", "i8", "quantity step of MARKET, qty_scale"),
+    ("market_max_qty", "i8", "of MARKET, qty_scale"),
+    ("max_notional", "i8", "scale of the quote currency"),
+    ("market_max_notional", "i8", "of MARKET, scale of the quote currency"),
+    ("min_px", "i8", "px_scale"),
+    ("funding_interval_s", "i8", "LINEAR: seconds between fundings; 0 = not said"),
+    ("rung_from", ("i8", (RUNGS_MAX,)), "lowest price of each rung, rising, px_scale"),
+    ("rung_tick", ("i8", (RUNGS_MAX,)), "price step on it, px_scale"),
+    ("reserved", ("i8", (1,)), "0"),
 )  # fmt: skip
 
 CURRENCY_ROW = record(
@@ -653,14 +750,14 @@ START = record(
 )  # fmt: skip
 
 CYCLE = record(
-    "Cycle", RecordType.CYCLE, 128,
+    "Cycle", RecordType.CYCLE, 192,
     ("now_ns", "i8", "the clock this cycle was given"),
     ("cycle", "i8", "counts working cycles of this incarnation, from 1"),
     ("record_count", "i4", "journal records that belong to this cycle, without this one"),
     ("cause", "i4", "0 = rings, 1 = a timer, 2 = a control request"),
     ("consumed", ("u2", (32,)), "records taken from each input ring, in Start's order"),
-    ("order_slots_free", ("u2", (8,)), "room of each group's orders ring when the cycle began"),
-    ("reserved", ("i8", (1,)), "0"),
+    ("order_slots_free", ("u2", (16,)), "room of each group's orders ring when the cycle began"),
+    ("reserved", ("i8", (7,)), "0"),
 )  # fmt: skip
 
 PROCESS_ROW = record(
@@ -811,7 +908,7 @@ LINK_ROW = record(
 
 # --- the head of a segment: bytes 0..511 of its head page; no record, so without the common head --
 
-SEGMENT_TYPES_MAX = 4
+SEGMENT_TYPES_MAX = 6
 """Record types of one slot size that a ring may carry."""
 SEGMENT_ENUMS_MAX = 12
 """Enums that the fields of one record type may use."""
@@ -825,6 +922,7 @@ SEGMENT_HEAD = _lay_out("SegmentHead", 512, tuple(Field(*field) for field in (
     ("record_size_bytes", "i4", "of one slot or row"),
     ("type_count", "i4", "record types that follow"),
     ("types", ("u2", (SEGMENT_TYPES_MAX,)), "RecordType of each"),
+    ("reserved0", ("u2", (2,)), "0"),
     ("type_hashes", ("i8", (SEGMENT_TYPES_MAX,)), "RecordSpec.type_hash() of each"),
     ("enum_counts", ("u2", (SEGMENT_TYPES_MAX * SEGMENT_ENUMS_MAX,)),
      "names in each enum of each type, enums in order of name"),
@@ -837,7 +935,7 @@ SEGMENT_HEAD = _lay_out("SegmentHead", 512, tuple(Field(*field) for field in (
     ("writer_pid", "i8", "process that writes now; 0 = none yet"),
     ("writer_start_ticks", "i8", "its start time, clock ticks since boot"),
     ("writer_epoch", "i8", "its incarnation"),
-    ("reserved", ("i8", (11,)), "0"),
+    ("reserved", ("i8", (2,)), "0"),
 )))  # fmt: skip
 
 LATENCY_ROW = record(

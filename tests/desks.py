@@ -16,8 +16,9 @@ from oms.config import (
     StrategyConfig,
     VenueConfig,
 )
+from oms.instruments import number_of
 from shm_layout.channels import Capacity, Topology, topology
-from shm_layout.enums import BookState, RecordType, Venue
+from shm_layout.enums import BookState, InstrumentKind, MarketStatus, RecordType, Venue
 from shm_layout.records import INSTRUMENT_SPEC, TOP_OF_BOOK
 
 START_NS = 1_700_000_000_000_000_000
@@ -79,19 +80,23 @@ def desk_topology(config: DeskConfig) -> Topology:
     )
 
 
+def say(spec: np.ndarray[Any, Any], **texts: str) -> None:
+    """Put numbers into an INSTRUMENT_SPEC."""
+    for name, text in texts.items():
+        number = number_of(text)
+        spec[name], spec[f"{name}_digits"] = number.mantissa, number.digits
+
+
 def btc_spec() -> np.ndarray[Any, Any]:
     """BTC/USDT as Binance describes it: tick 0.01, lot 0.00001, at least 5 USDT."""
     spec = np.zeros(1, INSTRUMENT_SPEC)
     spec["type"] = RecordType.INSTRUMENT_SPEC
     spec["venue"] = Venue.BINANCE_SPOT
-    spec["trading"] = 1
+    spec["status"] = MarketStatus.TRADING
+    spec["kind"] = InstrumentKind.SPOT
     spec["final"] = 1
-    spec["tick_e12"] = 10**10
-    spec["lot_e12"] = 10**7
-    spec["min_qty_e12"] = 10**7
-    spec["max_qty_e6"] = 9000 * 10**6
-    spec["min_notional_e12"] = 5 * 10**12
-    spec["max_px_e6"] = 10**6 * 10**6
+    say(spec, tick="0.01", lot="0.00001", min_qty="0.00001", max_qty="9000", min_notional="5",
+        max_px="1000000")  # fmt: skip
     spec["symbol"] = b"BTCUSDT"
     spec["base"] = b"BTC"
     spec["quote"] = b"USDT"

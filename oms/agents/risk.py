@@ -267,6 +267,8 @@ class RiskAgent(BaseAgent):
         if int(row["type"]) == RecordType.INSTRUMENT_SPEC:
             for record in self.registry.register(as_record(row), self._now_ns):
                 self.journal_record(record)
+        elif int(row["type"]) == RecordType.TICK_LADDER:
+            self.registry.ladder(as_record(row))
         elif int(row["type"]) == RecordType.BALANCE:
             self._take_balance(row)
         elif int(row["type"]) == RecordType.EXECUTION:

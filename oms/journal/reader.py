@@ -72,6 +72,8 @@ class FileReader:
         self.plain = False
         """Its records lie as ours do, so that they need no conversion."""
         self._converters: dict[int, Any] = {}
+        self._unchecked: dict[int, dict[str, Any]] = {}
+        """Types of which no record was met: their lists of enums hinder nobody yet."""
         self.header: dict[str, Any] | None = None
 
     def begin(self, data: bytes, previous: Recovery) -> None:
@@ -81,6 +83,7 @@ class FileReader:
             int(described["type"]): _converter(described, self.name)
             for described in header["records"]
         }
+        self._unchecked = {int(described["type"]): described for described in header["records"]}
         self.plain = all(_is_ours(described) for described in header["records"])
 
     def begin_raw(self, data: bytes, previous: Recovery) -> dict[str, Any]:
@@ -210,6 +213,8 @@ class FileReader:
         convert = self._converters.get(type_id)
         if convert is None:
             raise JournalError(f"{self.name}: holds a record of the unknown type {type_id}")
+        if type_id in self._unchecked:
+            _check_enums(self._unchecked.pop(type_id), SPEC_OF_TYPE[type_id], self.name)
         return convert(words, start)
 
 
@@ -234,8 +239,6 @@ def _check_head(data: bytes, at: int) -> tuple[int, int, int] | str:
 def _converter(described: dict[str, Any], where: str) -> Any:
     """How to read a record type as that file wrote it."""
     spec = SPEC_OF_TYPE.get(int(described["type"]))
-    if spec is not None:
-        _check_enums(described, spec, where)
     if spec is not None and _is_ours(described):
         dtype = spec.dtype
 
@@ -265,7 +268,7 @@ def _converter(described: dict[str, Any], where: str) -> Any:
         if name in (spec.dtype.names or ()) and not name.startswith("reserved")
     ]
     for name in shared:
-        if old[name] != spec.dtype[name] and old[name].kind != "S":
+        if not _fits(old[name], spec.dtype[name]):
             raise JournalError(
                 f"{where}: {described['name']}.{name} was {old[name]}, is {spec.dtype[name]}: "
                 "this build cannot convert it; use the build that wrote the journal, or, for a "
@@ -276,10 +279,21 @@ def _converter(described: dict[str, Any], where: str) -> Any:
         raw = words[start : start + old.itemsize // 8].view(old)[0]
         made = np.zeros(1, spec.dtype)
         for name in shared:
-            made[name] = raw[name]
+            if old[name].shape:
+                made[name][0, : old[name].shape[0]] = raw[name]
+            else:
+                made[name] = raw[name]
         return made[0]
 
     return convert
+
+
+def _fits(old: np.dtype[Any], new: np.dtype[Any]) -> bool:
+    """Whether every value of the old field stands in the new one: the same, a text, or a longer
+    list of the same (what is behind the old one's end is zero)."""
+    if old.shape and new.shape:
+        return old.base == new.base and old.shape[0] <= new.shape[0]
+    return old == new or (old.kind == "S" and new.kind == "S")
 
 
 def _is_ours(described: dict[str, Any]) -> bool:

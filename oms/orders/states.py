@@ -5,8 +5,9 @@ is what the venue or the executor says (ExecKind), with FILL split by whether an
 and the desk's own wish to cancel. Two rules stand above all (RELIABILITY D3, D15): UNKNOWN ends
 only on the venue's evidence, and a fill is believed in every state.
 
-ABSENT ("no such order") is evidence only for an order that the venue never acknowledged, and only
-when said twice with the visibility lag between: the fold counts it and then applies GONE.
+ABSENT ("no such order") is evidence only for an order that the venue never acknowledged, only when
+said twice, and only when asked once the order's request could no longer arrive (NINE-MARKETS.md 4
+"Absence"): the fold counts it and then applies GONE.
 """
 
 from __future__ import annotations
@@ -35,6 +36,17 @@ class Event(IntEnum):
     ASK_CANCEL = 12
     FOUND_FILLED = 13
     """The venue says that it is filled; of an order by quote amount nothing else tells."""
+    RECEIVED = 14
+    """The venue's id is learnt; whether it was accepted is not said."""
+    TRIGGERED = 15
+    AMENDED = 16
+    AMEND_REJECT = 17
+    """It stands as it stood. Where no open order was found the sender says NO_ANSWER, and asks."""
+    REPLACED = 18
+    """It ended in favour of its successor."""
+    REDUCED = 19
+    GONE_UNSEEN = 20
+    """Acknowledged once, in no complete list, its fills fetched: it ended."""
 
 
 ILLEGAL = -1
@@ -50,12 +62,17 @@ _RULES: dict[S, dict[Event, S]] = {
         _E.CANCELED: S.CANCELED, _E.EXPIRED: S.EXPIRED, _E.NO_ANSWER: S.UNKNOWN,
         _E.FOUND_OPEN: S.OPEN, _E.ABSENT: S.UNKNOWN, _E.NOT_SENT: S.REJECTED,
         _E.ASK_CANCEL: S.PENDING_CANCEL, _E.CANCEL_REJECT: S.UNKNOWN, _E.FOUND_FILLED: S.FILLED,
+        _E.RECEIVED: S.PENDING_NEW, _E.TRIGGERED: S.OPEN, _E.AMENDED: S.OPEN,
+        _E.AMEND_REJECT: S.PENDING_NEW, _E.REPLACED: S.CANCELED, _E.REDUCED: S.OPEN,
     },
     S.OPEN: {
         _E.ACK: S.OPEN, _E.FILL_PART: S.OPEN, _E.FILL_FULL: S.FILLED, _E.CANCELED: S.CANCELED,
         _E.EXPIRED: S.EXPIRED, _E.CANCEL_REJECT: S.UNKNOWN, _E.NO_ANSWER: S.UNKNOWN,
         _E.FOUND_OPEN: S.OPEN, _E.ABSENT: S.UNKNOWN, _E.ASK_CANCEL: S.PENDING_CANCEL,
         _E.FOUND_FILLED: S.FILLED,
+        _E.RECEIVED: S.OPEN, _E.TRIGGERED: S.OPEN, _E.AMENDED: S.OPEN,
+        _E.AMEND_REJECT: S.OPEN, _E.REPLACED: S.CANCELED, _E.REDUCED: S.OPEN,
+        _E.GONE_UNSEEN: S.CANCELED,
     },
     S.PENDING_CANCEL: {
         _E.ACK: S.PENDING_CANCEL, _E.REJECT: S.REJECTED, _E.FILL_PART: S.PENDING_CANCEL,
@@ -63,6 +80,9 @@ _RULES: dict[S, dict[Event, S]] = {
         _E.CANCEL_REJECT: S.UNKNOWN, _E.NO_ANSWER: S.UNKNOWN, _E.FOUND_OPEN: S.OPEN,
         _E.ABSENT: S.UNKNOWN, _E.NOT_SENT: S.REJECTED, _E.ASK_CANCEL: S.PENDING_CANCEL,
         _E.FOUND_FILLED: S.FILLED,
+        _E.RECEIVED: S.PENDING_CANCEL, _E.TRIGGERED: S.PENDING_CANCEL,
+        _E.AMENDED: S.PENDING_CANCEL, _E.AMEND_REJECT: S.PENDING_CANCEL, _E.REPLACED: S.CANCELED,
+        _E.REDUCED: S.PENDING_CANCEL, _E.GONE_UNSEEN: S.CANCELED,
     },
     S.UNKNOWN: {
         _E.ACK: S.OPEN, _E.REJECT: S.REJECTED, _E.FILL_PART: S.OPEN, _E.FILL_FULL: S.FILLED,
@@ -70,21 +90,33 @@ _RULES: dict[S, dict[Event, S]] = {
         _E.NO_ANSWER: S.UNKNOWN, _E.FOUND_OPEN: S.OPEN, _E.ABSENT: S.UNKNOWN,
         _E.GONE: S.REJECTED, _E.NOT_SENT: S.REJECTED, _E.ASK_CANCEL: S.UNKNOWN,
         _E.FOUND_FILLED: S.FILLED,
+        _E.RECEIVED: S.UNKNOWN, _E.TRIGGERED: S.OPEN, _E.AMENDED: S.OPEN,
+        _E.AMEND_REJECT: S.UNKNOWN, _E.REPLACED: S.CANCELED, _E.REDUCED: S.OPEN,
+        _E.GONE_UNSEEN: S.CANCELED,
     },
     S.FILLED: {
         _E.ACK: S.FILLED, _E.FILL_FULL: S.FILLED, _E.CANCEL_REJECT: S.FILLED,
         _E.NO_ANSWER: S.FILLED, _E.FOUND_OPEN: S.FILLED, _E.CANCELED: S.FILLED,
         _E.ABSENT: S.FILLED, _E.EXPIRED: S.FILLED, _E.FOUND_FILLED: S.FILLED,
+        _E.RECEIVED: S.FILLED, _E.TRIGGERED: S.FILLED, _E.AMENDED: S.FILLED,
+        _E.AMEND_REJECT: S.FILLED, _E.REPLACED: S.FILLED, _E.REDUCED: S.FILLED,
+        _E.GONE_UNSEEN: S.FILLED,
     },
     S.CANCELED: {
         _E.ACK: S.CANCELED, _E.FILL_PART: S.CANCELED, _E.FILL_FULL: S.FILLED,
         _E.CANCELED: S.CANCELED, _E.EXPIRED: S.CANCELED, _E.CANCEL_REJECT: S.CANCELED,
         _E.NO_ANSWER: S.CANCELED, _E.FOUND_OPEN: S.CANCELED, _E.ABSENT: S.CANCELED,
+        _E.RECEIVED: S.CANCELED, _E.TRIGGERED: S.CANCELED, _E.AMENDED: S.CANCELED,
+        _E.AMEND_REJECT: S.CANCELED, _E.REPLACED: S.CANCELED, _E.REDUCED: S.CANCELED,
+        _E.GONE_UNSEEN: S.CANCELED,
     },
     S.EXPIRED: {
         _E.ACK: S.EXPIRED, _E.FILL_PART: S.EXPIRED, _E.FILL_FULL: S.FILLED,
         _E.CANCELED: S.EXPIRED, _E.EXPIRED: S.EXPIRED, _E.CANCEL_REJECT: S.EXPIRED,
         _E.NO_ANSWER: S.EXPIRED, _E.FOUND_OPEN: S.EXPIRED, _E.ABSENT: S.EXPIRED,
+        _E.RECEIVED: S.EXPIRED, _E.TRIGGERED: S.EXPIRED, _E.AMENDED: S.EXPIRED,
+        _E.AMEND_REJECT: S.EXPIRED, _E.REPLACED: S.EXPIRED, _E.REDUCED: S.EXPIRED,
+        _E.GONE_UNSEEN: S.EXPIRED,
     },
     S.REJECTED: {
         # Absent twice, and yet it lives: evidence beats conclusion, it is tracked again.
@@ -92,6 +124,9 @@ _RULES: dict[S, dict[Event, S]] = {
         _E.REJECT: S.REJECTED, _E.CANCELED: S.REJECTED, _E.EXPIRED: S.REJECTED,
         _E.CANCEL_REJECT: S.REJECTED, _E.NO_ANSWER: S.REJECTED, _E.ABSENT: S.REJECTED,
         _E.NOT_SENT: S.REJECTED, _E.FOUND_FILLED: S.FILLED,
+        _E.RECEIVED: S.REJECTED, _E.TRIGGERED: S.OPEN, _E.AMENDED: S.OPEN,
+        _E.AMEND_REJECT: S.REJECTED, _E.REPLACED: S.REJECTED, _E.REDUCED: S.OPEN,
+        _E.GONE_UNSEEN: S.REJECTED,
     },
 }  # fmt: skip
 

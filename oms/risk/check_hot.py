@@ -7,10 +7,19 @@ rules, the book, then the desk's limits. Worst case is counted: open and unknown
 
 from __future__ import annotations
 
+from oms.instruments_hot import tick_at
 from oms.risk import world_hot as w_
 from oms.risk.fold_hot import BUY, position_of
-from shm_layout.enums import BookState, OrderType, RejectReason, Side, TimeInForce
+from shm_layout.enums import (
+    BookState,
+    OrderType,
+    PositionSide,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
 from shm_layout.jit import hot
+from shm_layout.limits import CANCEL_RESERVE_DIVISOR
 from shm_layout.money import OK, ROUND_DOWN, ROUND_UP
 from shm_layout.money_hot import mul_div
 from shm_layout.records import UNDEF
@@ -42,17 +51,20 @@ OVERFLOW = int(RejectReason.OVERFLOW)
 ORDER_TABLE_FULL = int(RejectReason.ORDER_TABLE_FULL)
 EXPIRED_INTENT = int(RejectReason.EXPIRED_INTENT)
 UNSUPPORTED_TICK = int(RejectReason.UNSUPPORTED_TICK)
+UNSUPPORTED_ORDER = int(RejectReason.UNSUPPORTED_ORDER)
+PRICE_BAND = int(RejectReason.PRICE_BAND)
 
 SELL = int(Side.SELL)
 LIMIT = int(OrderType.LIMIT)
 MARKET = int(OrderType.MARKET)
 POST_ONLY = int(OrderType.POST_ONLY)
 GTC = int(TimeInForce.GTC)
-FOK = int(TimeInForce.FOK)
+GTD = int(TimeInForce.GTD)
+TAKE_PROFIT = int(OrderType.TAKE_PROFIT)
+POSITION_BOTH = int(PositionSide.BOTH)
 LIVE = int(BookState.LIVE)
 
 BPS = 10_000
-CANCEL_RESERVE_DIVISOR = 8
 
 
 @hot
@@ -66,6 +78,20 @@ def _amounts_fit(intents, k, order_type):
     elif intents["px"][k] <= 0:
         return False
     return intents["qty"][k] > 0 and intents["quote_qty"][k] == UNDEF
+
+
+@hot
+def _says_more(intents, k):
+    """A word of the order that no market of the desk takes yet: a trigger, a trail, a part that is
+    shown, a position of its own."""
+    return (
+        intents["trigger_px"][k] != 0
+        or intents["trail_e6"][k] != 0
+        or intents["display_qty"][k] != 0
+        or intents["order_flags"][k] != 0
+        or intents["self_trade"][k] != 0
+        or intents["position_side"][k] > POSITION_BOTH
+    )
 
 
 @hot
@@ -84,10 +110,12 @@ def check_shape(w, intents, k, strategy_id, now_ns):
     order_type = intents["order_type"][k]
     if intents["strategy_id"][k] != strategy_id or (side != BUY and side != SELL):
         return BAD_SHAPE
-    if order_type < LIMIT or order_type > POST_ONLY:
+    if order_type < LIMIT or order_type > TAKE_PROFIT:
         return BAD_SHAPE
-    if intents["time_in_force"][k] < GTC or intents["time_in_force"][k] > FOK:
+    if intents["time_in_force"][k] < GTC or intents["time_in_force"][k] > GTD:
         return BAD_SHAPE
+    if order_type > POST_ONLY or intents["time_in_force"][k] == GTD or _says_more(intents, k):
+        return UNSUPPORTED_ORDER
     if not _amounts_fit(intents, k, order_type):
         return BAD_SHAPE
     instrument_id = intents["instrument_id"][k]
@@ -116,20 +144,27 @@ def check_size(w, intents, k):
     """
     instruments = w_.instruments(w)
     i = intents["instrument_id"][k]
-    tick = instruments["tick"][i]
     lot = instruments["lot"][i]
     qty = intents["qty"][k]
-    if tick <= 0 or lot <= 0:
+    if instruments["tick"][i] <= 0 or lot <= 0:
         return UNSUPPORTED_TICK
     if qty == UNDEF:
         return PASSED
-    if intents["order_type"][k] != MARKET and intents["px"][k] % tick != 0:
-        return OFF_TICK
+    most = instruments["max_qty"][i]
+    if intents["order_type"][k] == MARKET:
+        lot = instruments["market_lot"][i]
+        most = min(most, instruments["market_max_qty"][i])
+    else:
+        px = intents["px"][k]
+        if px < instruments["min_px"][i] or px > instruments["max_px"][i]:
+            return PRICE_BAND
+        if px % tick_at(instruments, i, px) != 0:
+            return OFF_TICK
     if qty % lot != 0:
         return OFF_LOT
     if qty < instruments["min_qty"][i]:
         return QTY_BELOW_MIN
-    if qty > instruments["max_qty"][i]:
+    if qty > most:
         return QTY_ABOVE_MAX
     return PASSED
 
@@ -211,7 +246,10 @@ def check_price(w, intents, k, strategy_id, now_ns):
             return OVERFLOW
     if notional < w_.instruments(w)["min_notional"][i]:
         return NOTIONAL_BELOW_MIN
-    if notional > w_.order_limits(w)[strategy_id, i]:
+    most = w_.instruments(w)["max_notional"][i]
+    if intents["order_type"][k] == MARKET:
+        most = w_.instruments(w)["market_max_notional"][i]
+    if notional > most or notional > w_.order_limits(w)[strategy_id, i]:
         return NOTIONAL_ABOVE_MAX
     fresh["reserved_notional"][0] = notional
     return PASSED

@@ -59,6 +59,8 @@ def update_of_row(w, row, now_ns):
     u["qty"][0] = orders["qty"][row]
     u["quote_qty"][0] = orders["quote_qty"][row]
     u["cum_qty"][0] = orders["cum_qty"][row]
+    u["cum_quote_qty"][0] = orders["cum_quote_qty"][row]
+    u["linked_client_order_id"][0] = orders["target_client_order_id"][row]
     u["last_px"][0] = UNDEF
     u["fee_currency_id"][0] = NO_ID
     u["mid_px"][0] = orders["mid_px"][row]
@@ -73,8 +75,10 @@ def update_of_row(w, row, now_ns):
     words = w_.update_words(w)
     source = w_.order_words(w)
     at = row * w_.ORDER_ROW_WORDS + w_.ROW_VENUE_ID_AT
+    second = row * w_.ORDER_ROW_WORDS + w_.ROW_SECOND_ID_AT
     for k in range(w_.VENUE_ID_WORDS):
         words[w_.UPDATE_VENUE_ID_AT + k] = source[at + k]
+        words[w_.UPDATE_SECOND_ID_AT + k] = source[second + k]
 
 
 @hot
@@ -167,6 +171,19 @@ def stage_command(w, row, action, now_ns, attempt):
     staged["cause_ring"][n] = orders["cause_ring"][row]
     staged["cause_pos"][n] = orders["cause_pos"][row]
     staged["venue_order_id"][n] = orders["venue_order_id"][row]
+    staged["target_client_order_id"][n] = orders["target_client_order_id"][row]
+    staged["parent_id"][n] = orders["parent_id"][row]
+    staged["trigger_px"][n] = orders["trigger_px"][row]
+    staged["activation_px"][n] = orders["activation_px"][row]
+    staged["trail_e6"][n] = orders["trail_e6"][row]
+    staged["expire_ns"][n] = orders["expire_ns"][row]
+    staged["display_qty"][n] = orders["display_qty"][row]
+    staged["space"][n] = orders["space"][row]
+    staged["order_flags"][n] = orders["order_flags"][row]
+    staged["position_side"][n] = orders["position_side"][row]
+    staged["self_trade"][n] = orders["self_trade"][row]
+    staged["trigger_kind"][n] = orders["trigger_kind"][row]
+    staged["trigger_direction"][n] = orders["trigger_direction"][row]
     w_.staged_group(w)[n] = group
     state[w_.ST_STAGED] = n + 1
     return True

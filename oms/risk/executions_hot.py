@@ -42,6 +42,10 @@ K_NO_ANSWER = int(ExecKind.NO_ANSWER)
 K_ABSENT = int(ExecKind.ABSENT)
 K_NOT_SENT = int(ExecKind.NOT_SENT)
 K_FOUND_FILLED = int(ExecKind.FOUND_FILLED)
+K_RECEIVED = int(ExecKind.RECEIVED)
+K_AMENDED = int(ExecKind.AMENDED)
+K_REDUCED = int(ExecKind.REDUCED)
+K_GONE_UNSEEN = int(ExecKind.GONE_UNSEEN)
 R_NOT_SENT = int(RejectReason.NOT_SENT)
 E_FILL_PART = int(Event.FILL_PART)
 E_FILL_FULL = int(Event.FILL_FULL)
@@ -74,6 +78,9 @@ def _copy_venue_words(w, k):
     if source[at + w_.EXECUTION_VENUE_ID_AT] != 0:
         for j in range(w_.VENUE_ID_WORDS):
             words[w_.UPDATE_VENUE_ID_AT + j] = source[at + w_.EXECUTION_VENUE_ID_AT + j]
+    if source[at + w_.EXECUTION_SECOND_ID_AT] != 0:
+        for j in range(w_.VENUE_ID_WORDS):
+            words[w_.UPDATE_SECOND_ID_AT + j] = source[at + w_.EXECUTION_SECOND_ID_AT + j]
     for j in range(w_.TEXT_WORDS):
         words[w_.UPDATE_TEXT_AT + j] = source[at + w_.EXECUTION_TEXT_AT + j]
 
@@ -92,14 +99,28 @@ def _fill_event(w, row, new_cum, called_last):
 
 
 @hot
-def _event_of(w, kind, row, new_cum, called_last):
-    """Event of the state table for an execution kind; ILLEGAL for one that is not of orders."""
+def _dead_ns(w, row):
+    """When the order's request can no longer arrive: nobody sends it after its validity, and the
+    exchange refuses it its own lifetime later. A far future where the exchange knows no lifetime.
+    """
+    orders = w_.orders(w)
+    lifetime_ns = w_.groups(w)[orders["group"][row], w_.GR_LIFETIME_NS]
+    if lifetime_ns >= w_.LIFETIME_NEVER:
+        return lifetime_ns
+    return orders["valid_until_ns"][row] + lifetime_ns
+
+
+@hot
+def _event_of(w, kind, row, new_cum, called_last, asked_ns):
+    """Event of the state table for an execution kind; ILLEGAL for one that is not of orders.
+    `asked_ns`: ABSENT: when the exchange was asked."""
     if kind == K_FILL:
         return _fill_event(w, row, new_cum, called_last)
     if kind == K_ABSENT:
         known = w_.order_words(w)[row * w_.ORDER_ROW_WORDS + w_.ROW_VENUE_ID_AT] != 0
         said = w_.orders(w)["absent_count"][row] + 1
         proved = not known and new_cum == 0 and said >= ABSENT_PROOF
+        proved = proved and asked_ns >= _dead_ns(w, row)
         return E_GONE if proved and w_.orders(w)["state"][row] == S_UNKNOWN else E_ABSENT
     return EVENT_OF_KIND[kind]
 
@@ -193,7 +214,7 @@ def _take_execution(w, k, now_ns, ring_id, pos):
         new_cum += executions["qty"][k]
     called_last = (executions["flags"][k] & FLAG_LAST) != 0
     by_amount = orders["qty"][row] == UNDEF
-    event = _event_of(w, kind, row, new_cum, called_last)
+    event = _event_of(w, kind, row, new_cum, called_last, executions["ts_event_ns"][k])
     after = TABLE[orders["state"][row], event] if event != ILLEGAL else ILLEGAL
     if after == ILLEGAL:
         state[w_.ST_ILLEGAL] += 1
@@ -218,11 +239,17 @@ def _take_execution(w, k, now_ns, ring_id, pos):
         u["exec_key_low"][0] = low
         u["exec_key_high"][0] = high
         u["cum_qty"][0] = new_cum
+        u["cum_quote_qty"][0] += u["last_quote_qty"][0]
         if by_amount and called_last and executions["cum_qty"][k] != UNDEF:
             u["venue_cum_qty"][0] = executions["cum_qty"][k]
         u["edge_e4"][0] = edge_e4(u["side"][0], executions["px"][k], u["mid_px"][0])
     elif executions["cum_qty"][k] != UNDEF:
         u["venue_cum_qty"][0] = executions["cum_qty"][k]
+    if kind == K_AMENDED or kind == K_REDUCED:
+        if executions["total_qty"][k] != UNDEF:
+            u["qty"][0] = executions["total_qty"][k]
+        if kind == K_AMENDED and executions["px"][k] != UNDEF:
+            u["px"][0] = executions["px"][k]
     if kind == K_ABSENT:
         u["absent_count"][0] += 1
         if event == E_GONE:
@@ -253,7 +280,11 @@ def take_executions(w, now_ns, budget):
         k = pos & (slots.shape[0] - 1)
         assert slots["seq"][k] == pos + 1, "an execution stands in the slot of another position"
         kind = slots["kind"][k]
-        of_orders = kind <= K_NOT_SENT or kind == K_FOUND_FILLED
+        of_orders = (
+            kind <= K_NOT_SENT
+            or kind == K_FOUND_FILLED
+            or (kind >= K_RECEIVED and kind <= K_GONE_UNSEEN)
+        )
         if slots["type"][k] != T_EXECUTION or not of_orders:
             if pos == start:
                 return NEED_COLD

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from oms.ids import COUNT_MAX
 from oms.journal.reader import Recovery
 from oms.risk import world_hot as w_
-from oms.risk.fold_hot import COUNT_MASK
 from oms.risk.registry import Registry
 from oms.risk.state import FoldWorlds, RiskArrays
 from shm_layout.enums import RecordType
@@ -88,7 +88,7 @@ class Fold:
     def _unmatched(self, record: Array) -> None:
         """An execution is journaled as it came where it fits no order, or no state of one."""
         arrays, order_id = self.arrays, int(record["client_order_id"])
-        row = (order_id & int(COUNT_MASK)) & (len(arrays.orders) - 1)
+        row = (order_id & COUNT_MAX) & (len(arrays.orders) - 1)
         arrays.state[w_.ST_UNMATCHED] += 1
         if order_id > 0 and int(arrays.orders["client_order_id"][row]) == order_id:
             arrays.state[w_.ST_ILLEGAL] += 1

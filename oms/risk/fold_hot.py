@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from oms.ids import COUNT_MAX
 from oms.orders.states import IS_TERMINAL
 from oms.risk import world_hot as w_
 from shm_layout.enums import Action, ExecKind, Liquidity, OrderState, RecordType, Side
@@ -25,10 +26,11 @@ ACTION_CANCEL = int(Action.CANCEL)
 ACTION_QUERY = int(Action.QUERY)
 KIND_FILL = int(ExecKind.FILL)
 KIND_ABSENT = int(ExecKind.ABSENT)
+KIND_AMENDED = int(ExecKind.AMENDED)
+KIND_REDUCED = int(ExecKind.REDUCED)
 MAKER = int(Liquidity.MAKER)
 T_FEE_ROW = int(RecordType.FEE_ROW)
 
-COUNT_MASK = (1 << 40) - 1
 QUERY_BACKOFF_NS = np.array([10**9 << k for k in range(6)], np.int64)
 """1, 2, 4 … 32 s, then every 32 s until the venue gives evidence."""
 
@@ -41,7 +43,7 @@ _MASK31 = (1 << 31) - 1
 def row_of(w, client_order_id):
     """Row of an order, or NO_ID."""
     orders = w_.orders(w)
-    row = (client_order_id & COUNT_MASK) & (orders.shape[0] - 1)
+    row = (client_order_id & COUNT_MAX) & (orders.shape[0] - 1)
     if client_order_id <= 0 or orders["client_order_id"][row] != client_order_id:
         return NO_ID
     return row
@@ -192,7 +194,7 @@ def fold_new(w):
     fresh = w_.new_row(w)
     orders = w_.orders(w)
     words = w_.order_words(w)
-    count = fresh["client_order_id"][0] & COUNT_MASK
+    count = fresh["client_order_id"][0] & COUNT_MAX
     row = count & (orders.shape[0] - 1)
     at = row * w_.ORDER_ROW_WORDS
     row_begin(words, at)
@@ -359,6 +361,11 @@ def fold_update(w):
     source = w_.update_words(w)
     for k in range(w_.VENUE_ID_WORDS):
         words[at + w_.ROW_VENUE_ID_AT + k] = source[w_.UPDATE_VENUE_ID_AT + k]
+        words[at + w_.ROW_SECOND_ID_AT + k] = source[w_.UPDATE_SECOND_ID_AT + k]
+    if update["kind"][0] == KIND_AMENDED or update["kind"][0] == KIND_REDUCED:
+        orders["px"][row] = update["px"][0]
+        orders["qty"][row] = update["qty"][0]
+        orders["exposed_qty"][row] = update["qty"][0]
     if update["action"][0] == ACTION_CANCEL:
         orders["cancel_asked"][row] = 1
     elif after != PENDING_CANCEL and after != UNKNOWN:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from oms.ids import COUNT_BITS
 from oms.journal.frames_hot import append_frame
 from oms.risk import world_hot as w_
 from oms.risk.check_hot import PASSED, check_intent
@@ -78,7 +79,7 @@ def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles):
     fresh["seq"][0] = 0
     fresh["type"][0] = T_ORDER_ROW
     fresh["epoch"][0] = state[w_.ST_EPOCH]
-    fresh["client_order_id"][0] = (state[w_.ST_EPOCH] << 40) | count
+    fresh["client_order_id"][0] = (state[w_.ST_EPOCH] << COUNT_BITS) | count
     fresh["instrument_id"][0] = i
     fresh["account_id"][0] = intents["account_id"][k]
     fresh["strategy_id"][0] = strategy_id
@@ -101,6 +102,19 @@ def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles):
     fresh["group"][0] = w_.venue_groups(w)[fresh["venue"][0]]
     fresh["venue_cum_qty"][0] = UNDEF
     fresh["asked_by"][0] = intents["asked_by"][k]
+    fresh["target_client_order_id"][0] = intents["target_client_order_id"][k]
+    fresh["parent_id"][0] = intents["parent_id"][k]
+    fresh["trigger_px"][0] = intents["trigger_px"][k]
+    fresh["activation_px"][0] = intents["activation_px"][k]
+    fresh["trail_e6"][0] = intents["trail_e6"][k]
+    fresh["expire_ns"][0] = intents["expire_ns"][k]
+    fresh["display_qty"][0] = intents["display_qty"][k]
+    fresh["space"][0] = intents["space"][k]
+    fresh["order_flags"][0] = intents["order_flags"][k]
+    fresh["position_side"][0] = intents["position_side"][k]
+    fresh["self_trade"][0] = intents["self_trade"][k]
+    fresh["trigger_kind"][0] = intents["trigger_kind"][k]
+    fresh["trigger_direction"][0] = intents["trigger_direction"][k]
     fresh["cause_ring"][0] = ring_id
     fresh["cause_pos"][0] = pos
     strategies = w_.strategies(w)

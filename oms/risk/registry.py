@@ -16,10 +16,14 @@ import numpy as np
 from oms.config import OPERATOR, DeskConfig, LimitsConfig
 from oms.errors import ConfigError
 from oms.instruments import (
+    OPEN_STATUSES,
+    Rungs,
     Scales,
     UnsupportedInstrumentError,
+    completed,
     currency_scale,
     parse_decimal,
+    rungs_of,
     scales_of,
     steps_at,
 )
@@ -31,7 +35,12 @@ from shm_layout.enums import Exchange, RecordType
 from shm_layout.table import TableWriter
 
 Array = np.ndarray[Any, Any]
-_MUTABLE = ("tick", "lot", "min_qty", "max_qty", "min_notional", "max_px")
+_STATED = ("status", "kind", "venue_code", "funding_interval_s")
+"""Taken from an INSTRUMENT_SPEC as they are."""
+
+
+def _trading(spec: Array) -> int:
+    return int(int(spec["status"]) in OPEN_STATUSES)
 
 
 class Registry:
@@ -47,6 +56,8 @@ class Registry:
         self._currencies: dict[str, int] = {}
         self._accounts: dict[str, int] = {}
         self._strategies: dict[tuple[str, int], int] = {}
+        self._ladders: dict[tuple[int, bytes], Array] = {}
+        """Ladders whose instruments have not come yet, by venue and name."""
 
     # Recovery
 
@@ -56,7 +67,7 @@ class Registry:
         if kind == RecordType.INSTRUMENT_ROW:
             row = int(record["instrument_id"])
             self._instruments[int(record["venue"]), bytes(record["symbol"]).decode()] = row
-            self._put(self._arrays.instrument_table, row, record)
+            self._put(self._arrays.instrument_table, row, completed(record))
             self._apply_limits(row)
         elif kind == RecordType.OPERATOR:
             self.limit_book.fold(record)
@@ -103,19 +114,25 @@ class Registry:
 
     # Instruments
 
+    def ladder(self, ladder: Array) -> None:
+        """Keep a TICK_LADDER for the INSTRUMENT_SPEC that follows."""
+        self._ladders[int(ladder["venue"]), bytes(ladder["name"])] = ladder
+
     def register(self, spec: Array, now_ns: int) -> list[Array]:
         """Make or refresh the row of an INSTRUMENT_SPEC; scales never change."""
         key = (int(spec["venue"]), bytes(spec["symbol"]).decode())
+        rungs = rungs_of(self._ladders.pop((key[0], bytes(spec["name"])), None))
         known = self._instruments.get(key)
         if known is not None:
-            return self._refresh(known, spec, now_ns)
+            return self._refresh(known, spec, rungs, now_ns)
         try:
-            scales = scales_of(spec)
+            scales = scales_of(spec, rungs)
         except UnsupportedInstrumentError as trouble:
             self._ports.log("error", "unsupported_instrument", symbol=key[1], why=str(trouble))
             return []
         base_id, made = self.currency(bytes(spec["base"]).decode())
         quote_id, more = self.currency(bytes(spec["quote"]).decode())
+        settle_id, also = self.currency(bytes(spec["settle"] or spec["quote"]).decode())
         quote_scale = int(self._arrays.currency_table.rows["scale"][quote_id])
         table = self._arrays.instrument_table
         row = len(self._instruments)
@@ -123,28 +140,33 @@ class Registry:
         self._instruments[key] = row
         table.write(
             row, type=RecordType.INSTRUMENT_ROW, instrument_id=row, venue=key[0],
-            trading=int(spec["trading"]), px_scale=scales.px, qty_scale=scales.qty,
-            base_currency_id=base_id, quote_currency_id=quote_id,
+            trading=_trading(spec), px_scale=scales.px, qty_scale=scales.qty,
+            base_currency_id=base_id, quote_currency_id=quote_id, settle_currency_id=settle_id,
             notional_divisor=scales.notional_divisor, ts_ns=now_ns, symbol=spec["symbol"],
-            name=spec["name"], **steps_at(spec, scales, quote_scale),
+            name=spec["name"], **{n: int(spec[n]) for n in _STATED},
+            **steps_at(spec, scales, quote_scale, rungs),
         )  # fmt: skip
         self._apply_limits(row)
         self._ports.log(
             "info", "instrument", id=row, symbol=key[1], px_scale=scales.px, qty_scale=scales.qty
         )
-        return [*made, *more, self._row(table, row)]
+        return [*made, *more, *also, self._row(table, row)]
 
-    def _refresh(self, row: int, spec: Array, now_ns: int) -> list[Array]:
+    def _refresh(self, row: int, spec: Array, rungs: Rungs, now_ns: int) -> list[Array]:
         table = self._arrays.instrument_table
         old = table.rows[row]
         scales = Scales(int(old["px_scale"]), int(old["qty_scale"]), int(old["notional_divisor"]))
         quote_scale = int(self._arrays.currency_table.rows["scale"][int(old["quote_currency_id"])])
-        steps = steps_at(spec, scales, quote_scale)
-        trading = int(spec["trading"])
-        if trading == int(old["trading"]) and all(steps[n] == int(old[n]) for n in _MUTABLE):
+        after = steps_at(spec, scales, quote_scale, rungs)
+        after |= {name: int(spec[name]) for name in _STATED} | {"trading": _trading(spec)}
+        changed = {
+            name: value for name, value in after.items() if not np.array_equal(old[name], value)
+        }
+        if not changed:
             return []
-        table.write(row, trading=trading, ts_ns=now_ns, **steps)
-        self._ports.log("warning", "instrument_changed", id=row, trading=trading, **steps)
+        table.write(row, ts_ns=now_ns, **changed)
+        told = {n: v.tolist() if isinstance(v, np.ndarray) else v for n, v in changed.items()}
+        self._ports.log("warning", "instrument_changed", id=row, **told)
         return [self._row(table, row)]
 
     def _apply_limits(self, row: int) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from oms.config import OPERATOR, DeskConfig, LimitsConfig
+from oms.config import OPERATOR, DeskConfig, GroupConfig, LimitsConfig
 from oms.journal.format import BLOCK_HEAD_WORDS
 from oms.ports import Ports
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
+from oms.venues.data import Absent
+from oms.venues.registry import order_market
 from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import (
     CHANNELS_MAX,
@@ -42,6 +44,7 @@ from shm_layout.table import TableMemory, TableWriter
 STAGED_MAX = 1024
 CYCLE_INPUTS_MAX = 32
 _NS_PER_S = 1_000_000_000
+_NS_PER_MS = 1_000_000
 _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
 _TABLES = (
@@ -132,9 +135,11 @@ class RiskArrays:
             tables=tables,
             latency=latency,
         )
+        made.groups[:, w_.GR_LIFETIME_NS] = w_.LIFETIME_NEVER
         for group_index, group in enumerate(config.groups):
             for venue in group.venues:
                 made.venue_groups[VENUES_BY_NAME[venue]] = group_index
+            made.groups[group_index, w_.GR_LIFETIME_NS] = _lifetime_ns(group)
         return made
 
     @property
@@ -179,6 +184,20 @@ class RiskArrays:
         rows[:, w_.SG_MAX_OPEN] = limits.max_open_orders
         rows[:, w_.SG_COLLAR_BPS] = limits.price_collar_bps
         rows[:, w_.SG_BOOK_AGE_NS] = limits.book_max_age_ms * 1_000_000
+
+
+def _lifetime_ns(group: GroupConfig) -> int:
+    """How long after its last possible sending an order of this group may still arrive: the
+    longest of its markets, whatever else the exchange needs to show it included.
+    """
+    longest = 0
+    for venue in group.venues:
+        caps = order_market(venue).caps
+        if caps.absent is not Absent.AFTER_LIFETIME:
+            return w_.LIFETIME_NEVER
+        lives_ms = group.recv_window_ms + caps.timestamp_ahead_ms + group.clock_warn_ms
+        longest = max(longest, lives_ms + caps.settle_ms + caps.visible_ms)
+    return longest * _NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ TOP_MID2, TOP_VERSION, TOP_STATE, TOP_TS, TOP_COLUMNS = range(5)
 ) = range(11)
 
 # Columns of `groups`.
-GR_FREE, GR_SLOTS, GR_COLUMNS = range(3)
+GR_FREE, GR_SLOTS, GR_LIFETIME_NS, GR_COLUMNS = range(4)
+LIFETIME_NEVER = 1 << 62
+"""GR_LIFETIME_NS of a group at whose exchange nothing proves absence."""
 
 # Words of `io`: which input and which task (`kernel_hot`) this world is for; a row for some.
 # Three: how far a replay has come in its words (`replay_hot`). IO_SEALED: of the world of a whole
@@ -106,6 +108,9 @@ UPDATE_TEXT_AT = word_of(ORDER_UPDATE, "text")
 ROW_VENUE_ID_AT = word_of(ORDER_ROW, "venue_order_id")
 EXECUTION_VENUE_ID_AT = word_of(EXECUTION, "venue_order_id")
 EXECUTION_TEXT_AT = word_of(EXECUTION, "text")
+EXECUTION_SECOND_ID_AT = word_of(EXECUTION, "second_id")
+UPDATE_SECOND_ID_AT = word_of(ORDER_UPDATE, "second_id")
+ROW_SECOND_ID_AT = word_of(ORDER_ROW, "second_id")
 
 WORLD = WorldSpec("risk")
 state = WORLD.field("state", np.int64)

@@ -170,6 +170,8 @@ class Capabilities:
     dead_man: DeadManSwitch = DeadManSwitch()
     request_lifetime: bool = True
     """Requests carry a time after which the exchange refuses them."""
+    timestamp_ahead_ms: int = 0
+    """A request may be dated so far after the exchange's clock, and lives longer by as much."""
     open_list_max: int = 0
     """Orders that one page of the list of open orders shows; 0 = all."""
 

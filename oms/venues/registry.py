@@ -5,10 +5,20 @@ from __future__ import annotations
 from oms.errors import ConfigError
 from oms.venues.base import MarketData
 from oms.venues.binance.market import MARKET_DATA as BINANCE
+from oms.venues.binance.spec import SPOT_ORDERS
+from oms.venues.data import OrderMarket
 
 _MARKET_DATA: dict[str, MarketData] = {
     **BINANCE,
 }
+
+
+def order_market(venue_name: str) -> OrderMarket:
+    """What the order side of the market of that name can do, as data."""
+    found = {"binance.spot": SPOT_ORDERS}.get(venue_name)
+    if found is None:
+        raise ConfigError(f"venues: no connector trades on '{venue_name}'")
+    return found
 
 
 def market_data(venue_name: str) -> MarketData:

@@ -86,7 +86,9 @@ def test_descriptor_tells_the_layout_that_the_maker_had(desk, shapes):
     shape = shapes["ring", "executions.binance"]
     create(desk, shape)
     found = segment.descriptor_of(attach(desk, shape))
-    assert [d["name"] for d in found] == ["Execution", "Balance", "InstrumentSpec"]
+    assert [d["name"] for d in found] == [
+        "Execution", "Balance", "InstrumentSpec", "TickLadder", "PositionSaid",
+    ]  # fmt: skip
     assert found[0] == RECORDS["Execution"].descriptor()
 
 

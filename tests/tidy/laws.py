@@ -20,7 +20,7 @@ FLOORS = ("shm_layout", "oms", "procs")
 # name that a module begins with says where it stands.
 OMS_ROWS = (
     ("oms.errors", "oms.chance", "oms.ids", "oms.text", "oms.units"),
-    ("oms.ports", "oms.instruments"),
+    ("oms.ports", "oms.instruments", "oms.instruments_hot"),
     ("oms.config", "oms.config_parts", "oms.config_build", "oms.config_checks"),
     ("oms.venues",),
     ("oms.book", "oms.journal", "oms.orders"),

@@ -82,7 +82,7 @@ class Answers:
             if judged.verdict is Verdict.ARCHIVED:
                 self._say(archived_report(question), question, now_ns)
             elif judged.verdict is Verdict.NOT_FOUND and question.context != OWN_QUERY:
-                said.kind = ExecKind.ABSENT
+                said.kind, said.ts_event_ns = ExecKind.ABSENT, question.sent_ns
                 self._say(said, question, now_ns)
 
     def _succeeded(self, question: Question, reply: Reply, now_ns: int) -> None:

@@ -90,7 +90,7 @@ class Outbox:
         self.backlog.append((report, account_id, recv_ns, cause_pos))
 
     def record(self, row: np.ndarray[Any, Any]) -> None:
-        """Queue a finished record of 256 bytes (INSTRUMENT_SPEC)."""
+        """Queue a finished record (INSTRUMENT_SPEC, TICK_LADDER)."""
         self.backlog.append(row)
 
     def balances(
@@ -193,4 +193,7 @@ class Outbox:
         row["cause_pos"] = cause_pos
         row["venue_order_id"] = report.venue_order_id.encode()
         row["text"] = text.encode("ascii", "replace")[:_TEXT_BYTES]
+        row["cum_quote_qty"], row["total_qty"] = report.cum_quote_qty, report.total_qty
+        row["cum_fee"], row["space"] = UNDEF, report.space
+        row["position_side"], row["second_id"] = report.position_side, report.second_id.encode()
         return row

@@ -338,6 +338,7 @@ class Reconciler:
         row = self._live.get(question.client_order_id)
         if self.account.ready and row is not None and int(row["state"]) in CERTAIN_STATES:
             report = Report(ExecKind.ABSENT, question.client_order_id, question.instrument)
+            report.ts_event_ns = question.sent_ns
             self._say(report, now_ns)
 
     def _learn(self, order: OrderView) -> None:

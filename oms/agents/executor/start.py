@@ -127,7 +127,7 @@ class Start:
             listing = parse_exchange_info(
                 body, self._wanted, now_ns, self._group.self_trade_prevention
             )
-            if not len(listing.specs):
+            if not listing.specs:
                 raise MalformedMessageError(f"nothing of {sorted(self._wanted)} is usable")
         except MalformedMessageError as error:
             self._ports.log("error", "no_exchange_info", reason=str(error)[:TEXT_CHARS_MAX])
@@ -142,8 +142,8 @@ class Start:
         for name, reason in listing.left_out.items():
             self._ports.log("error", "instrument_left_out", instrument=name, reason=reason)
         self._left_out, self._listed_ns = listing.left_out, now_ns
-        for k in range(len(listing.specs)):
-            self._outbox.record(listing.specs[k : k + 1])
+        for record in listing.specs:
+            self._outbox.record(record)
 
     def ready(self, now_ns: int) -> bool:
         """Once risk's rows are there (instruments, accounts, links) and it has read its whole

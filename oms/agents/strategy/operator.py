@@ -20,9 +20,9 @@ from oms.agents.strategy import turn_hot as hot_
 from oms.agents.strategy.agent import StrategyAgent
 from oms.agents.strategy.orders import Update
 from oms.config import OPERATOR, DeskConfig
+from oms.ids import COUNT_MAX
 from oms.orders.states import TERMINAL
 from oms.ports import Ports, by_whom
-from oms.risk.fold_hot import COUNT_MASK
 from oms.strategies.base import Instrument
 from oms.venues.shared.decimal_text import from_text, to_text
 from shm_layout.enums import (
@@ -199,7 +199,7 @@ class OperatorAgent(StrategyAgent):
         order_id = ids.from_text(self._system_id(), text) or 0
         if text.isascii() and text.isdecimal() and len(text) < 20:
             order_id = int(text)
-        index = (order_id & int(COUNT_MASK)) & (len(self._order_table.rows) - 1)
+        index = (order_id & COUNT_MAX) & (len(self._order_table.rows) - 1)
         row = self._order_table.read(index) if order_id else None
         if row is None or int(row["client_order_id"]) != order_id:
             raise AskError(f"no order '{text[:40]}' is known; see `oms orders`")

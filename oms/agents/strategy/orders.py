@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from oms.ids import COUNT_MAX
 from oms.orders.states import TERMINAL
 from oms.ports import Ports
-from oms.risk.fold_hot import COUNT_MASK
 from oms.strategies.base import Order
 from shm_layout.enums import Action, OrderState, OrderType, RejectReason, Side
 from shm_layout.packing import packing
@@ -124,7 +124,7 @@ class OrderBook:
 
     def _adopt(self, client_order_id: int) -> Order | None:
         """An order of an earlier incarnation of this strategy, from risk's table."""
-        index = (client_order_id & int(COUNT_MASK)) & (len(self._order_table.rows) - 1)
+        index = (client_order_id & COUNT_MAX) & (len(self._order_table.rows) - 1)
         row = self._order_table.read(index)
         if row is None or int(row["client_order_id"]) != client_order_id:
             return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shm_layout.enums import Action, BookState, RecordType
+from shm_layout.enums import Action, BookState, OrderSpace, RecordType
 from shm_layout.jit import I64, WORLD_TYPE, WorldSpec, hot
 from shm_layout.records import INTENT, MD_TRADE, TOP_OF_BOOK, UNDEF
 from shm_layout.ring_hot import (
@@ -78,6 +78,7 @@ FULL, WRITTEN, NOT_LIVE = 0, 1, -1
 _TOP = int(RecordType.TOP_OF_BOOK)
 _TRADE = int(RecordType.MD_TRADE)
 _INTENT = int(RecordType.INTENT)
+_BOOK = int(OrderSpace.BOOK)
 _LIVE = int(BookState.LIVE)
 _NEW = int(Action.NEW)
 
@@ -254,7 +255,20 @@ def write_intent(
     slots["reserved1"][at] = 0
     slots["cause_pos"][at] = known[row, T_POS]
     slots["asked_by"][at] = p[P_ASKED_BY]
-    for k in range(5):
+    slots["parent_id"][at] = 0
+    slots["trigger_px"][at] = 0
+    slots["activation_px"][at] = 0
+    slots["trail_e6"][at] = 0
+    slots["expire_ns"][at] = 0
+    slots["display_qty"][at] = 0
+    slots["space"][at] = _BOOK
+    slots["order_flags"][at] = 0
+    slots["position_side"][at] = 0
+    slots["self_trade"][at] = 0
+    slots["trigger_kind"][at] = 0
+    slots["trigger_direction"][at] = 0
+    slots["reserved2"][at] = 0
+    for k in range(6):
         slots["reserved"][at, k] = 0
     publish(words, pos + 1)
     return WRITTEN

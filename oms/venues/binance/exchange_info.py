@@ -1,9 +1,8 @@
 """Binance's exchangeInfo -> INSTRUMENT_SPEC records, exactly.
 
-Steps and minimums are decimal text and become integers in 10**-12 without rounding; a symbol whose
-step is finer than that is left out, and said. Upper bounds stand in 10**-6 and are cut downward.
-Source: rest-api.md "Exchange information", filters.md (PRICE_FILTER, LOT_SIZE, NOTIONAL,
-MIN_NOTIONAL). A filter that is absent or zero is disabled there: 0 = no bound.
+Every number keeps all of its digits. A symbol that cannot be traded is left out, and said.
+Source: rest-api.md "Exchange information", filters.md (PRICE_FILTER, LOT_SIZE, MARKET_LOT_SIZE,
+NOTIONAL, MIN_NOTIONAL). A filter that is absent or zero is disabled there: no bound.
 """
 
 from __future__ import annotations
@@ -15,15 +14,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from oms.venues.shared.decimal_text import from_text, from_text_down
+from oms.venues.reports import Listed
+from oms.venues.shared.fields import decimal, text
+from oms.venues.shared.listing import records_of
 from oms.venues.trade_base import MalformedMessageError, VenueLimits
-from shm_layout.enums import RecordType, Venue
-from shm_layout.records import INSTRUMENT_SPEC
+from shm_layout.enums import Venue
 
-STEP_SCALE = 12
-BOUND_SCALE = 6
-_SYMBOL_BYTES_MAX = 32
-_CODE_BYTES_MAX = 16
+_STATUSES = {"END_OF_DAY": "HALT", "HALT": "HALT", "BREAK": "HALT"}
+"""enums.md "Symbol status"; TRADING without spot trading halts, too."""
 DOCUMENTED = VenueLimits(weight_per_minute=6000, orders_10s=0, orders_day=0, connections_per_5m=300)
 """rest-api.md "LIMITS", web-socket-api.md "WebSocket limits"; orders depend on the account."""
 
@@ -32,7 +30,7 @@ DOCUMENTED = VenueLimits(weight_per_minute=6000, orders_10s=0, orders_day=0, con
 class Listing:
     """What exchangeInfo gave: `specs` as INSTRUMENT_SPEC, `left_out` with reasons by name."""
 
-    specs: np.ndarray[Any, Any]
+    specs: list[np.ndarray[Any, Any]]
     left_out: dict[str, str]
     limits: VenueLimits
     """Of its `rateLimits`; what these do not say is as `DOCUMENTED` has it."""
@@ -61,15 +59,12 @@ def parse_exchange_info(
             continue
         try:
             _check_self_trade(found[name], self_trade.upper())
-            rows.append(_spec(name, found[name], now_ns))
+            rows += records_of(_listed(name, found[name]), Venue.BINANCE_SPOT, now_ns)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             left_out[name] = f"its filters cannot be used: {error}"
-    specs = np.zeros(len(rows), INSTRUMENT_SPEC)
-    for index, row in enumerate(rows):
-        specs[index] = row[0]
     if rows:
-        specs["final"][-1] = 1
-    return Listing(specs, left_out, limits)
+        rows[-1]["final"] = 1
+    return Listing(rows, left_out, limits)
 
 
 def _limits(entries: Any) -> VenueLimits:
@@ -106,32 +101,28 @@ def _check_self_trade(symbol: Any, mode: str) -> None:
         )
 
 
-def _spec(name: str, symbol: Any, now_ns: int) -> np.ndarray[Any, Any]:
+def _listed(name: str, symbol: Any) -> Listed:
     filters = {f["filterType"]: f for f in symbol["filters"]}
     px, qty = filters["PRICE_FILTER"], filters["LOT_SIZE"]
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {"minNotional": "0"}
-    row = np.zeros(1, INSTRUMENT_SPEC)
-    row["type"] = RecordType.INSTRUMENT_SPEC
-    row["venue"] = Venue.BINANCE_SPOT
-    row["trading"] = int(symbol["status"] == "TRADING" and symbol["isSpotTradingAllowed"] is True)
-    row["tick_e12"] = from_text(px["tickSize"], STEP_SCALE)
-    row["lot_e12"] = from_text(qty["stepSize"], STEP_SCALE)
-    row["min_qty_e12"] = from_text(qty["minQty"], STEP_SCALE)
-    row["max_qty_e6"] = from_text_down(qty["maxQty"], BOUND_SCALE)
-    row["min_notional_e12"] = from_text(notional["minNotional"], STEP_SCALE)
-    row["max_px_e6"] = from_text_down(px["maxPrice"], BOUND_SCALE)
-    row["ts_recv_ns"] = now_ns
-    row["symbol"] = _code(symbol["symbol"], _SYMBOL_BYTES_MAX)
-    row["base"] = _code(symbol["baseAsset"], _CODE_BYTES_MAX)
-    row["quote"] = _code(symbol["quoteAsset"], _CODE_BYTES_MAX)
-    row["name"] = name.encode()
-    if int(row["tick_e12"][0]) <= 0 or int(row["lot_e12"][0]) <= 0:
-        raise ValueError("tick and lot must be above zero")
-    return row
-
-
-def _code(text: str, bytes_max: int) -> bytes:
-    encoded = text.encode()
-    if not 0 < len(encoded) <= bytes_max:
-        raise ValueError(f"'{text}' takes {len(encoded)} bytes, at most {bytes_max} fit")
-    return encoded
+    market = filters.get("MARKET_LOT_SIZE") or {}
+    trading = symbol["status"] == "TRADING" and symbol["isSpotTradingAllowed"] is True
+    most = notional.get("maxNotional", "")
+    return Listed(
+        name, text(symbol["symbol"]), text(symbol["baseAsset"]), text(symbol["quoteAsset"]),
+        kind="SPOT",
+        status="TRADING" if trading else _STATUSES.get(symbol["status"], "HALT"),
+        tick=decimal(px["tickSize"]),
+        lot=decimal(qty["stepSize"]),
+        min_qty=decimal(qty["minQty"]),
+        max_qty=decimal(qty["maxQty"]),
+        market_lot=decimal(market.get("stepSize", "0")),
+        market_max_qty=decimal(market.get("maxQty", "0")),
+        min_notional=decimal(notional["minNotional"]),
+        max_notional="" if most == "" else decimal(most),
+        market_max_notional=(
+            decimal(most) if most != "" and notional.get("applyMaxToMarket") is True else ""
+        ),
+        min_px=decimal(px["minPrice"]),
+        max_px=decimal(px["maxPrice"]),
+    )  # fmt: skip

@@ -6,8 +6,9 @@ Sources: VENUES.md 4.4 and 4.5, developers.binance.com; what is odd stands in QU
 from __future__ import annotations
 
 from oms.venues.base import MarketSpec
+from oms.venues.data import Absent, Bucket, Capabilities, Fees, Hosts, OrderMarket, Role
 from oms.venues.trade_base import VenueLimits
-from shm_layout.enums import BookRule, Venue
+from shm_layout.enums import BookRule, OrderType, SelfTrade, TimeInForce, Venue
 
 SPOT = MarketSpec(
     name="binance.spot",
@@ -74,5 +75,48 @@ COINM = MarketSpec(
     ticker_has_event_time=True,
     quantity_in_contracts=True,
 )
+
+SPOT_ORDERS = OrderMarket(
+    name="binance.spot",
+    caps=Capabilities(
+        absent=Absent.AFTER_LIFETIME,
+        order_types=frozenset({OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY}),
+        times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
+        self_trade=frozenset(
+            {
+                SelfTrade.NONE, SelfTrade.CANCEL_MAKER, SelfTrade.CANCEL_TAKER,
+                SelfTrade.CANCEL_BOTH, SelfTrade.DECREMENT, SelfTrade.TRANSFER,
+            }
+        ),
+        amount_orders=frozenset({"buy", "sell"}),
+        forgets_unfilled_ms=90 * 86_400_000,
+        timestamp_ahead_ms=1000,
+    ),
+    fees=Fees(maker_e6=1000, taker_e6=1000, charged_in="got"),
+    hosts={
+        "mainnet": Hosts(
+            {
+                Role.REST: "https://api.binance.com",
+                Role.MARKET: "wss://stream.binance.com:9443",
+                Role.BOTH: "wss://ws-api.binance.com:443/ws-api/v3",
+            }
+        ),
+        "testnet": Hosts(
+            {
+                Role.REST: "https://testnet.binance.vision",
+                Role.MARKET: "wss://stream.testnet.binance.vision",
+                Role.BOTH: "wss://ws-api.testnet.binance.vision/ws-api/v3",
+            }
+        ),
+    },
+    buckets=(
+        Bucket("weight", ("egress",), 6000, 60_000, slides=False),
+        Bucket("orders_10s", ("account",), 100, 10_000, slides=False),
+        Bucket("orders_day", ("account",), 200_000, 86_400_000, slides=False),
+        Bucket("connections", ("egress",), 300, 300_000),
+    ),
+    key_kinds=("hmac", "ed25519"),
+)  # fmt: skip
+"""Spot's order side: rest-api.md, web-socket-api.md, enums.md; fees are those of a new account."""
 
 MARKETS: tuple[MarketSpec, ...] = (SPOT, USDM, COINM)

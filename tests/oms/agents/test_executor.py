@@ -42,7 +42,8 @@ def test_start_registers_instruments_then_reconciles_then_says_so():
     assert not desk.ports.opened
     desk.start(ready=False)
     (spec,) = [r for r in desk.read if r["type"] == RecordType.INSTRUMENT_SPEC]
-    assert (spec["tick_e12"], spec["lot_e12"], spec["final"]) == (10**10, 10**7, 1)
+    assert (spec["tick"], spec["tick_digits"], spec["final"]) == (1, 2, 1)
+    assert (spec["lot"], spec["lot_digits"]) == (1, 5)
     desk.connect()
     assert not desk.take(ExecKind.RECONCILED)
     desk.reconcile()

@@ -32,6 +32,8 @@ from tests.desks import START_NS, btc_spec, desk_config, desk_topology, top
 PX = 60_000 * 10**4
 QTY = 10**5
 SECOND = 1_000_000_000
+LONG_AFTER_NS = 3600 * SECOND
+"""Nothing that was sent before can still arrive then."""
 
 
 class Scripted(BaseAgent):
@@ -47,9 +49,15 @@ class Scripted(BaseAgent):
 class Bench:
     """Risk with hands on both sides."""
 
-    def __init__(self, seed: int = 1, config: DeskConfig | None = None) -> None:
+    def __init__(
+        self,
+        seed: int = 1,
+        config: DeskConfig | None = None,
+        journals: dict[str, list[bytearray]] | None = None,
+    ) -> None:
         self.config = config or desk_config()
         self.harness = Harness(desk_topology(self.config), seed, START_NS)
+        self.harness.journals.update(journals or {})
         self.strategy = Scripted("strategy.mm")
         self.executor = Scripted("executor.binance")
         self.prices = Scripted("aggregator")
@@ -84,6 +92,8 @@ class Bench:
         record["cum_qty"] = UNDEF
         record["fee_currency_id"] = NO_ID
         record["cause_pos"] = NO_ID
+        if kind is ExecKind.ABSENT:
+            record["ts_event_ns"] = self.harness.now_ns + LONG_AFTER_NS
         for name, value in fields.items():
             record[name] = value
         assert self.executions.append(record[0])
@@ -174,7 +184,7 @@ def test_intent_within_limits_is_journaled_and_sent() -> None:
         ({"px": 0}, RejectReason.BAD_SHAPE),
         ({"side": 3}, RejectReason.BAD_SHAPE),
         ({"time_in_force": 0}, RejectReason.BAD_SHAPE),
-        ({"time_in_force": 4}, RejectReason.BAD_SHAPE),
+        ({"time_in_force": 5}, RejectReason.BAD_SHAPE),
         ({"px": PX * 2}, RejectReason.PRICE_COLLAR),
         ({"qty": 200}, RejectReason.NOTIONAL_BELOW_MIN),
         ({"qty": 40 * QTY}, RejectReason.NOTIONAL_ABOVE_MAX),

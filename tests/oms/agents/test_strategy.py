@@ -14,6 +14,7 @@ from shm_layout.enums import (
     Action,
     BookState,
     ExecKind,
+    OrderSpace,
     OrderState,
     OrderType,
     RecordType,
@@ -220,7 +221,7 @@ def intent(desk, at, **fields):
         "seq": at + 1, "type": RecordType.INTENT, "epoch": EPOCH, "intent_id": at + 1,
         "strategy_id": 3, "px": UNDEF, "qty": UNDEF, "quote_qty": UNDEF,
         "ts_decide_ns": desk.now_ns, "valid_until_ns": desk.now_ns + VALID_FOR_NS,
-        "cause_ring": desk.tops.channel.id,
+        "cause_ring": desk.tops.channel.id, "space": OrderSpace.BOOK,
     }  # fmt: skip
     for name, value in (values | fields).items():
         made[name] = value

@@ -41,6 +41,16 @@ def test_every_cell_keeps_the_rules(state: OrderState, event: Event) -> None:
         assert after == OrderState.UNKNOWN
     if state in TERMINAL and state is not OrderState.REJECTED:
         assert OrderState(after) in TERMINAL, "what has ended stays ended"
+    if event is Event.RECEIVED:
+        assert after == state, "received is not accepted"
+    if event is Event.GONE_UNSEEN and state in LIVE:
+        assert OrderState(after) in TERMINAL
+    if event in (Event.TRIGGERED, Event.AMENDED, Event.REDUCED):
+        assert after != OrderState.UNKNOWN, "whoever says so has seen the order"
+    if event is Event.AMEND_REJECT:
+        assert after == state, "it stands as it stood"
+    if event is Event.REPLACED and state in LIVE:
+        assert OrderState(after) in TERMINAL, "its successor has taken its place"
     if event is Event.ASK_CANCEL:
         assert state in LIVE, "a closed order cannot be cancelled"
 
@@ -50,6 +60,13 @@ def test_terminal_array_matches_the_set() -> None:
 
 
 def test_every_execution_kind_of_an_order_has_an_event() -> None:
-    outside = {ExecKind.UNSET, ExecKind.FILL, ExecKind.RECONCILED, ExecKind.EXTERNAL_OPEN}
+    outside = {
+        ExecKind.UNSET, ExecKind.FILL, ExecKind.RECONCILED, ExecKind.EXTERNAL_OPEN,
+        ExecKind.FUNDING, ExecKind.LIQUIDATION, ExecKind.ADL, ExecKind.TRANSFER, ExecKind.BUST,
+    }  # fmt: skip
     for kind in ExecKind:
         assert (int(EVENT_OF_KIND[kind]) == ILLEGAL) == (kind in outside), kind
+
+
+def test_order_that_was_never_acknowledged_is_never_gone_unseen() -> None:
+    assert int(TABLE[OrderState.PENDING_NEW, Event.GONE_UNSEEN]) == ILLEGAL

@@ -15,7 +15,7 @@ from shm_layout.enums import (
     TimeInForce,
 )
 from shm_layout.records import NO_ID, UNDEF
-from tests.desks import btc_spec
+from tests.desks import btc_spec, say
 from tests.oms.agents.test_risk import PX, QTY, Bench, state_hash
 
 USDT = 10**8
@@ -204,16 +204,16 @@ def test_amount_at_a_rules_border_passes(bench, amount):
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("min_qty_e12", 158_710_000_000, None),
-        ("min_qty_e12", 158_740_000_000, RejectReason.QTY_BELOW_MIN),
-        ("max_qty_e6", 175_439, None),
-        ("max_qty_e6", 175_438, RejectReason.QTY_ABOVE_MAX),
+        ("min_qty", "0.15871", None),
+        ("min_qty", "0.15874", RejectReason.QTY_BELOW_MIN),
+        ("max_qty", "0.175439", None),
+        ("max_qty", "0.175438", RejectReason.QTY_ABOVE_MAX),
     ],
 )
 def test_venues_smallest_and_largest_quantity_bind_an_amount(bench, name, value, why):
     """10,000 USDT trade 0.15873 BTC at the collar's high end, 0.1754386 at its low end."""
     spec = btc_spec()
-    spec[name] = value
+    say(spec, **{name: value})
     bench.executions.append(spec[0])
     bench.settle()
     command = ask(bench, quote_qty=10_000 * USDT)

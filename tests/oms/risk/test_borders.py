@@ -8,7 +8,7 @@ import pytest
 from oms.risk import world_hot as w_
 from shm_layout.enums import Action, BookState, OrderType, RejectReason, Side
 from shm_layout.records import UNDEF
-from tests.desks import btc_spec, desk_config, top
+from tests.desks import btc_spec, desk_config, say, top
 from tests.oms.agents.test_risk import PX, QTY, SECOND, Bench
 
 TICK, LOT = 100, 100
@@ -44,8 +44,7 @@ def bench_of(spec=None, **limits):
     bench = Bench(config=config).ready()
     if spec:
         changed = btc_spec()
-        for name, value in spec.items():
-            changed[name] = value
+        say(changed, **spec)
         bench.executions.append(changed[0])
         bench.settle()
     return bench
@@ -57,11 +56,11 @@ def bench_of(spec=None, **limits):
         ({}, {"px": PX - TICK}, {"px": PX - TICK + 1}, RejectReason.OFF_TICK),
         ({}, {"qty": QTY}, {"qty": QTY + LOT - 1}, RejectReason.OFF_LOT),
         (
-            {"min_qty_e12": 10**9}, {"qty": amount("0.001")}, {"qty": amount("0.00099")},
+            {"min_qty": "0.001"}, {"qty": amount("0.001")}, {"qty": amount("0.00099")},
             RejectReason.QTY_BELOW_MIN,
         ),
         (
-            {"max_qty_e6": 10**5}, {"qty": amount("0.1")}, {"qty": amount("0.10001")},
+            {"max_qty": "0.1"}, {"qty": amount("0.1")}, {"qty": amount("0.10001")},
             RejectReason.QTY_ABOVE_MAX,
         ),
         (

@@ -8,6 +8,7 @@ import pytest
 
 from oms.venues.binance.exchange_info import parse_exchange_info
 from oms.venues.trade_base import MalformedMessageError
+from shm_layout.enums import MarketStatus
 from tests.oms.agents.executor_desk import EXCHANGE_INFO
 from tests.support import data_folder
 
@@ -26,6 +27,10 @@ def changed(filter_type, **values):
     return message
 
 
+def said(spec, name):
+    return Decimal(int(spec[name])).scaleb(-int(spec[f"{name}_digits"]))
+
+
 def test_recorded_exchange_info_every_symbol_is_exact():
     (path,) = data_folder("cryptofeed").glob("binance_spot_exchangeInfo*.jsonl.gz")
     with gzip.open(path, "rt") as lines:
@@ -34,19 +39,18 @@ def test_recorded_exchange_info_every_symbol_is_exact():
     listing = parse_exchange_info(raw.encode(), symbols, NOW)
     assert len(listing.specs) + len(listing.left_out) == len(symbols)
     assert not listing.left_out
-    for spec in listing.specs:
+    for (spec,) in listing.specs:
         symbol = symbols[spec["name"].decode()]
         filters = {f["filterType"]: f for f in symbol["filters"]}
         price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
-        assert Decimal(int(spec["tick_e12"])).scaleb(-12) == Decimal(price["tickSize"])
-        assert Decimal(int(spec["lot_e12"])).scaleb(-12) == Decimal(lot["stepSize"])
-        assert Decimal(int(spec["min_qty_e12"])).scaleb(-12) == Decimal(lot["minQty"])
-        assert Decimal(int(spec["max_qty_e6"])).scaleb(-6) <= Decimal(lot["maxQty"])
-        least = Decimal(filters["MIN_NOTIONAL"]["minNotional"])
-        assert Decimal(int(spec["min_notional_e12"])).scaleb(-12) == least
+        assert said(spec, "tick") == Decimal(price["tickSize"])
+        assert said(spec, "lot") == Decimal(lot["stepSize"])
+        assert said(spec, "min_qty") == Decimal(lot["minQty"])
+        assert said(spec, "max_qty") == Decimal(lot["maxQty"])
+        assert said(spec, "min_notional") == Decimal(filters["MIN_NOTIONAL"]["minNotional"])
         trading = symbol["status"] == "TRADING" and symbol["isSpotTradingAllowed"]
-        assert spec["trading"] == trading
-    assert [int(s["final"]) for s in listing.specs] == [0] * (len(listing.specs) - 1) + [1]
+        assert (int(spec["status"]) == MarketStatus.TRADING) == trading
+    assert [int(s["final"][0]) for s in listing.specs] == [0] * (len(listing.specs) - 1) + [1]
 
 
 def test_wanted_and_not_listed_is_left_out_with_the_reason():
@@ -65,6 +69,7 @@ def test_wanted_and_not_listed_is_left_out_with_the_reason():
         ("LOT_SIZE", {"stepSize": "-1"}),
         ("LOT_SIZE", {"maxQty": None}),
         ("LOT_SIZE", {"minQty": "99999999999999999999"}),
+        ("LOT_SIZE", {"stepSize": "0.0000000000001"}),
     ],
 )
 def test_filter_that_cannot_be_used_leaves_the_symbol_out(filter_type, values):
@@ -76,7 +81,8 @@ def test_filter_that_cannot_be_used_leaves_the_symbol_out(filter_type, values):
 def test_symbol_that_does_not_trade_says_so():
     message = json.loads(json.dumps(EXCHANGE_INFO))
     message["symbols"][0]["status"] = "BREAK"
-    assert parsed(message).specs["trading"][0] == 0
+    (spec,) = parsed(message).specs
+    assert spec["status"][0] == MarketStatus.HALT
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"symbols":[{}]}', b'{"symbols":5}'])
