@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from oms.venues.data import Charge, Proof
 from oms.venues.shared.order_command import Command
-from oms.venues.trade_base import Instrument, MalformedMessageError, Report
+from oms.venues.trade_base import Instrument, MalformedMessageError, Report, VenueLimits
 from shm_layout.enums import ExecKind, OrderSpace, PositionSide, RejectReason, Side
 from shm_layout.records import UNDEF
 
@@ -64,6 +64,8 @@ class Want(IntEnum):
     """A key that opens the stream of events (listenKey), made or kept alive."""
     WALLET_STATUS = 26
     PING = 27
+    CONNECT = 28
+    """Nothing is sent: what opening a connection is charged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Stamp:
     request_id: int
     nonce: str = ""
     """A UUID, for exchanges that want one with each request; never used twice."""
+    logged_on: bool = False
+    """The connection that it leaves on was logged on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,8 @@ class Item:
     order: OrderView | None = None
     client_order_id: int = 0
     """Whose it is, where the answer says so."""
+    value: str = ""
+    """Of a subscription its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +163,10 @@ class Reply:
     request_id: int = -1
     server_ms: int = 0
     """The exchange's clock where the answer says it; 0 = not said."""
+    unreadable: str = ""
+    """Why the answer to this request says nothing, though it is one; "" = it was read."""
+    limits: VenueLimits | None = None
+    """LISTING: the exchange's own, where it lists them."""
 
 
 class Verdict(IntEnum):
@@ -187,6 +197,8 @@ class Pause:
     """The exchange's clock; 0 = it did not say."""
     cancels_pass: bool = True
     close_sockets: bool = False
+    for_ms: int = 0
+    """From now on, where a span is said or documented; 0 = none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +352,10 @@ class Known(Protocol):
 
     def instrument(self, market: str, symbol: str) -> Instrument | None:
         """By the exchange's own string; None = not traded here."""
+        ...
+
+    def ask_of(self, request_id: int) -> Ask | None:
+        """What a request of ours on this connection asked for; None = not ours, or ended."""
         ...
 
     def client_order_id(self, market: str, venue_order_id: str) -> int:
