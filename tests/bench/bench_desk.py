@@ -37,7 +37,7 @@ from tests.bench.order_desk import PARK_GAP_NS
 from tests.bench.result import NS_PER_US, BenchResult, latency, number
 from tests.bench.tls import client_context, make_certificate, server_context
 
-ORDERS, WARM = 400, 50
+ORDERS, WARM = 300, 50
 SMOKE_ORDERS, SMOKE_WARM = 12, 2
 BARE, SMOKE_BARE = (1500, 300), (10, 2)
 REST_NS = 25_000_000

@@ -32,7 +32,7 @@ from sortedcontainers import SortedDict
 from websockets.asyncio.client import ClientConnection, connect
 
 from oms.ports import Key
-from tests.bench.desk_probe import BELOW, QTY
+from tests.bench.desk_probe import BELOW, OPEN_MAX, QTY
 from tests.bench.order_peer import Checks
 from tests.stress.memory import fork, reap, shared_words
 
@@ -116,7 +116,7 @@ class Desk:
         while True:
             data = await streams.recv(decode=False)
             read_ns = _read_ns[0]
-            if book.take(orjson.loads(data)) and self._left:
+            if book.take(orjson.loads(data)) and self._left and len(self._open) < OPEN_MAX:
                 self._ticks += 1
                 if self._ticks % self._every == 0:
                     self._left -= 1

@@ -20,6 +20,8 @@ from tests.bench.desk_stamps import DECIDED, ENDED, Stamps, install
 BELOW = 200
 """One part in so many below the bid."""
 QTY = "0.001"
+OPEN_MAX = 8
+"""A tick on which so many orders have no answer is passed over."""
 
 
 @functools.cache
@@ -45,7 +47,7 @@ class EveryNth(BaseStrategy):
     def on_top(self, top: Top, now_ns: int) -> None:
         began_ns = perf_counter_ns()
         found = (top.bid_px, top.bid_qty)
-        if not top.live or found == self._seen or self._left <= len(self.desk.orders):
+        if not top.live or found == self._seen or self._open_max() <= len(self.desk.orders):
             return
         self._seen = found
         self._ticks += 1
@@ -60,6 +62,9 @@ class EveryNth(BaseStrategy):
             stamps = self._stamps
             stamps.add(DECIDED, order.intent_id, top.ts_recv_ns, stamps.folding_ns,
                        stamps.folded_ns, began_ns, placed_ns)  # fmt: skip
+
+    def _open_max(self) -> int:
+        return min(self._left, OPEN_MAX)
 
     def on_order(self, order: Order, reason: RejectReason, now_ns: int) -> None:
         """The exchange's end of it counts; what the desk refused is tried again."""
