@@ -20,9 +20,9 @@ from shm_layout.enums import ExecKind, OrderSpace, PositionSide, RejectReason, S
 from shm_layout.records import UNDEF
 
 __all__ = [
-    "Ask", "Balance", "Fill", "HttpCall", "Instrument", "Item", "Judgement", "Known", "Listed",
-    "MalformedMessageError", "Notice", "OrderView", "Outgoing", "Pause", "Position", "Read",
-    "Reply", "Report", "Run", "Stamp", "Verdict", "Want",
+    "Ask", "Balance", "FeeRate", "Fill", "HttpCall", "Instrument", "Item", "Judgement", "KeyState",
+    "Known", "Listed", "MalformedMessageError", "Notice", "OrderView", "Outgoing", "Pause",
+    "Position", "Read", "Reply", "Report", "Run", "Stamp", "Verdict", "Want",
 ]  # fmt: skip
 
 
@@ -99,7 +99,10 @@ class Ask:
     page: str = ""
     """Where a list goes on, in the exchange's own words; "" = at its beginning."""
     values: Mapping[str, str | int] = field(default_factory=dict)
-    """SET_ACCOUNT, DEAD_MAN, SESSION_KEY: what is set."""
+    """SET_ACCOUNT, DEAD_MAN, SESSION_KEY: what is set. A list that the exchange gives in parts (by
+    settlement currency): which part. LOGON, SUBSCRIBE: of which connection."""
+    shown: tuple[OrderView, ...] = ()
+    """CANCEL: orders as a list showed them, ours or not, by the exchange's own id and symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +143,15 @@ class Item:
     order: OrderView | None = None
     client_order_id: int = 0
     """Whose it is, where the answer says so."""
+    finding: RejectReason = RejectReason.UNSET
+    """What is wrong with an answer that is no error: an account that is set otherwise than the desk
+    trades it, a key that may not trade."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, read. `rows` are canonical: OrderView, Fill, Balance, Position, Report, Listed."""
+    """An answer, read. `rows` are canonical: OrderView, Fill, Balance, Position, Report, Listed,
+    FeeRate, KeyState."""
 
     items: tuple[Item, ...] = ()
     rows: tuple[Any, ...] = ()
@@ -187,6 +194,8 @@ class Pause:
     """The exchange's clock; 0 = it did not say."""
     cancels_pass: bool = True
     close_sockets: bool = False
+    for_ms: int = 0
+    """From now on, where a span is said or documented; 0 = none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +277,28 @@ class Position:
     leverage: str = ""
     margin_mode: str = ""
     instrument: Instrument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRate:
+    """What an account pays, as a part of the amount in decimal text; negative = is paid."""
+
+    maker: str
+    taker: str
+    symbol: str = ""
+    """"" = every instrument of the market."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """What a key may, as the exchange says it."""
+
+    may_trade: bool
+    until_ms: int = 0
+    """When it ends by itself; 0 = never, or not said."""
+    bound: bool = False
+    """It works from listed addresses alone."""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
