@@ -286,7 +286,9 @@ class FeeRate:
     maker: str
     taker: str
     symbol: str = ""
-    """"" = every instrument of the market."""
+    """"" = every instrument of the market, or of `group`."""
+    group: str = ""
+    """Where the exchange sets fees by group of instruments (`Listed.fee_group`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +335,7 @@ class Listed:
     min_px: str = ""
     max_px: str = ""
     funding_interval_s: int = 0
+    fee_group: str = ""
     left_out: str = ""
     """Why a desk cannot trade it; "" = it can."""
 

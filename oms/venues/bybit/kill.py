@@ -11,15 +11,20 @@ from collections.abc import Mapping
 from oms.ports import Key
 from oms.venues.bybit.orders import BybitOrders
 from oms.venues.bybit.spec import SETTLE_COINS
-from oms.venues.shared.sweeping import Parts, SweepingKill
+from oms.venues.shared.sweeping import Part, SweepingKill
 from shm_layout.enums import OrderSpace
 
-_ALL = frozenset({OrderSpace.BOOK, OrderSpace.CONDITIONAL, OrderSpace.ALGO})
+_COINS = tuple({"coin": coin} for coin in SETTLE_COINS)
 PARTS = {
-    "bybit.linear": Parts(tuple({"coin": coin} for coin in SETTLE_COINS), cancels_all=_ALL),
-    "bybit.spot": Parts(
-        cancels_all=_ALL, alone=frozenset({OrderSpace.CONDITIONAL, OrderSpace.ALGO})
-    ),
+    "bybit.linear": {
+        OrderSpace.BOOK: Part(_COINS, cancels_all=True, at_once=20),
+        OrderSpace.CONDITIONAL: Part(_COINS, cancels_all=True, at_once=20),
+    },
+    "bybit.spot": {
+        OrderSpace.BOOK: Part(cancels_all=True, at_once=10),
+        OrderSpace.CONDITIONAL: Part(cancels_all=True),
+        OrderSpace.ALGO: Part(cancels_all=True),
+    },
 }
 
 

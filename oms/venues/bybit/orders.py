@@ -7,17 +7,15 @@ after subscribing. The order socket takes places, amends and cancels alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-from urllib.parse import quote
 
 import orjson
 
 from oms.ports import Key
 from oms.venues.bybit import answers, errors, sign, spec
-from oms.venues.bybit.orders_out import Request, Requests
-from oms.venues.data import Capabilities, OrderMarket, Role, Way
+from oms.venues.bybit.orders_out import Requests
+from oms.venues.data import Capabilities, Charge, OrderMarket, Role, Way
 from oms.venues.orders import Link
 from oms.venues.reports import (
     Ask,
@@ -36,6 +34,7 @@ from oms.venues.reports import (
 )
 from oms.venues.shared.hmac_sha256 import HmacSha256
 from oms.venues.shared.order_text import Buffers, OrderText
+from oms.venues.shared.requests import Request, query_text, windows
 from shm_layout.enums import SelfTrade
 
 PING_TEXT = '{"op":"ping"}'
@@ -43,7 +42,7 @@ PING_EVERY_MS = 20_000
 TOPICS = ("order", "execution", "position", "wallet")
 DEAD_MAN_TOPICS = ("dcp.future", "dcp.spot")
 _WITHOUT_AGE = 0
-_UNRESERVED = "-_.~%="
+_CURSOR_CHARS = "%="
 """A cursor comes percent-encoded and goes back as it came."""
 
 
@@ -108,7 +107,8 @@ class BybitOrders:
         request = self._requests.of(ask)
         if request is None or (way is Way.SOCKET and not request.op):
             return None
-        charges = request.charges(ask.account, ask.market, socket=way is Way.SOCKET)
+        egress = Charge("socket" if way is Way.SOCKET else "rest", ("",))
+        charges = (egress, *request.charges)
         dies_ms = stamp.now_ms + self._window_ms if request.signed else None
         if way is Way.SOCKET:
             return Outgoing(self._order_frame(request, stamp), charges, dies_ms)
@@ -138,7 +138,7 @@ class BybitOrders:
     def _call(self, account: str, request: Request, stamp: Stamp) -> HttpCall:
         query, body, target = "", b"", request.path
         if request.method == "GET":
-            query = query_text(request.params)
+            query = query_text(request.params, _CURSOR_CHARS)
             target += f"?{query}" if query else ""
         else:
             body = orjson.dumps(request.params)
@@ -192,7 +192,7 @@ class BybitOrders:
         for market in run.markets:
             ask = Ask(Want.OPEN_ORDERS, run.account, market, values={"all": 1})
             opened += _by_coin(ask) if market == "bybit.linear" else [ask]
-            for since, until in windows(run.since_ms, run.now_ms):
+            for since, until in windows(run.since_ms, run.now_ms, spec.HISTORY_WINDOW_MS):
                 fills = Ask(Want.FILLS, run.account, market, since_ms=since, until_ms=until)
                 ended.append(fills)
                 history = replace(fills, want=Want.ENDED_ORDERS)
@@ -201,7 +201,7 @@ class BybitOrders:
                 money += _by_coin(Ask(Want.POSITIONS, run.account, market))
         money += [
             Ask(Want.CASH_FLOWS, run.account, since_ms=since, until_ms=until)
-            for since, until in windows(run.since_ms, run.now_ms)
+            for since, until in windows(run.since_ms, run.now_ms, spec.HISTORY_WINDOW_MS)
         ]
         return [opened, ended, money]
 
@@ -212,21 +212,6 @@ class BybitOrders:
     def listed(self, market: str, replies: Sequence[Reply]) -> Sequence[Listed]:
         """See `OrderSide`."""
         return [row for reply in replies for row in reply.rows if isinstance(row, Listed)]
-
-
-def query_text(params: Mapping[str, Any]) -> str:
-    """`name=value&...` in the order given, percent-encoded: what is signed is what is sent."""
-    return "&".join(
-        f"{name}={quote(str(value), safe=_UNRESERVED)}" for name, value in params.items()
-    )
-
-
-def windows(since_ms: int, until_ms: int) -> Iterable[tuple[int, int]]:
-    """Spans of at most seven days that cover a time."""
-    while since_ms < until_ms:
-        end = min(since_ms + spec.HISTORY_WINDOW_MS, until_ms)
-        yield since_ms, end
-        since_ms = end
 
 
 def _by_coin(ask: Ask) -> list[Ask]:

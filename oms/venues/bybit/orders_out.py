@@ -9,8 +9,6 @@ index, whether it only reduces, and what is to happen where it meets one of ours
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from oms import ids
 from oms.venues.bybit import spec
@@ -19,6 +17,7 @@ from oms.venues.reports import Ask, Instrument, Want
 from oms.venues.shared import shapes
 from oms.venues.shared.decimal_text import to_text
 from oms.venues.shared.order_command import Command
+from oms.venues.shared.requests import Params, Request, pairs, venue_id
 from shm_layout.enums import (
     Direction,
     OrderSpace,
@@ -41,32 +40,6 @@ _TRIGGER_BY = {
 }  # fmt: skip
 _DIRECTIONS = {Direction.RISE: 1, Direction.FALL: 2}
 _PRODUCTS = {"bybit.spot": "SPOT", "bybit.linear": "DERIVATIVES"}
-
-Params = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request before it is signed: `params` is the query of a GET, the body of a POST."""
-
-    method: str
-    path: str
-    params: Params
-    bucket: str
-    count: int = 1
-    op: str = ""
-    """Its name on the order socket; "" = not there."""
-    signed: bool = True
-
-    def charges(self, account: str, market: str, *, socket: bool) -> tuple[Charge, ...]:
-        """What it costs: the address's requests and the endpoint's own."""
-        key: tuple[str, ...] = (account,)
-        if self.bucket == "query":
-            key = (account, market, self.path)
-        elif self.bucket == "setting":
-            key = (account, self.path)
-        egress = Charge("socket" if socket else "rest", ("",))
-        return (egress, Charge(self.bucket, key, self.count)) if self.bucket else (egress,)
 
 
 class Requests:
@@ -106,7 +79,7 @@ class Requests:
             if body is None:
                 return None
             bodies.append(body)
-        return _one_or_batch(category, "create", "place", bodies)
+        return _one_or_batch(ask, category, "create", "place", bodies)
 
     def _order_body(self, command: Command, instrument: Instrument, category: str) -> Params | None:
         linear = category == "linear"
@@ -165,13 +138,13 @@ class Requests:
             if not {"qty", "price", "triggerPrice"} & set(body):
                 return None
             bodies.append(body)
-        return _one_or_batch(category, "amend", "amend", bodies)
+        return _one_or_batch(ask, category, "amend", "amend", bodies)
 
     def _which(self, command: Command) -> Params:
         """By the exchange's id where it is known: it wins where both are given."""
         if command.target_client_order_id:
             return {"orderLinkId": self.client_text(command.target_client_order_id)}
-        return {"orderId": command.venue_order_id.decode()}
+        return {"orderId": venue_id(command)}
 
     def _cancel(self, ask: Ask, category: str) -> Request | None:
         spot_filter = {"orderFilter": spec.FILTERS[ask.space]} if category == "spot" else {}
@@ -189,7 +162,7 @@ class Requests:
             bodies[0] |= spot_filter
         elif category == "spot" and ask.space is not OrderSpace.BOOK:
             return None  # order/batch-cancel has no orderFilter
-        return _one_or_batch(category, "cancel", "cancel", bodies)
+        return _one_or_batch(ask, category, "cancel", "cancel", bodies)
 
     def _named(self, ask: Ask) -> Params:
         if ask.client_order_id:
@@ -201,27 +174,27 @@ class Requests:
         body: Params = {"category": category, **_scope(ask, category)}
         if ask.space is not OrderSpace.UNSET:
             body["orderFilter"] = spec.FILTERS[ask.space]
-        return Request("POST", "/v5/order/cancel-all", body, f"{category}.cancel_all")
+        return _post(ask, "/v5/order/cancel-all", body, f"{category}.cancel_all")
 
     def _order(self, ask: Ask, category: str) -> Request:
         """One order: open ones, then the newest closed ones, then the history (`ask.page`)."""
         assert ask.instrument is not None, "a question for an order names its instrument"
         params: Params = {"category": category, "symbol": ask.instrument.symbol, **self._named(ask)}
         if ask.page == "history":
-            return _query("/v5/order/history", params)
-        return _query("/v5/order/realtime", params | {"openOnly": int(ask.page == "closed")})
+            return _query(ask, "/v5/order/history", params)
+        return _query(ask, "/v5/order/realtime", params | {"openOnly": int(ask.page == "closed")})
 
     @staticmethod
     def _open_orders(ask: Ask, category: str) -> Request:
         params: Params = {"category": category, **_scope(ask, category), "openOnly": 0}
         if ask.space in spec.FILTERS and ask.values.get("all") != 1:
             params["orderFilter"] = spec.FILTERS[ask.space]
-        return _query("/v5/order/realtime", _paged(params, ask, spec.PAGE_ORDERS))
+        return _query(ask, "/v5/order/realtime", _paged(params, ask, spec.PAGE_ORDERS))
 
     @staticmethod
     def _ended_orders(ask: Ask, category: str) -> Request:
         params: Params = {"category": category, **_scope(ask, category), **_times(ask)}
-        return _query("/v5/order/history", _paged(params, ask, spec.PAGE_ORDERS))
+        return _query(ask, "/v5/order/history", _paged(params, ask, spec.PAGE_ORDERS))
 
     def _fills(self, ask: Ask, category: str) -> Request:
         params: Params = {"category": category}
@@ -230,40 +203,48 @@ class Requests:
         if ask.want is Want.ORDER_FILLS:
             params |= self._named(ask)
         params |= _times(ask)
-        return _query("/v5/execution/list", _paged(params, ask, spec.PAGE_FILLS))
+        return _query(ask, "/v5/execution/list", _paged(params, ask, spec.PAGE_FILLS))
 
     def _test_order(self, ask: Ask, category: str) -> Request | None:
         made = self._place(ask, category)
         if made is None or made.op != "order.create":
             return None
-        return Request("POST", "/v5/order/pre-check", made.params, f"{category}.place")
+        return _post(ask, "/v5/order/pre-check", made.params, f"{category}.place")
 
 
-def pairs(ask: Ask) -> list[tuple[Command, Instrument]]:
-    """The commands of an ask with their instruments."""
-    if ask.instruments:
-        return list(zip(ask.orders, ask.instruments, strict=True))
-    assert ask.instrument is not None or not ask.orders, "an order names its instrument"
-    return [(command, ask.instrument) for command in ask.orders if ask.instrument is not None]
-
-
-def _one_or_batch(category: str, verb: str, bucket: str, bodies: list[Params]) -> Request | None:
+def _one_or_batch(
+    ask: Ask, category: str, verb: str, bucket: str, bodies: list[Params]
+) -> Request | None:
     caps = spec.MARKETS[spec.MARKETS_BY_CATEGORY[category]].caps
     if not 0 < len(bodies) <= caps.batch_max:
         return None
     if len(bodies) == 1:
         body = {"category": category, **bodies[0]}
-        return Request(
-            "POST", f"/v5/order/{verb}", body, f"{category}.{bucket}", op=f"order.{verb}"
-        )
-    return Request(
-        "POST", f"/v5/order/{verb}-batch", {"category": category, "request": bodies},
-        f"{category}.{bucket}_batch", len(bodies), f"order.{verb}-batch",
-    )  # fmt: skip
+        return _post(ask, f"/v5/order/{verb}", body, f"{category}.{bucket}", op=f"order.{verb}")
+    body = {"category": category, "request": bodies}
+    cost = Charge(f"{category}.{bucket}_batch", (ask.account,), len(bodies))
+    op = f"order.{verb}-batch"
+    return Request("POST", f"/v5/order/{verb}-batch", body, (cost,), op)
 
 
-def _query(path: str, params: Params, *, bucket: str = "query", signed: bool = True) -> Request:
-    return Request("GET", path, params, bucket, signed=signed)
+def _post(ask: Ask, path: str, body: Params, bucket: str, op: str = "") -> Request:
+    return Request("POST", path, body, (Charge(bucket, (ask.account,)),), op)
+
+
+def _setting_of(ask: Ask, path: str, body: Params) -> Request:
+    return Request("POST", path, body, (Charge("setting", (ask.account, path)),))
+
+
+def _query(ask: Ask, path: str, params: Params, bucket: str = "query") -> Request:
+    key = {
+        "query": (ask.account, ask.market, path), "setting": (ask.account, path),
+        "log": (ask.account,),
+    }[bucket]  # fmt: skip
+    return Request("GET", path, params, (Charge(bucket, key),))
+
+
+def _public(path: str, params: Params) -> Request:
+    return Request("GET", path, params, signed=False)
 
 
 def _scope(ask: Ask, category: str) -> Params:
@@ -289,30 +270,30 @@ def _paged(params: Params, ask: Ask, limit: int) -> Params:
 def _of_account(ask: Ask, category: str) -> Request | None:
     match ask.want:
         case Want.BALANCES:
-            return _query("/v5/account/wallet-balance", {"accountType": "UNIFIED"})
+            return _query(ask, "/v5/account/wallet-balance", {"accountType": "UNIFIED"})
         case Want.POSITIONS:
             params: Params = {"category": "linear", **_scope(ask, "linear")}
-            return _query("/v5/position/list", _paged(params, ask, spec.PAGE_POSITIONS))
+            return _query(ask, "/v5/position/list", _paged(params, ask, spec.PAGE_POSITIONS))
         case Want.CASH_FLOWS:
             params = {"accountType": "UNIFIED", **_times(ask)}
             path = "/v5/account/transaction-log"
-            return _query(path, _paged(params, ask, spec.PAGE_ORDERS), bucket="log")
+            return _query(ask, path, _paged(params, ask, spec.PAGE_ORDERS), "log")
         case Want.LISTING:
             params = _paged({"category": category}, ask, spec.PAGE_LISTING)
-            return _query("/v5/market/instruments-info", params, bucket="", signed=False)
+            return _public("/v5/market/instruments-info", params)
         case Want.CLOCK:
-            return _query("/v5/market/time", {}, bucket="", signed=False)
+            return _public("/v5/market/time", {})
         case Want.KEY:
-            return _query("/v5/user/query-api", {}, bucket="setting")
+            return _query(ask, "/v5/user/query-api", {}, "setting")
         case Want.ACCOUNT:
-            return _query("/v5/account/info", {})
+            return _query(ask, "/v5/account/info", {})
         case Want.FEES:
-            return _query("/v5/account/fee-rate", {"category": category}, bucket="setting")
+            return _query(ask, "/v5/account/fee-rate", {"category": category}, "setting")
         case Want.SET_ACCOUNT:
             return _setting(ask, category)
         case Want.DEAD_MAN:
             body = {"product": _PRODUCTS[ask.market], "timeWindow": int(ask.values["seconds"])}
-            return Request("POST", "/v5/order/disconnected-cancel-all", body, "setting")
+            return _setting_of(ask, "/v5/order/disconnected-cancel-all", body)
         case _:
             return None
 
@@ -322,15 +303,15 @@ def _setting(ask: Ask, category: str) -> Request | None:
     what = ask.values.get("what")
     if what == "price_band":
         body: Params = {"category": category, "modifyEnable": False}
-        return Request("POST", "/v5/account/set-limit-px-action", body, "setting")
+        return _setting_of(ask, "/v5/account/set-limit-px-action", body)
     if what == "one_way" and category == "linear":
         body = {"category": category, **_mode_scope(ask), "mode": 0}
-        return Request("POST", "/v5/position/switch-mode", body, "setting")
+        return _setting_of(ask, "/v5/position/switch-mode", body)
     if what == "leverage" and category == "linear" and ask.instrument is not None:
         times = str(ask.values["leverage"])
         body = {"category": category, "symbol": ask.instrument.symbol, "buyLeverage": times,
                 "sellLeverage": times}  # fmt: skip
-        return Request("POST", "/v5/position/set-leverage", body, "setting")
+        return _setting_of(ask, "/v5/position/set-leverage", body)
     return None
 
 

@@ -8,7 +8,7 @@ many one request takes, and by which parts its lists are asked for, is given as 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from oms.venues.data import OrderMarket, Way
@@ -45,49 +45,52 @@ NOBODY = Nobody()
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """How the lists of one market are asked for: by these values of `Ask.values`, each in turn."""
+class Part:
+    """How one list of one market is asked for and emptied."""
 
     each: tuple[Mapping[str, str | int], ...] = (MappingProxyType({}),)
-    cancels_all: frozenset[OrderSpace] = frozenset()
-    """Spaces that one request empties without a list."""
-    alone: frozenset[OrderSpace] = frozenset()
-    """Spaces whose orders are cancelled one by one."""
+    """`Ask.values` of the questions that together show all of it."""
+    cancels_all: bool = False
+    """A request empties it without a list, one for each of `each`."""
+    at_once: int = 1
+    """Orders that one cancel takes."""
 
 
 class SweepingKill:
     """A `KillSide` over an `OrderSide` that was made with keys of its own."""
 
-    def __init__(self, side: OrderSide, parts: Mapping[str, Parts]) -> None:
-        """`parts` by market."""
+    def __init__(self, side: OrderSide, parts: Mapping[str, Mapping[OrderSpace, Part]]) -> None:
+        """`parts` by market and space."""
         self._side = side
         self._parts = parts
         self.markets: Mapping[str, OrderMarket] = side.markets
 
     def spaces(self, market: str) -> Sequence[OrderSpace]:
         """See `KillSide`."""
-        return self.markets[market].caps.spaces
+        return list(self._parts[market])
 
     def sweep(self, account: str, market: str, space: OrderSpace) -> Sequence[Ask]:
         """See `KillSide`; empty where only a list tells what to cancel."""
-        if space not in self._parts[market].cancels_all:
+        part = self._parts[market][space]
+        if not part.cancels_all:
             return []
-        return self._each(Ask(Want.CANCEL_ALL, account, market, space=space))
+        return [
+            Ask(Want.CANCEL_ALL, account, market, space=space, values=values)
+            for values in part.each
+        ]
 
     def look(self, account: str, market: str, space: OrderSpace) -> Sequence[Ask]:
         """See `KillSide`."""
-        return self._each(Ask(Want.OPEN_ORDERS, account, market, space=space))
-
-    def _each(self, ask: Ask) -> list[Ask]:
-        return [replace(ask, values=values) for values in self._parts[ask.market].each]
+        return [
+            Ask(Want.OPEN_ORDERS, account, market, space=space, values=values)
+            for values in self._parts[market][space].each
+        ]
 
     def cancel(
         self, account: str, market: str, space: OrderSpace, orders: Sequence[OrderView]
     ) -> Sequence[Ask]:
         """See `KillSide`."""
-        at_once = self.markets[market].caps.cancel_batch_max
-        if space in self._parts[market].alone:
-            at_once = 1
+        at_once = self._parts[market][space].at_once
         return [
             Ask(Want.CANCEL, account, market, space=space, shown=tuple(orders[k : k + at_once]))
             for k in range(0, len(orders), at_once)

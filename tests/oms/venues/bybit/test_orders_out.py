@@ -181,6 +181,8 @@ def test_amend_sends_only_what_changes():
     assert body_of(place(change, want=Want.AMEND)) == {
         "category": "linear", "symbol": "BTCUSDT", "orderLinkId": TEXT, "qty": "0.024",
     }  # fmt: skip
+    by_id = command(venue_order_id=VENUE_ID.encode(), qty=UNDEF)
+    assert body_of(place(by_id, want=Want.AMEND))["orderId"] == VENUE_ID
     nothing = command(target_client_order_id=ORDER_ID, px=UNDEF, qty=UNDEF)
     assert side().ask(place(nothing, want=Want.AMEND), Way.REST, STAMP) is None
 
