@@ -164,6 +164,8 @@ class Reply:
     request_id: int = -1
     server_ms: int = 0
     """The exchange's clock where the answer says it; 0 = not said."""
+    token: str = field(default="", repr=False)
+    """SESSION_KEY: the key that opens the stream of events."""
 
 
 class Verdict(IntEnum):

@@ -48,10 +48,14 @@ def fits(caps: Capabilities, command: Command, *, position: bool) -> bool:
         return False
     if kind is OrderType.MARKET:
         return _market_fits(caps, command)
-    if kind is OrderType.LIMIT and TimeInForce(command.time_in_force) not in caps.times_in_force:
+    times = caps.times_in_force
+    if kind is OrderType.BEST:
+        times = times & {TimeInForce.IOC, TimeInForce.FOK}
+    timed = kind in {OrderType.LIMIT, OrderType.BEST}
+    if timed and TimeInForce(command.time_in_force) not in times:
         return False
     closes = bool(command.order_flags & ORDER_CLOSE)
-    priced = said(command.px) or kind in CONDITIONAL_TYPES
+    priced = said(command.px) is not (kind is OrderType.BEST) or kind in CONDITIONAL_TYPES
     return priced and said(command.qty) is not closes and not said(command.quote_qty)
 
 

@@ -53,7 +53,7 @@ class Part:
     cancels_all: bool = False
     """A request empties it without a list, one for each of `each`."""
     at_once: int = 1
-    """Orders that one cancel takes."""
+    """Orders that one cancel takes; 0 = all of a symbol that a list showed (`values` "symbol")."""
 
 
 class SweepingKill:
@@ -91,6 +91,11 @@ class SweepingKill:
     ) -> Sequence[Ask]:
         """See `KillSide`."""
         at_once = self._parts[market][space].at_once
+        if not at_once:
+            return [
+                Ask(Want.CANCEL_ALL, account, market, space=space, values={"symbol": symbol})
+                for symbol in sorted({view.symbol for view in orders})
+            ]
         return [
             Ask(Want.CANCEL, account, market, space=space, shown=tuple(orders[k : k + at_once]))
             for k in range(0, len(orders), at_once)
