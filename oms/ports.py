@@ -59,6 +59,8 @@ class Key:
     kind: KeyKind = "hmac"
     public_key: bytes = field(default=b"", repr=False)
     """PEM; empty for an hmac key."""
+    passphrase: str = field(default="", repr=False)
+    """A third secret beside key and secret, where the exchange has one."""
 
 
 class Journal(Protocol):

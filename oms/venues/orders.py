@@ -9,7 +9,7 @@ state of orders: what it has to know of them is handed to it as `Known`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from oms.ports import Key
@@ -44,6 +44,8 @@ class Link:
     ping_every_ms: int
     age_max_ms: int = 0
     """The exchange ends it at this age; 0 = not documented."""
+    token: str = field(default="", repr=False)
+    """What `open` needs of an answer to `setup`: a key of this connection's own (listenKey)."""
 
 
 class OrderSide(Protocol):

@@ -62,7 +62,11 @@ class Instrument:
 
 @dataclass(slots=True)
 class Report:
-    """One EXECUTION in the making; fields as in the record. 0 = not said, UNDEF = no amount."""
+    """One EXECUTION in the making; fields as in the record. 0 = not said, UNDEF = no amount.
+
+    FUNDING, TRANSFER: `fee_text` is what left the account (+) or came to it (-), in
+    `fee_currency`. LIQUIDATION, ADL: a fill of an order that the exchange made.
+    """
 
     kind: ExecKind
     client_order_id: int = 0

@@ -8,8 +8,10 @@ MalformedMessageError for what has not the documented shape, and never guesses a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any, TypeVar
 
 import orjson
@@ -24,6 +26,11 @@ NS_PER_MS = 1_000_000
 TEXT_CHARS_MAX = 48
 _EXPONENT_MAX = 40
 _NUMBER_CHARS_MAX = 60
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_WITH_EXPONENT = re.compile(r"-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]{1,9}")
+_EXACT = Context(prec=2 * _NUMBER_CHARS_MAX, traps=[Inexact, InvalidOperation])
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _T = TypeVar("_T")
 
@@ -91,13 +98,12 @@ def decimal(value: Any) -> str:
     given = text(value)
     if not 0 < len(given) <= _NUMBER_CHARS_MAX:
         raise MalformedMessageError(f"{shown(given)} is no number")
-    if "e" not in given and "E" not in given:
+    if _PLAIN.fullmatch(given):
         return given
-    try:
-        number = Decimal(given)
-    except InvalidOperation as error:
-        raise MalformedMessageError(f"{shown(given)} is no number") from error
-    if not number.is_finite() or abs(number.adjusted()) > _EXPONENT_MAX:
+    if not _WITH_EXPONENT.fullmatch(given):
+        raise MalformedMessageError(f"{shown(given)} is no number")
+    number = Decimal(given)
+    if abs(number.adjusted()) > _EXPONENT_MAX:
         raise MalformedMessageError(f"{shown(given)} is no number of a sane size")
     return f"{number:f}"
 
@@ -122,6 +128,19 @@ def ns_of_ms(value: Any) -> int:
     return 0 if value is None or value == "" else integer(value) * NS_PER_MS
 
 
+def ms_of_iso(value: Any) -> int:
+    """Milliseconds of an ISO 8601 time with its zone; 0 for null and an empty text."""
+    if value is None or value == "":
+        return 0
+    try:
+        at = datetime.fromisoformat(text(value))
+    except ValueError as error:
+        raise MalformedMessageError(f"{shown(value)} is no time") from error
+    if at.tzinfo is None:
+        raise MalformedMessageError(f"{shown(value)} is a time without its zone")
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
 def our_id(system_id: int, client_text: Any) -> int:
     """Our order id out of the exchange's field; 0 = none, or not of this desk."""
     if not isinstance(client_text, str):
@@ -137,3 +156,21 @@ def end_kind(qty: int, executed: int, lot: int, otherwise: ExecKind) -> ExecKind
     if qty != UNDEF and executed > 0 and qty - executed < max(lot, 1):
         return ExecKind.FOUND_FILLED
     return otherwise
+
+
+def negated(value: Any) -> str:
+    """Decimal text with the other sign; "" stays."""
+    if value is None or value == "":
+        return ""
+    given = decimal(value)
+    if given.startswith("-"):
+        return given[1:]
+    return given if not given.strip("0.") else f"-{given}"
+
+
+def summed(*values: Any) -> str:
+    """The exact sum of decimal texts; MalformedMessageError where one is none."""
+    total = Decimal(0)
+    for value in values:
+        total = _EXACT.add(total, Decimal(decimal(value)))
+    return f"{total:f}"

@@ -1,0 +1,1 @@
+"""Binance USD-M futures, order side; spot's stands in the folder above."""
