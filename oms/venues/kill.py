@@ -30,8 +30,11 @@ class KillSide(Protocol):
         """Shows whether anything is open."""
         ...
 
-    def cancel(self, account: str, orders: Sequence[OrderView]) -> Sequence[Ask]:
-        """Cancels what a list showed, in as few requests as the exchange allows."""
+    def cancel(
+        self, account: str, market: str, space: OrderSpace, orders: Sequence[OrderView]
+    ) -> Sequence[Ask]:
+        """Cancels what the list of this market and space showed, in as few requests as the exchange
+        allows; what one page does not show, the next look does."""
         ...
 
     def fence(self, account: str, market: str, client_id: str, stamp: Stamp) -> Outgoing | None:

@@ -20,9 +20,9 @@ from shm_layout.enums import ExecKind, OrderSpace, PositionSide, RejectReason, S
 from shm_layout.records import UNDEF
 
 __all__ = [
-    "Ask", "Balance", "Fill", "HttpCall", "Instrument", "Item", "Judgement", "Known", "Listed",
-    "MalformedMessageError", "Notice", "OrderView", "Outgoing", "Pause", "Position", "Read",
-    "Reply", "Report", "Run", "Stamp", "Verdict", "Want",
+    "Ask", "Balance", "FeeRate", "Fill", "HttpCall", "Instrument", "Item", "Judgement", "KeyState",
+    "Known", "Listed", "MalformedMessageError", "Notice", "OrderView", "Outgoing", "Pause",
+    "Position", "Read", "Reply", "Report", "Run", "Stamp", "Verdict", "Want",
 ]  # fmt: skip
 
 
@@ -103,7 +103,10 @@ class Ask:
     page: str = ""
     """Where a list goes on, in the exchange's own words; "" = at its beginning."""
     values: Mapping[str, str | int] = field(default_factory=dict)
-    """SET_ACCOUNT, DEAD_MAN, SESSION_KEY: what is set."""
+    """SET_ACCOUNT, DEAD_MAN, SESSION_KEY: what is set. A list that the exchange gives in parts (by
+    settlement currency): which part. LOGON, SUBSCRIBE: of which connection."""
+    shown: tuple[OrderView, ...] = ()
+    """CANCEL: orders as a list showed them, ours or not, by the exchange's own id and symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +149,15 @@ class Item:
     """Whose it is, where the answer says so."""
     value: str = ""
     """Of a subscription its id."""
+    finding: RejectReason = RejectReason.UNSET
+    """What is wrong with an answer that is no error: an account that is set otherwise than the desk
+    trades it, a key that may not trade."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, read. `rows` are canonical: OrderView, Fill, Balance, Position, Report, Listed."""
+    """An answer, read. `rows` are canonical: OrderView, Fill, Balance, Position, Report, Listed,
+    FeeRate, KeyState."""
 
     items: tuple[Item, ...] = ()
     rows: tuple[Any, ...] = ()
@@ -283,6 +290,32 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class FeeRate:
+    """What an account pays, as a part of the amount in decimal text; negative = is paid."""
+
+    maker: str
+    taker: str
+    symbol: str = ""
+    """"" = every instrument of the market, or of `group`."""
+    group: str = ""
+    """Where the exchange sets fees by group of instruments (`Listed.fee_group`)."""
+    side: Side = Side.UNSET
+    """UNSET = on both sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """What a key may, as the exchange says it."""
+
+    may_trade: bool
+    until_ms: int = 0
+    """When it ends by itself; 0 = never, or not said."""
+    bound: bool = False
+    """It works from listed addresses alone."""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """What a listing says of one instrument; numbers as decimal text, "" = no bound.
 
@@ -314,6 +347,7 @@ class Listed:
     min_px: str = ""
     max_px: str = ""
     funding_interval_s: int = 0
+    fee_group: str = ""
     left_out: str = ""
     """Why a desk cannot trade it; "" = it can."""
 
@@ -324,7 +358,9 @@ class Notice:
     about to end, or says something of a whole market."""
 
     kind: str
-    """"pong", "logged_on", "subscribed", "refused", "shutdown", "stream_ended", "status"."""
+    """"pong", "logged_on", "subscribed", "refused", "shutdown", "stream_ended", "status"; "look":
+    the order `value` (the exchange's id) has to be asked for, because the event does not say all;
+    "other": a message of a kind that nothing here reads."""
     account: str = ""
     text: str = ""
     code: int = 0
