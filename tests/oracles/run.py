@@ -1,8 +1,9 @@
 """Run every oracle on the material under a directory: `python -m tests.oracles DIR`.
 
-Per folder: files, items, agreed, disagreed, unread with reason, or `later` where nothing reads it
-yet. Exit code 10 on a disagreement, on a file that no pattern of a read folder matches, or with
-over 2 % of a read folder's items unread; 2 where DIR is missing or empty.
+Per folder: files, items, agreed, disagreed, unread with reason, and `later` for what nothing reads
+yet: a whole folder, files of one (`LATER_FILES`), or items of an exchange. Exit code 10 on a
+disagreement, on a file that no pattern of a read folder matches, or with over 2 % of a read
+folder's items unread; 2 where DIR is missing or empty.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
 from oms.errors import ExitCode
 from tests.oracles.base import Outcome, Reader
-from tests.oracles.readers import READERS
+from tests.oracles.readers import LATER_FILES, READERS
 
 UNREAD_PERCENT_MAX = 2
 ABOUT_PATTERNS = ("README*", "LICENSE*", "COPYING*", "NOTICE*", ".*")
@@ -30,6 +31,8 @@ class FolderReport:
     read: bool
     files: int
     unmatched: list[str] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
+    """Files that are known and that nothing reads yet."""
     outcome: Outcome = field(default_factory=Outcome)
 
     def trouble(self) -> list[str]:
@@ -42,7 +45,9 @@ class FolderReport:
         unread = sum(self.outcome.unread.values())
         if unread * 100 > UNREAD_PERCENT_MAX * self.outcome.items:
             found.append(f"{unread} of {self.outcome.items} items unread")
-        if self.outcome.agreed + self.outcome.disagreed == 0:
+        made = self.outcome
+        aside = sum(made.later.values()) + made.unsupported_items()
+        if made.agreed + made.disagreed == 0 and aside < max(made.items, 1):
             found.append("nothing was compared")
         return found
 
@@ -51,8 +56,13 @@ def _matches(path: Path, patterns: Sequence[str]) -> bool:
     return any(fnmatch(path.name, pattern) for pattern in patterns)
 
 
-def read_folder(folder: Path, readers: Sequence[Reader]) -> FolderReport:
-    """Every reader that claims the folder, on the files that it matches."""
+def read_folder(
+    folder: Path,
+    readers: Sequence[Reader],
+    later_files: Mapping[str, Sequence[str]] = LATER_FILES,
+) -> FolderReport:
+    """Every reader that claims the folder, on the files that it matches; `later_files`: patterns by
+    folder."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     files = [path for path in files if not _matches(path, ABOUT_PATTERNS)]
     claiming = [reader for reader in readers if reader.folder == folder.name]
@@ -63,17 +73,12 @@ def read_folder(folder: Path, readers: Sequence[Reader]) -> FolderReport:
         taken.update(matched)
         if not matched:
             continue
-        outcome = reader.read(matched)
-        total = report.outcome
-        total.items += outcome.items
-        total.agreed += outcome.agreed
-        total.disagreed += outcome.disagreed
-        total.differences += outcome.differences
-        total.notes.update(outcome.notes)
-        for reason, count in outcome.unread.items():
-            total.skip(reason, count)
+        report.outcome.add(reader.read(matched))
     if claiming:
-        report.unmatched = [str(p.relative_to(folder)) for p in files if p not in taken]
+        rest = [path for path in files if path not in taken]
+        later = later_files.get(folder.name, ())
+        report.later = [str(p.relative_to(folder)) for p in rest if _matches(p, later)]
+        report.unmatched = [str(p.relative_to(folder)) for p in rest if not _matches(p, later)]
     return report
 
 
@@ -97,6 +102,10 @@ def _print(report: FolderReport) -> None:
     )
     for name, note in made.notes.items():
         print(f"{'':26}{name}: {note}")
+    for name in report.later:
+        print(f"{'':26}later: {name}")
+    for whose, count in made.later.items():
+        print(f"{'':26}later {count}: {whose}")
     for reason, count in made.unread.items():
         print(f"{'':26}unread {count}: {reason}")
     for text in (*report.trouble(), *made.differences):

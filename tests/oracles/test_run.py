@@ -10,6 +10,7 @@ import pytest
 from oms.errors import ExitCode
 from tests.oms.agents.market_messages import diff, snapshot, ticker
 from tests.oms.sim.test_recording import lines
+from tests.oracles.base import Outcome
 from tests.oracles.readers import READERS
 from tests.oracles.run import main, read_folder
 from tests.support import data_folder
@@ -59,6 +60,35 @@ def test_oracles_unmatched_file_fails(tmp_path) -> None:
     _write(tmp_path / "hftbacktest", "a.jsonl", *GOOD)
     (tmp_path / "hftbacktest" / "more.parquet").write_text("?")
     assert main([str(tmp_path)]) == ExitCode.DISAGREES
+
+
+def test_oracles_file_that_is_listed_for_later_is_shown_and_does_not_fail(tmp_path) -> None:
+    folder = tmp_path / "hftbacktest"
+    _write(folder, "a.jsonl", *GOOD)
+    (folder / "more.parquet").write_text("?")
+    report = read_folder(folder, READERS, {"hftbacktest": ("*.parquet",)})
+    assert (report.later, report.trouble()) == (["more.parquet"], [])
+    report = read_folder(folder, READERS, {"hftbacktest": ("*.jsonl",)})
+    assert report.later == [], "what a reader takes is not left for later"
+    assert report.trouble() == ["no pattern matches more.parquet"]
+
+
+def test_oracles_exchange_without_a_module_is_left_for_later(tmp_path) -> None:
+    (tmp_path / "jkorf").mkdir()
+    (tmp_path / "jkorf" / "nowhere_rest.jsonl").write_text('{"name": "a"}\n{"name": "b"}\n')
+    report = read_folder(tmp_path / "jkorf", READERS)
+    assert (report.outcome.later, report.trouble()) == ({"nowhere_rest.jsonl": 2}, [])
+
+
+def test_outcome_of_two_readers_adds_reasons() -> None:
+    total = Outcome()
+    for _ in range(2):
+        one = Outcome(items=3, agreed=1)
+        one.unsupported("no such word", 2)
+        one.notes["seen"] = 1
+        total.add(one)
+    assert (total.items, total.agreed, total.unsupported_items()) == (6, 2, 4)
+    assert total.notes == {"not_supported": {"no such word": 4}, "seen": 1}
 
 
 def test_oracles_too_much_unread_fails(tmp_path) -> None:

@@ -1,0 +1,89 @@
+"""Oracle reader of folder `ccxt-generated`: what a client library sends and understands.
+
+`requests/<exchange>.json` holds for fixed keys, clock and uuid the requests of each unified call;
+`responses.jsonl` replies with what the library made of them; `error_map.json` an exchange's error
+words with the class of the library's exception. Each exchange has its module (`EXCHANGES`); items
+of an exchange that has none are left for later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.oracles.base import Outcome
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CcxtExchange:
+    """What one exchange's module gives; each function counts one item's outcome."""
+
+    request: Callable[[Json, Json, Outcome], None]
+    """(head of the file: apiKey, secret, milliseconds, uuid; case: call, args, requests)."""
+    response: Callable[[Json, Outcome], None]
+    """A line of responses.jsonl."""
+    error: Callable[[Json, frozenset[str], Outcome], None]
+    """(row: table, match, exception; that exception's class and all that it descends from)."""
+    finish: Callable[[Outcome], None]
+    """Behind the last request: divergences that match nothing are errors."""
+
+
+EXCHANGES: dict[str, CcxtExchange] = {}
+
+
+class CcxtGeneratedReader:
+    """Dispatches by exchange."""
+
+    folder = "ccxt-generated"
+    patterns = ("*.json", "responses.jsonl")
+
+    def read(self, files: Sequence[Path]) -> Outcome:
+        outcome = Outcome()
+        for path in files:
+            text = path.read_text(encoding="utf-8")
+            if path.name == "error_map.json":
+                _errors(json.loads(text), outcome)
+            elif path.suffix == ".jsonl":
+                for line in filter(str.strip, text.splitlines()):
+                    _response(json.loads(line), outcome)
+            else:
+                _requests(json.loads(text), outcome)
+        return outcome
+
+
+def _requests(head: Json, outcome: Outcome) -> None:
+    name = head["exchange"]
+    outcome.items += len(head["cases"])
+    exchange = EXCHANGES.get(name)
+    if exchange is None:
+        outcome.leave(f"{name} requests", len(head["cases"]))
+        return
+    for case in head["cases"]:
+        exchange.request(head, case, outcome)
+    exchange.finish(outcome)
+
+
+def _response(line: Json, outcome: Outcome) -> None:
+    outcome.items += 1
+    exchange = EXCHANGES.get(line["exchange"])
+    if exchange is None:
+        outcome.leave(f"{line['exchange']} responses")
+    else:
+        exchange.response(line, outcome)
+
+
+def _errors(found: Json, outcome: Outcome) -> None:
+    for name, rows in found["errors"].items():
+        outcome.items += len(rows)
+        exchange = EXCHANGES.get(name)
+        if exchange is None:
+            outcome.leave(f"{name} errors", len(rows))
+            continue
+        for row in rows:
+            made = row["exception"]
+            exchange.error(row, frozenset({made, *found["hierarchy"].get(made, ())}), outcome)
