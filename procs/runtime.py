@@ -3,7 +3,8 @@
 A *turn* calls every agent's `do_work` until a whole pass did nothing, within a budget so that
 sockets are never starved, and rings the bells of processes that sleep on what was written. Then
 the process parks: it announces its sleep, looks once more, and waits for its bell, its sockets or
-its next timer. A core map that says `spin` replaces the wait by the next turn.
+its next timer. A core map that says `spin` replaces the wait by the next turn. Where strategies are
+hosted, a timer's signal ends a plugin's callback that does not come back (`hang.py`).
 
 With network roles the loop is asyncio's; without, a plain poll. An agent that raises ends the
 process (our bug, or a disk that refuses): the supervisor proves its death and starts the next.
@@ -33,6 +34,7 @@ from procs.files.journal_file import FULL_DISK
 from procs.files.locks import FileLock, LockHeldError
 from procs.files.logs import ProcessLog
 from procs.files.paths import DeskPaths
+from procs.hang import HangWatch
 from procs.machine import system
 from procs.memory import DeskMemory
 from procs.net.network import Network
@@ -210,6 +212,8 @@ class Runtime:
             made = HostedAgent(self._make_agent(self.config, role), role, ports, self)
             ports.sink = made
             self.hosted.append(made)
+        if any(role.startswith("strategy.") for role in self.process.roles):
+            HangWatch().arm()
         self._drain = drain.Drain(self.hosted)
         if any(one.agent.control_verbs for one in self.hosted):
             path = self._paths.control(self.process.name)

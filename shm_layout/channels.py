@@ -40,6 +40,7 @@ from shm_layout.records import (
     ORDER_COMMAND,
     ORDER_ROW,
     ORDER_UPDATE,
+    PLUGIN_ROW,
     POSITION_ROW,
     POSITION_SAID,
     PROCESS_ROW,
@@ -146,8 +147,9 @@ class Capacity:
 
 
 def _tables(
-    size: Capacity, venues: tuple[str, ...], groups: tuple[str, ...], processes: Iterable[str]
-) -> list[Table]:
+    size: Capacity, venues: tuple[str, ...], groups: tuple[str, ...], strategies: tuple[str, ...],
+    processes: Iterable[str],
+) -> list[Table]:  # fmt: skip
     return [
         Table("top", TOP_OF_BOOK, size.instruments, "aggregator"),
         Table("books", BOOK_ROW, size.instruments, "aggregator"),
@@ -164,6 +166,8 @@ def _tables(
         Table("latch.command", LATCH_ROW, 1, COMMAND),
         Table("fees", FEE_ROW, size.fees, "risk"),
         Table("strategies", STRATEGY_ROW, limits.STRATEGY_ROWS_MAX, "risk"),
+        Table("plugins", PLUGIN_ROW, limits.STRATEGY_ROWS_MAX, "risk"),
+        *(Table(f"plugin.{name}", PLUGIN_ROW, 1, f"strategy.{name}") for name in strategies),
         *(
             Table(f"latency.{role}", LATENCY_ROW, limits.HOPS_MAX, role)
             for role in ("aggregator", "risk", *(f"executor.{g}" for g in groups))
@@ -259,6 +263,6 @@ def topology(
     broadcast("updates", (ORDER_UPDATE,), size.update_slots, "risk", strategy_roles)
 
     channels = {c.name: replace(c, id=index + 1) for index, c in enumerate(rings)}
-    tables = _tables(size, venues, groups, processes)
+    tables = _tables(size, venues, groups, strategies, processes)
     assert len(channels) == len(rings), "two rings of one name"
     return Topology(channels, {table.name: table for table in tables})

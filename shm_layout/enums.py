@@ -52,6 +52,7 @@ class RecordType(IntEnum):
     POSITION_SAID = 36
     MD_MARK = 37
     MD_STATUS = 38
+    PLUGIN_ROW = 39
 
 
 class Exchange(IntEnum):
@@ -371,6 +372,26 @@ class OperatorVerb(IntEnum):
     LIMITS_SET = 1
     LIMITS_DROPPED = 2
     """At a start: the config's limits have changed since, and they count."""
+
+
+class PluginState(IntEnum):
+    """What became of a strategy's plugin."""
+
+    UNSET = 0
+    RUNNING = 1
+    FAILED = 2
+    """It is called no more, its orders are cancelled, until a person resumes it."""
+    RESUMED = 3
+    """Risk's: a person has, and a fresh one begins."""
+
+
+class PluginTrouble(IntEnum):
+    """Why it is FAILED."""
+
+    UNSET = 0
+    RAISED = 1
+    HUNG = 2
+    FLOODED = 3
 
 
 class RateKind(IntEnum):

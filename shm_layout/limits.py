@@ -52,6 +52,9 @@ ORDERS_MAX = 1 << 16
 EXEC_KEYS_MAX = 1 << 18
 """Fill keys kept for de-duplication."""
 OPEN_ORDERS_PER_STRATEGY_MAX = 256
+INTENTS_PER_S_MAX = 10_000
+"""Wishes of one strategy within a second, orders and cancels together, granted or not; with one
+more it has failed."""
 
 SCALE_DIGITS_MAX = 12
 SCALE_HEADROOM_DIGITS = 2
@@ -131,6 +134,9 @@ assert PAGE_BYTES % CACHE_LINE_BYTES == 0
 assert STRATEGY_ROWS_MAX >= ACCOUNTS_MAX + STRATEGIES_MAX, "the operator's rows and the desk's own"
 assert all(n & (n - 1) == 0 for n in (MD_SLOTS, TOP_SLOTS, INTENT_SLOTS, ORDER_SLOTS))
 assert all(n & (n - 1) == 0 for n in (EXECUTION_SLOTS, UPDATE_SLOTS, ORDERS_MAX, EXEC_KEYS_MAX))
+assert INTENTS_PER_S_MAX >= 2 * 10 * OPEN_ORDERS_PER_STRATEGY_MAX, (
+    "who keeps every quote that it may have and replaces each ten times a second is no flood"
+)
 HOPS_MAX = 8
 
 assert BOOK_LEVELS_MAX > 5000, "a snapshot of Binance has up to 5,000 levels a side"

@@ -39,6 +39,8 @@ from shm_layout.enums import (
     OrderSpace,
     OrderState,
     OrderType,
+    PluginState,
+    PluginTrouble,
     PositionSide,
     PriceKind,
     ProcessState,
@@ -716,6 +718,23 @@ STRATEGY_ROW = record(
     ("ts_ns", "i8", "our clock when the row was made or changed"),
     ("name", "S40", "as in the config"),
     ("reserved", ("i8", (7,)), "0"),
+)  # fmt: skip
+
+PLUGIN_ROW = record(
+    "PluginRow", RecordType.PLUGIN_ROW, 320,
+    ("strategy_id", "u2", "risk's: row of the strategy table; 0 in the strategy's own row"),
+    ("state", "u1", "state now", PluginState),
+    ("trouble", "u1", "FAILED: what it did", PluginTrouble),
+    ("reserved0", "u4", "0"),
+    ("uid", "i4", "RESUMED: who asked: user id"),
+    ("pid", "i4", "RESUMED: who asked: process id"),
+    ("failures", "i8", "how often it has failed in this shared memory"),
+    ("resumed", "i8", "risk's: up to which of these failures a person has resumed it"),
+    ("generation", "i8", "identity of the shared memory: both counts hold within one"),
+    ("ts_ns", "i8", "our clock at the change"),
+    ("name", "S40", "of the strategy, as in the config"),
+    ("reason", "S200", "why: a callback, a line and an error, or a person's words; UTF-8, cut"),
+    ("reserved", ("i8", (2,)), "0"),
 )  # fmt: skip
 
 VENUE_ROW = record(

@@ -69,6 +69,7 @@ class FakePorts:
         self.memory = memory
         self.role = role
         self.epoch = epoch
+        self.generation = 1
         self.stamping = False
         self.sent: list[tuple[int, bytes]] = []
         self.requested: list[dict] = []

@@ -430,15 +430,18 @@ class Ledger:
 
     def note_refusal(self, status: int, until_ns: int, now_ns: int) -> None:
         """429 or 418, and until when (0 = not said): RELIABILITY D22."""
-        if status not in (HTTP_TOO_MANY, HTTP_BANNED):
-            return
+        if status in (HTTP_TOO_MANY, HTTP_BANNED):
+            self.note_pause(until_ns, now_ns, hard=status == HTTP_BANNED)
+
+    def note_pause(self, until_ns: int, now_ns: int, *, hard: bool) -> None:
+        """The exchange wants silence until then (0 = not said); `hard`: of cancels, too."""
         until_ns = until_ns if until_ns > now_ns else now_ns + PAUSE_DEFAULT_NS
-        if status == HTTP_BANNED:
+        if hard:
             self.ban_until_ns = max(self.ban_until_ns, until_ns)
         self.pause_until_ns = max(self.pause_until_ns, until_ns)
         self._changed = True
         self._publish_ns = 0
-        self._ports.log("error", "venue_asks_pause", status=status, until_ns=until_ns)
+        self._ports.log("error", "venue_asks_pause", hard=hard, until_ns=until_ns)
 
     # Being seen
 

@@ -27,6 +27,7 @@ from oms.risk import world_hot as w_
 from oms.risk.executions_hot import NEED_COLD
 from oms.risk.fold import Fold
 from oms.risk.limits import LimitBook, limits_hash
+from oms.risk.plugin_modes import PluginModes
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
 from oms.risk.state import RiskArrays, Worlds
@@ -50,7 +51,7 @@ class RiskAgent(BaseAgent):
     """See the module's text. `arrays`, `worlds` and `registry` are its state."""
 
     role = "risk"
-    control_verbs: tuple[str, ...] = ("limits_set", "venues_resume")
+    control_verbs: tuple[str, ...] = ("limits_set", "venues_resume", "strategy_resume")
 
     def __init__(self, config: DeskConfig) -> None:
         self.config = config
@@ -87,6 +88,7 @@ class RiskAgent(BaseAgent):
         strategy_ids, strategy_rows = self.registry.strategies(now_ns)
         arrays.configure(self.config, strategy_ids, self.registry.operator_rows())
         self.worlds.build(self._journal.block, strategy_ids)
+        self.plugins = PluginModes(self.config, ports, arrays, strategy_ids)
         self._state = arrays.state.data
         self._watch_snapshots(ports, found.snapshot_seq)
         self._journal_start(now_ns, found.system_id)
@@ -209,12 +211,20 @@ class RiskAgent(BaseAgent):
         return took
 
     def _look_at_processes(self, now_ns: int) -> None:
-        """Venues become reduce-only, or free again; what rested at one is cancelled."""
+        """Venues become reduce-only, or free again; what rested at one is cancelled. Plugins that
+        have failed are journaled.
+        """
         for record in self.modes.look(now_ns, int(self.arrays.state[w_.ST_JOURNAL_SEQ]) + 1):
             self._make_room()
             self.journal_record(record)
+        self._look_at_plugins()
         for row in self.modes.to_cancel(now_ns):
             self.worlds.rare(k_.TASK_CANCEL, row, now_ns)
+
+    def _look_at_plugins(self) -> None:
+        for record in self.plugins.look():
+            self._make_room()
+            self.journal_record(record)
 
     def _take_executions(self, index: int, world: Any, now_ns: int) -> int:
         took = 0
@@ -321,10 +331,12 @@ class RiskAgent(BaseAgent):
     # What a person asks
 
     def on_control(self, verb: str, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
-        """`limits_set`, `venues_resume`: journaled, then in force, at once."""
+        """`limits_set`, `venues_resume`, `strategy_resume`: journaled, then in force, at once."""
         self._now_ns = now_ns
         if verb == "venues_resume":
             return self._resume_venues(fields, now_ns)
+        if verb == "strategy_resume":
+            return self._resume_strategy(fields, now_ns)
         assert verb == "limits_set", verb
         try:
             after, record = self.limits.ask(fields, now_ns)
@@ -346,6 +358,20 @@ class RiskAgent(BaseAgent):
         except ResumeRefusedError as refused:
             return {"error": str(refused)}
         return {"venues": before}
+
+    def _resume_strategy(self, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+        self._look_at_plugins()
+        name = str(fields.get("strategy") or "")
+        try:
+            record = self.plugins.resume(fields, now_ns)
+        except ResumeRefusedError as refused:
+            return {"error": str(refused)}
+        if record is not None:
+            self._commit_asked([record], now_ns)
+            self.plugins.put(record)
+            self._ports.log("warning", "strategy_resumed", strategy=name, uid=fields["uid"],
+                            pid=fields["pid"], reason=str(fields["reason"])[:200])  # fmt: skip
+        return {"strategy": name}
 
     def _commit_asked(self, records: list[np.ndarray[Any, Any]], now_ns: int) -> None:
         """Journal what a person asked for."""

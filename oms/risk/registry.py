@@ -86,6 +86,8 @@ class Registry:
             self._put(self._arrays.strategy_table, row, record)
         elif kind == RecordType.VENUE_ROW:
             self._put(self._arrays.tables["venues"], int(record["venue"]), record)
+        elif kind == RecordType.PLUGIN_ROW:
+            self._put(self._arrays.tables["plugins"], int(record["strategy_id"]), record)
 
     @staticmethod
     def _put(table: TableWriter, row: int, record: Array) -> None:

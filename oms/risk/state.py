@@ -49,7 +49,7 @@ _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
 _TABLES = (
     "orders", "positions", "fees", "instruments", "currencies", "accounts", "strategies", "limits",
-    "venues",
+    "venues", "plugins",
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]

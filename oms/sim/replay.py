@@ -29,7 +29,7 @@ from oms.sim.harness import Harness
 from oms.sim.recording import SPOT, BboOracle, Recording, Survey, ticker_of
 from oms.venues.registry import market_data
 from shm_layout.channels import Capacity, topology
-from shm_layout.enums import BookState
+from shm_layout.enums import BookState, PluginState
 from shm_layout.records import UNDEF
 
 LATENCY_NS = 1_000_000
@@ -325,10 +325,22 @@ class Replay:
             "open_orders_left": int(state[w_.ST_OPEN_COUNT]),
             "unknown_seen": int(state[w_.ST_UNKNOWN_SEEN]),
             "unknown_resolved": int(state[w_.ST_UNKNOWN_RESOLVED]),
+            "failed_strategies": self.failures(),
             "positions": positions,
             "pnl": {p["instrument"]: p["pnl"] for p in positions},
             "fill_rules": {"maker": QUEUE_BACK_NO_CANCEL_CREDIT, "taker": WALK_REMEMBERED},
             "journal_hash": journal.hexdigest(),
+        }
+
+    def failures(self) -> dict[str, str]:
+        """Strategies whose plugin has failed, and why."""
+        rows = {
+            s.name: self.harness.table(f"plugin.{s.name}").rows[0] for s in self.config.strategies
+        }
+        return {
+            name: bytes(row["reason"]).decode("utf-8", "replace")
+            for name, row in rows.items()
+            if int(row["state"]) == PluginState.FAILED
         }
 
     def differences(self) -> list[str]:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from oms.venues.data import Capabilities, OrderMarket, Role, Way
+from oms.ports import Key
+from oms.venues.data import Capabilities, Charge, OrderMarket, Role, Way
 from oms.venues.reports import (
     Ask,
     Instrument,
@@ -27,6 +28,7 @@ from oms.venues.reports import (
     Stamp,
 )
 from oms.venues.shared.order_text import Buffers, OrderText
+from oms.venues.trade_base import VenueLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,12 @@ class OrderSide(Protocol):
     """The client side of an exchange's orders, for one account domain."""
 
     markets: Mapping[str, OrderMarket]
+    documented: VenueLimits
+    """The exchange's limits before it has said them itself."""
+
+    def add(self, account: str, key: Key, system_id: int) -> None:
+        """An account whose requests this side signs."""
+        ...
 
     def caps(self, market: str) -> Capabilities:
         """What the market can do."""
@@ -76,8 +84,18 @@ class OrderSide(Protocol):
         """The request; None = not by this way."""
         ...
 
+    def charges(self, ask: Ask) -> tuple[Charge, ...]:
+        """What the request takes of the exchange's buckets, before it is made."""
+        ...
+
     def order_text(
-        self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers
+        self,
+        instrument: Instrument,
+        shape: tuple[int, int, int],
+        account: str,
+        buffers: Buffers,
+        *,
+        logged_on: bool,
     ) -> OrderText | None:
         """A template for compiled code of what `ask` makes of a plain order; None = no fast path.
         `shape`: side, order type, time in force."""
@@ -113,4 +131,9 @@ class OrderSide(Protocol):
 
     def listed(self, market: str, replies: Sequence[Reply]) -> Sequence[Listed]:
         """The list out of those answers."""
+        ...
+
+    def weights(self, instruments: int) -> tuple[int, int]:
+        """What one account's reconciliation takes of the shared bucket: (without histories, the
+        histories of so many instruments)."""
         ...

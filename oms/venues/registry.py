@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from oms.config import GroupConfig
 from oms.errors import ConfigError
 from oms.venues.base import MarketData
 from oms.venues.binance.market import MARKET_DATA as BINANCE
 from oms.venues.binance.spec import SPOT_ORDERS
 from oms.venues.data import OrderMarket
+from oms.venues.orders import OrderSide
 
 _MARKET_DATA: dict[str, MarketData] = {
     **BINANCE,
@@ -19,6 +21,15 @@ def order_market(venue_name: str) -> OrderMarket:
     if found is None:
         raise ConfigError(f"venues: no connector trades on '{venue_name}'")
     return found
+
+
+def order_side(group: GroupConfig) -> OrderSide:
+    """The order side of a group's exchange, imported only where it is configured."""
+    if group.exchange == "binance":
+        from oms.venues.binance.orders import BinanceOrders
+
+        return BinanceOrders(group)
+    raise ConfigError(f"groups.{group.name}: no connector trades on '{group.exchange}'")
 
 
 def market_data(venue_name: str) -> MarketData:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from oms.venues.data import Charge, Proof
 from oms.venues.shared.order_command import Command
-from oms.venues.trade_base import Instrument, MalformedMessageError, Report
+from oms.venues.trade_base import Instrument, MalformedMessageError, Report, VenueLimits
 from shm_layout.enums import ExecKind, OrderSpace, PositionSide, RejectReason, Side
 from shm_layout.records import UNDEF
 
@@ -64,6 +64,8 @@ class Want(IntEnum):
     """A key that opens the stream of events (listenKey), made or kept alive."""
     WALLET_STATUS = 26
     PING = 27
+    CONNECT = 28
+    """Nothing is sent: what opening a connection is charged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Stamp:
     request_id: int
     nonce: str = ""
     """A UUID, for exchanges that want one with each request; never used twice."""
+    logged_on: bool = False
+    """The connection that it leaves on was logged on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,8 @@ class Item:
     order: OrderView | None = None
     client_order_id: int = 0
     """Whose it is, where the answer says so."""
+    value: str = ""
+    """Of a subscription its id."""
     finding: RejectReason = RejectReason.UNSET
     """What is wrong with an answer that is no error: an account that is set otherwise than the desk
     trades it, a key that may not trade."""
@@ -166,6 +172,10 @@ class Reply:
     """The exchange's clock where the answer says it; 0 = not said."""
     token: str = field(default="", repr=False)
     """SESSION_KEY: the key that opens the stream of events."""
+    unreadable: str = ""
+    """Why the answer to this request says nothing, though it is one; "" = it was read."""
+    limits: VenueLimits | None = None
+    """LISTING: the exchange's own, where it lists them."""
 
 
 class Verdict(IntEnum):
@@ -291,6 +301,8 @@ class FeeRate:
     """"" = every instrument of the market, or of `group`."""
     group: str = ""
     """Where the exchange sets fees by group of instruments (`Listed.fee_group`)."""
+    side: Side = Side.UNSET
+    """UNSET = on both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +360,9 @@ class Notice:
     about to end, or says something of a whole market."""
 
     kind: str
-    """"pong", "logged_on", "subscribed", "refused", "shutdown", "stream_ended", "status"."""
+    """"pong", "logged_on", "subscribed", "refused", "shutdown", "stream_ended", "status"; "look":
+    the order `value` (the exchange's id) has to be asked for, because the event does not say all;
+    "other": a message of a kind that nothing here reads."""
     account: str = ""
     text: str = ""
     code: int = 0
@@ -376,6 +390,10 @@ class Known(Protocol):
 
     def instrument(self, market: str, symbol: str) -> Instrument | None:
         """By the exchange's own string; None = not traded here."""
+        ...
+
+    def ask_of(self, request_id: int) -> Ask | None:
+        """What a request of ours on this connection asked for; None = not ours, or ended."""
         ...
 
     def client_order_id(self, market: str, venue_order_id: str) -> int:

@@ -7,7 +7,6 @@ still has its fee as text and a currency code, because rows of the currency tabl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from shm_layout.enums import (
@@ -27,21 +26,6 @@ HTTP_BANNED = 418
 
 class MalformedMessageError(ValueError):
     """Bytes of a venue that cannot be read; whatever they said is unknown."""
-
-
-class Verdict(IntEnum):
-    """What an answer that is no success proves."""
-
-    REFUSED = 1
-    """The venue did not do it, and will not."""
-    UNKNOWN = 2
-    """It may or may not have been done: ask."""
-    NOT_FOUND = 3
-    """The venue knows no such order."""
-    NOT_OPEN = 4
-    """A cancel found no open order of that id: filled, closed, or not there yet."""
-    ARCHIVED = 5
-    """The order ended without a fill, long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,34 +100,13 @@ class Report:
     space: OrderSpace = OrderSpace.BOOK
     position_side: PositionSide = PositionSide.UNSET
 
-
-@dataclass(frozen=True, slots=True)
-class OrderView:
-    """An order as the venue shows it in a query, a list or the answer to a placement."""
-
-    client_order_id: int
-    """0 = not an order of this desk."""
-    client_text: str
-    venue_order_id: str
-    instrument: Instrument | None
-    symbol: str
-    status: str
-    side: Side
-    px: int
-    qty: int
-    executed_qty: int
-    ts_event_ns: int
-    by_amount: bool = False
-    """Ordered by quote amount: its quantity says nothing about when it is filled."""
-
-
-@dataclass(frozen=True, slots=True)
-class TradeView:
-    """A fill out of the trade history; it names its order by the venue's id only."""
-
-    venue_order_id: str
-    report: Report
-    """Without `client_order_id`."""
+    def key(self) -> tuple[object, ...]:
+        """What makes it that one event and no other, on whatever connection it comes."""
+        instrument_id = -1 if self.instrument is None else self.instrument.instrument_id
+        return (
+            self.kind, instrument_id, self.venue_order_id, self.client_order_id, self.trade_id,
+            self.trade_text, self.cum_qty, self.total_qty, self.px, self.second_id,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ def _sim_mistakes(path: Path) -> list[str] | None:
 def agent_mistakes(config: DeskConfig, path: Path) -> list[str]:
     """What agents and plugins refuse of a config that is whole: each is made once."""
     from oms.agents.factory import make_agent
+    from oms.agents.strategy.agent import StrategyAgent
     from procs.plugins import load_plugins
 
     found = []
@@ -121,9 +122,12 @@ def agent_mistakes(config: DeskConfig, path: Path) -> list[str]:
         found.append(str(error))
     for role in config.roles():
         try:
-            make_agent(config, role)
+            agent = make_agent(config, role)
         except MexomsError as error:
             found.append(str(error))
+            continue
+        if isinstance(agent, StrategyAgent) and (mistake := agent.plugin_mistake()):
+            found.append(f"strategies.{agent.name}.plugin: {mistake}")
     return list(dict.fromkeys(found))
 
 

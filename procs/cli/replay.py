@@ -64,8 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay; exit code 4 when no book ever became LIVE, 10 when our book and the exchange's
-    bookTicker disagree."""
+    """Replay; exit code 1 when a strategy's plugin has failed, 4 when no book ever became LIVE, 10
+    when our book and the exchange's bookTicker disagree."""
     recording = Recording.of([_recorded(path) for path in arguments.files])
     found = survey(recording)
     _warn_of(recording)
@@ -106,6 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
         _print(result)
     for text in replay.differences()[:_DIFFERENCES_SHOWN]:
         say(f"disagrees: {text}")
+    for name, reason in result["failed_strategies"].items():
+        say(f"strategy {name} has failed in this replay: {reason}")
+    if result["failed_strategies"]:
+        return ExitCode.FAILED
     return ExitCode.DISAGREES if result["bbo_disagreements"] else ExitCode.OK
 
 

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print; 0 = all well, 7 = degraded, 5 = not running."""
     config, paths = running_desk(arguments)
     from procs.cli.parts.look import Look, layout_digest
-    from procs.cli.parts.look_markets import accounts, reduce_only, venues
+    from procs.cli.parts.look_markets import accounts, reduce_only, strategies, venues
     from procs.cli.parts.status_page import page
 
     look = Look(config, paths)
@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         "rings": look.rings(),
         "venues": venues(look),
         "reduce_only": reduce_only(look),
+        "strategies": strategies(look),
         "accounts": accounts(look),
         "markets": look.markets(),
         "feeds": look.feeds(),
@@ -97,6 +98,13 @@ def _troubles(found: dict[str, Any]) -> list[str]:
         f"{row['venue']} is reduce-only since {utc_text(row['ts_ns'])} (process {row['process']}: "
         f"{row['reason']}); it ends when that stays alive, or with `oms resume --reason TEXT`"
         for row in found["reduce_only"]
+    ]
+    made += [
+        f"strategy {row['strategy']} has FAILED at {utc_text(row['ts_ns'])} ({row['reason']}): its "
+        f"orders are cancelled; resume it with `oms resume strategy {row['strategy']} "
+        "--reason TEXT`"
+        for row in found["strategies"]
+        if row["state"] == "failed"
     ]
     for row in found["processes"]:
         if row["degraded"]:

@@ -1,6 +1,7 @@
 """Commands that read: on a desk's real shared memory, as a person and as a program sees it."""
 
 import json
+import re
 
 import pytest
 
@@ -10,7 +11,7 @@ from procs.cli.book import levels_that_fit
 from procs.cli.main import VERBS, main
 from procs.cli.parts import links, page, status_page
 from procs.cli.parts.look import Look
-from shm_layout.enums import BookState, Hop, OrderState
+from shm_layout.enums import BookState, Hop, OrderState, PluginState, PluginTrouble
 from tests.procs.standing import StandingDesk
 
 READING = ("orders", "positions", "pnl", "latency", "status")
@@ -164,6 +165,25 @@ def test_status_names_who_gates_whom_within_80_columns(desk, capsys):
     assert found["accounts"] == [
         {"account": "main", "group": "binance", "reconciled": True, "enabled": True}
     ]
+
+
+def test_status_shows_a_failed_strategy_why_it_failed_and_how_it_is_resumed(desk, capsys):
+    desk.write_processes()
+    code, out, _ = printed(capsys, desk, "status")
+    assert re.search(r"^mm +market_maker +starting +0$", out, re.MULTILINE)
+    reason = "on_top, mine.py:7, ValueError: far too dear"
+    desk.table("plugin.mm").write(
+        0, state=int(PluginState.FAILED), trouble=int(PluginTrouble.RAISED), failures=1,
+        reason=reason.encode(),
+    )  # fmt: skip
+    code, out, _ = printed(capsys, desk, "status")
+    assert code == ExitCode.DEGRADED
+    assert re.search(r"^mm +market_maker +failed +1$", out, re.MULTILINE)
+    said = " ".join(out.split())
+    assert reason in said
+    assert "oms resume strategy mm --reason TEXT" in said
+    (row,) = json.loads(printed(capsys, desk, "status", "--json")[1])["strategies"]
+    assert (row["state"], row["trouble"], row["reason"]) == ("failed", "raised", reason)
 
 
 def test_status_of_many_accounts_counts_them_and_names_some_that_wait():

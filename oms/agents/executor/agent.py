@@ -1,7 +1,7 @@
 """The executor of one account domain: journaled commands out, evidence back.
 
-Reads `orders.<group>`, writes `executions.<group>`; speaks Binance's WebSocket API, with REST
-beside it for the listing, and for queries and cancels while a link is down.
+Reads `orders.<group>`, writes `executions.<group>`. What is asked and when stands here; how the
+exchange wants it said, and what its answers mean, is its `OrderSide`'s (`oms/venues/orders.py`).
 
 Effect and cursor (DESIGN.md law 5): a command's cursor is released before its first byte leaves,
 so a successor never sends it again. What a predecessor released and may or may not have sent is
@@ -9,11 +9,11 @@ found in risk's `orders` table: an order that waits for its venue, and whose com
 incarnation has not taken from the ring within one answer time, is reported NO_ANSWER; risk then
 asks the venue. (The wait covers a risk that had written the table and not yet the ring.)
 
-Start: exchangeInfo -> INSTRUMENT_SPEC; wait for risk's rows; open links, subscribe, reconcile;
-RECONCILED. After each reconnect the last three again; a connection that is replaced before it ends
-(`executor/links.py`) costs nothing. New orders of an account are refused (NOT_SENT) until it is
-reconciled. Everything that leaves is charged to the rate ledger (`rates`) and signed by the venue's
-clock (`venue_clock`).
+Start: the exchange's list -> INSTRUMENT_SPEC; wait for risk's rows; open links, subscribe,
+reconcile; RECONCILED. After each reconnect the last three again; a connection that is replaced
+before it ends (`executor/links.py`) costs nothing. New orders of an account are refused (NOT_SENT)
+until it is reconciled. Everything that leaves is charged to the rate ledger (`rates`) and signed by
+the venue's clock (`venue_clock`).
 """
 
 from __future__ import annotations
@@ -27,23 +27,24 @@ from oms.agents.executor.links import Account, Link, Wire
 from oms.agents.executor.orders import OrderTable
 from oms.agents.executor.out import Outbox
 from oms.agents.executor.predecessor import PredecessorWork, released_commands
-from oms.agents.executor.session import Question, What
+from oms.agents.executor.session import NS_PER_MS, Question, What, question_of
 from oms.agents.executor.stamp_hot import note_sent
 from oms.agents.executor.start import Start, make_session
 from oms.agents.latch import LatchView
 from oms.agents.limits_view import LimitsView
 from oms.config import DeskConfig
 from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
-from oms.venues.binance.trade_parse import (
-    NS_PER_MS,
+from oms.venues.reports import (
+    Ask,
+    Balance,
+    Instrument,
+    MalformedMessageError,
+    Read,
     Reply,
-    UserEvent,
-    parse_frame,
-    parse_http,
-    report_key,
+    Report,
+    Want,
 )
 from oms.venues.shared.order_command import Command, CommandReader
-from oms.venues.trade_base import Instrument, MalformedMessageError, Report
 from shm_layout.enums import (
     Action,
     Exchange,
@@ -75,7 +76,6 @@ class ExecutorAgent(BaseAgent):
         self._config = config
         self._group_index = [g.name for g in config.groups].index(group_name)
         self._group = config.groups[self._group_index]
-        assert self._group.exchange == "binance", f"no order side for {self._group.exchange}"
         self._checks = LastChecks(self._group, config.limits)
         self._draining = False
         self._now_ns = 0
@@ -91,7 +91,7 @@ class ExecutorAgent(BaseAgent):
         self._now_ns = now_ns
         self._orders = ports.reader(f"orders.{self._group.name}")
         self._commands = CommandReader(self._orders)
-        self._outbox = Outbox(ports, self._group.name, Exchange.BINANCE)
+        self._outbox = Outbox(ports, self._group.name, Exchange[self._group.exchange.upper()])
         self._latch = LatchView(ports)
         self._limits = LimitsView(ports)
         self._order_table = OrderTable(ports.table_reader("orders"))
@@ -128,8 +128,7 @@ class ExecutorAgent(BaseAgent):
         """Go to work once risk's rows are there."""
         if not self._start.ready(now_ns):
             return 0
-        self._reader = self._start.reader
-        self._answers = Answers(self._session, self._outbox, self._reader)
+        self._answers = Answers(self._session, self._outbox)
         self._predecessor.begin(set(self._accounts), now_ns)
         self._fast_path.begin(self._accounts, self._instruments)
         self._prepared = True
@@ -281,13 +280,12 @@ class ExecutorAgent(BaseAgent):
             if command.action == Action.CANCEL:
                 self._say(ExecKind.CANCEL_REJECT, command, pos, now_ns, (reason, ""))
         elif command.action == Action.CANCEL:
-            params = account.frames.order_params(instrument, command.client_order_id)
-            asked = Question(What.CANCEL, account, command.client_order_id, instrument, pos)
-            if not self._session.ask("order.cancel", params, asked, now_ns):
+            asked = question_of(What.CANCEL, Want.CANCEL, command, account, instrument, pos)
+            if not self._session.ask(asked, now_ns):
                 refusal = (RejectReason.MESSAGE_RATE, "the address is banned, or out of weight")
                 self._say(ExecKind.CANCEL_REJECT, command, pos, now_ns, refusal)
         elif command.action == Action.QUERY:
-            about = Question(What.QUERY, account, command.client_order_id, instrument, pos)
+            about = question_of(What.QUERY, Want.ORDER, command, account, instrument, pos)
             self._answers.query(about, command.attempt, now_ns)
         else:
             self._ports.log("error", "unknown_action", action=int(command.action))
@@ -309,7 +307,7 @@ class ExecutorAgent(BaseAgent):
         assert instrument is not None
         wire = account.link.wire
         assert wire is not None
-        question = Question(What.NEW, account, command.client_order_id, instrument, pos)
+        question = question_of(What.NEW, Want.PLACE, command, account, instrument, pos)
         self.sent += 1
         self._fast_path.traded(account)
         self._session.place(command, account, wire, instrument, question, now_ns)
@@ -364,9 +362,9 @@ class ExecutorAgent(BaseAgent):
             return
         one = self._instruments.get(command.instrument_id)
         for instrument in self._instruments.values() if one is None else (one,):
-            asked = Question(What.CANCEL_ALL, account, 0, instrument, pos)
-            params = {"symbol": instrument.symbol}
-            self._session.ask("openOrders.cancelAll", params, asked, now_ns)
+            ask = Ask(Want.CANCEL_ALL, account.name, instrument=instrument)
+            asked = Question(What.CANCEL_ALL, account, ask, 0, instrument, pos)
+            self._session.ask(asked, now_ns)
 
     # Connections and bytes
 
@@ -399,12 +397,14 @@ class ExecutorAgent(BaseAgent):
         if wire is None:
             return
         wire.beat.heard(now_ns)
+        known, links = self._session.known, self._session.links
+        known.conn = conn
         try:
-            message = parse_frame(data)
-            if isinstance(message, UserEvent):
-                self._on_event(wire, message, now_ns)
+            read = self._session.side.read(links.asked(wire.link), data, known)
+            if read.reply is not None:
+                self._on_reply(conn, read.reply, now_ns)
             else:
-                self._on_reply(conn, message, now_ns)
+                self._on_event(wire, read, now_ns)
         except ValueError as error:
             self._on_garbage(wire, error, now_ns)
 
@@ -418,7 +418,9 @@ class ExecutorAgent(BaseAgent):
         if question is None:
             return
         try:
-            reply = parse_http(meta.request_id, meta.status, body, meta.headers)
+            reply = self._session.side.read_http(
+                question.ask, meta.status, meta.headers, body, self._session.known
+            )
         except MalformedMessageError:
             self._ended(question, now_ns)
             return
@@ -428,7 +430,7 @@ class ExecutorAgent(BaseAgent):
         question = self._session.take(conn, reply)
         if question is None:
             self._session.note(reply, None, now_ns)
-            self._ports.log("warning", "answer_to_no_question", status=reply.status)
+            self._ports.log("warning", "answer_to_no_question", number=reply.request_id)
             return
         self._answered(question, reply, now_ns)
 
@@ -452,29 +454,27 @@ class ExecutorAgent(BaseAgent):
         else:
             self._reconcilers[question.account.account_id].ended(question, now_ns)
 
-    def _on_event(self, wire: Wire, message: UserEvent, now_ns: int) -> None:
-        if message.kind == "serverShutdown":
-            self._session.links.shutdown_said(wire, now_ns)
-            return
-        if message.kind == "eventStreamTerminated":
-            self._session.links.close(wire, now_ns, message.kind, again_ns=now_ns)
-            return
-        account = _account_of(wire, message)
-        if account is None:
-            raise MalformedMessageError(f"event of subscription {message.subscription_id}")
-        if message.kind == "executionReport":
-            report = self._reader.execution_report(message.event)
-            if report is None or account.doubled(report_key(message.event), wire.conn):
+    def _on_event(self, wire: Wire, read: Read, now_ns: int) -> None:
+        links = self._session.links
+        for notice in read.notices:
+            if notice.kind == "shutdown":
+                links.shutdown_said(wire, now_ns)
+            elif notice.kind == "stream_ended":
+                links.close(wire, now_ns, notice.kind, again_ns=now_ns)
                 return
+        for who, report in read.reports:
+            account = wire.account_of(who)
+            if account.doubled(report.key(), wire.conn):
+                continue
             if report.instrument is not None:
                 instrument_id = report.instrument.instrument_id
                 account.learn(instrument_id, report.venue_order_id, report.client_order_id)
             self._outbox.report(report, account.account_id, now_ns)
-        elif message.kind == "outboundAccountPosition":
-            found = self._reader.balances(message.event)
-            stamp_ns = int(message.event.get("E", 0)) * NS_PER_MS
-            if not account.doubled(("balances", stamp_ns, *found), wire.conn):
-                self._outbox.balances(found, account.account_id, now_ns, stamp_ns, full=False)
+        if read.balances:
+            account = wire.account_of(read.balances[0][0])
+            found: list[Balance] = [balance for _, balance in read.balances]
+            if not account.doubled(("balances", read.event_ns, *found), wire.conn):
+                self._outbox.balances(found, account.account_id, now_ns, read.event_ns, full=False)
 
     def _on_garbage(self, wire: Wire, error: ValueError, now_ns: int) -> None:
         """Bytes that cannot be read may have been a fill: ask the venue what it was."""
@@ -484,10 +484,3 @@ class ExecutorAgent(BaseAgent):
             self._ports.log("error", "message_unreadable", count=self.garbage, words=words)
         for account in wire.carries.values():
             self._reconcilers[account.account_id].wake(now_ns + GARBAGE_RECONCILE_NS)
-
-
-def _account_of(wire: Wire, message: UserEvent) -> Account | None:
-    """Whose event it is; one that names no subscription is the only account's."""
-    accounts = wire.link.accounts
-    only = accounts[0] if len(accounts) == 1 else None
-    return wire.carries.get(message.subscription_id, only)

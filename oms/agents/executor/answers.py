@@ -9,21 +9,24 @@ A QUERY says something only when the venue said something.
 from __future__ import annotations
 
 from oms.agents.executor.out import Outbox
-from oms.agents.executor.reconcile import archived_report
 from oms.agents.executor.session import Question, Session, What
-from oms.venues.binance.errors import judge
-from oms.venues.binance.trade import trades_params
-from oms.venues.binance.trade_parse import (
-    FILLED_STATUS,
-    OPEN_STATUSES,
+from oms.agents.executor.statuses import archived_report, status_report
+from oms.venues.reports import (
+    Ask,
+    Fill,
+    Item,
+    Judgement,
+    MalformedMessageError,
+    OrderView,
     Reply,
-    TradeReader,
-    status_report,
+    Report,
+    Verdict,
+    Want,
 )
-from oms.venues.trade_base import MalformedMessageError, OrderView, Report, Verdict
 from shm_layout.enums import FLAG_LAST, ExecKind, RejectReason
 from shm_layout.limits import TEXT_CHARS_MAX
 
+_OPEN_OR_FILLED = (ExecKind.FOUND_OPEN, ExecKind.FOUND_FILLED)
 OWN_QUERY = -1
 """Context of a query that the executor asks of itself: it reports evidence, never absence."""
 
@@ -31,25 +34,27 @@ OWN_QUERY = -1
 class Answers:
     """Turns answers to NEW, CANCEL, CANCEL_ALL and QUERY into reports."""
 
-    def __init__(self, session: Session, outbox: Outbox, reader: TradeReader) -> None:
+    def __init__(self, session: Session, outbox: Outbox) -> None:
         self._session = session
         self._outbox = outbox
-        self._reader = reader
         self.wrong_answers = 0
 
     def answered(self, question: Question, reply: Reply, now_ns: int) -> None:
         """A question of a command has its answer."""
-        failed = reply.code != 0 or not 200 <= reply.status < 300
         try:
-            if failed:
-                self._refused(question, reply, now_ns)
+            (item,) = reply.items
+            if reply.unreadable:
+                raise MalformedMessageError(reply.unreadable)
+            judged = self._session.side.judge(question.ask, item)
+            if judged.verdict is not Verdict.DONE:
+                self._refused(question, item, judged, now_ns)
             elif question.what is What.QUERY_TRADES:
                 self._trades(question, reply, now_ns)
             elif question.what is What.CANCEL_ALL:
                 self._cancelled_all(question, reply, now_ns)
             else:
-                self._succeeded(question, reply, now_ns)
-        except (MalformedMessageError, TypeError) as error:
+                self._succeeded(question, reply, item.order, now_ns)
+        except MalformedMessageError as error:
             words = str(error)[:TEXT_CHARS_MAX]
             self._session.ports.log("error", "answer_unreadable", words=words)
             self.ended(question, now_ns)
@@ -64,13 +69,12 @@ class Answers:
         report.instrument = question.instrument
         self._outbox.report(report, question.account.account_id, now_ns, question.cause_pos)
 
-    def _refused(self, question: Question, reply: Reply, now_ns: int) -> None:
-        judged = judge(reply.status, reply.code, reply.text)
+    def _refused(self, question: Question, item: Item, judged: Judgement, now_ns: int) -> None:
         if judged.verdict is Verdict.UNKNOWN:
             if not question.overdue:
                 self.ended(question, now_ns)
             return
-        said = Report(ExecKind.REJECT, reason=judged.reason, venue_code=reply.code, text=reply.text)
+        said = Report(ExecKind.REJECT, reason=judged.reason, venue_code=item.code, text=item.text)
         if question.what is What.NEW:
             self._say(said, question, now_ns)
         elif question.what is What.CANCEL:
@@ -80,13 +84,20 @@ class Answers:
                 self.query(question, OWN_QUERY, now_ns)
         elif question.what is What.QUERY:
             if judged.verdict is Verdict.ARCHIVED:
-                self._say(archived_report(question), question, now_ns)
+                self._say(archived_report(), question, now_ns)
             elif judged.verdict is Verdict.NOT_FOUND and question.context != OWN_QUERY:
                 said.kind, said.ts_event_ns = ExecKind.ABSENT, question.sent_ns
                 self._say(said, question, now_ns)
 
-    def _succeeded(self, question: Question, reply: Reply, now_ns: int) -> None:
-        order = self._reader.order(reply.result)
+    def _succeeded(
+        self, question: Question, reply: Reply, order: OrderView | None, now_ns: int
+    ) -> None:
+        received = reply.items[0].report
+        if order is None and received is not None:
+            self._say(received, question, now_ns)
+            return
+        if order is None:
+            raise MalformedMessageError("an answer that names no order")
         if order.client_order_id != question.client_order_id or order.instrument is None:
             self.wrong_answers += 1
             self._session.ports.log(
@@ -103,7 +114,7 @@ class Answers:
         )
         if question.what is What.NEW and not question.overdue:
             self._say(_acknowledged(order), question, now_ns)
-        elif question.what is What.CANCEL and order.status not in OPEN_STATUSES | {FILLED_STATUS}:
+        elif question.what is What.CANCEL and order.kind not in _OPEN_OR_FILLED:
             self._say_status(order, question, now_ns)
         elif order.executed_qty:
             self._ask_trades(order, question, now_ns)
@@ -118,43 +129,47 @@ class Answers:
     def query(self, about: Question, context: int, now_ns: int) -> bool:
         """Ask for an order by our id."""
         assert about.instrument is not None
-        params = about.account.frames.order_params(about.instrument, about.client_order_id)
-        asked = Question(
-            What.QUERY, about.account, about.client_order_id, about.instrument, about.cause_pos,
-            context,
+        ask = Ask(
+            Want.ORDER, about.account.name, instrument=about.instrument,
+            client_order_id=about.client_order_id,
         )  # fmt: skip
-        return self._session.ask("order.status", params, asked, now_ns)
+        asked = Question(
+            What.QUERY, about.account, ask, about.client_order_id, about.instrument,
+            about.cause_pos, context,
+        )  # fmt: skip
+        return self._session.ask(asked, now_ns)
 
     def _ask_trades(self, order: OrderView, question: Question, now_ns: int) -> None:
         """Fills come before the status that counts them."""
-        asked = Question(
-            What.QUERY_TRADES, question.account, question.client_order_id, question.instrument,
-            question.cause_pos, order,
+        ask = Ask(
+            Want.ORDER_FILLS, question.account.name, instrument=order.instrument,
+            venue_order_id=order.venue_order_id,
         )  # fmt: skip
-        params = trades_params(order.symbol, orderId=int(order.venue_order_id))
-        self._session.ask("myTrades", params, asked, now_ns)
+        asked = Question(
+            What.QUERY_TRADES, question.account, ask, question.client_order_id,
+            question.instrument, question.cause_pos, order,
+        )  # fmt: skip
+        self._session.ask(asked, now_ns)
 
     def _trades(self, question: Question, reply: Reply, now_ns: int) -> None:
         order: OrderView = question.context
         reports = []
-        for entry in reply.result:
-            trade = self._reader.trade(entry)
-            if trade is None or trade.venue_order_id != order.venue_order_id:
-                raise MalformedMessageError("myTrades by orderId holds another order's trade")
-            reports.append(trade.report)
+        fills: tuple[Fill, ...] = reply.rows
+        for fill in fills:
+            if fill.venue_order_id != order.venue_order_id:
+                raise MalformedMessageError("an order's fills hold another order's")
+            reports.append(fill.report)
         reports.sort(key=lambda report: report.trade_id)
         whole = sum(report.qty for report in reports) == order.executed_qty
-        if reports and whole and order.status == FILLED_STATUS:
+        if reports and whole and order.kind is ExecKind.FOUND_FILLED:
             reports[-1].flags = FLAG_LAST
         for report in reports:
             self._say(report, question, now_ns)
         self._say_status(order, question, now_ns)
 
     def _cancelled_all(self, question: Question, reply: Reply, now_ns: int) -> None:
-        for entry in reply.result:
-            if "orderReports" in entry:
-                continue
-            order = self._reader.order(entry)
+        orders: tuple[OrderView, ...] = reply.rows
+        for order in orders:
             if order.client_order_id and order.instrument is not None:
                 report = status_report(order, ExecKind.FOUND_OPEN)
                 if report is not None:
@@ -166,7 +181,7 @@ def _acknowledged(order: OrderView) -> Report:
     """The answer to a placement: open, filled at once (its fills follow by the user stream), or
     ended at once.
     """
-    filled = order.status == FILLED_STATUS
+    filled = order.kind is ExecKind.FOUND_FILLED
     report = None if filled else status_report(order, ExecKind.ACK)
     if report is None:
         report = Report(ExecKind.ACK, cum_qty=order.executed_qty, ts_event_ns=order.ts_event_ns)

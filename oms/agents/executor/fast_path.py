@@ -24,10 +24,10 @@ from oms.agents.executor.predecessor import PredecessorWork
 from oms.agents.executor.session import Question, Session, What
 from oms.agents.executor.stamp_hot import note_sent
 from oms.ports import NEVER, Ports
+from oms.venues.reports import Ask, Instrument, Want
 from oms.venues.shared.order_command import Command, CommandReader
 from oms.venues.shared.order_text import Buffers, OrderText
 from oms.venues.shared.order_text_hot import FRAME_AT, LITERALS_BYTES, TEMPLATE_WORDS
-from oms.venues.trade_base import Instrument
 from shm_layout.doorbell import word_address
 from shm_layout.limits import ACCOUNTS_MAX
 from shm_layout.records import LATCH_ROW, LIMITS_ROW, RATE_ROW, word_of
@@ -203,6 +203,8 @@ class FastPath:
         text = texts.get(wire.logged_on)
         if text is None:
             text = self._text_of(account, instrument, texts, wire.logged_on)
+        if text is None:
+            return HANDED_BACK
         session = self._session
         frame = text.write(session.newest_id + 1, session.clock.venue_ms(now_ns))
         self._send(wire.conn, frame)
@@ -215,7 +217,8 @@ class FastPath:
         """An order has left: write up the books, ask for the grant of the next one."""
         session = self._session
         command, pos = self._commands.command(), self._commands.pos - 1
-        question = Question(What.NEW, account, command.client_order_id, instrument, pos)
+        ask = Ask(Want.PLACE, account.name, instrument=instrument, orders=(command,))
+        question = Question(What.NEW, account, ask, command.client_order_id, instrument, pos)
         session.placed(session.next_request_id(), question, wire, now_ns)
         self._checks.saw(command)
         if command.stamp_cycles or command.risk_cycles:
@@ -246,9 +249,12 @@ class FastPath:
     def _text_of(
         self, account: Account, instrument: Instrument, texts: dict[bool, OrderText],
         logged_on: bool,
-    ) -> OrderText:  # fmt: skip
+    ) -> OrderText | None:  # fmt: skip
         command = self._commands.command()
         shape = (command.side, command.order_type, command.time_in_force)
-        made = account.frames.order_text(instrument, shape, logged_on, self._buffers)
-        texts[logged_on] = made
+        made = self._session.side.order_text(
+            instrument, shape, account.name, self._buffers, logged_on=logged_on
+        )
+        if made is not None:
+            texts[logged_on] = made
         return made

@@ -11,8 +11,8 @@ at once), and when the venue says `serverShutdown`. One that ends by itself, or 
 (`Heartbeat`), is gone at once: its accounts are neither subscribed nor ready until the next one
 took over and a reconciliation was through.
 
-Accounts share links when there are more of them than CONNECTIONS_PER_AGENT_MAX; the venue allows
-several signed subscriptions on one connection (userDataStream.subscribe.signature).
+Accounts share links when there are more of them than CONNECTIONS_PER_AGENT_MAX, where the venue
+allows several subscriptions on one connection.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
 from oms.agents.rates import Ledger, OrderCount
 from oms.config import GroupConfig
 from oms.ports import NEVER, ConnEvent, Ports
-from oms.venues.binance.trade import WEIGHT_CONNECT, AccountFrames
+from oms.venues.data import Charge
+from oms.venues.orders import Link as AskedLink
+from oms.venues.orders import OrderSide
+from oms.venues.reports import Ask, MalformedMessageError, Want
 from shm_layout.enums import Exchange, LinkState, RateShare, RecordType
 from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, EVENTS_REMEMBERED_MAX, ORDERS_MAX
 
@@ -58,12 +61,20 @@ class Wire:
     beat: Heartbeat
     opened: bool = False
     logged_on: bool = False
-    carries: dict[int, Account] = field(default_factory=dict)
+    carries: dict[str, Account] = field(default_factory=dict)
     """Subscription -> account."""
     ready_ns: int = 0
     replace_ns: int = NEVER
     leave_ns: int = NEVER
     """It was relieved: it is closed from then on."""
+
+    def account_of(self, who: str) -> Account:
+        """Whose event it is; one that names no subscription is the only account's."""
+        accounts = self.link.accounts
+        account = self.carries.get(who, accounts[0] if len(accounts) == 1 else None)
+        if account is None:
+            raise MalformedMessageError(f"event of subscription {who or 'of nobody'}")
+        return account
 
     def whole(self) -> bool:
         """Whether the events of every account come on it."""
@@ -99,7 +110,6 @@ class Account:
 
     account_id: int
     name: str
-    frames: AccountFrames = field(repr=False)
     link: Link = field(repr=False)
     orders: OrderCount = field(repr=False)
     place: int = 0
@@ -110,8 +120,8 @@ class Account:
     """Reconciled since its events were last cut off: new orders may go."""
     doubles: int = 0
     client_ids: dict[tuple[int, str], int] = field(default_factory=dict, repr=False)
-    """(instrument, venue's order id) -> ours; 0 = known not to be ours. Newest ORDERS_MAX.
-    Binance counts orders, and trades, by symbol."""
+    """(instrument, venue's order id) -> ours; 0 = known not to be ours. Newest ORDERS_MAX. Some
+    exchanges count orders, and trades, by symbol."""
     _told: dict[EventKey, int] = field(default_factory=dict, repr=False)
     """Event -> the connection that it came on first. Newest EVENTS_REMEMBERED_MAX."""
 
@@ -150,6 +160,7 @@ class Links:
         ports: Ports,
         group: GroupConfig,
         ledger: Ledger,
+        side: OrderSide,
         *,
         prepare: Callable[[Wire, int], None],
         relieved: Callable[[Link, int], None],
@@ -159,6 +170,8 @@ class Links:
         self._ports = ports
         self._group = group
         self._ledger = ledger
+        self._side = side
+        self._exchange = Exchange[group.exchange.upper()]
         self._prepare, self._relieved, self._ended, self._busy = prepare, relieved, ended, busy
         self._table = ports.table_writer(f"links.{ports.role}")
         self._by_conn: dict[int, Wire] = {}
@@ -172,6 +185,20 @@ class Links:
         """As many links as accounts, up to the limit of connections."""
         self.links = [Link(k) for k in range(min(count, CONNECTIONS_PER_AGENT_MAX))]
         self._due_ns = 0
+
+    def asked(self, link: Link) -> AskedLink:
+        """The link as the exchange's side knows it."""
+        (found,) = self._side.links([account.name for account in link.accounts], {})
+        return found
+
+    def owner(self, venue_order_id: str) -> int:
+        """Our id of an order that some account learnt by the venue's; 0 = none did."""
+        for link in self.links:
+            for account in link.accounts:
+                for (_, known), client_order_id in account.client_ids.items():
+                    if known == venue_order_id:
+                        return client_order_id
+        return 0
 
     def wire_of(self, conn: int) -> Wire | None:
         """The wire of a connection that is not given up."""
@@ -194,7 +221,7 @@ class Links:
         else:
             self._lost(wire, now_ns, event.name)
 
-    def carried(self, wire: Wire, account: Account, subscription_id: int, now_ns: int) -> None:
+    def carried(self, wire: Wire, account: Account, subscription_id: str, now_ns: int) -> None:
         """The venue sends this account's events on that wire from now on."""
         wire.carries[subscription_id] = account
         if wire.whole() and wire.link.coming is wire:
@@ -309,16 +336,20 @@ class Links:
         if now_ns < self._ledger.ban_until_ns:
             link.retry_ns = self._ledger.ban_until_ns
             return 0
-        free = self._ledger.fits(RateShare.RECONCILIATION, WEIGHT_CONNECT, now_ns)
+        weight = sum(charge.count for charge in self._connect_charges())
+        free = self._ledger.fits(RateShare.RECONCILIATION, weight, now_ns)
         if not free or not self._ledger.connect(now_ns):
             link.retry_ns = now_ns + RETRY_WHEN_FULL_NS
             return 0
-        self._ledger.charge(RateShare.RECONCILIATION, WEIGHT_CONNECT, now_ns)
+        self._ledger.charge(RateShare.RECONCILIATION, weight, now_ns)
         conn = self._ports.open_ws(self._group.ws_api_url)
         beat = Heartbeat(self._group.ping_after_ms, self._group.pong_within_ms, now_ns)
         link.coming = self._by_conn[conn] = Wire(conn, link, beat)
         self.tell(link)
         return 1
+
+    def _connect_charges(self) -> list[Charge]:
+        return list(self._side.charges(Ask(Want.CONNECT)))
 
     def _tend(self, wire: Wire, now_ns: int) -> int:
         """Heartbeat; a relieved wire is closed once nothing is asked on it."""
@@ -353,7 +384,7 @@ class Links:
             state = LinkState.OPENING if wire is None else LinkState.REPLACING
         self._table.write(
             link.index, type=int(RecordType.LINK_ROW), link=link.index, state=int(state),
-            exchange=int(Exchange.BINANCE), accounts=len(link.accounts), opens=link.opens,
+            exchange=int(self._exchange), accounts=len(link.accounts), opens=link.opens,
             losses=link.losses, dead_peers=link.dead_peers, replaced=link.replaced,
             logged_on=int(wire is not None and wire.logged_on),
             opened_ns=wire.ready_ns if wire is not None else 0,

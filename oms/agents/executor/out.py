@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,8 @@ import numpy as np
 from oms.agents.executor.stamp_hot import stamp
 from oms.instruments import currency_scale
 from oms.ports import NEVER, Ports
-from oms.venues.binance.trade_parse import BalanceView
+from oms.venues.reports import Balance, Report
 from oms.venues.shared.decimal_text import from_text
-from oms.venues.trade_base import Report
 from shm_layout.enums import Exchange, RecordType
 from shm_layout.limits import EXECUTION_BACKLOG_MAX
 from shm_layout.records import BALANCE, EXECUTION, NO_ID, UNDEF
@@ -94,7 +94,7 @@ class Outbox:
         self.backlog.append(row)
 
     def balances(
-        self, found: list[BalanceView], account_id: int, recv_ns: int, ts_event_ns: int, full: bool
+        self, found: Sequence[Balance], account_id: int, recv_ns: int, ts_event_ns: int, full: bool
     ) -> None:
         """Queue balances; `full`: all of the account, so the last one is marked final and what is
         zero and has no row is left out.

@@ -1,12 +1,13 @@
 """Reconciliation of one account: what the venue says is made known to risk, as executions.
 
-Order of the stages, each begun when the one before has all its answers:
+The exchange's side plans the stages in its own order (`OrderSide.plan`), each begun when the one
+before has all its answers. What an answer is, is told by what was asked:
   OPEN_ORDERS  ours -> FOUND_OPEN, others -> EXTERNAL_OPEN
   BALANCES     -> BALANCE records
-  ORDERS       every order that risk holds open and the list did not show is asked for by our id
-  TRADES       trade history of each instrument from the cursor -> FILL (risk drops known ones)
-  RECONCILED   risk may send from now on; after a new connection its ts_event_ns says when the
-               venue was asked, and risk doubts open orders that were not named since
+  ORDER        an order that risk holds open, unless a list has shown it
+  FILLS        a history from the cursor on -> FILL (risk drops known ones)
+In the end RECONCILED: risk may send from now on; after a new connection its ts_event_ns says when
+the venue was asked, and risk doubts open orders that were not named since.
 Where all accounts together exceed a minute of that share (`thrifty`), the first run of a connection
 leaves out the histories of instruments in which risk knows no order of the account, in whatever
 state, and no pull has met a trade: none of its orders can lack a fill there. A run of their own
@@ -23,40 +24,37 @@ time: before anything that risk still holds open was decided.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from enum import IntEnum
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from oms.agents.executor.links import Account
 from oms.agents.executor.orders import CERTAIN_STATES, OrderTable
 from oms.agents.executor.out import Outbox
 from oms.agents.executor.session import Question, Session, What
+from oms.agents.executor.statuses import archived_report, status_report
 from oms.agents.heartbeat import RETRY_FIRST_NS
 from oms.ports import NEVER
-from oms.venues.binance.errors import judge
-from oms.venues.binance.trade import TRADES_LIMIT, open_orders_params, trades_params
-from oms.venues.binance.trade_parse import Reply, TradeReader, status_report
-from oms.venues.trade_base import Instrument, OrderView, Report, Verdict
+from oms.venues.reports import (
+    Ask,
+    Balance,
+    Fill,
+    Instrument,
+    MalformedMessageError,
+    OrderView,
+    Reply,
+    Report,
+    Run,
+    Verdict,
+    Want,
+)
 from shm_layout.enums import ExecKind, OrderState
 from shm_layout.limits import TEXT_CHARS_MAX
-from shm_layout.records import UNDEF
+from shm_layout.records import NO_ID, UNDEF
 
 NS_PER_MS = 1_000_000
 RETRY_NS = 1_000_000_000
 IN_FLIGHT_MAX = 16
 HISTORY_MARGIN_NS = 60_000_000_000
-HISTORY_MAX_NS = 23 * 3_600_000_000_000
-"""myTrades by time reaches 24 h back at most; an older order is asked for by its own id."""
-
-
-class Stage(IntEnum):
-    """What a run is doing."""
-
-    IDLE = 0
-    OPEN_ORDERS = 1
-    BALANCES = 2
-    ORDERS = 3
-    TRADES = 4
 
 
 class Reconciler:
@@ -68,9 +66,9 @@ class Reconciler:
         *,
         session: Session,
         outbox: Outbox,
-        reader: TradeReader,
         orders: OrderTable,
         instruments: Callable[[], list[Instrument]],
+        markets: Sequence[str],
         every_ns: int,
         start_ns: int,
         thrifty: bool = False,
@@ -78,14 +76,16 @@ class Reconciler:
         self.account = account
         self._session = session
         self._outbox = outbox
-        self._reader = reader
         self._orders = orders
         self._instruments = instruments
+        self._markets = tuple(markets)
         self._every_ns = every_ns
         self._start_ns = start_ns
         self._thrifty = thrifty
-        self._stage = Stage.IDLE
-        self._todo: deque[tuple[str, Mapping[str, str | int], Question]] = deque()
+        self.running = False
+        """Whether a run is under way."""
+        self._stages: deque[Sequence[Ask]] = deque()
+        self._todo: deque[Question] = deque()
         self._in_flight = 0
         self._due_ns = NEVER
         self._room_ns = NEVER
@@ -94,19 +94,14 @@ class Reconciler:
         """Due, and others are at it."""
         self._live: dict[int, Any] = {}
         self._shown: set[int] = set()
-        self._cursor: dict[int, int] = {}
-        """Instrument -> newest trade id of a completed run."""
-        self._reached: dict[int, int] = {}
+        self._cursor: dict[int, str] = {}
+        """Instrument -> newest trade of a completed run."""
+        self._reached: dict[int, str] = {}
         """The same in the run under way; it becomes the cursor when the run ends well."""
         self._later: list[Instrument] = []
         """Histories that the first run left out, and no run has pulled since."""
         self._run = 0
         self._asked_ns = 0
-
-    @property
-    def running(self) -> bool:
-        """Whether a run is under way."""
-        return self._stage is not Stage.IDLE
 
     def waits(self, now_ns: int) -> bool:
         """Whether the account trades nothing before a run that is under way, due, or due as soon
@@ -129,9 +124,10 @@ class Reconciler:
         """The link is lost: whatever runs is void; the next subscription begins anew."""
         self._session.stirred = True
         self._run += 1
-        self._stage, self._due_ns, self._in_flight = Stage.IDLE, NEVER, 0
+        self.running, self._due_ns, self._in_flight = False, NEVER, 0
         self._room_ns = NEVER
         self._todo.clear()
+        self._stages.clear()
 
     def next_timer_ns(self) -> int:
         """When `work` has something to begin, or to go on with."""
@@ -143,7 +139,7 @@ class Reconciler:
         """Begin when due; ask what may be asked; returns how much was done."""
         if self.running and not self.account.subscribed:
             self.abort()
-        if self._stage is Stage.IDLE:
+        if not self.running:
             due = self.account.subscribed and now_ns >= self._due_ns
             self._queued = due and not may_begin
             if not due or not may_begin:
@@ -152,8 +148,7 @@ class Reconciler:
         asked = 0
         self._room_ns = NEVER
         while self._todo and self._in_flight < IN_FLIGHT_MAX:
-            method, params, question = self._todo[0]
-            if not self._session.reconcile(method, params, question, now_ns):
+            if not self._session.reconcile(self._todo[0], now_ns):
                 self._room_ns = self._session.ledger.next_window_ns(now_ns)
                 return asked
             self._todo.popleft()
@@ -167,7 +162,7 @@ class Reconciler:
     def _begin(self, now_ns: int) -> None:
         self._run += 1
         self._asked_ns = now_ns
-        self._stage, self._due_ns = Stage.OPEN_ORDERS, NEVER
+        self.running, self._due_ns = True, NEVER
         self._live = self._orders.live(self.account.account_id)
         self._shown, self._reached = set(), dict(self._cursor)
         for client_order_id, row in self._live.items():
@@ -175,91 +170,67 @@ class Reconciler:
             if venue_order_id:
                 instrument_id = int(row["instrument_id"])
                 self.account.learn(instrument_id, venue_order_id, client_order_id)
-        if self.account.ready and self._later:
-            self._stage = Stage.TRADES
-            for instrument in self._later:
-                self._plan_trades(instrument, now_ns)
-            return
-        for params in open_orders_params(list(self._reader.by_symbol)):
-            self._plan("openOrders.status", params, What.OPEN_ORDERS)
-
-    def _plan(
-        self,
-        method: str,
-        params: Mapping[str, str | int],
-        what: What,
-        *,
-        context: Any = None,
-        instrument: Instrument | None = None,
-        client_order_id: int = 0,
-    ) -> None:
-        question = Question(
-            what, self.account, client_order_id, instrument, context=(self._run, context)
-        )
-        self._todo.append((method, params, question))
-
-    def _advance(self, now_ns: int) -> None:
-        """A stage has all its answers: plan the next one."""
-        if self._stage is Stage.OPEN_ORDERS:
-            self._stage = Stage.BALANCES
-            self._plan("account.status", {}, What.BALANCES)
-        elif self._stage is Stage.BALANCES:
-            self._stage = Stage.ORDERS
-            for client_order_id, row in self._live.items():
-                self._plan_order(client_order_id, row)
-        elif self._stage is Stage.ORDERS:
-            self._stage = Stage.TRADES
-            self._plan_histories(now_ns)
+        stages = self._session.side.plan(self._knowledge(now_ns))
+        only_later = self.account.ready and bool(self._later)
+        if only_later:
+            wanted = {one.instrument_id for one in self._later}
+            stages = [[ask for ask in stage if _history_of(ask) in wanted] for stage in stages]
         else:
-            self._finish(now_ns)
+            self._later = self._left_out(stages)
+        later = set() if only_later else {one.instrument_id for one in self._later}
+        self._stages = deque(
+            [ask for ask in stage if _history_of(ask) not in later] for stage in stages
+        )
 
-    def _plan_histories(self, now_ns: int) -> None:
-        """Of every instrument; in a thrifty first run, of those in which risk knows orders."""
-        instruments = self._instruments()
-        self._later = []
-        if self._thrifty and not self.account.ready:
-            ordered = self._orders.ordered(self.account.account_id)
-            ordered |= self._cursor.keys()
-            self._later = [one for one in instruments if one.instrument_id not in ordered]
-        for instrument in instruments:
-            if instrument not in self._later:
-                self._plan_trades(instrument, now_ns)
-
-    def _plan_order(self, client_order_id: int, row: Any) -> None:
-        instrument = self._instrument(int(row["instrument_id"]))
-        if client_order_id in self._shown or instrument is None:
-            return
-        params = self.account.frames.order_params(instrument, client_order_id)
-        self._plan(
-            "order.status", params, What.ORDER,
-            instrument=instrument, client_order_id=client_order_id,
+    def _knowledge(self, now_ns: int) -> Run:
+        """What the exchange's side plans by."""
+        by_id = {one.instrument_id: one for one in self._instruments()}
+        live = tuple(
+            (by_id[int(row["instrument_id"])], client_order_id, row["venue_order_id"].decode())
+            for client_order_id, row in self._live.items()
+            if int(row["instrument_id"]) in by_id
+        )
+        shift_ns = self._session.clock.offset_ns
+        return Run(
+            self.account.name, self._markets, tuple(by_id.values()), live,
+            since_ms=self._since_ns() // NS_PER_MS, cursors=dict(self._reached),
+            now_ms=(now_ns + shift_ns) // NS_PER_MS,
         )  # fmt: skip
 
-    def _plan_trades(self, instrument: Instrument, now_ns: int) -> None:
-        cursor = self._reached.get(instrument.instrument_id)
-        if cursor is not None:
-            params = trades_params(instrument.symbol, fromId=cursor + 1)
-        else:
-            since_ns = max(self._since_ns(instrument), now_ns - HISTORY_MAX_NS)
-            params = trades_params(instrument.symbol, startTime=since_ns // NS_PER_MS)
-        self._plan("myTrades", params, What.TRADES, instrument=instrument)
-
-    def _since_ns(self, instrument: Instrument) -> int:
-        """Before this, risk knows every fill of the instrument."""
-        decided = [
-            int(row["ts_decide_ns"]) for row in self._live.values()
-            if int(row["instrument_id"]) == instrument.instrument_id and row["ts_decide_ns"] > 0
+    def _left_out(self, stages: Sequence[Sequence[Ask]]) -> list[Instrument]:
+        """In a thrifty first run: instruments in which risk knows no order of the account."""
+        if not self._thrifty or self.account.ready:
+            return []
+        ordered = self._orders.ordered(self.account.account_id) | self._cursor.keys()
+        planned = {_history_of(ask) for stage in stages for ask in stage}
+        return [
+            one for one in self._instruments()
+            if one.instrument_id in planned and one.instrument_id not in ordered
         ]  # fmt: skip
+
+    def _plan(self, what: What, ask: Ask, *, context: Any = None, client_order_id: int = 0) -> None:
+        question = Question(
+            what, self.account, ask, client_order_id or ask.client_order_id, ask.instrument,
+            context=(self._run, context),
+        )  # fmt: skip
+        self._todo.append(question)
+
+    def _advance(self, now_ns: int) -> None:
+        """A stage has all its answers: ask what the next one wants to know."""
+        while self._stages and not self._todo:
+            for ask in self._stages.popleft():
+                if ask.want is not Want.ORDER or ask.client_order_id not in self._shown:
+                    self._plan(_WHAT[ask.want], ask)
+        if not self._todo:
+            self._finish(now_ns)
+
+    def _since_ns(self) -> int:
+        """Before this, risk knows every fill."""
+        decided = [int(r["ts_decide_ns"]) for r in self._live.values() if r["ts_decide_ns"] > 0]
         return min([self._start_ns, *decided]) - HISTORY_MARGIN_NS
 
-    def _instrument(self, instrument_id: int) -> Instrument | None:
-        for instrument in self._reader.by_symbol.values():
-            if instrument.instrument_id == instrument_id:
-                return instrument
-        return None
-
     def _finish(self, now_ns: int) -> None:
-        self._stage = Stage.IDLE
+        self.running = False
         self._live, self._cursor = {}, dict(self._reached)
         self._due_ns = min(self._due_ns, now_ns + self._every_ns)
         if self._later and self.account.ready:
@@ -279,7 +250,7 @@ class Reconciler:
     def _fail(self, now_ns: int, reason: str) -> None:
         self._session.ports.log(
             "warning", "reconciliation_failed", account=self.account.name,
-            stage=self._stage.name, reason=reason,
+            reason=reason,
         )  # fmt: skip
         self.abort()
         ledger = self._session.ledger
@@ -298,7 +269,7 @@ class Reconciler:
         self._session.stirred = True
         try:
             self._answered(question, reply, now_ns)
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             self._fail(now_ns, f"{question.what.name}: {str(error)[:TEXT_CHARS_MAX]}")
 
     def _answered(self, question: Question, reply: Reply, now_ns: int) -> None:
@@ -306,30 +277,43 @@ class Reconciler:
         if run != self._run or not self.running:
             return
         self._in_flight -= 1
-        if reply.code or not 200 <= reply.status < 300:
-            verdict = judge(reply.status, reply.code, reply.text).verdict
+        (item,) = reply.items
+        verdict = self._session.side.judge(question.ask, item).verdict
+        if verdict is not Verdict.DONE:
             if question.what is What.ORDER and verdict is Verdict.ARCHIVED:
-                self._say(archived_report(question), now_ns)
+                ended = archived_report()
+                ended.client_order_id = question.client_order_id
+                ended.instrument = question.instrument
+                self._say(ended, now_ns)
                 return
             absent = verdict in (Verdict.NOT_FOUND, Verdict.ARCHIVED)
             if question.what in (What.ORDER, What.WHOSE) and absent:
                 self._absent(question, now_ns)
                 return
-            self._fail(now_ns, f"{question.what.name}: {reply.status} {reply.code} {reply.text}")
+            self._fail(now_ns, f"{question.what.name}: {item.status} {item.code} {item.text}")
             return
+        if reply.unreadable:
+            raise MalformedMessageError(reply.unreadable)
         if question.what is What.OPEN_ORDERS:
-            self._open_orders(reply.result, now_ns)
+            self._open_orders(reply.rows, now_ns)
+            self._next_page(question, reply)
         elif question.what is What.BALANCES:
-            found = self._reader.account(reply.result)
+            found: list[Balance] = list(reply.rows)
             self._outbox.balances(found, self.account.account_id, now_ns, 0, full=True)
-        elif question.what is What.ORDER:
-            self._order(self._reader.order(reply.result), now_ns)
         elif question.what is What.ORDER_TRADES:
-            self._order_trades(context, reply.result, now_ns)
+            self._order_trades(context, reply.rows, now_ns)
         elif question.what is What.TRADES:
-            self._trades(question, reply.result, now_ns)
+            self._trades(question, reply, now_ns)
+        elif item.order is None:
+            raise MalformedMessageError("an answer that names no order")
+        elif question.what is What.ORDER:
+            self._order(item.order, now_ns)
         else:
-            self._whose(context, self._reader.order(reply.result), now_ns)
+            self._whose(context, item.order, now_ns)
+
+    def _next_page(self, question: Question, reply: Reply) -> None:
+        for ask in self._session.side.follow(question.ask, reply):
+            self._plan(question.what, ask)
 
     def _absent(self, question: Question, now_ns: int) -> None:
         """Absence is risk's to conclude: it asks itself, twice. At the first reconciliation it
@@ -350,9 +334,8 @@ class Reconciler:
     def _say(self, report: Report, now_ns: int) -> None:
         self._outbox.report(report, self.account.account_id, now_ns)
 
-    def _open_orders(self, result: Any, now_ns: int) -> None:
-        for entry in result:
-            order = self._reader.order(entry)
+    def _open_orders(self, rows: Sequence[OrderView], now_ns: int) -> None:
+        for order in rows:
             if order.instrument is None:
                 continue
             self._learn(order)
@@ -370,10 +353,11 @@ class Reconciler:
                 self._say_status(order, now_ns)
 
     def _plan_order_trades(self, order: OrderView) -> None:
-        params = trades_params(order.symbol, orderId=int(order.venue_order_id))
-        self._plan(
-            "myTrades", params, What.ORDER_TRADES, context=order, instrument=order.instrument
-        )
+        ask = Ask(
+            Want.ORDER_FILLS, self.account.name, instrument=order.instrument,
+            venue_order_id=order.venue_order_id,
+        )  # fmt: skip
+        self._plan(What.ORDER_TRADES, ask, context=order)
 
     def _say_status(self, order: OrderView, now_ns: int) -> None:
         report = status_report(order, ExecKind.FOUND_OPEN)
@@ -387,41 +371,40 @@ class Reconciler:
         else:
             self._say_status(order, now_ns)
 
-    def _order_trades(self, order: OrderView, result: Any, now_ns: int) -> None:
+    def _order_trades(self, order: OrderView, fills: Sequence[Fill], now_ns: int) -> None:
         """Its fills first, then its status: the cumulative quantity never runs ahead."""
-        for entry in result:
-            trade = self._reader.trade(entry)
-            if trade is not None and trade.venue_order_id == order.venue_order_id:
-                trade.report.client_order_id = order.client_order_id
-                self._say(trade.report, now_ns)
+        for fill in fills:
+            if fill.venue_order_id == order.venue_order_id:
+                fill.report.client_order_id = order.client_order_id
+                self._say(fill.report, now_ns)
         self._say_status(order, now_ns)
 
-    def _trades(self, question: Question, result: Any, now_ns: int) -> None:
+    def _trades(self, question: Question, reply: Reply, now_ns: int) -> None:
+        """Fills of a history; the owner of an order that nobody knows is asked for."""
         instrument = question.instrument
-        assert instrument is not None
-        newest = self._reached.get(instrument.instrument_id, -1)
-        asked: dict[str, list[Report]] = {}
-        for entry in result:
-            trade = self._reader.trade(entry)
-            if trade is None:
-                continue
-            newest = max(newest, trade.report.trade_id)
-            owner = self.account.client_ids.get((instrument.instrument_id, trade.venue_order_id))
+        asked: dict[tuple[int, str], list[Report]] = {}
+        fills: Sequence[Fill] = reply.rows
+        for fill in fills:
+            of = fill.report.instrument or instrument
+            assert of is not None, "a fill in no instrument of ours is no row"
+            owner = self.account.client_ids.get((of.instrument_id, fill.venue_order_id))
             if owner is None:
-                owner = self._orders.owner(self.account, instrument, trade.venue_order_id)
+                owner = self._orders.owner(self.account, of, fill.venue_order_id)
             if owner is None:
-                asked.setdefault(trade.venue_order_id, []).append(trade.report)
+                asked.setdefault((of.instrument_id, fill.venue_order_id), []).append(fill.report)
             elif owner:
-                trade.report.client_order_id = owner
-                self._say(trade.report, now_ns)
-        for venue_order_id, reports in asked.items():
-            params: dict[str, str | int] = {"orderId": int(venue_order_id)}
-            params["symbol"] = instrument.symbol
-            self._plan("order.status", params, What.WHOSE, context=reports, instrument=instrument)
-        if newest >= 0:
-            self._reached[instrument.instrument_id] = newest
-        if len(result) >= TRADES_LIMIT:
-            self._plan_trades(instrument, now_ns)
+                fill.report.client_order_id = owner
+                self._say(fill.report, now_ns)
+        for (_, venue_order_id), reports in asked.items():
+            ask = Ask(
+                Want.ORDER, self.account.name, instrument=reports[0].instrument,
+                venue_order_id=venue_order_id,
+            )  # fmt: skip
+            self._plan(What.WHOSE, ask, context=reports)
+        if fills and instrument is not None:
+            newest = max(fills, key=lambda fill: fill.report.trade_id)
+            self._reached[instrument.instrument_id] = newest.trade_text
+        self._next_page(question, reply)
 
     def _whose(self, reports: list[Report], order: OrderView, now_ns: int) -> None:
         self._learn(order)
@@ -430,9 +413,17 @@ class Reconciler:
             self._say(report, now_ns)
 
 
-def archived_report(question: Question) -> Report:
-    """-2026: the order ended without a fill, so long ago that the venue put it away."""
-    return Report(
-        ExecKind.CANCELED, question.client_order_id, question.instrument, cum_qty=0,
-        text="archived: ended without a fill",
-    )  # fmt: skip
+_WHAT = {
+    Want.OPEN_ORDERS: What.OPEN_ORDERS,
+    Want.BALANCES: What.BALANCES,
+    Want.ORDER: What.ORDER,
+    Want.FILLS: What.TRADES,
+}
+"""Stages of a plan as questions."""
+
+
+def _history_of(ask: Ask) -> int:
+    """The instrument whose history this asks for; NO_ID = it asks for something else."""
+    if ask.want is not Want.FILLS or ask.instrument is None:
+        return NO_ID
+    return ask.instrument.instrument_id

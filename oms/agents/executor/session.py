@@ -11,8 +11,8 @@ second way would have to be proved never to double the first (DESIGN.md law 8).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -21,11 +21,21 @@ from oms.agents.rates import URGENT_PERCENT, Ledger
 from oms.agents.venue_clock import VenueClock
 from oms.config import GroupConfig
 from oms.ports import NEVER, Ports
-from oms.venues.binance.errors import CODE_TIMESTAMP, CODE_TOO_MANY_ORDERS
-from oms.venues.binance.trade import WEIGHT_ORDER, WEIGHT_SESSION, weight_of
-from oms.venues.binance.trade_parse import Reply
+from oms.venues.data import Way
+from oms.venues.orders import OrderSide
+from oms.venues.reports import (
+    Ask,
+    HttpCall,
+    Instrument,
+    Item,
+    Pause,
+    Reply,
+    Stamp,
+    Verdict,
+    Want,
+)
 from oms.venues.shared.order_command import Command
-from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Instrument
+from oms.venues.trade_base import Usage
 from shm_layout.enums import RateShare
 from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID
@@ -33,6 +43,8 @@ from shm_layout.records import NO_ID
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 OVERDUE_MAX = 4096
+WEIGHT_BUCKET = "weight"
+"""The bucket whose shares the config divides: requests of an address, by weight."""
 
 
 class What(IntEnum):
@@ -69,6 +81,7 @@ class Question:
 
     what: What
     account: Account
+    ask: Ask
     client_order_id: int = 0
     instrument: Instrument | None = None
     cause_pos: int = NO_ID
@@ -83,6 +96,53 @@ class Question:
     """Our total of the account's new orders when it went."""
 
 
+def question_of(
+    what: What, want: Want, command: Command, account: Account, instrument: Instrument, pos: int
+) -> Question:
+    """A command of risk as a question to the exchange."""
+    order_id = command.client_order_id
+    ask = Ask(
+        want, account.name, instrument=instrument, orders=(command,), client_order_id=order_id
+    )
+    return Question(what, account, ask, order_id, instrument, pos)
+
+
+@dataclass(slots=True)
+class Known:
+    """What reading an answer may look up (`oms/venues/reports.py: Known`)."""
+
+    session: Session = field(repr=False)
+    system_id: int = 0
+    by_symbol: dict[tuple[str, str], Instrument] = field(default_factory=dict)
+    """(market, the exchange's own string) -> instrument."""
+    conn: int = NO_ID
+    """The connection whose message is read."""
+
+    def instrument(self, market: str, symbol: str) -> Instrument | None:
+        """By the exchange's own string."""
+        return self.by_symbol.get((market, symbol))
+
+    def learn(self, market: str, instrument: Instrument) -> None:
+        """An instrument that is traded here."""
+        self.by_symbol[market, instrument.symbol] = instrument
+
+    def ask_of(self, request_id: int) -> Ask | None:
+        """What was asked on this connection."""
+        question = self.session.asked_by(self.conn, request_id)
+        return None if question is None else question.ask
+
+    def client_order_id(self, market: str, venue_order_id: str) -> int:
+        """Whose order it is, as far as any account of the group knows."""
+        del market
+        return self.session.links.owner(venue_order_id)
+
+
+def usage_of(reply: Reply) -> Usage:
+    """The counts that the ledger keeps, out of an answer's."""
+    said = {charge.bucket: charge.count for charge in reply.usage}
+    return Usage(*(said.get(name, -1) for name in (WEIGHT_BUCKET, "orders_10s", "orders_day")))
+
+
 class Session:
     """Questions of one executor; see the module's text."""
 
@@ -92,6 +152,7 @@ class Session:
         group: GroupConfig,
         ledger: Ledger,
         clock: VenueClock,
+        side: OrderSide,
         *,
         ended: Callable[[Question, int], None],
         relieved: Callable[[Link, int], None],
@@ -99,8 +160,11 @@ class Session:
         self.ports = ports
         self.ledger = ledger
         self.clock = clock
+        self.side = side
+        self.known = Known(self)
+        self._place_weight = 0
         self.links = Links(
-            ports, group, ledger,
+            ports, group, ledger, side,
             prepare=self._prepare, relieved=relieved, ended=self._conn_ended, busy=self._busy,
         )  # fmt: skip
         self.questions: dict[int, Question] = {}
@@ -123,12 +187,10 @@ class Session:
         question: Question, now_ns: int,
     ) -> None:  # fmt: skip
         """Send a new order that passed every check and was charged to the ledger."""
+        del command, instrument
         self.newest_id += 1
-        request_id = self.newest_id
-        venue_ms = self.clock.venue_ms(now_ns)
-        frame = account.frames.place(request_id, venue_ms, instrument, command, wire.logged_on)
         question.order_mark = account.orders.count(now_ns)
-        self._send(request_id, frame, question, wire, now_ns)
+        self._send(self.newest_id, question, wire, now_ns)
 
     def next_request_id(self) -> int:
         """Of a request that the caller sends itself."""
@@ -137,13 +199,13 @@ class Session:
 
     def placed(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
         """A new order left on `wire`, for which there was room: count it, wait for its answer."""
-        self.ledger.sent(RateShare.ORDERS, WEIGHT_ORDER, now_ns)
+        self.ledger.sent(RateShare.ORDERS, self.place_weight, now_ns)
         question.order_mark = question.account.orders.count(now_ns)
         self._await(request_id, question, wire, now_ns)
 
     def has_order_room(self, now_ns: int) -> bool:
         """Whether the address has request weight for one more order."""
-        return self.ledger.fits(RateShare.ORDERS, WEIGHT_ORDER, now_ns)
+        return self.ledger.fits(RateShare.ORDERS, self.place_weight, now_ns)
 
     def may_place(self, account: Account, now_ns: int) -> bool:
         """Charge a new order to the ledger; False = it must not go now."""
@@ -151,7 +213,7 @@ class Session:
             account.orders.refused += 1
             account.orders.changed = True
             return False
-        return self.ledger.charge(RateShare.ORDERS, WEIGHT_ORDER, now_ns)
+        return self.ledger.charge(RateShare.ORDERS, self.place_weight, now_ns)
 
     def why_not(self, account: Account, now_ns: int) -> str:
         """Why `may_place` said no, for the record's text."""
@@ -161,118 +223,139 @@ class Session:
             return f"{account.orders.limit} new orders in 10 s"
         return "no request weight left for orders"
 
-    def _send(
-        self, request_id: int, frame: bytes, question: Question, wire: Wire, now_ns: int
-    ) -> None:
+    def _stamp(self, request_id: int, now_ns: int, *, logged_on: bool = False) -> Stamp:
+        return Stamp(self.clock.venue_ms(now_ns), request_id, logged_on=logged_on)
+
+    def _send(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
+        stamp = self._stamp(request_id, now_ns, logged_on=wire.logged_on)
+        made = self.side.ask(question.ask, Way.SOCKET, stamp)
+        assert made is not None, f"{question.ask.want.name} goes by no socket"
+        assert isinstance(made.body, bytes), "what leaves on a socket is bytes"
         self._await(request_id, question, wire, now_ns)
-        self.ports.send(wire.conn, frame)
+        self.ports.send(wire.conn, made.body)
 
     def _await(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
         question.sent_ns, question.conn, question.mark = now_ns, wire.conn, self.ledger.total
         self.questions[request_id] = question
 
-    def reconcile(
-        self, method: str, params: Mapping[str, str | int], question: Question, now_ns: int
-    ) -> bool:
+    @property
+    def place_weight(self) -> int:
+        """What a new order takes of the address's weight."""
+        if not self._place_weight:
+            self._place_weight = self.weight_of(Ask(Want.PLACE))
+        return self._place_weight
+
+    def weight_of(self, ask: Ask) -> int:
+        """What a request takes of the address's weight: of the buckets that count by address."""
+        return sum(c.count for c in self.side.charges(ask) if c.bucket == WEIGHT_BUCKET)
+
+    def reconcile(self, question: Question, now_ns: int) -> bool:
         """Ask for a reconciliation; False = not now. A part of the share is left for what cannot
         wait: connections, and queries of orders in doubt. Many accounts would else keep these
         out. An account that does not trade yet may borrow from other shares.
         """
-        weight = weight_of(method, params)
+        weight = self.weight_of(question.ask)
         share, ledger = RateShare.RECONCILIATION, self.ledger
         whole = ledger.share_of(share)
         kept = max(min(whole * URGENT_PERCENT // 100, whole - weight), 0)
         if ledger.fits(share, weight + kept, now_ns):
-            return self.ask(method, params, question, now_ns)
+            return self.ask(question, now_ns)
         if question.account.ready or not ledger.borrow(weight, now_ns):
             return False
-        self._ask(method, params, question, now_ns)
+        self._ask(question, now_ns)
         return True
 
-    def ask(
-        self, method: str, params: Mapping[str, str | int], question: Question, now_ns: int
-    ) -> bool:
+    def ask(self, question: Question, now_ns: int) -> bool:
         """Ask by WebSocket where the wire is up, else by REST; False = not sent: it did not fit
         its share, or the venue wants a pause.
         """
-        weight = weight_of(method, params)
+        weight = self.weight_of(question.ask)
         if not self.ledger.charge(share_of(question.what), weight, now_ns):
             return False
-        self._ask(method, params, question, now_ns)
+        self._ask(question, now_ns)
         return True
 
-    def _ask(
-        self, method: str, params: Mapping[str, str | int], question: Question, now_ns: int
-    ) -> None:
-        account = question.account
-        wire, venue_ms = account.link.wire, self.clock.venue_ms(now_ns)
-        question.order_mark = account.orders.total
+    def _ask(self, question: Question, now_ns: int) -> None:
+        wire = question.account.link.wire
+        question.order_mark = question.account.orders.total
         if wire is not None:
             self.newest_id += 1
-            frame = account.frames.signed(self.newest_id, method, venue_ms, params, wire.logged_on)
-            self._send(self.newest_id, frame, question, wire, now_ns)
+            self._send(self.newest_id, question, wire, now_ns)
             return
-        verb, target, headers = account.frames.rest(method, venue_ms, params)
+        made = self.side.ask(question.ask, Way.REST, self._stamp(0, now_ns))
+        assert made is not None, f"{question.ask.want.name} goes by no REST"
+        self.rest[self.request(made.body)] = question
         question.sent_ns, question.mark = now_ns, self.ledger.total
-        request_id = self.ports.request(self._group.rest_url, verb, target, headers, b"")
-        self.rest[request_id] = question
+
+    def request(self, call: bytes | HttpCall) -> int:
+        """Send a REST request; returns its number."""
+        assert isinstance(call, HttpCall), "REST takes a call"
+        return self.ports.request(
+            self._group.rest_url, call.method, call.target, call.headers, call.body
+        )
 
     # Preparing a wire
 
     def _prepare(self, wire: Wire, now_ns: int) -> None:
-        """It is open: log on where one key serves the whole wire, else subscribe by signature."""
-        accounts = wire.link.accounts
-        if len(accounts) == 1 and accounts[0].frames.can_log_on:
-            self.newest_id += 1
-            frame = accounts[0].frames.logon(self.newest_id, self.clock.venue_ms(now_ns))
-            self._ask_session(What.LOGON, frame, wire, accounts[0], now_ns)
-        else:
-            self._subscribe(wire, now_ns)
+        """It is open: what the exchange wants to hear first."""
+        stamp = self._stamp(0, now_ns)
+        for ask in self.side.greet(self.links.asked(wire.link), stamp):
+            self._ask_session(ask, wire, now_ns)
 
-    def _subscribe(self, wire: Wire, now_ns: int) -> None:
-        for account in wire.link.accounts:
-            self.newest_id += 1
-            venue_ms = self.clock.venue_ms(now_ns)
-            frame = account.frames.subscribe(self.newest_id, venue_ms, wire.logged_on)
-            self._ask_session(What.SUBSCRIBE, frame, wire, account, now_ns)
-
-    def _ask_session(
-        self, what: What, frame: bytes, wire: Wire, account: Account, now_ns: int
-    ) -> None:
+    def _ask_session(self, ask: Ask, wire: Wire, now_ns: int) -> None:
         # A link that is up is worth more than its weight of 2: charged, and sent all the same.
-        self.ledger.charge(RateShare.RECONCILIATION, WEIGHT_SESSION, now_ns)
-        self._send(self.newest_id, frame, Question(what, account), wire, now_ns)
+        self.ledger.charge(RateShare.RECONCILIATION, self.weight_of(ask), now_ns)
+        what = What.LOGON if ask.want is Want.LOGON else What.SUBSCRIBE
+        account = next(one for one in wire.link.accounts if one.name == ask.account)
+        self.newest_id += 1
+        self._send(self.newest_id, Question(what, account, ask), wire, now_ns)
 
     def prepared(self, question: Question, reply: Reply, now_ns: int) -> None:
         """The venue's answer to a logon or a subscription."""
         wire = self.links.wire_of(question.conn)
         if wire is None:
             return
+        (item,) = reply.items
+        done = self.side.judge(question.ask, item).verdict is Verdict.DONE
         if question.what is What.LOGON:
-            wire.logged_on = reply.code == 0 and 200 <= reply.status < 300
-            if not wire.logged_on:
-                self._complain("no_session_logon", question, reply)
-            self._subscribe(wire, now_ns)
+            wire.logged_on = done
+            if not done:
+                self._complain("no_session_logon", question, item)
+            for ask in self.side.follow(question.ask, reply):
+                self._ask_session(ask, wire, now_ns)
             return
-        given = reply.result.get("subscriptionId") if isinstance(reply.result, dict) else None
-        if reply.code or not isinstance(given, int) or isinstance(given, bool) or given < 0:
-            self._complain("no_user_stream", question, reply)
-            self.links.close(wire, now_ns, "no user stream")
+        if not done:
+            self.unsubscribed(question, item, now_ns)
             return
-        self.links.carried(wire, question.account, given, now_ns)
+        self.links.carried(wire, question.account, item.value, now_ns)
 
-    def _complain(self, event: str, question: Question, reply: Reply) -> None:
-        self.ports.log("error", event, account=question.account.name, status=reply.status,
-                       code=reply.code, text=reply.text[:TEXT_CHARS_MAX])  # fmt: skip
+    def unsubscribed(self, question: Question, item: Item, now_ns: int) -> None:
+        """A subscription was refused, or its answer cannot be read: the wire is of no use."""
+        self._complain("no_user_stream", question, item)
+        wire = self.links.wire_of(question.conn)
+        if wire is not None:
+            self.links.close(wire, now_ns, "no user stream")
+
+    def _complain(self, event: str, question: Question, item: Item) -> None:
+        self.ports.log("error", event, account=question.account.name, status=item.status,
+                       code=item.code, text=item.text[:TEXT_CHARS_MAX])  # fmt: skip
 
     # Answers
 
     def take(self, conn: int, reply: Reply) -> Question | None:
         """The question that a WebSocket reply answers; it is then closed."""
+        question = self.asked_by(conn, reply.request_id)
+        if question is not None:
+            self.questions.pop(reply.request_id, None)
+            self.late.pop(reply.request_id, None)
+        return question
+
+    def asked_by(self, conn: int, request_id: int) -> Question | None:
+        """The open or late question of this number on this connection."""
         for asked in (self.questions, self.late):
-            question = asked.get(reply.request_id)
+            question = asked.get(request_id)
             if question is not None and question.conn == conn:
-                return asked.pop(reply.request_id)
+                return question
         return None
 
     def put_back(self, request_id: int, question: Question) -> None:
@@ -282,26 +365,28 @@ class Session:
     def note(self, reply: Reply, question: Question | None, now_ns: int) -> None:
         """What any answer says beside itself: the venue's counts, a pause, a wrong clock.
 
-        Too many orders is the account's matter and stops its new orders alone; 429 for request
-        weight pauses new orders and queries, 418 everything (RELIABILITY D22).
+        A pause has a key: an account's stops its new orders alone, the address's new orders and
+        queries, or everything (RELIABILITY D22).
         """
         if question is not None:
-            usage = reply.usage
+            usage = usage_of(reply)
             self.ledger.note(usage, question.mark, question.sent_ns, now_ns)
             if usage.orders_10s >= 0 or usage.orders_day >= 0:
                 question.account.orders.note(usage, question.order_mark, question.sent_ns, now_ns)
-        if reply.code == CODE_TIMESTAMP:
-            self.ports.log("warning", "timestamp_refused", offset_ns=self.clock.offset_ns)
-            self.clock.hurry(now_ns)
-        if reply.status not in (HTTP_TOO_MANY, HTTP_BANNED):
-            return
-        until_ns = reply.retry_at_ms * NS_PER_MS - self.clock.offset_ns if reply.retry_at_ms else 0
-        if reply.retry_after_s:
-            until_ns = now_ns + reply.retry_after_s * NS_PER_S
-        if question is not None and reply.code == CODE_TOO_MANY_ORDERS:
+            if any(self.side.judge(question.ask, item).clock for item in reply.items):
+                self.ports.log("warning", "timestamp_refused", offset_ns=self.clock.offset_ns)
+                self.clock.hurry(now_ns)
+        if reply.pause is not None:
+            self._pause(reply.pause, question, now_ns)
+
+    def _pause(self, pause: Pause, question: Question | None, now_ns: int) -> None:
+        until_ns = pause.until_ms * NS_PER_MS - self.clock.offset_ns if pause.until_ms else 0
+        if pause.for_ms:
+            until_ns = now_ns + pause.for_ms * NS_PER_MS
+        if question is not None and pause.key[0] == "account":
             question.account.orders.pause(until_ns, now_ns)
         else:
-            self.ledger.note_refusal(reply.status, until_ns, now_ns)
+            self.ledger.note_pause(until_ns, now_ns, hard=not pause.cancels_pass)
 
     # Ends
 

@@ -1,12 +1,13 @@
 """How an executor begins: the venue's list, risk's rows, accounts and their links.
 
-The list (exchangeInfo) goes to risk as INSTRUMENT_SPEC records, on each start, so that a changed
+The list goes to risk as INSTRUMENT_SPEC records, on each start, so that a changed
 tick or a halted symbol is seen; where risk's rows are there already (only the executor was started
 again), nothing waits for the list.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,17 +15,34 @@ from oms.agents.executor.links import Account, Link
 from oms.agents.executor.orders import OrderTable
 from oms.agents.executor.out import Outbox
 from oms.agents.executor.reconcile import Reconciler
-from oms.agents.executor.session import Question, Session
+from oms.agents.executor.session import NS_PER_MS, Question, Session, usage_of
 from oms.agents.rates import Ledger, OrderCount
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.config import DeskConfig, GroupConfig
 from oms.ports import NEVER, HttpMeta, Ports
-from oms.venues.binance import trade
-from oms.venues.binance.exchange_info import DOCUMENTED, parse_exchange_info
-from oms.venues.binance.trade_parse import TradeReader
-from oms.venues.binance.usage import retry_after_s, usage_of_headers
-from oms.venues.trade_base import Instrument, MalformedMessageError
-from shm_layout.enums import FLAG_RISK_STARTED, VENUES_BY_NAME, Exchange, RateShare
+from oms.venues.data import Way
+from oms.venues.orders import OrderSide
+from oms.venues.registry import order_side
+from oms.venues.reports import (
+    Ask,
+    HttpCall,
+    Instrument,
+    Listed,
+    MalformedMessageError,
+    Reply,
+    Stamp,
+    Verdict,
+    Want,
+)
+from oms.venues.shared.listing import records_of
+from shm_layout.enums import (
+    FLAG_RISK_STARTED,
+    VENUE_NAMES,
+    VENUES_BY_NAME,
+    Exchange,
+    RateShare,
+    Venue,
+)
 from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID
 
@@ -50,17 +68,27 @@ def make_session(
     """
     feeds = [venue.name for venue in config.venues if venue.name in group.venues]
     peers = [f"rates.watchdog.{group.name}", *(f"rates.feed.{name}" for name in feeds)]
+    exchange = Exchange[group.exchange.upper()]
+    side = order_side(group)
     ledger = Ledger(
-        ports, ports.table_writer(f"rates.{ports.role}"), Exchange.BINANCE, group.shares,
-        DOCUMENTED, OWN_SHARES, [ports.table_reader(name) for name in peers], now_ns,
+        ports, ports.table_writer(f"rates.{ports.role}"), exchange, group.shares,
+        side.documented, OWN_SHARES, [ports.table_reader(name) for name in peers], now_ns,
     )  # fmt: skip
     clock = VenueClock(
-        ports, exchange=Exchange.BINANCE, rest_url=group.rest_url, target=trade.TIME_TARGET,
+        ports, exchange=exchange, rest_url=group.rest_url, target=_target(side, Want.CLOCK),
         warn_ms=group.clock_warn_ms,
         may_ask=lambda now_ns: ledger.charge(RateShare.RECONCILIATION, WEIGHT, now_ns),
     )  # fmt: skip
     ledger.venue_ns = clock.venue_ns
-    return Session(ports, group, ledger, clock, ended=ended, relieved=relieved)
+    return Session(ports, group, ledger, clock, side, ended=ended, relieved=relieved)
+
+
+def _target(side: OrderSide, want: Want) -> str:
+    """The target of a REST request that needs no signature."""
+    made = side.ask(Ask(want), Way.REST, Stamp(0, 0))
+    assert made is not None, f"{want.name} goes by REST"
+    assert isinstance(made.body, HttpCall), "REST takes a call"
+    return made.body.target
 
 
 class Start:
@@ -90,7 +118,11 @@ class Start:
         }
         self._left_out: dict[str, str] = {}
         self._listed_ns = NEVER
-        self._limits = DOCUMENTED
+        self._side = session.side
+        self._limits = self._side.documented
+        self._asked: deque[Ask] = deque()
+        """Of the list, what is still to be asked; the first one's answer is waited for."""
+        self._replies: list[Reply] = []
         self._asked_ns = self._mark = 0
         self._instrument_table = ports.table_reader("instruments")
         self._account_table = ports.table_reader("accounts")
@@ -101,49 +133,79 @@ class Start:
         self.instruments: dict[int, Instrument] = {}
         self.accounts: dict[int, Account] = {}
         self.reconcilers: dict[int, Reconciler] = {}
-        self.reader: TradeReader
 
     def ask_listing(self, now_ns: int) -> None:
         """Ask the venue for its list, as soon as there is room for it."""
+        self._asked = deque(ask for m in self._group.venues for ask in self._side.listing(m))
+        self._replies = []
+        self._ask_next(now_ns)
+
+    def _ask_next(self, now_ns: int) -> None:
         self.listing_due_ns = NEVER
-        ledger = self._session.ledger
-        if not ledger.charge(RateShare.RECONCILIATION, trade.WEIGHT_EXCHANGE_INFO, now_ns):
+        ask, ledger = self._asked[0], self._session.ledger
+        if not ledger.charge(RateShare.RECONCILIATION, self._session.weight_of(ask), now_ns):
             self.listing_due_ns = ledger.next_window_ns(now_ns)
             return
         self._asked_ns, self._mark = now_ns, ledger.total
-        self.listing_id = self._ports.request(
-            self._group.rest_url, "GET", trade.EXCHANGE_INFO_TARGET, {}, b""
-        )
+        made = self._side.ask(ask, Way.REST, Stamp(now_ns // NS_PER_MS, 0))
+        assert made is not None, "a list is asked for by REST"
+        self.listing_id = self._session.request(made.body)
 
     def listed(self, body: bytes, now_ns: int, meta: HttpMeta) -> None:
-        """The venue's list came, or not."""
+        """A part of the venue's list came, or not."""
         self.listing_id = NO_ID
-        status, ledger = meta.status, self._session.ledger
-        ledger.note(usage_of_headers(meta.headers), self._mark, self._asked_ns, now_ns)
+        ask, ledger, side = self._asked[0], self._session.ledger, self._side
         try:
-            if status != 200:
+            reply = side.read_http(ask, meta.status, meta.headers, body, self._session.known)
+            ledger.note(usage_of(reply), self._mark, self._asked_ns, now_ns)
+            if any(side.judge(ask, item).verdict is not Verdict.DONE for item in reply.items):
+                self._session.note(reply, None, now_ns)
                 words = body[:TEXT_CHARS_MAX].decode("ascii", "replace")
-                raise MalformedMessageError(f"status {status}: {words}")
-            listing = parse_exchange_info(
-                body, self._wanted, now_ns, self._group.self_trade_prevention
-            )
-            if not listing.specs:
-                raise MalformedMessageError(f"nothing of {sorted(self._wanted)} is usable")
+                raise MalformedMessageError(f"status {meta.status}: {words}")
+            self._replies.append(reply)
+            self._asked.popleft()
+            self._asked.extendleft(reversed(side.follow(ask, reply)))
+            if self._asked:
+                self._ask_next(now_ns)
+                return
+            self._take_list(now_ns)
         except MalformedMessageError as error:
-            self._ports.log("error", "no_exchange_info", reason=str(error)[:TEXT_CHARS_MAX])
-            ledger.note_refusal(status, now_ns + retry_after_s(meta.headers) * NS_PER_S, now_ns)
+            self._ports.log("error", "no_listing", reason=str(error)[:TEXT_CHARS_MAX])
             pause_ns = max(ledger.pause_until_ns, ledger.ban_until_ns)
             self.listing_due_ns = max(now_ns + LISTING_RETRY_NS, pause_ns)
-            return
-        self._limits = listing.limits
-        ledger.set_limits(self._limits)
+
+    def _take_list(self, now_ns: int) -> None:
+        """The list is whole: what is wanted of it goes to risk."""
+        records: list[Any] = []
+        left_out = dict.fromkeys(sorted(self._wanted), "the venue does not list it")
+        for market in self._group.venues:
+            for one in sorted(self._side.listed(market, self._replies), key=lambda one: one.name):
+                if one.name in self._wanted:
+                    left_out.pop(one.name, None)
+                    records += self._records(one, market, left_out, now_ns)
+        if not records:
+            raise MalformedMessageError(f"nothing of {sorted(self._wanted)} is usable")
+        records[-1]["final"] = 1
+        limits = next((r.limits for r in self._replies if r.limits is not None), None)
+        self._limits = limits or self._limits
+        self._session.ledger.set_limits(self._limits)
         for account in self.accounts.values():
             account.orders.set_limits(self._limits.orders_10s, self._limits.orders_day)
-        for name, reason in listing.left_out.items():
+        for name, reason in left_out.items():
             self._ports.log("error", "instrument_left_out", instrument=name, reason=reason)
-        self._left_out, self._listed_ns = listing.left_out, now_ns
-        for record in listing.specs:
+        self._left_out, self._listed_ns = left_out, now_ns
+        for record in records:
             self._outbox.record(record)
+
+    @staticmethod
+    def _records(one: Listed, market: str, left_out: dict[str, str], now_ns: int) -> list[Any]:
+        try:
+            if one.left_out:
+                raise ValueError(one.left_out)
+            return records_of(one, VENUES_BY_NAME[market], now_ns)
+        except ValueError as error:
+            left_out[one.name] = str(error)
+            return []
 
     def ready(self, now_ns: int) -> bool:
         """Once risk's rows are there (instruments, accounts, links) and it has read its whole
@@ -168,7 +230,7 @@ class Start:
         if missing:
             self._ports.log("error", "instruments_not_registered", instruments=sorted(missing))
         system_id = int(accounts[0]["system_id"])
-        self.reader = TradeReader(system_id)
+        self._session.known.system_id = system_id
         for row in rows:
             self._learn_instrument(row)
         self._session.links.make(len(accounts))
@@ -181,28 +243,25 @@ class Start:
         assert quote is not None, "an instrument row comes after those of its currencies"
         instrument = Instrument.from_row(row, int(quote["scale"]))
         self.instruments[instrument.instrument_id] = instrument
-        self.reader.by_symbol[instrument.symbol] = instrument
+        self._session.known.learn(VENUE_NAMES[Venue(instrument.venue)], instrument)
 
     def _add_account(self, account_id: int, name: str, system_id: int) -> None:
         key_name = next(a.key_name for a in self._group.accounts if a.name == name)
         links = self._session.links.links
         link = links[len(self.accounts) % len(links)]
-        key = self._ports.key(key_name)
-        frames = trade.AccountFrames(
-            key, system_id, self._group.recv_window_ms, self._group.self_trade_prevention
-        )
+        self._side.add(name, self._ports.key(key_name), system_id)
         orders = OrderCount(self._group.orders_per_10s, self._session.clock.venue_ns)
         orders.set_limits(self._limits.orders_10s, self._limits.orders_day)
-        account = Account(account_id, name, frames, link, orders, place=len(self.accounts))
+        account = Account(account_id, name, link, orders, place=len(self.accounts))
         link.accounts.append(account)
         self.accounts[account_id] = account
         self.reconcilers[account_id] = Reconciler(
             account,
             session=self._session,
             outbox=self._outbox,
-            reader=self.reader,
             orders=self._orders,
             instruments=lambda: list(self.instruments.values()),
+            markets=self._group.venues,
             every_ns=self._reconcile_every_ns(),
             start_ns=self._start_ns,
             thrifty=self._weight_of_all() > self._per_minute(),
@@ -217,7 +276,7 @@ class Start:
 
     def _weight_of_all(self) -> int:
         """Of one reconciliation of each account, histories of all instruments included."""
-        return sum(trade.reconcile_weights(len(self.instruments))) * len(self._group.accounts)
+        return sum(self._side.weights(len(self.instruments))) * len(self._group.accounts)
 
     def _per_minute(self) -> int:
         return self._session.ledger.share_of(RateShare.RECONCILIATION)

@@ -31,6 +31,8 @@ from shm_layout.enums import (
     OperatorVerb,
     OrderState,
     OrderType,
+    PluginState,
+    PluginTrouble,
     RecordType,
     RejectReason,
     Side,
@@ -77,6 +79,7 @@ class Lines:
             RecordType.EXECUTION: self._execution,
             RecordType.BALANCE: self._balance,
             RecordType.OPERATOR: self._operator,
+            RecordType.PLUGIN_ROW: self._plugin,
         }
 
     def of(self, seq: int, record: Any) -> Iterator[Line]:
@@ -227,6 +230,16 @@ class Lines:
             value=plain(record["value"]), before=plain(record["before"]),
             reason=bytes(record["reason"]).decode("utf-8", "replace"), uid=int(record["uid"]),
             pid=int(record["pid"]),
+        )  # fmt: skip
+
+    def _plugin(self, seq: int, record: Any) -> Iterator[Line]:
+        self._seen_at(int(record["ts_ns"]))
+        trouble = PluginTrouble(int(record["trouble"]))
+        yield from self._audit(
+            seq, f"strategy_{PluginState(int(record['state'])).name.lower()}",
+            strategy=plain(record["name"]), trouble=trouble.name if trouble else "",
+            reason=bytes(record["reason"]).decode("utf-8", "replace"),
+            failures=int(record["failures"]), uid=int(record["uid"]), pid=int(record["pid"]),
         )  # fmt: skip
 
     # Registry

@@ -5,6 +5,9 @@ intent. Reads the `top` and `updates` rings (broadcast: it can be lapped, is tol
 and then takes its orders and positions from risk's tables; the same when risk began anew), writes
 its own intents ring. Prices are conflated per turn: a plugin decides by the newest. Every intent
 carries what decided it: mid, book version, the position of the price record.
+
+The plugin sits in a `PluginSeat` (`plugin.py`). Once it has failed, this agent cancels what
+is open, places nothing, and waits for a person's resume.
 """
 
 from __future__ import annotations
@@ -17,12 +20,12 @@ import numpy as np
 from oms.agents.base import BaseAgent
 from oms.agents.strategy import turn_hot as hot_
 from oms.agents.strategy.orders import UPDATE, OrderBook, Update, updates
+from oms.agents.strategy.plugin import PluginSeat
 from oms.agents.strategy.turn_hot import look, write_intent
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
-from oms.ports import Ports
-from oms.strategies.base import BaseStrategy, Fill, Instrument, Order, Top, Trade
-from oms.strategies.registry import make_strategy
+from oms.ports import NEVER, Ports
+from oms.strategies.base import Fill, Instrument, Order, Top, Trade
 from shm_layout.enums import (
     FLAG_RISK_STARTED,
     VENUE_NAMES,
@@ -41,6 +44,8 @@ VALID_FOR_NS = 1_000_000_000
 """An intent that is older than this when it would be sent is refused."""
 START_POLL_NS = 20_000_000
 """How often to look whether the instruments are registered yet."""
+FAILED_POLL_NS = 100_000_000
+"""How often a failed strategy asks again for cancels, and looks whether a person has resumed it."""
 
 _UPDATES_FIRST, _WRITTEN = hot_.UPDATES_FIRST, hot_.WRITTEN
 _RARE = hot_.HAS_TRADES | hot_.WAS_LAPPED
@@ -76,7 +81,9 @@ class StrategyAgent(BaseAgent):
         """Accounts that it may place on; the operator on all."""
         self.strategy_ids: dict[int, int] = {}
         """Its row for each of them."""
-        self.plugin = make_strategy(self.settings.plugin, self.settings.params)
+        self._seat = PluginSeat(self.settings, lambda: self._now_ns)
+        self._timed = False
+        self._failed_look_ns = 0
         self.instruments: dict[str, Instrument] = {}
         self.orders: dict[int, Order] = {}
         self._book: OrderBook
@@ -86,8 +93,18 @@ class StrategyAgent(BaseAgent):
         self._now_ns = 0
         self._params = np.zeros(hot_.P_WORDS, np.int64)
 
+    @property
+    def plugin(self) -> Any:
+        """What sits in the seat; an empty strategy once it has failed."""
+        return self._seat.plugin
+
+    def plugin_mistake(self) -> str:
+        """What keeps the plugin from being made, before this agent has started; "" = nothing."""
+        return self._seat.trouble_at_birth()
+
     def on_start(self, ports: Ports, now_ns: int) -> None:
         self._ports = ports
+        self._now_ns = now_ns
         self._top_reader = ports.reader("top")
         self._update_reader = ports.reader("updates")
         self._writer = ports.writer(f"intents.{self.name}")
@@ -96,7 +113,7 @@ class StrategyAgent(BaseAgent):
         self._strategy_table = ports.table_reader("strategies")
         self._top_reader.skip_to_end()
         self._update_reader.skip_to_end()
-        self._now_ns = now_ns
+        self._seat.begin(ports)
 
     # The plugin's desk
 
@@ -137,7 +154,8 @@ class StrategyAgent(BaseAgent):
         px: int, qty: int, quote_qty: int,
     ) -> int:  # fmt: skip
         """The intent that was written; 0 = there is no price to decide by, or no room."""
-        if len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX or self._draining:
+        self._seat.asked(self._now_ns)
+        if self._seat.failed or len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX or self._draining:
             return 0
         book = self._book
         intent_id = book.intent_id + 1
@@ -154,6 +172,10 @@ class StrategyAgent(BaseAgent):
 
     def cancel(self, order: Order) -> bool:
         """See `Desk.cancel`."""
+        self._seat.asked(self._now_ns)
+        return self._cancel_order(order)
+
+    def _cancel_order(self, order: Order) -> bool:
         waiting = order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN)
         if waiting or order.cancel_asked or order.state in TERMINAL:
             return False
@@ -190,9 +212,23 @@ class StrategyAgent(BaseAgent):
             found = look(self._handle, WORK_BUDGET, 0)
         if found:
             took += self._take_prices(found, now_ns)
-        if self._timed and not self._draining and self.plugin.next_timer_ns() <= now_ns:
-            self.plugin.on_timer(now_ns)
+        if self._timed and not self._draining and self._seat.due_ns() <= now_ns:
+            self._seat.call("on_timer", now_ns)
+        if self._seat.failed and now_ns >= self._failed_look_ns:
+            self._look_after_failure(now_ns)
         return took
+
+    def _look_after_failure(self, now_ns: int) -> None:
+        """Nothing of a failed plugin stays open; a resumed one begins."""
+        self._failed_look_ns = now_ns + FAILED_POLL_NS
+        self._timed = False
+        self._params[hot_.P_WANTS_TRADES] = 0
+        if not self._draining and self._seat.is_resumed(self.strategy_id):
+            self._seat.renew()
+            self._begin_plugin(now_ns)
+            return
+        for order in list(self.orders.values()):
+            self._cancel_order(order)
 
     def _own_rows(self) -> dict[int, int]:
         """Account -> our row in the table of strategies, as far as they are made."""
@@ -231,16 +267,14 @@ class StrategyAgent(BaseAgent):
         self._book = OrderBook(self.orders, self._own_ids, self._ports, self._writer)
         self._book.read_tables()
         self._started = True
-        self.plugin.on_start(self, now_ns)
-        # Only now: a plugin may put its methods in place when it starts.
-        self._timed = self._overrides("next_timer_ns")
-        self._params[hot_.P_WANTS_TRADES] = self._overrides("on_trades")
+        self._begin_plugin(now_ns)
         return True
 
-    def _overrides(self, name: str) -> bool:
-        """Does the plugin have a method of its own in the place of an empty one?"""
-        method = getattr(getattr(self.plugin, name), "__func__", None)
-        return method is not getattr(BaseStrategy, name)
+    def _begin_plugin(self, now_ns: int) -> None:
+        self._seat.call("on_start", self, now_ns)
+        # Only now: a plugin may put its methods in place when it starts.
+        self._timed = self._seat.has_own("next_timer_ns")
+        self._params[hot_.P_WANTS_TRADES] = self._seat.has_own("on_trades")
 
     def _make_world(self) -> None:
         """What the kernels take; of the instruments that the plugin trades."""
@@ -293,7 +327,7 @@ class StrategyAgent(BaseAgent):
     def _read_tables(self, now_ns: int) -> None:
         """Updates were lost: the tables say what is true, and the plugin hears what is new."""
         for order, reason in self._book.read_tables():
-            self.plugin.on_order(order, reason, now_ns)
+            self._seat.call("on_order", order, reason, now_ns)
 
     def _take_update(self, update: Update, now_ns: int) -> None:
         order = self._book.take(update)
@@ -301,11 +335,9 @@ class StrategyAgent(BaseAgent):
             return
         if update.last_qty:
             self._book.positions[order.instrument_id] = update.position_qty
-            self.plugin.on_fill(
-                Fill(order, update.last_px, update.last_qty, update.position_qty, update.edge_e4),
-                now_ns,
-            )
-        self.plugin.on_order(order, _REASONS[update.reason], now_ns)
+            fill = Fill(order, update.last_px, update.last_qty, update.position_qty, update.edge_e4)
+            self._seat.call("on_fill", fill, now_ns)
+        self._seat.call("on_order", order, _REASONS[update.reason], now_ns)
 
     def _take_prices(self, found: int, now_ns: int) -> int:
         """What the kernel's `look` took, to the plugin; returns how many records that were."""
@@ -318,7 +350,7 @@ class StrategyAgent(BaseAgent):
             top: Top = _top_of(Top, _TOP.unpack_from(self._rows, place * _TOP.size))
             self._tops[top[0]] = top
             if not self._draining:
-                self.plugin.on_top(top, now_ns)
+                self._seat.on_top(top, now_ns)
         return found >> _TAKEN_SHIFT
 
     def _take_rare(self, found: int, now_ns: int) -> None:
@@ -337,12 +369,15 @@ class StrategyAgent(BaseAgent):
                 for instrument_id, aggressor, px, qty, ts_event_ns
                 in _TRADES.iter_unpack(self._trades[: count * _TRADES.size])
             ]  # fmt: skip
-            self.plugin.on_trades(trades, now_ns)
+            self._seat.call("on_trades", trades, now_ns)
 
     def next_timer_ns(self) -> int:
         if not self._started:
             return self._now_ns + START_POLL_NS
-        return max(self.plugin.next_timer_ns(), self._now_ns + 1)
+        due = self._seat.due_ns() if self._timed else NEVER
+        if self._seat.failed:
+            due = self._failed_look_ns
+        return max(due, self._now_ns + 1)
 
     def on_drain(self, now_ns: int) -> None:
         """No new intents; what is open is risk's to cancel."""

@@ -9,9 +9,7 @@ been a success". So a 4XX that is not listed is a definite refusal, a 5XX never 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from oms.venues.trade_base import Verdict
+from oms.venues.reports import Judgement, Verdict
 from shm_layout.enums import RejectReason
 
 HTTP_SERVER_ERROR = 500
@@ -61,14 +59,6 @@ _REASONS_BY_CODE: dict[int, RejectReason] = {
     -2013: RejectReason.UNKNOWN_ORDER,
     -2015: RejectReason.UNKNOWN_ACCOUNT,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What an answer that is no success proves, and the reason for the record."""
-
-    verdict: Verdict
-    reason: RejectReason
 
 
 def judge(status: int, code: int, text: str) -> Judgement:

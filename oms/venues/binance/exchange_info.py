@@ -7,18 +7,13 @@ NOTIONAL, MIN_NOTIONAL). A filter that is absent or zero is disabled there: no b
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import orjson
 
 from oms.venues.reports import Listed
 from oms.venues.shared.fields import decimal, text
-from oms.venues.shared.listing import records_of
 from oms.venues.trade_base import MalformedMessageError, VenueLimits
-from shm_layout.enums import Venue
 
 _STATUSES = {"END_OF_DAY": "HALT", "HALT": "HALT", "BREAK": "HALT"}
 """enums.md "Symbol status"; TRADING without spot trading halts, too."""
@@ -26,45 +21,20 @@ DOCUMENTED = VenueLimits(weight_per_minute=6000, orders_10s=0, orders_day=0, con
 """rest-api.md "LIMITS", web-socket-api.md "WebSocket limits"; orders depend on the account."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What exchangeInfo gave: `specs` as INSTRUMENT_SPEC, `left_out` with reasons by name."""
-
-    specs: list[np.ndarray[Any, Any]]
-    left_out: dict[str, str]
-    limits: VenueLimits
-    """Of its `rateLimits`; what these do not say is as `DOCUMENTED` has it."""
-
-
-def parse_exchange_info(
-    body: bytes, wanted: Collection[str], now_ns: int, self_trade: str = ""
-) -> Listing:
-    """The instruments in `wanted` (canonical names, `BTC/USDT`), in the order of their names.
+def parse_exchange_info(body: bytes, self_trade: str = "") -> tuple[list[Listed], VenueLimits]:
+    """Every instrument of the list, and its limits; what it does not say of these is as
+    `DOCUMENTED` has it. One that cannot be traded says why in `left_out`.
 
     `self_trade`: the desk's mode of self-trade prevention; a symbol that does not take it would
-    refuse every order, so it is left out.
+    refuse every order.
     """
     try:
         message = orjson.loads(body)
         symbols = message["symbols"]
-        rows: list[np.ndarray[Any, Any]] = []
-        left_out: dict[str, str] = {}
-        found = {f"{s['baseAsset']}/{s['quoteAsset']}": s for s in symbols}
         limits = _limits(message.get("rateLimits", ()))
+        return [_listed(symbol, self_trade.upper()) for symbol in symbols], limits
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MalformedMessageError(f"exchangeInfo: {type(error).__name__} {error}") from error
-    for name in sorted(wanted):
-        if name not in found:
-            left_out[name] = "the venue does not list it"
-            continue
-        try:
-            _check_self_trade(found[name], self_trade.upper())
-            rows += records_of(_listed(name, found[name]), Venue.BINANCE_SPOT, now_ns)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            left_out[name] = f"its filters cannot be used: {error}"
-    if rows:
-        rows[-1]["final"] = 1
-    return Listing(rows, left_out, limits)
 
 
 def _limits(entries: Any) -> VenueLimits:
@@ -101,7 +71,18 @@ def _check_self_trade(symbol: Any, mode: str) -> None:
         )
 
 
-def _listed(name: str, symbol: Any) -> Listed:
+def _listed(symbol: Any, self_trade: str) -> Listed:
+    base, quote = text(symbol["baseAsset"]), text(symbol["quoteAsset"])
+    names = (f"{base}/{quote}", text(symbol["symbol"]), base, quote)
+    try:
+        _check_self_trade(symbol, self_trade)
+        return _with_filters(names, symbol)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"its filters cannot be used: {error}"
+        return Listed(*names, kind="SPOT", status="HALT", tick="", lot="", left_out=why)
+
+
+def _with_filters(names: tuple[str, str, str, str], symbol: Any) -> Listed:
     filters = {f["filterType"]: f for f in symbol["filters"]}
     px, qty = filters["PRICE_FILTER"], filters["LOT_SIZE"]
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {"minNotional": "0"}
@@ -109,7 +90,7 @@ def _listed(name: str, symbol: Any) -> Listed:
     trading = symbol["status"] == "TRADING" and symbol["isSpotTradingAllowed"] is True
     most = notional.get("maxNotional", "")
     return Listed(
-        name, text(symbol["symbol"]), text(symbol["baseAsset"]), text(symbol["quoteAsset"]),
+        *names,
         kind="SPOT",
         status="TRADING" if trading else _STATUSES.get(symbol["status"], "HALT"),
         tick=decimal(px["tickSize"]),

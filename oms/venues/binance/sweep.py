@@ -23,12 +23,8 @@ from oms.venues.binance.errors import HTTP_SERVER_ERROR, judge
 from oms.venues.binance.sign import signed_query, signer_of
 from oms.venues.binance.trade_parse import Reply, parse_http
 from oms.venues.binance.usage import retry_after_s
-from oms.venues.trade_base import (
-    HTTP_BANNED,
-    HTTP_TOO_MANY,
-    MalformedMessageError,
-    Verdict,
-)
+from oms.venues.reports import Verdict
+from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, MalformedMessageError
 
 _TIME_TARGET = "/api/v3/time"
 WEIGHT_LIST = 80

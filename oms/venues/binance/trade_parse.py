@@ -21,15 +21,9 @@ from oms.venues.binance.usage import (
     usage_of_headers,
     usage_of_limits,
 )
+from oms.venues.reports import Balance, Fill, OrderView
 from oms.venues.shared.decimal_text import from_text, from_text_down
-from oms.venues.trade_base import (
-    Instrument,
-    MalformedMessageError,
-    OrderView,
-    Report,
-    TradeView,
-    Usage,
-)
+from oms.venues.trade_base import Instrument, MalformedMessageError, Report, Usage
 from shm_layout.enums import FLAG_LAST, ExecKind, Liquidity, RejectReason, Side
 from shm_layout.records import UNDEF
 
@@ -79,15 +73,6 @@ class UserEvent:
     subscription_id: int
     kind: str
     event: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class BalanceView:
-    """One currency of an account, amounts as the venue writes them."""
-
-    currency: str
-    free: str
-    locked: str
 
 
 def _read(made: Callable[[], _T], what: str) -> _T:
@@ -165,6 +150,8 @@ class TradeReader:
     def __init__(self, system_id: int) -> None:
         self.system_id = system_id
         self.by_symbol: dict[str, Instrument] = {}
+        self.instrument_of: Callable[[str], Instrument | None] = self.by_symbol.get
+        """Instruments by the exchange's own string."""
 
     def order(self, result: Any) -> OrderView:
         """An order out of `order.place`, `order.status`, `order.cancel`, `openOrders.*`."""
@@ -172,7 +159,7 @@ class TradeReader:
 
     def _order(self, result: Any) -> OrderView:
         symbol = _text(result["symbol"])
-        instrument = self.by_symbol.get(symbol)
+        instrument = self.instrument_of(symbol)
         # An answer to a cancel names the order in origClientOrderId and itself in clientOrderId.
         client_text = _text(result.get("origClientOrderId") or result["clientOrderId"])
         stamp_ms = result.get("updateTime") or result.get("transactTime") or 0
@@ -181,19 +168,22 @@ class TradeReader:
             px = from_text(result["price"], instrument.px_scale)
             qty = from_text(result["origQty"], instrument.qty_scale)
             executed = from_text(result["executedQty"], instrument.qty_scale)
+        status = _text(result["status"])
         return OrderView(
             ids.from_text(self.system_id, client_text) or 0, client_text,
-            str(_integer(result["orderId"])), instrument, symbol, _text(result["status"]),
-            _SIDES[result["side"]], px, qty, executed, _integer(stamp_ms) * NS_PER_MS,
-            bool(_text(result.get("origQuoteOrderQty", "0")).strip("0.")),
+            str(_integer(result["orderId"])), instrument, symbol, _kind_of(status),
+            _SIDES[result["side"]], px, qty, executed,
+            ts_event_ns=_integer(stamp_ms) * NS_PER_MS,
+            by_amount=bool(_text(result.get("origQuoteOrderQty", "0")).strip("0.")),
+            reason=_END_REASONS.get(status, RejectReason.UNSET), word=status,
         )  # fmt: skip
 
-    def trade(self, result: Any) -> TradeView | None:
+    def trade(self, result: Any) -> Fill | None:
         """A trade out of `myTrades`; None for an instrument that is not traded here."""
         return _read(lambda: self._trade(result), "trade")
 
-    def _trade(self, result: Any) -> TradeView | None:
-        instrument = self.by_symbol.get(_text(result["symbol"]))
+    def _trade(self, result: Any) -> Fill | None:
+        instrument = self.instrument_of(_text(result["symbol"]))
         if instrument is None:
             return None
         report = Report(
@@ -210,7 +200,7 @@ class TradeReader:
             ts_event_ns=_integer(result["time"]) * NS_PER_MS,
             venue_order_id=str(_integer(result["orderId"])),
         )
-        return TradeView(report.venue_order_id, report)
+        return Fill(report.venue_order_id, report, str(report.trade_id))
 
     def execution_report(self, event: Any) -> Report | None:
         """An `executionReport`; None where it says nothing that a record could.
@@ -221,7 +211,7 @@ class TradeReader:
         return _read(lambda: self._execution_report(event), "executionReport")
 
     def _execution_report(self, event: Any) -> Report | None:
-        instrument = self.by_symbol.get(_text(event["s"]))
+        instrument = self.instrument_of(_text(event["s"]))
         what, status = _text(event["x"]), _text(event["X"])
         named = event.get("C") if what == "CANCELED" and event.get("C") else event["c"]
         client_order_id = ids.from_text(self.system_id, _text(named)) or 0
@@ -270,18 +260,18 @@ class TradeReader:
         report.ts_event_ns = _integer(event["T"]) * NS_PER_MS
 
     @staticmethod
-    def balances(event: Any) -> list[BalanceView]:
+    def balances(event: Any) -> list[Balance]:
         """Currencies of an `outboundAccountPosition`."""
         return _read(
-            lambda: [BalanceView(_text(b["a"]), b["f"], b["l"]) for b in event["B"]], "balances"
+            lambda: [Balance(_text(b["a"]), b["f"], b["l"]) for b in event["B"]], "balances"
         )
 
     @staticmethod
-    def account(result: Any) -> list[BalanceView]:
+    def account(result: Any) -> list[Balance]:
         """Currencies of `account.status`."""
         return _read(
             lambda: [
-                BalanceView(_text(b["asset"]), b["free"], b["locked"]) for b in result["balances"]
+                Balance(_text(b["asset"]), b["free"], b["locked"]) for b in result["balances"]
             ],
             "account",
         )
@@ -294,42 +284,18 @@ def _quote_qty(text: Any, report: Report, instrument: Instrument) -> int:
     return report.px * report.qty // instrument.notional_divisor
 
 
+def _kind_of(status: str) -> ExecKind:
+    """What a status is, as a record."""
+    if status in OPEN_STATUSES:
+        return ExecKind.FOUND_OPEN
+    if status == FILLED_STATUS:
+        return ExecKind.FOUND_FILLED
+    if status not in _END_KINDS:
+        raise MalformedMessageError(f"order status '{status[:_TEXT_CHARS_MAX]}'")
+    return _END_KINDS[status]
+
+
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise MalformedMessageError(f"{str(value)[:_TEXT_CHARS_MAX]!r} is neither true nor false")
     return value
-
-
-def report_key(event: Mapping[str, Any]) -> tuple[object, ...]:
-    """What makes an `executionReport` that one event and no other, on whatever connection it
-    comes: the order, what happened to it, the trade, and the venue's own id of the report.
-    """
-    return tuple(event.get(name) for name in ("s", "i", "x", "X", "t", "z", "I", "C"))
-
-
-def status_report(order: OrderView, open_kind: ExecKind) -> Report | None:
-    """What an order's status says, as a record: `open_kind` (ACK or FOUND_OPEN) while it is open;
-    None for FILLED: its fills say it, unless it was ordered by quote amount.
-    """
-    if order.status in OPEN_STATUSES:
-        kind = open_kind
-    elif order.status in _END_KINDS:
-        kind = _END_KINDS[order.status]
-    elif order.status == FILLED_STATUS and order.by_amount:
-        kind = ExecKind.FOUND_FILLED
-    elif order.status == FILLED_STATUS:
-        return None
-    else:
-        raise MalformedMessageError(f"order status '{order.status[:_TEXT_CHARS_MAX]}'")
-    return Report(
-        kind,
-        order.client_order_id,
-        order.instrument,
-        order.side,
-        reason=_END_REASONS.get(order.status, RejectReason.UNSET),
-        px=order.px if kind is ExecKind.EXTERNAL_OPEN else UNDEF,
-        qty=order.qty if kind is ExecKind.EXTERNAL_OPEN else 0,
-        cum_qty=order.executed_qty,
-        ts_event_ns=order.ts_event_ns,
-        venue_order_id=order.venue_order_id,
-    )

@@ -7,9 +7,10 @@ import time
 from decimal import Decimal
 from typing import Any
 
+from oms.config import OPERATOR
 from oms.errors import ConfigError
 from procs.cli.parts.look import Look, at_step, text
-from shm_layout.enums import VENUE_NAMES, BookState, Venue
+from shm_layout.enums import VENUE_NAMES, BookState, PluginState, PluginTrouble, Venue
 from shm_layout.limits import BOOK_TABLE_LEVELS
 from shm_layout.records import NO_ID
 
@@ -58,6 +59,30 @@ def reduce_only(look: Look) -> list[dict[str, Any]]:
         for row in look.memory.table_reader("venues").written()
         if int(row["reduce_only"])
     ]
+
+
+def strategies(look: Look) -> list[dict[str, Any]]:
+    """Every strategy of the config but a person's own, and what its plugin does: "starting",
+    "running" or "failed", with since when and why."""
+    found = []
+    for one in look.config.strategies:
+        if one.name == OPERATOR:
+            continue
+        row = look.memory.table_reader(f"plugin.{one.name}").read(0)
+        state = PluginState.UNSET if row is None else PluginState(int(row["state"]))
+        trouble = PluginTrouble.UNSET if row is None else PluginTrouble(int(row["trouble"]))
+        found.append(
+            {
+                "strategy": one.name,
+                "plugin": one.plugin,
+                "state": state.name.lower() if state else "starting",
+                "trouble": trouble.name.lower() if trouble else "",
+                "reason": "" if row is None else bytes(row["reason"]).decode("utf-8", "replace"),
+                "ts_ns": 0 if row is None else int(row["ts_ns"]),
+                "failures": 0 if row is None else int(row["failures"]),
+            }
+        )
+    return found
 
 
 def accounts(look: Look) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ def page(found: dict[str, Any]) -> list[str]:
         "",
         *_markets(found),
         "",
+        *_strategies(found),
+        "",
         *_orders(found),
     ]
 
@@ -149,6 +151,17 @@ def _markets(found: dict[str, Any]) -> list[str]:
             for row in found["markets"]
         ],
         left=(0, 1),
+    )
+
+
+def _strategies(found: dict[str, Any]) -> list[str]:
+    return table(
+        ["strategy", "plugin", "state", "failures"],
+        [
+            [row["strategy"], row["plugin"], row["state"], row["failures"]]
+            for row in found["strategies"]
+        ],
+        left=(0, 1, 2),
     )
 
 

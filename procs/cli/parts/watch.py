@@ -75,6 +75,7 @@ class Watch:
         self._began_s = began_s
         self.deaths: Counter[str] = Counter()
         """Sentences about processes that ended, and how often each came."""
+        self._failed: list[str] = []
         self._heard = Heard(look.paths)
         self._before: dict[tuple[str, str], Money] = {}
         self.take()
@@ -118,13 +119,27 @@ class Watch:
         return len(self.look.counts.unknown_seen) - len(self.look.counts.unknown_open)
 
     def new_deaths(self) -> list[str]:
-        """What the supervisor said of processes that ended, each sentence once."""
+        """What the supervisor said of processes that ended, each sentence once; strategies that
+        have failed since the last look, too."""
         new = []
         for line in self._heard.deaths():
             if line not in self.deaths:
                 new.append(line)
             self.deaths[line] += 1
+        failed = self.failed()
+        new += [line for line in failed if line not in self._failed]
+        self._failed = failed
         return new
+
+    def failed(self) -> list[str]:
+        """Strategies whose plugin has failed."""
+        from procs.cli.parts.look_markets import strategies
+
+        return [
+            f"strategy {row['strategy']} has FAILED: {row['reason']}"
+            for row in strategies(self.look)
+            if row["state"] == "failed"
+        ]
 
     def troubles(self) -> list[str]:
         """What is wrong, one short sentence each, the latest last."""
@@ -141,10 +156,11 @@ class Watch:
         ]
 
     def told(self) -> list[str]:
-        """Every death so far."""
-        return [
+        """Every death so far, and what has failed."""
+        deaths = [
             line if count == 1 else f"{line} ({count} times)" for line, count in self.deaths.items()
         ]
+        return [*deaths, *self.failed()]
 
     def degraded(self) -> bool:
         """Was a process started too often of late?"""

@@ -19,8 +19,8 @@ from shm_layout.ring import RingWriter
 from shm_layout.table import TableWriter
 
 
-class CrashedError(Exception):
-    """The process that was running has died."""
+class CrashedError(BaseException):
+    """The process that was running has died; no Exception, so that no handler outlives it."""
 
 
 class Crash:

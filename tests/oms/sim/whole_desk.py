@@ -295,6 +295,7 @@ def fold_state(arrays):
         "orders": arrays.orders, "positions": arrays.positions, "fees": arrays.fees,
         "instruments": arrays.instrument_table.rows, "currencies": arrays.currency_table.rows,
         "strategies": arrays.strategy_table.rows, "venues": arrays.tables["venues"].rows,
+        "plugins": arrays.tables["plugins"].rows,
     }  # fmt: skip
     for name, rows in tables.items():
         copied = rows.copy()

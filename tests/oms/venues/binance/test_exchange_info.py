@@ -7,16 +7,17 @@ from decimal import Decimal
 import pytest
 
 from oms.venues.binance.exchange_info import parse_exchange_info
+from oms.venues.shared.listing import records_of
 from oms.venues.trade_base import MalformedMessageError
-from shm_layout.enums import MarketStatus
+from shm_layout.enums import MarketStatus, Venue
 from tests.oms.agents.executor_desk import EXCHANGE_INFO
 from tests.support import data_folder
 
 NOW = 5
 
 
-def parsed(message, wanted=("BTC/USDT",)):
-    return parse_exchange_info(json.dumps(message).encode(), wanted, NOW)
+def parsed(message):
+    return parse_exchange_info(json.dumps(message).encode())
 
 
 def changed(filter_type, **values):
@@ -28,7 +29,7 @@ def changed(filter_type, **values):
 
 
 def said(spec, name):
-    return Decimal(int(spec[name])).scaleb(-int(spec[f"{name}_digits"]))
+    return Decimal(int(spec[name][0])).scaleb(-int(spec[f"{name}_digits"][0]))
 
 
 def test_recorded_exchange_info_every_symbol_is_exact():
@@ -36,27 +37,26 @@ def test_recorded_exchange_info_every_symbol_is_exact():
     with gzip.open(path, "rt") as lines:
         raw = json.loads(next(lines))["raw"]
     symbols = {f"{s['baseAsset']}/{s['quoteAsset']}": s for s in json.loads(raw)["symbols"]}
-    listing = parse_exchange_info(raw.encode(), symbols, NOW)
-    assert len(listing.specs) + len(listing.left_out) == len(symbols)
-    assert not listing.left_out
-    for (spec,) in listing.specs:
-        symbol = symbols[spec["name"].decode()]
+    listed, _ = parse_exchange_info(raw.encode())
+    assert {one.name for one in listed} == set(symbols)
+    assert not [one for one in listed if one.left_out]
+    for one in listed:
+        symbol = symbols[one.name]
         filters = {f["filterType"]: f for f in symbol["filters"]}
         price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
+        (spec,) = records_of(one, Venue.BINANCE_SPOT, NOW)
         assert said(spec, "tick") == Decimal(price["tickSize"])
         assert said(spec, "lot") == Decimal(lot["stepSize"])
         assert said(spec, "min_qty") == Decimal(lot["minQty"])
         assert said(spec, "max_qty") == Decimal(lot["maxQty"])
         assert said(spec, "min_notional") == Decimal(filters["MIN_NOTIONAL"]["minNotional"])
         trading = symbol["status"] == "TRADING" and symbol["isSpotTradingAllowed"]
-        assert (int(spec["status"]) == MarketStatus.TRADING) == trading
-    assert [int(s["final"][0]) for s in listing.specs] == [0] * (len(listing.specs) - 1) + [1]
+        assert (int(spec["status"][0]) == MarketStatus.TRADING) == trading
 
 
-def test_wanted_and_not_listed_is_left_out_with_the_reason():
-    listing = parsed(EXCHANGE_INFO, ("BTC/USDT", "NO/SUCH"))
-    assert listing.left_out == {"NO/SUCH": "the venue does not list it"}
-    assert (listing.limits.orders_10s, listing.limits.weight_per_minute) == (100, 6000)
+def test_limits_of_the_list_are_read_beside_it():
+    _, limits = parsed(EXCHANGE_INFO)
+    assert (limits.orders_10s, limits.weight_per_minute) == (100, 6000)
 
 
 @pytest.mark.parametrize(
@@ -73,22 +73,25 @@ def test_wanted_and_not_listed_is_left_out_with_the_reason():
     ],
 )
 def test_filter_that_cannot_be_used_leaves_the_symbol_out(filter_type, values):
-    listing = parsed(changed(filter_type, **values))
-    assert not len(listing.specs)
-    assert "cannot be used" in listing.left_out["BTC/USDT"]
+    (one,), _ = parsed(changed(filter_type, **values))
+    if not one.left_out:
+        with pytest.raises(ValueError, match=r"decimals|fit 64 bits|above zero|plain decimal"):
+            records_of(one, Venue.BINANCE_SPOT, NOW)
+    else:
+        assert "cannot be used" in one.left_out
 
 
 def test_symbol_that_does_not_trade_says_so():
     message = json.loads(json.dumps(EXCHANGE_INFO))
     message["symbols"][0]["status"] = "BREAK"
-    (spec,) = parsed(message).specs
-    assert spec["status"][0] == MarketStatus.HALT
+    (one,), _ = parsed(message)
+    assert one.status == "HALT"
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"symbols":[{}]}', b'{"symbols":5}'])
 def test_answer_of_another_shape_is_malformed(body):
     with pytest.raises(MalformedMessageError, match="exchangeInfo"):
-        parse_exchange_info(body, ("BTC/USDT",), NOW)
+        parse_exchange_info(body)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_answer_of_another_shape_is_malformed(body):
 def test_limits_of_the_list_come_in_our_intervals(given, expected):
     names = ("rateLimitType", "interval", "intervalNum", "limit")
     limits = [dict(zip(names, one, strict=True)) for one in given]
-    found = parsed(EXCHANGE_INFO | {"rateLimits": limits}, ("BTC/USDT",)).limits
+    _, found = parsed(EXCHANGE_INFO | {"rateLimits": limits})
     assert (
         found.weight_per_minute, found.orders_10s, found.orders_day, found.connections_per_5m
     ) == expected  # fmt: skip

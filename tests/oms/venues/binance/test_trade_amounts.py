@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from oms.agents.executor.statuses import status_report
 from oms.ports import Key
 from oms.venues.binance.exchange_info import parse_exchange_info
 from oms.venues.binance.trade import AccountFrames
-from oms.venues.binance.trade_parse import status_report
 from shm_layout.enums import (
     FLAG_LAST,
     Action,
@@ -91,7 +91,7 @@ def test_reconciliation_says_of_an_amount_that_it_is_filled(desk):
 
 
 def test_order_by_quantity_is_filled_by_its_fills_alone(desk):
-    order = desk.agent._reader.order(desk.order(1, "FILLED", executedQty="0.01"))
+    order = desk.agent._session.side._reader.order(desk.order(1, "FILLED", executedQty="0.01"))
     assert status_report(order, ExecKind.FOUND_OPEN) is None
 
 
@@ -106,7 +106,7 @@ def test_order_that_ended_in_a_match_with_ourselves_says_so(desk, what):
 
 
 def test_query_of_an_order_that_ended_in_a_match_says_so(desk):
-    order = desk.agent._reader.order(desk.order(1, "EXPIRED_IN_MATCH"))
+    order = desk.agent._session.side._reader.order(desk.order(1, "EXPIRED_IN_MATCH"))
     assert status_report(order, ExecKind.FOUND_OPEN).reason is RejectReason.SELF_TRADE
 
 
@@ -131,7 +131,7 @@ def test_mode_of_the_config_reaches_the_frame():
 def test_instrument_that_does_not_take_the_mode_is_left_out():
     symbol = EXCHANGE_INFO["symbols"][0] | {"allowedSelfTradePreventionModes": ["EXPIRE_TAKER"]}
     body = json.dumps(EXCHANGE_INFO | {"symbols": [symbol]}).encode()
-    assert len(parse_exchange_info(body, ["BTC/USDT"], 1, "expire_taker").specs) == 1
-    listing = parse_exchange_info(body, ["BTC/USDT"], 1, "expire_maker")
-    assert not len(listing.specs)
-    assert "set one of expire_taker" in listing.left_out["BTC/USDT"]
+    (taken,), _ = parse_exchange_info(body, "expire_taker")
+    assert not taken.left_out
+    (refused,), _ = parse_exchange_info(body, "expire_maker")
+    assert "set one of expire_taker" in refused.left_out

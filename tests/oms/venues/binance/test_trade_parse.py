@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oms import ids
+from oms.agents.executor.statuses import status_report
 from oms.venues.binance.errors import VERDICTS, judge
 from oms.venues.binance.trade_parse import (
     Reply,
@@ -15,9 +16,9 @@ from oms.venues.binance.trade_parse import (
     UserEvent,
     parse_frame,
     parse_http,
-    status_report,
 )
-from oms.venues.trade_base import Instrument, MalformedMessageError, Verdict
+from oms.venues.reports import Verdict
+from oms.venues.trade_base import Instrument, MalformedMessageError
 from shm_layout.enums import ExecKind, Liquidity, RejectReason, Side
 from tests.support import data_folder
 
@@ -108,7 +109,7 @@ def test_documented_examples_are_read_or_named(reader):
         assert (message.code != 0) == ("error" in shown)
         if isinstance(result, dict) and {"origQty", "side", "price"} <= set(result):
             orders += 1
-            assert reader.order(result).venue_order_id == result["orderId"]
+            assert reader.order(result).venue_order_id == str(result["orderId"])
     assert replies > 20
     assert events >= 3
     assert orders > 0
