@@ -86,7 +86,9 @@ class RiskAgent(BaseAgent):
             self._port, found.risk_epoch, found.recovery, JOURNAL_FILE_RECORDS_MAX
         )
         strategy_ids, strategy_rows = self.registry.strategies(now_ns)
-        arrays.configure(self.config, strategy_ids, self.registry.operator_rows())
+        arrays.configure(
+            self.config, strategy_ids, self.registry.operator_rows(), self.registry.account_ids()
+        )
         self.worlds.build(self._journal.block, strategy_ids)
         self.plugins = PluginModes(self.config, ports, arrays, strategy_ids)
         self._state = arrays.state.data
@@ -95,7 +97,8 @@ class RiskAgent(BaseAgent):
         self._begin_limits(now_ns)
         for row in strategy_rows:
             self.journal_record(row)
-        self.registry.begin(found.system_id, found.same_memory, now_ns)
+        for row in self.registry.begin(found.system_id, found.same_memory, now_ns):
+            self.journal_record(row)
         for world in self.worlds.refresh:
             k_.step(world, now_ns, now_ns, 0)
         found.finish(self, now_ns)

@@ -55,6 +55,8 @@ class Registry:
         self._instruments: dict[tuple[int, str], int] = {}
         self._currencies: dict[str, int] = {}
         self._accounts: dict[str, int] = {}
+        self._new_accounts: set[int] = set()
+        """Rows that no journal holds yet."""
         self._strategies: dict[tuple[str, int], int] = {}
         self._ladders: dict[tuple[int, bytes], Array] = {}
         """Ladders whose instruments have not come yet, by venue and name."""
@@ -199,11 +201,11 @@ class Registry:
         gets row 0, so that its orders stay its own.
         """
         table = self._arrays.strategy_table
-        accounts = self._config.account_names()
-        wanted = [(one.name, accounts.index(one.account)) for one in self._config.strategies]
+        accounts = self.account_ids()
+        wanted = [(one.name, accounts[one.account]) for one in self._config.strategies]
         count = len(wanted)
         if any(name == OPERATOR for name, _ in wanted):
-            mine = [(OPERATOR, account_id) for account_id in range(len(accounts))]
+            mine = [(OPERATOR, account_id) for account_id in accounts.values()]
             wanted += [key for key in mine if key not in wanted]
         made: list[Array] = []
         free = itertools.count(self._free_strategy_row())
@@ -239,8 +241,8 @@ class Registry:
 
     def operator_rows(self) -> dict[int, int]:
         """Row of the operator -> its account, for every account of the config."""
-        accounts = range(len(self._config.account_names()))
         known = self._strategies
+        accounts = self.account_ids().values()
         return {known[OPERATOR, k]: k for k in accounts if (OPERATOR, k) in known}
 
     def _free_strategy_row(self) -> int:
@@ -253,26 +255,46 @@ class Registry:
 
     # Accounts
 
-    def begin(self, system_id: int, same_memory: bool, now_ns: int) -> None:
-        """Rows of every account of the config; a new memory means: reconcile first."""
+    def account_ids(self) -> dict[str, int]:
+        """Row of every account of the config, by name. One that the journal knows keeps its row
+        wherever it stands in the config; another gets the row of its place, where a journal that
+        named no accounts would have it, or the next free one.
+        """
+        for place, name in enumerate(self._config.account_names()):
+            if name in self._accounts:
+                continue
+            taken = self._accounts.values()
+            row = place if place not in taken else max(taken) + 1
+            if row >= len(self._arrays.account_table.rows):
+                raise ConfigError(
+                    f"accounts: found {name} as one more than this journal has rows for, at most "
+                    f"{len(self._arrays.account_table.rows)} fit: begin a new data_dir"
+                )
+            self._accounts[name] = row
+            self._new_accounts.add(row)
+        return {name: self._accounts[name] for name in self._config.account_names()}
+
+    def begin(self, system_id: int, same_memory: bool, now_ns: int) -> list[Array]:
+        """Rows of every account of the config; a new memory means: reconcile first. Returns the
+        records of those that the journal did not know. One that left the config trades no more.
+        """
         table = self._arrays.account_table
-        account_id = 0
+        ids = self.account_ids()
         for group_index, group in enumerate(self._config.groups):
             for account in group.accounts:
-                known = self._accounts.get(account.name)
-                assert known is None or known == account_id, (
-                    f"account {account.name} was row {known} in the journal and is {account_id} "
-                    "in the config: accounts may only be added at the end"
-                )
-                kept = same_memory and bool(table.rows["reconciled"][account_id])
+                row = ids[account.name]
+                kept = same_memory and bool(table.rows["reconciled"][row])
                 table.write(
-                    account_id, type=RecordType.ACCOUNT_ROW, account_id=account_id,
+                    row, type=RecordType.ACCOUNT_ROW, account_id=row,
                     exchange=Exchange[group.exchange.upper()], group=group_index,
                     reconciled=int(kept), enabled=1, ts_ns=now_ns, system_id=system_id,
                     name=account.name.encode(), key_name=account.key_name.encode(),
                 )  # fmt: skip
-                self._accounts[account.name] = account_id
-                account_id += 1
+        for name, row in self._accounts.items():
+            if name not in ids and int(table.rows["enabled"][row]):
+                table.write(row, enabled=0, ts_ns=now_ns)
+                self._ports.log("warning", "account_left_config", account=name)
+        return [self._row(table, row) for row in sorted(self._new_accounts)]
 
     def reconciled(self, account_id: int, now_ns: int) -> list[Array]:
         """The venue's orders and ours agree for this account: it may trade."""

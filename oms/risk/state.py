@@ -159,7 +159,11 @@ class RiskArrays:
         return self.tables["strategies"]
 
     def configure(
-        self, config: DeskConfig, strategy_ids: Sequence[int], operator_rows: Mapping[int, int]
+        self,
+        config: DeskConfig,
+        strategy_ids: Sequence[int],
+        operator_rows: Mapping[int, int],
+        account_ids: Mapping[str, int],
     ) -> None:
         """Limits of the config's strategies, whose rows are `strategy_ids`, and of the operator's
         (row -> account); all others may place nothing.
@@ -168,7 +172,7 @@ class RiskArrays:
         self.strategies[:, w_.SG_OPERATOR] = 0
         for strategy, row_index in zip(config.strategies, strategy_ids, strict=True):
             row = self.strategies[row_index]
-            row[w_.SG_ACCOUNT] = config.account_names().index(strategy.account)
+            row[w_.SG_ACCOUNT] = account_ids[strategy.account]
             row[w_.SG_ENABLED] = 1
         if any(strategy.name == OPERATOR for strategy in config.strategies):
             for row_index, account_id in operator_rows.items():

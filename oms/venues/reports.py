@@ -170,12 +170,12 @@ class Reply:
     request_id: int = -1
     server_ms: int = 0
     """The exchange's clock where the answer says it; 0 = not said."""
-    token: str = field(default="", repr=False)
-    """SESSION_KEY: the key that opens the stream of events."""
     unreadable: str = ""
     """Why the answer to this request says nothing, though it is one; "" = it was read."""
     limits: VenueLimits | None = None
     """LISTING: the exchange's own, where it lists them."""
+    token: str = field(default="", repr=False)
+    """SESSION_KEY: the key that opens the stream of events."""
 
 
 class Verdict(IntEnum):
@@ -362,7 +362,8 @@ class Notice:
     kind: str
     """"pong", "logged_on", "subscribed", "refused", "shutdown", "stream_ended", "status"; "look":
     the order `value` (the exchange's id) has to be asked for, because the event does not say all;
-    "other": a message of a kind that nothing here reads."""
+    "account_set": a setting changed; "funding": the account's cash flows have to be asked for;
+    "position_moved": by other means than an order; "other": a message that nothing here reads."""
     account: str = ""
     text: str = ""
     code: int = 0

@@ -145,11 +145,16 @@ def _spread(placed: Placed, hot: list[Core]) -> Placed:
 
 
 def _compact(config: DeskConfig, parts: Parts, plan: Plan) -> Placed:
+    """What an order passes on one core, the rest on another. In a pass the operator comes before
+    the prices do, so that these go by him, and he takes them when others have gone on with them.
+    """
     roles = config.roles()
-    strategies = tuple(role for role in roles if role.startswith("strategy."))
+    strategies = [role for role in roles if role.startswith("strategy.")]
+    first = [_OPERATOR_ROLE] if _OPERATOR_ROLE in strategies else []
+    rest = [role for role in strategies if role not in first]
     hot = [
         *(Group(role, (role,)) for role in roles if role.startswith("feed.")),
-        Group("engine", ("aggregator", *strategies, "risk")),
+        Group("engine", (*first, "aggregator", *rest, "risk")),
         *(Group(role, (role,)) for role in roles if role.startswith("executor.")),
     ]
     if parts.hot == parts.service:

@@ -27,6 +27,7 @@ from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX
 from tests.bench import order_peer
 from tests.bench.order_desk import (
     ACCOUNTS,
+    PARK_GAP_NS,
     SENT,
     SHARED_WORDS,
     STOP,
@@ -75,8 +76,11 @@ SMOKE_WAYS = (WAYS[0], WAYS[-1])
 
 
 def once(wait: str, cores: tuple[int, int], orders: int, warm: int, way: Way = WAYS[0],
-         profiles: tuple[Any, Any] = (None, None)) -> tuple[np.ndarray, int]:  # fmt: skip
-    """One start of the desk: microseconds of each order, and the checksum of what was sent."""
+         profiles: tuple[Any, Any] = (None, None), rest_ns: int = PARK_GAP_NS,
+         ) -> tuple[np.ndarray, int]:  # fmt: skip
+    """One start of the desk: microseconds of each order, and the checksum of what was sent.
+    `rest_ns`: how long it sleeps between two orders where it parks.
+    """
     shared = shared_words(SHARED_WORDS)
     began, ended = shared_words(orders + warm), shared_words(orders + warm)
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +90,7 @@ def once(wait: str, cores: tuple[int, int], orders: int, warm: int, way: Way = W
             paths = make_desk(config, way.kind)
 
             def hot() -> int:
-                return run_hot(config, paths, shared, began, orders, warm, profiles[1])
+                return run_hot(config, paths, shared, began, orders, warm, profiles[1], rest_ns)
 
             def executor() -> int:
                 return run_executor(config, paths, shared, ended, profiles[0], way.tls)

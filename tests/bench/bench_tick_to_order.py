@@ -20,7 +20,7 @@ from procs.files.locks import FileLock
 from procs.files.paths import DeskPaths
 from shm_layout import segment
 from tests.bench import order_peer
-from tests.bench.order_desk import ACCOUNTS, SENT, SHARED_WORDS, STOP, make_desk
+from tests.bench.order_desk import ACCOUNTS, PARK_GAP_NS, SENT, SHARED_WORDS, STOP, make_desk
 from tests.bench.result import NS_PER_US, BenchResult, latency
 from tests.bench.tick_desk import run_edge, run_hot, tick_config, ticks
 from tests.stress.memory import fork, reap, shared_words
@@ -39,9 +39,12 @@ PEER = "the usual Python way (orjson, Decimal, dicts, hmac, json, Pipe)"
 
 
 def once(
-    wait: str, cores: tuple[int, int], count: int, warm: int, accounts: int
-) -> tuple[np.ndarray, int]:
-    """One start of the desk: microseconds of each tick, and the checksum of what was sent."""
+    wait: str, cores: tuple[int, int], count: int, warm: int, accounts: int,
+    rest_ns: int = PARK_GAP_NS,
+) -> tuple[np.ndarray, int]:  # fmt: skip
+    """One start of the desk: microseconds of each tick, and the checksum of what was sent.
+    `rest_ns`: how long it sleeps between two ticks where it parks.
+    """
     shared = shared_words(SHARED_WORDS)
     began, ended = shared_words(count + warm), shared_words(count + warm)
     with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +52,7 @@ def once(
         lock = FileLock(Path(folder) / "bench.lock")
         try:
             paths = make_desk(config)
-            edge = fork(lambda: run_edge(config, paths, shared, began, ended), cores[0])
+            edge = fork(lambda: run_edge(config, paths, shared, began, ended, rest_ns), cores[0])
             hot = fork(lambda: run_hot(config, paths, shared), cores[1])
             codes = reap([edge, hot], WATCHDOG_S)
         finally:

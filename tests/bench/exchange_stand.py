@@ -67,13 +67,19 @@ class _TlsNetwork(Network):
         self._servers[listener] = await server
 
 
+def raise_limits() -> None:
+    """Simulated exchanges that are made from now on, here and in what is forked."""
+    venue_sim.LimitRules = lambda **_: LimitRules(MUCH, MUCH, MUCH, MUCH, MUCH)
+
+
 def serve_exchange(
     data_dir: str, tell: Callable[[int], None], context: ssl.SSLContext | None = None,
-    *, streams: bool = False,
+    *, streams: bool = False, flow: int = 0,
 ) -> None:  # fmt: skip
-    """Until killed; tells its REST port, or that of its WebSockets."""
-    venue_sim.LimitRules = lambda **_: LimitRules(MUCH, MUCH, MUCH, MUCH, MUCH)
-    config = load_sim(SIM, data_dir, {"rest_port": 0, "ws_port": 0, "flow_events_per_s": 0})
+    """Until killed; tells its REST port, or that of its WebSockets. `flow`: events a second."""
+    raise_limits()
+    changes = {"rest_port": 0, "ws_port": 0, "flow_events_per_s": flow, "drop_reply_one_in": 0}
+    config = load_sim(SIM, data_dir, changes)
     DeskPaths.of(config).make()
     host = SimHost(config)
     if context is not None:

@@ -337,30 +337,32 @@ class HotSide:
         sent = int(self.shared[SENT]) == self.count
         return sent and int(self.risk.arrays.state[risk_words.ST_OPEN_COUNT]) == 0
 
-    def run(self, orders: int, stamps: np.ndarray, chance: np.random.Generator) -> None:
-        """So many orders, one at a time, at seeded moments."""
+    def run(
+        self, orders: int, stamps: np.ndarray, chance: np.random.Generator, rest_ns: int
+    ) -> None:
+        """So many orders, one at a time, at seeded moments, `rest_ns` behind the one before."""
         for k in range(orders):
             if k % TOP_EVERY == 0:
                 self.price()
             self.order(stamps)
             self.settle(self.closed, f"order {self.count} was not sent and answered")
-            gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
+            gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else rest_ns)
             self.wait(time.monotonic_ns() + gap_ns)
 
 
 def run_hot(
     config: DeskConfig, paths: DeskPaths, shared: np.ndarray, stamps: np.ndarray, orders: int,
-    warm: int, profile: Any,
+    warm: int, profile: Any, rest_ns: int = PARK_GAP_NS,
 ) -> int:  # fmt: skip
     """Risk's process; ends the executor's when it has measured."""
     try:
         side = HotSide(config, paths, shared)
         side.settle(lambda: bool(shared[READY]), "the accounts were not reconciled")
         chance = np.random.Generator(np.random.PCG64(7))
-        side.run(warm, stamps, chance)
+        side.run(warm, stamps, chance, rest_ns)
         if profile is not None:
             profile.enable()
-        side.run(orders, stamps, chance)
+        side.run(orders, stamps, chance, rest_ns)
         if profile is not None:
             profile.disable()
     finally:

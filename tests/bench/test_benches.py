@@ -15,6 +15,7 @@ WATCHDOG_S = 170
 GROUPS = (
     ("start_cold",),
     ("start_warm",),
+    ("desk",),
     ("idle_cpu", "memory", "recovery"),
     ("order_path", "tick_to_order"),
     ("http_requests", "ack_rtt", "load_e2e"),

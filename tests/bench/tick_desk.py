@@ -268,8 +268,10 @@ class Edge:
         accounts = executor._prepared and all(a.ready for a in executor._accounts.values())
         return accounts and int(self.top["state"][0]) == BookState.LIVE
 
-    def run(self, count: int, stamps: np.ndarray) -> None:
-        """So many ticks, each after the order of the last one was closed, at seeded moments."""
+    def run(self, count: int, stamps: np.ndarray, rest_ns: int) -> None:
+        """So many ticks, each after the order of the last one was closed, at seeded moments,
+        `rest_ns` behind it.
+        """
         chance = np.random.Generator(np.random.PCG64(7))
         self.settle(self.ready, "accounts reconciled, book LIVE", time.monotonic_ns() + SECOND_NS)
         for k, text in enumerate(ticks(count)):
@@ -278,7 +280,7 @@ class Edge:
             self.feed.on_bytes(self.feed.link.conn, data, now_ns)
             wake(self.memory, 1, self.spin)
             stamps[k] = began_ns
-            gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else PARK_GAP_NS)
+            gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else rest_ns)
             self.settle(
                 lambda: int(self.shared[CLOSED]) == k + 1 == int(self.shared[SENT]),  # noqa: B023 - used before k moves on
                 f"order {k + 1} was not sent and closed", time.monotonic_ns() + gap_ns,
@@ -286,12 +288,13 @@ class Edge:
 
 
 def run_edge(
-    config: DeskConfig, paths: DeskPaths, shared: np.ndarray, began: np.ndarray, ended: np.ndarray
-) -> int:
+    config: DeskConfig, paths: DeskPaths, shared: np.ndarray, began: np.ndarray,
+    ended: np.ndarray, rest_ns: int = PARK_GAP_NS,
+) -> int:  # fmt: skip
     """The process of feed and executor; ends the other when it has measured."""
     edge = Edge(config, paths, shared, ended)
     try:
-        edge.run(len(began), began)
+        edge.run(len(began), began, rest_ns)
     finally:
         shared[STOP] = 1
     shared[STOP + 1] = edge.network.checksum

@@ -59,6 +59,16 @@ def test_map_of_a_file_is_what_its_machine_gets(tmp_path, config, name, cores, n
     assert load_desk(DEMO, None, name).host.processes == made.processes
 
 
+def test_map_of_one_process_has_the_way_of_an_order_in_one_and_the_rest_as_two_cores(config):
+    one, two = (load_desk(DEMO, None, name).host for name in ("two-core-one-process", "two-core"))
+    trader, *rest = one.processes
+    hot = [process for process in two.processes if process.core == trader.core]
+    assert len(hot) == 3
+    assert [role for process in hot for role in process.roles] == list(trader.roles)
+    assert rest == [process for process in two.processes if process not in hot]
+    assert trader.wait == "park"
+
+
 SHAPES = tuple(itertools.product((1, 2, 3, 4, 7, 8, 12, 16, 32), (1, 2), (1, 2), (1, 3, 6)))
 
 

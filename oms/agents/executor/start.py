@@ -220,7 +220,9 @@ class Start:
         named = {r["name"].decode() for r in rows}
         needed = self._wanted - set(self._left_out)
         accounts: list[Any] = [
-            r for r in self._account_table.written() if int(r["group"]) == self._group_index
+            r
+            for r in self._account_table.written()
+            if int(r["group"]) == self._group_index and int(r["enabled"])
         ]
         missing = needed - named
         if not named or len(accounts) < len(self._group.accounts):

@@ -76,9 +76,11 @@ class StrategyAgent(BaseAgent):
         self.settings = next(s for s in config.strategies if s.name == name)
         self.strategy_id = NO_ID
         """Its row in risk's table of strategies; found by name once risk has made it."""
-        self.account_id = config.account_names().index(self.settings.account)
-        self.account_ids: tuple[int, ...] = (self.account_id,)
-        """Accounts that it may place on; the operator on all."""
+        self.accounts: tuple[str, ...] = (self.settings.account,)
+        """Names of the accounts that it may place on; the operator on all. Its own comes first."""
+        self.account_ids: dict[str, int] = {}
+        """Their rows, once risk has made them."""
+        self.account_id = NO_ID
         self.strategy_ids: dict[int, int] = {}
         """Its row for each of them."""
         self._seat = PluginSeat(self.settings, lambda: self._now_ns)
@@ -111,6 +113,7 @@ class StrategyAgent(BaseAgent):
         self._instrument_table = ports.table_reader("instruments")
         self._currency_table = ports.table_reader("currencies")
         self._strategy_table = ports.table_reader("strategies")
+        self._account_table = ports.table_reader("accounts")
         self._top_reader.skip_to_end()
         self._update_reader.skip_to_end()
         self._seat.begin(ports)
@@ -238,11 +241,21 @@ class StrategyAgent(BaseAgent):
             if bytes(row["name"]).decode() == self.name and int(row["in_config"])
         }
 
+    def _account_rows(self) -> dict[str, int]:
+        """Row of each of our accounts that risk has made."""
+        named = {
+            bytes(row["name"]).decode(): int(row["account_id"])
+            for row in self._account_table.written()
+            if int(row["enabled"])
+        }
+        return {name: named[name] for name in self.accounts if name in named}
+
     def _try_start(self, now_ns: int) -> bool:
-        rows_by_account = self._own_rows()
-        if any(account_id not in rows_by_account for account_id in self.account_ids):
+        ids, rows_by_account = self._account_rows(), self._own_rows()
+        if len(ids) < len(self.accounts) or any(k not in rows_by_account for k in ids.values()):
             return False
-        self.strategy_ids = {k: rows_by_account[k] for k in self.account_ids}
+        self.account_ids, self.account_id = ids, ids[self.settings.account]
+        self.strategy_ids = {k: rows_by_account[k] for k in ids.values()}
         self.strategy_id = self.strategy_ids[self.account_id]
         rows = {}
         for row in self._instrument_table.written():

@@ -77,15 +77,13 @@ class OperatorAgent(StrategyAgent):
 
     def __init__(self, config: DeskConfig) -> None:
         super().__init__(config, OPERATOR)
-        self._account_names = config.account_names()
-        self.account_ids = tuple(range(len(self._account_names)))
+        self.accounts = config.account_names()
         self._outcomes: dict[int, Outcome] = {}
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
         """Rings as for any strategy, and risk's table of all orders."""
         super().on_start(ports, now_ns)
         self._order_table = ports.table_reader("orders")
-        self._account_table = ports.table_reader("accounts")
         self._names = ports.table_reader("strategies")
 
     def on_control(self, verb: str, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
@@ -103,6 +101,10 @@ class OperatorAgent(StrategyAgent):
             return self._status(fields)
         except (AskError, ValueError) as error:
             return {"error": f"order: {error}"}
+
+    def _account_name(self, account_id: int) -> str:
+        row = self._account_table.read(account_id)
+        return str(account_id) if row is None else bytes(row["name"]).decode()
 
     # Placing
 
@@ -123,7 +125,7 @@ class OperatorAgent(StrategyAgent):
         if quote != UNDEF and kind is not OrderType.MARKET:
             raise AskError("a quote amount is for market orders")
         shown = {
-            "account": self._account_names[account_id],
+            "account": self._account_name(account_id),
             "instrument": f"{instrument.venue}:{instrument.name}", "side": side.name,
             "type": kind.name, "time_in_force": tif.name,
             "qty": _shown(qty, instrument.qty_scale), "px": _shown(px, instrument.px_scale),
@@ -160,7 +162,7 @@ class OperatorAgent(StrategyAgent):
                 f"account: found {name[:60]!r}, required is one that trades on "
                 f"{instrument.venue} (known: {shown})"
             )
-        return self._account_names.index(name or known[0])
+        return self.account_ids[name or known[0]]
 
     def _write(
         self,
@@ -228,10 +230,10 @@ class OperatorAgent(StrategyAgent):
         meant = (rows["client_order_id"] > 0) & np.isin(rows["state"], _OPEN_STATES)
         name = str(fields.get("account") or "")
         if name:
-            if name not in self._account_names:
-                known = ", ".join(self._account_names[:_NAMED_MAX])
+            if name not in self.account_ids:
+                known = ", ".join(self.accounts[:_NAMED_MAX])
                 raise AskError(f"account: found {name[:60]!r}, required is one of {known}")
-            meant &= rows["account_id"] == self._account_names.index(name)
+            meant &= rows["account_id"] == self.account_ids[name]
         found = np.flatnonzero(meant)
         asked = []
         for index in found[:CANCELS_MAX].tolist():
@@ -297,7 +299,7 @@ class OperatorAgent(StrategyAgent):
         return {
             "client_order_id": self._id_text(int(row["client_order_id"])),
             "strategy": self._strategy_name(strategy),
-            "account": self._account_names[int(row["account_id"])],
+            "account": self._account_name(int(row["account_id"])),
             "instrument": "" if instrument is None else f"{instrument.venue}:{instrument.name}",
             "side": Side(int(row["side"])).name,
             "type": OrderType(int(row["order_type"])).name,

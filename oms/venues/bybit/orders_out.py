@@ -46,7 +46,7 @@ class Requests:
     """Makes the requests of one desk."""
 
     def __init__(self, system_id: int, self_trade: SelfTrade) -> None:
-        self._system_id = system_id
+        self.system_id = system_id
         self._self_trade = self_trade
         self._makers: Mapping[Want, Callable[[Ask, str], Request | None]] = {
             Want.PLACE: self._place,
@@ -70,7 +70,7 @@ class Requests:
 
     def client_text(self, order_id: int) -> str:
         """`orderLinkId` of an order of ours."""
-        return ids.to_text(self._system_id, order_id)
+        return ids.to_text(self.system_id, order_id)
 
     def _place(self, ask: Ask, category: str) -> Request | None:
         bodies = []

@@ -30,13 +30,17 @@ class LinkTables:
     """The three kinds of tables of one desk."""
 
     def __init__(self, config: DeskConfig, memory: DeskMemory) -> None:
-        self._accounts = config.account_names()
+        self._accounts = memory.table_reader("accounts")
         self._tables = {
             kind: [(role, memory.table_reader(f"{kind}.{role}")) for role in _roles(config)]
             for kind in ("rates", "clock", "links")
         }
         sweepers = [f"watchdog.{group.name}" for group in config.groups]
         self._tables["rates"] += [(s, memory.table_reader(f"rates.{s}")) for s in sweepers]
+
+    def _account(self, account_id: int) -> str:
+        row = self._accounts.read(account_id)
+        return str(account_id) if row is None else bytes(row["name"]).decode()
 
     def rates(self) -> list[dict[str, Any]]:
         """Buckets and shares: used and limit of the present window."""
@@ -50,7 +54,7 @@ class LinkTables:
                 made.append({
                     "role": role, "kind": RateKind(int(row["kind"])).name,
                     "share": "ALL" if whole else RateShare(int(row["share"])).name,
-                    "account": "" if account == NO_ID else self._accounts[account],
+                    "account": "" if account == NO_ID else self._account(account),
                     "interval_s": int(row["interval_s"]), "used": 0 if over else int(row["used"]),
                     "limit": int(row["limit"]), "refused": int(row["refused"]),
                     "pause_ms": max(int(row["pause_until_ns"]) - now_ns, 0) // _NS_PER_MS,

@@ -88,6 +88,7 @@ class Desk:
                 k, instrument_id=k, venue=1, px_scale=4, qty_scale=8, tick=100, lot=1000,
                 quote_currency_id=1, notional_divisor=10**4, name=name,
             )  # fmt: skip
+        self.memory.table_writer("accounts").write(0, account_id=0, enabled=1, name=b"main")
         self.memory.table_writer("strategies").write(
             3, strategy_id=3, account_id=0, in_config=1, name=b"mm"
         )
