@@ -47,18 +47,19 @@ def fits(caps: Capabilities, command: Command, *, position: bool = False) -> boo
         return False
     if (kind in CONDITIONAL_TYPES) != said(command.trigger_px):
         return False
-    if (kind, TimeInForce(command.time_in_force)) in caps.no_such_time:
+    time = TimeInForce(command.time_in_force)
+    if (kind, time) in caps.no_such_time:
         return False
     if kind is OrderType.MARKET:
         return _market_fits(caps, command)
+    closing = bool(command.order_flags & ORDER_CLOSE)
     if kind is OrderType.BEST:
-        at_once = command.time_in_force in caps.times_in_force & AT_ONCE
-        return at_once and not command.order_flags and _sized(caps, command)
-    if kind is OrderType.LIMIT and TimeInForce(command.time_in_force) not in caps.times_in_force:
+        at_once = time in caps.times_in_force & AT_ONCE
+        return at_once and not closing and not said(command.px) and _sized(caps, command)
+    if kind is OrderType.LIMIT and time not in caps.times_in_force:
         return False
-    closes = bool(command.order_flags & ORDER_CLOSE)
     priced = said(command.px) or kind in CONDITIONAL_TYPES
-    return priced and said(command.qty) is not closes and not said(command.quote_qty)
+    return priced and said(command.qty) is not closing and not said(command.quote_qty)
 
 
 def _market_fits(caps: Capabilities, command: Command) -> bool:
@@ -74,8 +75,6 @@ def _market_fits(caps: Capabilities, command: Command) -> bool:
 
 def _sized(caps: Capabilities, command: Command) -> bool:
     """By amount or by quantity, whichever the side may be given by."""
-    if said(command.px) and command.order_type != OrderType.MARKET:
-        return False
     side = SIDE_NAMES[Side(command.side)]
     if by_amount(command):
         return side in caps.amount_orders
