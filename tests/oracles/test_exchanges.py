@@ -98,7 +98,15 @@ def test_judgement_is_held_against_the_narrowest_class():
 
 
 @pytest.mark.parametrize(
-    "folder", ["ccxt-generated", "cryptofeed", "gocryptotrader", "jkorf", "korean-exchange-docs"]
+    "folder",
+    [
+        "ccxt-generated",
+        "cryptofeed",
+        "futures-docs",
+        "gocryptotrader",
+        "jkorf",
+        "korean-exchange-docs",
+    ],
 )
 def test_folder_agrees(folder):
     report = read_folder(data_folder(folder), READERS)

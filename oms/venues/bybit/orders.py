@@ -15,7 +15,7 @@ import orjson
 
 from oms.ports import Key
 from oms.venues.bybit import answers, errors, sign, spec
-from oms.venues.bybit.orders_out import Requests
+from oms.venues.bybit.orders_out import Requests, bucket_of
 from oms.venues.data import Capabilities, Charge, OrderMarket, Role, Way
 from oms.venues.orders import Link
 from oms.venues.reports import (
@@ -199,9 +199,7 @@ class BybitOrders:
         self, ask: Ask, status: int, headers: Mapping[str, str], body: bytes, known: Known
     ) -> Reply:
         """See `OrderSide`."""
-        request = self._requests.of(ask)
-        bucket = request.bucket if request is not None else ""
-        return answers.http(ask, status, headers, body, known, bucket)
+        return answers.http(ask, status, headers, body, known, bucket_of(ask))
 
     def judge(self, ask: Ask, item: Item) -> Judgement:
         """See `OrderSide`."""

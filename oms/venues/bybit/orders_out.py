@@ -212,6 +212,21 @@ class Requests:
         return _post(ask, "/v5/order/pre-check", made.params, f"{category}.place")
 
 
+_BUCKETS = {
+    Want.PLACE: "place", Want.AMEND: "amend", Want.CANCEL: "cancel", Want.CANCEL_ALL: "cancel_all",
+}  # fmt: skip
+
+
+def bucket_of(ask: Ask) -> str:
+    """What an answer's limit headers count; "" = no order's."""
+    name = _BUCKETS.get(ask.want)
+    category = spec.CATEGORIES.get(ask.market)
+    if name is None or category is None:
+        return ""
+    batch = "_batch" if len(ask.orders) + len(ask.shown) > 1 else ""
+    return f"{category}.{name}{batch}"
+
+
 def _one_or_batch(
     ask: Ask, category: str, verb: str, bucket: str, bodies: list[Params]
 ) -> Request | None:

@@ -8,6 +8,7 @@ from tests.oracles.base import Reader
 from tests.oracles.readers.ccxt_generated import CcxtGeneratedReader
 from tests.oracles.readers.cryptofeed import CryptofeedReader
 from tests.oracles.readers.exchange_core import ExchangeCoreReader
+from tests.oracles.readers.futures_docs import FuturesDocsReader
 from tests.oracles.readers.gocryptotrader import GocryptotraderReader
 from tests.oracles.readers.hftbacktest import HftbacktestReader
 from tests.oracles.readers.jkorf import JkorfReader
@@ -20,6 +21,7 @@ READERS: tuple[Reader, ...] = (
     CcxtGeneratedReader(),
     CryptofeedReader(),
     ExchangeCoreReader(),
+    FuturesDocsReader(),
     GocryptotraderReader(),
     HftbacktestReader(),
     JkorfReader(),

@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
-from tests.oracles.exchanges import upbit
+from tests.oracles.exchanges import rows, upbit
 from tests.oracles.exchanges.kinds import CcxtExchange, Json, guarded
 
 EXCHANGES: dict[str, CcxtExchange] = {
+    **rows.CCXT,
     "upbit": upbit.CCXT,
 }
 
@@ -66,13 +67,13 @@ def _response(line: Json, outcome: Outcome) -> None:
 
 
 def _errors(found: Json, outcome: Outcome) -> None:
-    for name, rows in found["errors"].items():
-        outcome.items += len(rows)
+    for name, words in found["errors"].items():
+        outcome.items += len(words)
         exchange = EXCHANGES.get(name)
         if exchange is None:
-            outcome.leave(f"{name} errors", len(rows))
+            outcome.leave(f"{name} errors", len(words))
             continue
-        for row in rows:
+        for row in words:
             made = row["exception"]
             classes = frozenset({made, *found["hierarchy"].get(made, ())})
             where = f"{name} error {row['match']!r}"

@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
-from tests.oracles.exchanges import upbit
+from tests.oracles.exchanges import rows, upbit
 from tests.oracles.exchanges.kinds import JkorfExchange, guarded
 
 EXCHANGES: dict[str, JkorfExchange] = {
+    **rows.JKORF,
     "upbit": upbit.JKORF,
 }
 
