@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.oracles.exchanges import bybit
+from tests.oracles.exchanges import bybit, okx
 from tests.oracles.exchanges.hooks import Hooks
 
 BYBIT = Hooks("bybit", bybit)
-FUTURES = {"bybit": BYBIT}
-CCXT = {"bybit": BYBIT.ccxt()}
-JKORF = {"bybit": BYBIT.jkorf()}
-MESSAGES = {"bybit": BYBIT.message}
+OKX = Hooks("okx", okx)
+FUTURES = {"bybit": BYBIT, "okx": OKX}
+CCXT = {"bybit": BYBIT.ccxt(), "okx": OKX.ccxt()}
+JKORF = {"bybit": BYBIT.jkorf(), "okx": OKX.jkorf()}
+MESSAGES = {"bybit": BYBIT.message, "okx": OKX.message}
