@@ -147,9 +147,7 @@ def meaning(method: str, path: str, params: Any) -> m.Meaning:
     return _meant(ask, path, params, rows)
 
 
-def _meant(
-    ask: Ask, path: str, params: Any, rows: Sequence[Mapping[str, Any]]
-) -> m.Meaning:
+def _meant(ask: Ask, path: str, params: Any, rows: Sequence[Mapping[str, Any]]) -> m.Meaning:
     want, market = ask.want, ask.market
     match want:
         case Want.PLACE | Want.TEST_ORDER:
