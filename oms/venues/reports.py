@@ -301,6 +301,8 @@ class FeeRate:
     """"" = every instrument of the market, or of `group`."""
     group: str = ""
     """Where the exchange sets fees by group of instruments (`Listed.fee_group`)."""
+    side: Side = Side.UNSET
+    """UNSET = on both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +360,9 @@ class Notice:
     about to end, or says something of a whole market."""
 
     kind: str
-    """"pong", "logged_on", "subscribed", "refused", "shutdown", "stream_ended", "status"."""
+    """"pong", "logged_on", "subscribed", "refused", "shutdown", "stream_ended", "status"; "look":
+    the order `value` (the exchange's id) has to be asked for, because the event does not say all;
+    "other": a message of a kind that nothing here reads."""
     account: str = ""
     text: str = ""
     code: int = 0
