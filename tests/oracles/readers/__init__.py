@@ -11,6 +11,7 @@ from tests.oracles.readers.exchange_core import ExchangeCoreReader
 from tests.oracles.readers.gocryptotrader import GocryptotraderReader
 from tests.oracles.readers.hftbacktest import HftbacktestReader
 from tests.oracles.readers.jkorf import JkorfReader
+from tests.oracles.readers.korean_exchange_docs import KoreanExchangeDocsReader
 from tests.oracles.readers.lobster import LobsterReader
 from tests.oracles.readers.signing_vectors import SigningVectorsReader
 from tests.oracles.readers.tokens import Rfc7515Reader, WycheproofTokenReader
@@ -22,6 +23,7 @@ READERS: tuple[Reader, ...] = (
     GocryptotraderReader(),
     HftbacktestReader(),
     JkorfReader(),
+    KoreanExchangeDocsReader(),
     LobsterReader(),
     Rfc7515Reader(),
     SigningVectorsReader(),

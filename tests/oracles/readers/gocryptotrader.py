@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tests.oracles.base import Outcome
-
-Json = Mapping[str, Any]
+from tests.oracles.exchanges.kinds import Json, guarded
 
 EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {}
 """Exchange -> judge of (file's name without ending, line)."""
@@ -39,5 +38,6 @@ class GocryptotraderReader:
                 outcome.leave(path.name, len(lines))
                 continue
             for line in lines:
-                judge(path.name.partition(".")[0], json.loads(line), outcome)
+                made = partial(judge, path.name.partition(".")[0], json.loads(line), outcome)
+                guarded(path.name, outcome, made)
         return outcome
