@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
-from tests.oracles.exchanges import upbit
+from tests.oracles.exchanges import bithumb, upbit
 from tests.oracles.exchanges.kinds import CcxtExchange, Json, guarded
 
 EXCHANGES: dict[str, CcxtExchange] = {
+    "bithumb": bithumb.CCXT,
     "upbit": upbit.CCXT,
 }
 

@@ -14,9 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
+from tests.oracles.exchanges import bithumb
 from tests.oracles.exchanges.kinds import Json, guarded
 
-EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {}
+EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {
+    "bithumb": bithumb.gocryptotrader,
+}
 """Exchange -> judge of (file's name without ending, line)."""
 
 

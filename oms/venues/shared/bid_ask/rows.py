@@ -129,7 +129,7 @@ def order_view(row: Mapping[str, Any], dialect: Dialect, known: Known) -> OrderV
         ts_event_ns=fields.ns_of_iso(row["created_at"]),
         by_amount=amounts.by_amount,
         space=OPEN_WORDS.get(row.get("state", ""), OrderSpace.BOOK),
-        reason=_why_ended(row, amounts, dialect, kind),
+        reason=why_ended(row, amounts, dialect, kind),
         word=fields.text(row.get("state", "")),
     )
 
@@ -210,9 +210,10 @@ def _end_of_reduced(row: Mapping[str, Any], amounts: Amounts, otherwise: ExecKin
     return ExecKind.FOUND_FILLED if filled else otherwise
 
 
-def _why_ended(
+def why_ended(
     row: Mapping[str, Any], amounts: Amounts, dialect: Dialect, kind: ExecKind
 ) -> RejectReason:
+    """Self-trade prevention, or a post_only order that would have taken; else nothing is said."""
     if kind not in {ExecKind.CANCELED, ExecKind.EXPIRED}:
         return RejectReason.UNSET
     if amounts.prevented or row.get("cancel_type") in dialect.self_trade_ends:
