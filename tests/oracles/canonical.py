@@ -24,6 +24,7 @@ _CALLS_OF_MARKET_DATA = frozenset(
 )
 LIBRARY_CALL = "library's own call"
 LIBRARY_PARAMETER = "library's own parameter"
+UNSAID = "an order or a request that the exchange cannot say"
 
 
 class AnyDesk:
@@ -87,6 +88,8 @@ def unified(call: str, args: Sequence[Any], market: str, stamp: Stamp) -> Unifie
         return Unified(None, MARKET_DATA)
     if call == "createOrder":
         return _new(args, market)
+    if call == "createOrders":
+        return _batch(args[0], market)
     if call == "createMarketBuyOrderWithCost":
         order = command(
             side=Side.BUY, order_type=OrderType.MARKET, time_in_force=TimeInForce.IOC,
@@ -140,6 +143,18 @@ def _new(args: Sequence[Any], market: str) -> Unified:
     if order is None or passed:
         return Unified(None, LIBRARY_PARAMETER, passed)
     return Unified(_placing(symbol, market, order))
+
+
+def _batch(rows: Sequence[Mapping[str, Any]], market: str) -> Unified:
+    orders = [
+        _order(row["type"], row["side"], row["amount"], row.get("price"), row.get("params", {}))
+        for row in rows
+    ]
+    if not all(orders):
+        return Unified(None, LIBRARY_PARAMETER)
+    instruments = tuple(instrument_of(row["symbol"]) for row in rows)
+    said = tuple(order for order in orders if order is not None)
+    return Unified(Ask(Want.PLACE, "a", market, None, said, instruments))
 
 
 def _order(

@@ -129,6 +129,13 @@ def not_negative(value: Any, scale: int) -> int:
     return found
 
 
+def exact_double(value: Any, scale: int) -> int:
+    """As `not_negative`, of a number that went through a double; UNDEF where its last digit may be
+    lost."""
+    found = not_negative(value, scale)
+    return found if found < DOUBLE_UNITS_MAX else UNDEF
+
+
 def positive(value: Any, scale: int) -> int:
     """As `amount`, of what is there: a fill's price and quantity."""
     found = amount(value, scale)

@@ -7,7 +7,7 @@ Signed requests never expire there, so no answer proves absence; a name that say
 from __future__ import annotations
 
 from oms.venues.reports import Ask, Item, Judgement, Pause, Verdict, Want
-from oms.venues.shared.named_errors import Names, Row
+from oms.venues.shared.bid_ask.named_errors import Names, Row
 from shm_layout.enums import RejectReason as R
 
 _REFUSED, _UNKNOWN = Verdict.REFUSED, Verdict.UNKNOWN

@@ -25,7 +25,6 @@ from oms.venues.reports import (
     Judgement,
     Known,
     Listed,
-    OrderView,
     Outgoing,
     Read,
     Reply,
@@ -33,15 +32,16 @@ from oms.venues.reports import (
     Stamp,
     Want,
 )
-from oms.venues.shared import jwt_requests as requests_
-from oms.venues.shared.bid_ask import order_params
-from oms.venues.shared.jwt_requests import JwtKey
+from oms.venues.shared.bid_ask import named_listing, order_lists
+from oms.venues.shared.bid_ask import requests as requests_
+from oms.venues.shared.bid_ask.requests import JwtKey
+from oms.venues.shared.bid_ask.rows import order_params
 from oms.venues.shared.order_text import Buffers, OrderText
 from oms.venues.shared.targets import Target, targets
 from oms.venues.trade_base import Instrument
 from oms.venues.upbit import errors, listing, orders_in, spec
 from oms.venues.upbit.sign import signer
-from shm_layout.enums import OrderType, SelfTrade
+from shm_layout.enums import OrderSpace, OrderType, SelfTrade
 from shm_layout.records import UNDEF
 
 PRIVATE_PATH = "/websocket/v1/private"
@@ -236,7 +236,7 @@ class UpbitOrders:
         """The next page or window; the orders of ours whose fills a list of ended ones hides; the
         listing's ticks; another round where a cancel of all reached its limit."""
         if ask.want is Want.LISTING:
-            return listing.follow(ask, reply)
+            return named_listing.follow(ask, reply, spec.LISTING_CODES)
         if ask.want is Want.CANCEL_ALL:
             return (ask,) if len(reply.items) >= spec.CANCEL_ALL_MAX else ()
         asks = []
@@ -245,12 +245,7 @@ class UpbitOrders:
         if ask.want is Want.ENDED_ORDERS:
             if reply.next_page:
                 asks.append(replace(ask, until_ms=int(reply.next_page)))
-            asks += [
-                Ask(Want.ORDER, ask.account, ask.market, row.instrument,
-                    client_order_id=row.client_order_id, venue_order_id=row.venue_order_id)
-                for row in reply.rows
-                if isinstance(row, OrderView) and row.client_order_id and row.executed_qty
-            ]  # fmt: skip
+            asks += order_lists.with_fills(ask, reply)
         return asks
 
     def read(self, link: Link, data: bytes, known: Known) -> Read:
@@ -270,28 +265,16 @@ class UpbitOrders:
         return errors.judge(ask, item, bucket_of(ask))
 
     def plan(self, run: Run) -> Sequence[Sequence[Ask]]:
-        """What is open, then what ended since (with the fills of each of ours, by `follow`), then
-        each live order by itself, because neither list is complete, then the balances."""
-        account, market = run.account, spec.NAME
-        if market not in run.markets:
-            return ()
-        since = run.since_ms or run.now_ms - spec.ENDED_WINDOW_MS
-        ended = Ask(Want.ENDED_ORDERS, account, market, since_ms=since, until_ms=run.now_ms)
-        each = [
-            Ask(Want.ORDER, account, market, instrument,
-                client_order_id=client_order_id, venue_order_id=venue_order_id)
-            for instrument, client_order_id, venue_order_id in run.live
-        ]  # fmt: skip
-        stages = [[Ask(Want.OPEN_ORDERS, account, market)], [ended], each]
-        return [*(s for s in stages if s), [Ask(Want.BALANCES, account, market)]]
+        """See `order_lists.stages`; one list shows waiting and reserved orders."""
+        return order_lists.stages(run, spec.NAME, (OrderSpace.BOOK,), spec.ENDED_WINDOW_MS)
 
     def listing(self, market: str) -> Sequence[Ask]:
         """The pairs; their ticks follow."""
         return (Ask(Want.LISTING, market=market),)
 
     def listed(self, market: str, replies: Sequence[Reply]) -> Sequence[Listed]:
-        """See `listing`."""
-        return listing.listed(replies)
+        """See `named_listing`."""
+        return named_listing.listed(replies)
 
 
 def bucket_of(ask: Ask) -> str:
@@ -302,10 +285,8 @@ def bucket_of(ask: Ask) -> str:
 
 
 def ended_window(ask: Ask) -> list[tuple[str, str]]:
-    """States, times and limit of a list of ended orders: at most seven days up to `until_ms`."""
-    window = spec.ENDED_WINDOW_MS
-    until = ask.until_ms or ask.since_ms + window
-    since = max(ask.since_ms, until - window)
+    """States, times and limit of a list of ended orders."""
+    since, until = order_lists.window(ask, spec.ENDED_WINDOW_MS)
     return [
         ("states[]", "done"), ("states[]", "cancel"), ("start_time", str(since)),
         ("end_time", str(until)), ("limit", str(spec.ENDED_MAX)), ("order_by", "desc"),

@@ -13,8 +13,10 @@ from typing import Any
 
 from oms.venues.data import Charge, Proof
 from oms.venues.reports import Ask, Item, Known, Notice, OrderView, Read, Reply, Want
-from oms.venues.shared import bid_ask, fields
-from oms.venues.shared.bid_ask import AT_ONCE, OPEN_WORDS, Amounts, quote_of
+from oms.venues.shared import fields
+from oms.venues.shared.bid_ask import order_lists
+from oms.venues.shared.bid_ask import rows as bid_ask
+from oms.venues.shared.bid_ask.rows import AT_ONCE, OPEN_WORDS, Amounts, quote_of
 from oms.venues.trade_base import Instrument, MalformedMessageError, Report
 from oms.venues.upbit import errors, listing, spec
 from shm_layout.enums import ExecKind, Liquidity, RejectReason, Side
@@ -24,7 +26,6 @@ _SIDES = {"BID": Side.BUY, "ASK": Side.SELL}
 _STATES = frozenset({"wait", "watch", "trade", "done", "cancel", "prevented"})
 _LIMITS = {bucket.name: bucket.limit for bucket in spec.BUCKETS}
 _HTTP_ERROR = 400
-_OVERLAP_MS = 1_000
 NO_SUCCESSOR = "the old order ended first, so no new one was made"
 
 
@@ -92,15 +93,9 @@ def _my_order(event: Mapping[str, Any], known: Known) -> Read:
     return Read(reports=(("", report),), event_ns=stamp)
 
 
-def _exact(value: Any, scale: int) -> int:
-    """A quantity that went through a double; UNDEF where its last digit may be lost."""
-    found = fields.not_negative(value, scale)
-    return found if found < fields.DOUBLE_UNITS_MAX else UNDEF
-
-
 def _running(report: Report, event: Mapping[str, Any], instrument: Instrument, quote: str) -> bool:
     """Sums of the order so far; whether its quantity is exact."""
-    report.cum_qty = _exact(event["executed_volume"], instrument.qty_scale)
+    report.cum_qty = fields.exact_double(event["executed_volume"], instrument.qty_scale)
     if event.get("executed_funds") is not None:
         report.cum_quote_qty = fields.amount_down(event["executed_funds"], instrument.quote_scale)
     report.cum_fee_text, report.fee_currency = fields.decimal(event["paid_fee"]), quote
@@ -139,7 +134,7 @@ def _reduced(report: Report, event: Mapping[str, Any], instrument: Instrument) -
     """What it is from now on: what traded and what remains. An order by amount says no quantity."""
     if event.get("remaining_volume") is None:
         return True
-    remaining = _exact(event["remaining_volume"], instrument.qty_scale)
+    remaining = fields.exact_double(event["remaining_volume"], instrument.qty_scale)
     if remaining != UNDEF:
         report.total_qty = report.cum_qty + remaining
     return remaining != UNDEF
@@ -162,8 +157,7 @@ def _end(report: Report, event: Mapping[str, Any], instrument: Instrument) -> No
     else:
         amounts.qty = fields.given_amount(event.get("volume"), instrument.qty_scale)
     report.kind = bid_ask.end_or_open(event, amounts, spec.DIALECT)
-    if amounts.prevented and report.kind is not ExecKind.FOUND_FILLED:
-        report.reason = RejectReason.SELF_TRADE
+    report.reason = bid_ask.why_ended(event, amounts, spec.DIALECT, report.kind)
     at_once = event.get("time_in_force") in AT_ONCE
     report.text = f"{word} {event['time_in_force']}" if at_once else word
 
@@ -264,14 +258,13 @@ def _ended(ask: Ask, views: list[OrderView]) -> Reply:
     """By the time they were made, newest first, seven days and 1,000 at most: the next window ends
     where this one began, or at its oldest row, which is shown twice. Whether an edge belongs to a
     window is not documented, so windows overlap. Without `since_ms` one window is all."""
-    until = ask.until_ms or ask.since_ms + spec.ENDED_WINDOW_MS
-    since = max(ask.since_ms, until - spec.ENDED_WINDOW_MS)
+    since, until = order_lists.window(ask, spec.ENDED_WINDOW_MS)
     if len(views) >= spec.ENDED_MAX:
         oldest = min(view.ts_event_ns for view in views) // fields.NS_PER_MS
         since = min(oldest, until - 1)
     if not 0 < ask.since_ms < since:
         return Reply(rows=tuple(views), complete=len(views) < spec.ENDED_MAX)
-    return Reply(rows=tuple(views), next_page=str(min(since + _OVERLAP_MS, until - 1)))
+    return Reply(rows=tuple(views), next_page=str(order_lists.next_until(since, until)))
 
 
 def usage_of(ask: Ask, headers: Mapping[str, str]) -> tuple[Charge, ...]:

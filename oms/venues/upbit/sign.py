@@ -7,7 +7,7 @@ a request does not expire. HS256 is verified there, too.
 from __future__ import annotations
 
 from oms.ports import Key
-from oms.venues.shared.jwt_requests import JwtKey
+from oms.venues.shared.bid_ask.requests import JwtKey
 
 ALGORITHM = "HS512"
 KEY_KIND = "hmac"

@@ -15,7 +15,7 @@ from oms.venues.data import (
     Proof,
     Role,
 )
-from oms.venues.shared.bid_ask import Dialect
+from oms.venues.shared.bid_ask.rows import Dialect
 from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
 

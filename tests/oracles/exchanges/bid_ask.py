@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from oms.venues.reports import Balance, Fill, HttpCall, OrderView
-from oms.venues.shared import jwt_requests as requests_
+from oms.venues.shared.bid_ask import requests as requests_
 from oms.venues.shared.jwt import JwtSigner, decoded
 from shm_layout.enums import Side
 from shm_layout.records import UNDEF

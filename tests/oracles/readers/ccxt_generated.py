@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
-from tests.oracles.exchanges import rows, upbit
+from tests.oracles.exchanges import bithumb, rows, upbit
 from tests.oracles.exchanges.kinds import CcxtExchange, Json, guarded
 
 EXCHANGES: dict[str, CcxtExchange] = {
     **rows.CCXT,
+    "bithumb": bithumb.CCXT,
     "upbit": upbit.CCXT,
 }
 

@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
-from tests.oracles.exchanges import upbit
+from tests.oracles.exchanges import bithumb, upbit
 from tests.oracles.exchanges.kinds import Json, guarded
 
 EXCHANGES: dict[str, Callable[[str, Sequence[Json], Outcome], None]] = {
+    "bithumb": bithumb.cryptofeed,
     "upbit": upbit.cryptofeed,
 }
 """Exchange -> judge of (file's name without ending, its lines: kind, ts, url, raw)."""

@@ -14,10 +14,13 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
-from tests.oracles.exchanges import rows
+from tests.oracles.exchanges import bithumb, rows
 from tests.oracles.exchanges.kinds import Json, guarded
 
-EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {**rows.MESSAGES}
+EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {
+    **rows.MESSAGES,
+    "bithumb": bithumb.gocryptotrader,
+}
 """Exchange -> judge of (file's name without ending, line)."""
 
 

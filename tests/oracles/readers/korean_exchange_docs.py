@@ -13,12 +13,18 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
-from tests.oracles.exchanges import upbit
+from tests.oracles.exchanges import bithumb, upbit
 from tests.oracles.exchanges.kinds import Json, guarded
 
-EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {"upbit": upbit.document}
+EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {
+    "bithumb": bithumb.document,
+    "upbit": upbit.document,
+}
 """Exchange -> judge of (where, line)."""
-FINISH: tuple[Callable[[Outcome], None], ...] = (upbit.PAGE_DIVERGENCES.finish,)
+FINISH: tuple[Callable[[Outcome], None], ...] = (
+    bithumb.PAGES.pages.finish,
+    upbit.PAGES.pages.finish,
+)
 
 
 class KoreanExchangeDocsReader:

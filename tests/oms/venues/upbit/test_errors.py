@@ -4,7 +4,7 @@ import pytest
 
 from oms.ports import Key
 from oms.venues.reports import Ask, Judgement, Verdict, Want
-from oms.venues.shared.named_errors import NO_BODY, UNLISTED
+from oms.venues.shared.bid_ask.named_errors import NO_BODY, UNLISTED
 from oms.venues.upbit import errors
 from oms.venues.upbit.orders import UpbitOrders
 from shm_layout.enums import RejectReason
