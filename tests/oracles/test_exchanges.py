@@ -72,6 +72,8 @@ def test_guarded_tells_ours_from_the_material():
     guarded("a", outcome, malformed)
     guarded("b", outcome, lambda: {}["name"])
     assert (outcome.disagreed, sum(outcome.unread.values())) == (1, 1)
+    guarded("c", outcome, lambda: None)
+    assert "c: nothing was compared" in outcome.unread
 
 
 def test_unified_call_becomes_an_order_or_says_why_not():

@@ -55,10 +55,18 @@ class Quirks:
 
 def guarded(where: str, outcome: Outcome, judge: Callable[[], None]) -> None:
     """Run a judge of one item: what the product cannot read is a disagreement, what has not the
-    material's shape is unread."""
+    material's shape is unread, and so is what the judge compared with nothing."""
+    before = _counted(outcome)
     try:
         judge()
     except MalformedMessageError as error:
         outcome.differ(f"{where}: {error}")
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         outcome.skip(f"{where}: not of the material's shape ({type(error).__name__} {error})")
+    if _counted(outcome) == before:
+        outcome.skip(f"{where}: nothing was compared")
+
+
+def _counted(outcome: Outcome) -> int:
+    aside = (*outcome.unread.values(), *outcome.later.values(), outcome.unsupported_items())
+    return outcome.agreed + outcome.disagreed + sum(aside)

@@ -14,12 +14,13 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
-from tests.oracles.exchanges import bithumb, rows, upbit
+from tests.oracles.exchanges import bithumb, coinone, rows, upbit
 from tests.oracles.exchanges.kinds import CcxtExchange, Json, guarded
 
 EXCHANGES: dict[str, CcxtExchange] = {
     **rows.CCXT,
     "bithumb": bithumb.CCXT,
+    "coinone": coinone.CCXT,
     "upbit": upbit.CCXT,
 }
 

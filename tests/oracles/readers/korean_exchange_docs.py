@@ -13,16 +13,18 @@ from functools import partial
 from pathlib import Path
 
 from tests.oracles.base import Outcome
-from tests.oracles.exchanges import bithumb, upbit
+from tests.oracles.exchanges import bithumb, coinone, upbit
 from tests.oracles.exchanges.kinds import Json, guarded
 
 EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {
     "bithumb": bithumb.document,
+    "coinone": coinone.document,
     "upbit": upbit.document,
 }
 """Exchange -> judge of (where, line)."""
 FINISH: tuple[Callable[[Outcome], None], ...] = (
     bithumb.PAGES.pages.finish,
+    coinone.PAGE_DIVERGENCES.finish,
     upbit.PAGES.pages.finish,
 )
 
