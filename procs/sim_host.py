@@ -30,6 +30,7 @@ from oms.config_checks import port_mistakes
 from oms.config_parts import SimFile
 from oms.errors import ConfigError
 from oms.ports import NEVER, ConnEvent, HttpMeta, Journal, Key
+from oms.units import NS_PER_S
 from procs.clock import Clock
 from procs.config.files import parse_toml, root_of
 from procs.config.ports import choose_ports
@@ -43,7 +44,6 @@ PROCESS = "sim"
 ACCOUNTS_MAX = 64
 TICK_S = 0.25
 TURN_PASSES_MAX = 16
-_NS_PER_S = 1_000_000_000
 _GARBAGE_THRESHOLDS = (50_000, 20, 100)
 """Of `gc`: how many new objects, and collections of the generation before, make one collection."""
 
@@ -277,7 +277,7 @@ class SimHost:
             self._armed = None
         self._armed_ns = due_ns
         if due_ns != NEVER:
-            after_s = max(due_ns - self._clock.now_ns(), 0) / _NS_PER_S
+            after_s = max(due_ns - self._clock.now_ns(), 0) / NS_PER_S
             self._armed = self._loop.call_later(after_s, self._rung)
 
     def _rung(self) -> None:

@@ -20,6 +20,7 @@ from oms.book.aggregate_out_hot import T_RESYNC
 from oms.book.book import Books
 from oms.config import DeskConfig
 from oms.ports import NEVER, Ports
+from oms.units import NS_PER_MS
 from oms.venues.registry import market_data
 from shm_layout.enums import BookState, RecordType
 from shm_layout.jit import World
@@ -27,8 +28,6 @@ from shm_layout.limits import BOOK_LEVELS_MAX, WORK_BUDGET
 from shm_layout.records import MD_LEVELS, MD_STATE, MD_TICKER, MD_TRADE
 from shm_layout.ring import RingReader
 from shm_layout.table import TableWriter
-
-NS_PER_MS = 1_000_000
 
 
 @dataclass(slots=True)

@@ -19,11 +19,11 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from oms.ports import NEVER, HttpMeta, Ports
+from oms.units import NS_PER_MS
 from shm_layout.enums import Exchange, RecordType
 from shm_layout.limits import CLOCK_SAMPLES_MAX
 from shm_layout.records import NO_ID
 
-NS_PER_MS = 1_000_000
 ASK_EVERY_NS = 10_000_000_000
 HURRY_NS = 200_000_000
 """Between the questions of a burst."""

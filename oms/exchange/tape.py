@@ -18,11 +18,11 @@ from typing import NamedTuple, TypeVar
 from oms.exchange.candles import Candle, Candles
 from oms.exchange.intervals import MINUTE_MS, SECOND_MS
 from oms.exchange.market import PublicTrade
+from oms.units import NS_PER_MS
 
 TAPE_TRADES_MAX = 10_000
 """Trades and aggregate trades that can be asked for by id."""
 AVERAGE_MINUTES = 5
-_NS_PER_MS = 1_000_000
 _Row = TypeVar("_Row")
 
 
@@ -67,7 +67,7 @@ class Tape:
         """One trade; gives the aggregate that it completes, if any."""
         self.trades.append(trade)
         self.candles.add(
-            trade.time_ns // _NS_PER_MS,
+            trade.time_ns // NS_PER_MS,
             trade.px,
             trade.qty,
             not trade.buyer_is_maker,

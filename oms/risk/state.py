@@ -17,6 +17,7 @@ from oms.journal.format import BLOCK_HEAD_WORDS
 from oms.ports import Ports
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
+from oms.units import NS_PER_MS, NS_PER_S
 from oms.venues.data import Absent
 from oms.venues.registry import order_market
 from shm_layout.enums import VENUES_BY_NAME
@@ -43,8 +44,6 @@ from shm_layout.table import TableMemory, TableWriter
 
 STAGED_MAX = 1024
 CYCLE_INPUTS_MAX = 32
-_NS_PER_S = 1_000_000_000
-_NS_PER_MS = 1_000_000
 _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
 _TABLES = (
@@ -183,8 +182,8 @@ class RiskArrays:
     def apply_limits(self, limits: LimitsConfig) -> None:
         """Limits that are plain numbers, for every strategy; amounts are the registry's."""
         rows = self.strategies
-        rows[:, w_.SG_RATE_COST_NS] = _NS_PER_S // limits.max_orders_per_s
-        rows[:, w_.SG_RATE_BURST_NS] = _NS_PER_S
+        rows[:, w_.SG_RATE_COST_NS] = NS_PER_S // limits.max_orders_per_s
+        rows[:, w_.SG_RATE_BURST_NS] = NS_PER_S
         rows[:, w_.SG_MAX_OPEN] = limits.max_open_orders
         rows[:, w_.SG_COLLAR_BPS] = limits.price_collar_bps
         rows[:, w_.SG_BOOK_AGE_NS] = limits.book_max_age_ms * 1_000_000
@@ -201,7 +200,7 @@ def _lifetime_ns(group: GroupConfig) -> int:
             return w_.LIFETIME_NEVER
         lives_ms = group.recv_window_ms + caps.timestamp_ahead_ms + group.clock_warn_ms
         longest = max(longest, lives_ms + caps.settle_ms + caps.visible_ms)
-    return longest * _NS_PER_MS
+    return longest * NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from oms.errors import ExitCode
+from oms.units import NS_PER_US
 from procs.cli.parts.common import add_config, print_json, running_desk
 from procs.cli.parts.page import bar, count, show
 from shm_layout.enums import Hop
 
 _LABEL_COLUMNS = 31
 _BAR_COLUMNS = 23
-_NS_PER_US = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,5 +180,5 @@ def _line(row: Stage, whole_ns: int) -> str:
 
 def _us(ns: int) -> str:
     """Microseconds with three digits that say something."""
-    value = ns / _NS_PER_US
+    value = ns / NS_PER_US
     return f"{value:.1f}" if value < 1000 else f"{value:.0f}"

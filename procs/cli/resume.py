@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oms.errors import ConfigError, ExitCode
+from oms.units import NS_PER_S
 from procs.cli.parts.common import print_json, running_desk
 from procs.config.files import DEFAULT_CONFIG
 from procs.control_client import ControlLink
@@ -14,7 +15,6 @@ from procs.here import tell
 from procs.memory import process_of
 
 STRATEGY = "strategy"
-_NS_PER_S = 1_000_000_000
 
 EXAMPLES = """\
 examples:
@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _print_dry(found: dict[str, Any]) -> None:
     if found["latch"] is not None:
         latch = found["latch"]
-        since = datetime.fromtimestamp(latch["ts_ns"] / _NS_PER_S, UTC)
+        since = datetime.fromtimestamp(latch["ts_ns"] / NS_PER_S, UTC)
         print(f"latched since {since:%Y-%m-%d %H:%M:%S} UTC ({latch['reason'] or 'no reason given'}"
               "); it would be lifted")  # fmt: skip
     for venue in found["venues"]:

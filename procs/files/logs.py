@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from oms.units import NS_PER_S
 from shm_layout.limits import LOG_FOLDER_BYTES_MAX, LOG_LINE_CHARS_MAX, PROCESSES_MAX
 
 LOG_FILE_BYTES_MAX = 3 << 20
@@ -26,12 +27,11 @@ LINES_PER_S_MAX = 1000
 
 LEVELS = ("debug", "info", "warning", "error")
 _SECRET_WORDS = ("secret", "password", "passphrase", "private", "api_key", "signature", "token")
-_NS_PER_S = 1_000_000_000
 
 
 def utc_text(utc_ns: int) -> str:
     """2026-01-31T12:00:00.123456Z."""
-    seconds, rest = divmod(utc_ns, _NS_PER_S)
+    seconds, rest = divmod(utc_ns, NS_PER_S)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
 
 
@@ -88,7 +88,7 @@ class ProcessLog:
             self._size_bytes += os.write(self._descriptor, line)
 
     def _admit(self) -> bool:
-        second = time.monotonic_ns() // _NS_PER_S
+        second = time.monotonic_ns() // NS_PER_S
         if second != self._second:
             left_out = self._lines - LINES_PER_S_MAX
             self._second, self._lines = second, 0

@@ -28,6 +28,7 @@ from oms.agents.rates import Ledger
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.config import DeskConfig, VenueConfig
 from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
+from oms.units import NS_PER_MS
 from oms.venues.base import DecodeStatus
 from oms.venues.registry import market_data
 from oms.venues.shared import decode_status_hot as words
@@ -46,7 +47,6 @@ from shm_layout.records import (
 from shm_layout.ring import RingWriter
 from shm_layout.table import TableReader, TableWriter
 
-NS_PER_MS = 1_000_000
 POLL_NS = 50 * NS_PER_MS
 """How often tables of other processes are looked at."""
 LOOK_NS = 250 * NS_PER_MS

@@ -18,10 +18,10 @@ from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
 from oms.agents.rates import Ledger
 from oms.config import VenueConfig
 from oms.ports import NEVER, ConnEvent, Ports
+from oms.units import NS_PER_MS
 from shm_layout.enums import Exchange, LinkState, RecordType
 from shm_layout.limits import DIFFS_BUFFERED_MAX
 
-NS_PER_MS = 1_000_000
 RECONNECT_WAIT_NS_MAX = 30_000 * NS_PER_MS
 OVERLAP_NS = 1_000 * NS_PER_MS
 YOUNG_NS = 60_000 * NS_PER_MS

@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 
 from oms.agents.rates import Ledger
 from oms.ports import NEVER
+from oms.units import NS_PER_MS
 from oms.venues.base import HttpRequest
 from shm_layout.enums import RateShare
 
-NS_PER_MS = 1_000_000
 WAIT_NS_MIN = 100 * NS_PER_MS
 WAIT_NS_MAX = 30_000 * NS_PER_MS
 CALM = 10

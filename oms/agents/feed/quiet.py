@@ -20,10 +20,10 @@ import numpy as np
 from oms.agents.feed.pace import BookPace
 from oms.agents.rates import MINUTE_NS
 from oms.ports import NEVER, Ports
+from oms.units import NS_PER_MS
 from oms.venues.shared import sync_hot
 from shm_layout.enums import BookRule
 
-NS_PER_MS = 1_000_000
 VERIFY_NS = 2_000 * NS_PER_MS
 OWED_NS = 1_000 * NS_PER_MS
 VERIFY_SHARE = 2

@@ -22,6 +22,7 @@ from oms.agents.journaler.text import (
     time_text,
 )
 from oms.config import DeskConfig
+from oms.units import NS_PER_MS
 from shm_layout.enums import (
     VENUE_NAMES,
     Action,
@@ -41,7 +42,6 @@ from shm_layout.enums import (
 )
 from shm_layout.records import UNDEF
 
-NS_PER_MS = 1_000_000
 _FILES_OF_A_FILL = ("executions", "positions", "pnl")
 _TERMINAL = (OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.EXPIRED)
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import orjson
 
+from oms.units import NS_PER_DAY, NS_PER_S
 from oms.venues.shared.decimal_text import to_fixed
 from shm_layout.records import SPEC_OF_TYPE, UNDEF
 
-NS_PER_S = 1_000_000_000
-_NS_PER_DAY = 86_400 * NS_PER_S
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMULA_STARTS = "=+-@\t\r"
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), "?")
@@ -37,14 +36,14 @@ def _day_of(days: int) -> str:
 
 def day(ts_ns: int) -> str:
     """UTC day of a time, `YYYY-MM-DD`."""
-    return _day_of(ts_ns // _NS_PER_DAY)
+    return _day_of(ts_ns // NS_PER_DAY)
 
 
 def time_text(ts_ns: int) -> str | None:
     """ISO time in UTC to the nanosecond; None where no time was given."""
     if ts_ns <= 0:
         return None
-    seconds, part = divmod(ts_ns % _NS_PER_DAY, NS_PER_S)
+    seconds, part = divmod(ts_ns % NS_PER_DAY, NS_PER_S)
     minutes, second = divmod(seconds, 60)
     return f"{day(ts_ns)}T{minutes // 60:02}:{minutes % 60:02}:{second:02}.{part:09}Z"
 

@@ -27,6 +27,7 @@ from oms.exchange.engine.terms import (
     Filters,
     Terms,
 )
+from oms.units import NS_PER_S
 from shm_layout.money import INT64_MAX, ROUND_HALF_EVEN, mul_div
 from shm_layout.packing import packing
 
@@ -34,7 +35,6 @@ __all__ = [
     "ASSETS_MAX", "Capacity", "Engine", "EngineSymbol", "ExchangeFilters", "Filters", "Terms",
 ]  # fmt: skip
 
-_NS_PER_S = 1_000_000_000
 _ROW, _ = packing(lay.COMMAND)
 
 
@@ -370,7 +370,7 @@ class Engine:
     def average_px(self, symbol: int, now_ns: int) -> int:
         """Weighted average price of the window's trades, else the last price; 0 = none."""
         row = self.symbols[symbol]
-        first = now_ns // _NS_PER_S - (int(row["average_s"]) or lay.AVERAGE_SECONDS) + 1
+        first = now_ns // NS_PER_S - (int(row["average_s"]) or lay.AVERAGE_SECONDS) + 1
         kept = self.sums[symbol, self.sums[symbol, :, 0] >= first]
         quote, qty = int(kept[:, 1].sum()), int(kept[:, 2].sum())
         if qty == 0:

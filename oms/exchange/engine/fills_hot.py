@@ -41,11 +41,11 @@ from oms.exchange.engine.ends_hot import (
     touch_leg,
     uncount,
 )
+from oms.units import NS_PER_S
 from shm_layout.jit import hot
 from shm_layout.money import ROUND_UP
 from shm_layout.money_hot import OK, ROUND_DOWN, millionths, mul_div
 
-_NS_PER_S = 1_000_000_000
 _E12 = 1_000_000_000_000
 
 
@@ -218,7 +218,7 @@ def _remember(world, symbol, now_ns, quote, qty):
     """Put a trade into the window of the average price."""
     sums = sums_of(world)
     advance_average(world, symbol, now_ns)
-    second = now_ns // _NS_PER_S
+    second = now_ns // NS_PER_S
     at = second % lay.AVERAGE_SECONDS
     sums[symbol, at, 0] = second
     sums[symbol, at, 1] += quote
@@ -233,7 +233,7 @@ def advance_average(world, symbol, now_ns):
     """Let seconds older than the window leave the running sums."""
     symbols = symbols_of(world)
     sums = sums_of(world)
-    now = now_ns // _NS_PER_S
+    now = now_ns // NS_PER_S
     newest = symbols["sum_second"][symbol]
     if now <= newest:
         return

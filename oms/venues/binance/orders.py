@@ -15,17 +15,12 @@ from typing import Any
 from oms.config import GroupConfig
 from oms.errors import ConfigError
 from oms.ports import Key
+from oms.units import NS_PER_MS
 from oms.venues.binance import errors, trade
 from oms.venues.binance.exchange_info import DOCUMENTED, parse_exchange_info
 from oms.venues.binance.spec import SPOT_ORDERS
-from oms.venues.binance.trade_parse import (
-    NS_PER_MS,
-    TradeReader,
-    UserEvent,
-    parse_frame,
-    parse_http,
-)
 from oms.venues.binance.trade_parse import Reply as Answer
+from oms.venues.binance.trade_parse import TradeReader, UserEvent, parse_frame, parse_http
 from oms.venues.data import Capabilities, Charge, OrderMarket, Role, Way
 from oms.venues.orders import Link
 from oms.venues.reports import (

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import orjson
 
 from oms import ids
+from oms.units import NS_PER_MS
 from oms.venues.binance.usage import (
     NO_USAGE,
     retry_after_s,
@@ -27,7 +28,6 @@ from oms.venues.trade_base import Instrument, MalformedMessageError, Report, Usa
 from shm_layout.enums import FLAG_LAST, ExecKind, Liquidity, RejectReason, Side
 from shm_layout.records import UNDEF
 
-NS_PER_MS = 1_000_000
 _TEXT_CHARS_MAX = 48
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 

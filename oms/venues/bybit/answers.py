@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from oms.units import NS_PER_MS
 from oms.venues.bybit import errors, listing, orders_in
 from oms.venues.data import Charge, Proof
 from oms.venues.orders import Link
@@ -168,7 +169,7 @@ def _reply(
     if ask.want is Want.ORDER:
         items = _of_one_order(ask, rows)
     if ask.want is Want.CLOCK:
-        server_ms = fields.integer(result["timeNano"]) // fields.NS_PER_MS
+        server_ms = fields.integer(result["timeNano"]) // NS_PER_MS
     lists = ask.want not in {Want.ORDER, Want.SET_ACCOUNT, Want.DEAD_MAN, Want.CLOCK}
     return Reply(
         items, rows, complete=lists and not page, next_page=page if lists else "", usage=usage,

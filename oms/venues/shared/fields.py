@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 import orjson
 
 from oms import ids
+from oms.units import NS_PER_MS
 from oms.venues.shared.decimal_text import from_text, from_text_down
 from oms.venues.trade_base import MalformedMessageError
 from shm_layout.enums import ExecKind
 from shm_layout.records import UNDEF
 
-NS_PER_MS = 1_000_000
 TEXT_CHARS_MAX = 48
 _EXPONENT_MAX = 40
 _NUMBER_CHARS_MAX = 60

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from oms.units import NS_PER_MS
 from oms.venues.shared.decode_status_hot import (
     ASKS,
     BIDS,
@@ -108,7 +109,6 @@ IDLE = 0
 BUFFERING = 1
 CHAINED = 2
 
-NS_PER_MS = 1_000_000
 
 _RULE_SPOT = int(BookRule.FIRST_FOLLOWS_LAST)
 _LIVE = int(BookState.LIVE)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from oms.units import NS_PER_MS
 from oms.venues.data import Charge, Proof
 from oms.venues.reports import Ask, Item, Known, Notice, OrderView, Read, Reply, Want
 from oms.venues.shared import fields
@@ -260,7 +261,7 @@ def _ended(ask: Ask, views: list[OrderView]) -> Reply:
     window is not documented, so windows overlap. Without `since_ms` one window is all."""
     since, until = order_lists.window(ask, spec.ENDED_WINDOW_MS)
     if len(views) >= spec.ENDED_MAX:
-        oldest = min(view.ts_event_ns for view in views) // fields.NS_PER_MS
+        oldest = min(view.ts_event_ns for view in views) // NS_PER_MS
         since = min(oldest, until - 1)
     if not 0 < ask.since_ms < since:
         return Reply(rows=tuple(views), complete=len(views) < spec.ENDED_MAX)

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from oms import ids
+from oms.units import NS_PER_DAY
 from oms.venues.shared.decimal_text import to_fixed
 from procs.files.logs import utc_text
 
 Shown = dict[str, Any]
 _TIMES = ("ts_ns", "now_ns", "ts_state_ns", "ts_recv_ns")
-_NS_PER_DAY = 86_400 * 10**9
 _LEFT_OUT = ("type", "seq", "flags", "epoch", "ts_ns", "ts_recv_ns", "now_ns")
 
 
@@ -66,7 +66,7 @@ class Teller:
         """`sequence time TYPE sentence`."""
         tell = self._tellers.get(shown["type"], _fields)
         # A time of the day is enough on a terminal; the day's files have the date.
-        time = utc_text(self._ts_ns)[11:] if self._ts_ns > _NS_PER_DAY else "-"
+        time = utc_text(self._ts_ns)[11:] if self._ts_ns > NS_PER_DAY else "-"
         return f"{shown['seq']:>9} {time:16} {shown['type']:14} {tell(shown)}"
 
     # Words

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from oms.config import DeskConfig
+from oms.units import NS_PER_MS, NS_PER_S
 from procs.cli.parts.page import age, count, table
 from procs.memory import DeskMemory
 from shm_layout.enums import LinkState, RateKind, RateShare
 from shm_layout.records import NO_ID
 
-_NS_PER_MS = 1_000_000
-_NS_PER_S = 1_000_000_000
 LISTED_MAX = 16
 _BUCKETS = {"REQUEST_WEIGHT": "weight", "ORDERS": "orders", "CONNECTIONS": "connects"}
 
@@ -48,7 +47,7 @@ class LinkTables:
         made = []
         for role, rows in self._tables["rates"]:
             for row in rows.written():
-                over = now_ns >= int(row["window_ns"]) + int(row["interval_s"]) * _NS_PER_S
+                over = now_ns >= int(row["window_ns"]) + int(row["interval_s"]) * NS_PER_S
                 account = int(row["account_id"])
                 whole = int(row["share"]) == RateShare.UNSET
                 made.append({
@@ -57,8 +56,8 @@ class LinkTables:
                     "account": "" if account == NO_ID else self._account(account),
                     "interval_s": int(row["interval_s"]), "used": 0 if over else int(row["used"]),
                     "limit": int(row["limit"]), "refused": int(row["refused"]),
-                    "pause_ms": max(int(row["pause_until_ns"]) - now_ns, 0) // _NS_PER_MS,
-                    "ban_ms": max(int(row["ban_until_ns"]) - now_ns, 0) // _NS_PER_MS,
+                    "pause_ms": max(int(row["pause_until_ns"]) - now_ns, 0) // NS_PER_MS,
+                    "ban_ms": max(int(row["ban_until_ns"]) - now_ns, 0) // NS_PER_MS,
                 })  # fmt: skip
         return made
 
@@ -69,7 +68,7 @@ class LinkTables:
             {
                 "role": role, "large": bool(row["large"]), "samples": int(row["samples"]),
                 "offset_ms": _ms(row["offset_ns"]), "round_trip_ms": _ms(row["round_trip_ns"]),
-                "age_ms": max(now_ns - int(row["ts_ns"]), 0) // _NS_PER_MS,
+                "age_ms": max(now_ns - int(row["ts_ns"]), 0) // NS_PER_MS,
                 "failed": int(row["failed"]), "steps": int(row["steps"]),
             }
             for role, rows in self._tables["clock"] for row in rows.written()
@@ -95,11 +94,11 @@ class LinkTables:
 
 
 def _ms(ns: Any) -> float:
-    return round(int(ns) / _NS_PER_MS, 3)
+    return round(int(ns) / NS_PER_MS, 3)
 
 
 def _age_s(since_ns: Any, now_ns: int) -> int:
-    return (now_ns - int(since_ns)) // _NS_PER_S if int(since_ns) else 0
+    return (now_ns - int(since_ns)) // NS_PER_S if int(since_ns) else 0
 
 
 def troubles(found: dict[str, Any]) -> list[str]:
@@ -131,8 +130,8 @@ def lines(found: dict[str, Any]) -> list[str]:
             [
                 row["role"] + (f" {row['link']}" if row["link"] else ""),
                 row["state"] + (" *" if row["logged_on"] else ""),
-                age(row["age_s"] * _NS_PER_S) if row["age_s"] else None,
-                age(row["replace_in_s"] * _NS_PER_S) if row["replace_in_s"] else None,
+                age(row["age_s"] * NS_PER_S) if row["age_s"] else None,
+                age(row["replace_in_s"] * NS_PER_S) if row["replace_in_s"] else None,
                 row["losses"],
                 row["dead_peers"],
                 row["replaced"],
@@ -154,7 +153,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         [
             [
                 row["role"],
-                f"{_BUCKETS[row['kind']]}/{age(row['interval_s'] * _NS_PER_S)}",
+                f"{_BUCKETS[row['kind']]}/{age(row['interval_s'] * NS_PER_S)}",
                 row["share"].lower(),
                 row["account"],
                 row["used"],

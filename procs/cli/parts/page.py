@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 
+from oms.units import NS_PER_MS
+
 WIDTH = 80
 _BAR = "█"
 _CLEAR = "\x1b[H\x1b[J"
-_NS_PER_MS = 1_000_000
 _COUNT_UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 _PLAIN_COUNT_MAX = 10_000
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"))
@@ -25,7 +26,7 @@ def cell(value: object) -> str:
 
 def age(ns: int) -> str:
     """`250ms`, `3s`, `2m`, `5h`, `1d`."""
-    ms = max(ns, 0) // _NS_PER_MS
+    ms = max(ns, 0) // NS_PER_MS
     for unit_ms, name in _UNITS:
         if ms >= unit_ms:
             return f"{ms // unit_ms}{name}"

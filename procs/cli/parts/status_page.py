@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from oms.units import NS_PER_MS
 from procs.cli.parts import links
 from procs.cli.parts.page import WIDTH, age, cell, count, table
 
-_NS_PER_MS = 1_000_000
 ACCOUNTS_LISTED_MAX = 8
 """More accounts than these have a line together."""
 ACCOUNTS_NAMED_MAX = 5
@@ -59,7 +59,7 @@ def _processes(found: dict[str, Any]) -> list[str]:
                 row["state"],
                 row["core"] if row["core"] >= 0 else None,
                 row["wait"],
-                f"{(now - row['heartbeat_ns']) // _NS_PER_MS}ms" if row["heartbeat_ns"] else None,
+                f"{(now - row['heartbeat_ns']) // NS_PER_MS}ms" if row["heartbeat_ns"] else None,
                 row["restarts"] + 1,
                 row["errors"],
                 count(row["work"]),

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import orjson
 
 from oms import ids
+from oms.units import NS_PER_MS
 from oms.venues.binance.usdm import spec
 from oms.venues.data import Charge
 from oms.venues.reports import Ask, Instrument, Want
@@ -30,7 +31,6 @@ from shm_layout.enums import (
     TimeInForce,
 )
 
-NS_PER_MS = 1_000_000
 _SECOND_MS = 1_000
 INCOME_KINDS = ("FUNDING_FEE", "TRANSFER")
 _STP = {

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from oms.exchange.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
+from oms.units import NS_PER_MS
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.calls import Call, Desk
 from oms.venues.binance.server.market.calls import ROWS_DEFAULT, ROWS_MAX, by_symbols, chosen
@@ -28,7 +29,6 @@ ZONE_MAX_MS = 14 * HOUR_MS
 _ZONE = re.compile(r"([+-]?)([0-9]{1,2})(?::([0-9]{2}))?").fullmatch
 _WINDOW = re.compile(r"([1-9][0-9]?)([mhd])").fullmatch
 _WINDOW_UNITS = {"m": (MINUTE_MS, 59), "h": (HOUR_MS, 23), "d": (DAY_MS, 7)}
-_NS_PER_MS = 1_000_000
 _MINUTES_PER_HOUR = 60
 
 
@@ -67,7 +67,7 @@ def klines(desk: Desk, call: Call) -> Any:
         raise err.ApiError(*err.BAD_COMBINATION)
     found = desk.tapes[symbol].candles.klines(
         interval,
-        call.now_ns // _NS_PER_MS,
+        call.now_ns // NS_PER_MS,
         limit,
         offset_ms=offset_ms,
         start_ms=start,
@@ -82,7 +82,7 @@ def klines(desk: Desk, call: Call) -> Any:
 def average_price(desk: Desk, call: Call) -> Any:
     """The last minutes' average price."""
     symbol = desk.symbol(call.params)
-    now_ms = call.now_ns // _NS_PER_MS
+    now_ms = call.now_ns // NS_PER_MS
     return desk.market_shapes.average_price(symbol, desk.tapes[symbol], now_ms)
 
 
@@ -97,7 +97,7 @@ def day_ticker(desk: Desk, call: Call) -> Any:
     """The rolling 24 hours."""
     mini = _mini(call.params)
     rows, several = chosen(desk, call)
-    now_ms = call.now_ns // _NS_PER_MS
+    now_ms = call.now_ns // NS_PER_MS
     out = []
     for row in rows:
         tape = desk.tapes[row]
@@ -122,7 +122,7 @@ def trading_day(desk: Desk, call: Call) -> Any:
     mini = _mini(call.params)
     offset_ms = _zone(call.params)
     rows, several = _few(desk, call)
-    now_ms = call.now_ns // _NS_PER_MS
+    now_ms = call.now_ns // NS_PER_MS
     start_ms = INTERVALS["1d"].opens(now_ms, offset_ms)
     closes_ms = start_ms + DAY_MS - 1
     out = [
@@ -148,7 +148,7 @@ def rolling(desk: Desk, call: Call) -> Any:
     mini = _mini(call.params)
     window_ms = _window_ms(call.params)
     rows, several = _few(desk, call)
-    now_ms = call.now_ns // _NS_PER_MS
+    now_ms = call.now_ns // NS_PER_MS
     start_ms = (now_ms - window_ms) // MINUTE_MS * MINUTE_MS
     if any(desk.tapes[row].last is None for row in rows):
         raise err.ApiError(*err.NO_TRADING_WINDOW)

@@ -16,12 +16,12 @@ from typing import Any, Protocol
 from oms.exchange.intervals import DAY_MS, MINUTE_MS, Interval
 from oms.exchange.market import LevelChange, Market, Ticker
 from oms.exchange.tape import Tape, Window
+from oms.units import NS_PER_MS
 from oms.venues.binance.server.market.shapes import MarketShapes
 from oms.venues.binance.server.shapes import Shapes
 from oms.venues.binance.server.streams.names import ALL_SYMBOLS, WINDOWS_MS, Kind, Stream
 from oms.venues.binance.server.time_unit import stamp
 
-NS_PER_MS = 1_000_000
 NEVER = (1 << 63) - 1
 CANDLES_CAUGHT_UP_MAX = 64
 """Closed candles told at once, when the clock jumped."""
