@@ -89,7 +89,7 @@ def bells_due(bells):
     any_grown = 0
     for k in range(rings):
         at = BELLS_HEAD + k * RING_WORDS
-        pos = load_at(bells[at])
+        pos = load_at(bells[at])  # PAIR ring.write_pos
         grown = 1 if pos != bells[at + 1] else 0
         bells[at + 1] = pos
         bells[at + 2] = grown

@@ -1,8 +1,8 @@
 """Wire enums: explicit values, 0 = UNSET, append-only.
 
 A value never changes its meaning and is never used again. A reader whose list is longer reads
-what a shorter list wrote (DESIGN.md law 3); `tests/shm_layout/test_layout_lock.py` holds the
-lists against the golden.
+what a shorter list wrote (DESIGN.md law 3); `tests/shm_layout/test_layout.py` holds the lists
+against the golden.
 """
 
 from __future__ import annotations

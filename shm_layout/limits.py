@@ -139,7 +139,7 @@ assert INTENTS_PER_S_MAX >= 2 * 10 * OPEN_ORDERS_PER_STRATEGY_MAX, (
 )
 HOPS_MAX = 8
 
-assert BOOK_LEVELS_MAX > 5000, "a snapshot of Binance has up to 5,000 levels a side"
+assert BOOK_LEVELS_MAX > 5000, "a snapshot has up to 5,000 levels a side"
 assert BOOK_TABLE_LEVELS <= BOOK_LEVELS_MAX
 assert CURRENCY_SCALE_DIGITS <= SCALE_DIGITS_MAX
 assert ORDER_SLOTS // CANCEL_RESERVE_DIVISOR >= 64, "the cancel reserve must be of use"

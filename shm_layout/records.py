@@ -221,7 +221,7 @@ MD_TICKER = record(
     ("reserved0", "u2", "0"),
     ("venue", "u2", "market", Venue),
     ("update_id", "i8", "venue's update id"),
-    ("ts_event_ns", "i8", "venue's clock; 0 = not given (Binance spot gives none)"),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
     ("ts_recv_ns", "i8", "our clock, when the message came off the socket"),
     ("stamp_cycles", "i8", "cycle counter at publication; 0 = not stamped"),
     ("bid_px", "i8", "best bid, px_scale; UNDEF = none"),

@@ -65,6 +65,24 @@ def broadcast_claim(words, pos):
     release_fence()
 
 
+@hot
+def claim(words, records):
+    """The next `records` slots of a broadcast ring, about to be overwritten: position of the first.
+    Fill them, then `publish` the position behind the last.
+    """
+    pos = words[WRITE_POS]
+    broadcast_claim(words, pos + records)
+    return pos
+
+
+@hot
+def claim_free(words, gate, slots):
+    """The next slot of a lossless ring: its position, to be filled and published; -1 = full."""
+    if lossless_free(words, gate, slots) < 1:
+        return -1
+    return words[WRITE_POS]
+
+
 @hot(entry=(WORDS_READ, I64, I64), shared=True)
 def broadcast_intact(words, pos, slots):
     """After a copy of the slot at `pos`: was it whole? False = the writer had lapped it."""
@@ -91,13 +109,14 @@ def append_row(words, gate, slots, row, epoch, lossless):
 
     Returns 1; 0 = a lossless ring is full, nothing was written; -1 = another size than a slot's.
     """
-    pos = words[WRITE_POS]
     if row.shape[0] != slots.shape[1]:
         return -1
     if lossless == 0:
-        broadcast_claim(words, pos + 1)
-    elif lossless_free(words, gate, slots.shape[0]) < 1:
-        return 0
+        pos = claim(words, 1)
+    else:
+        pos = claim_free(words, gate, slots.shape[0])
+        if pos < 0:
+            return 0
     k = pos & (slots.shape[0] - 1)
     for j in range(2, row.shape[0]):
         slots[k, j] = row[j]

@@ -18,8 +18,8 @@ def row_begin(words, at):
     """Open a row for writing. A word that is odd already was left by a writer that died inside
     the row: it stays odd, or every later reader would take the row for torn.
     """
-    store_release(words, at, (words[at] + 1) | 1)
-    release_fence()  # the odd word is seen before any field; PAIR table.seq
+    store_release(words, at, (words[at] + 1) | 1)  # PAIR table.seq
+    release_fence()  # the odd word is seen before any field
 
 
 @hot(entry=(WORLD_TYPE, I64), shared=True)
@@ -53,6 +53,6 @@ def copy_row(words, at, out, count):
         for k in range(count):
             out[k] = words[at + k]
         acquire_fence()
-        if load_acquire(words, at) == version:
+        if load_acquire(words, at) == version:  # PAIR table.seq
             return version
     return -1

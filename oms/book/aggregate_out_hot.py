@@ -43,8 +43,7 @@ from shm_layout.records import (
     UNDEF,
 )
 from shm_layout.ring_hot import (
-    WRITE_POS,
-    broadcast_claim,
+    claim,
     publish,
 )
 from shm_layout.table_hot import (
@@ -227,8 +226,7 @@ def offer_top(world, i, cause_pos):
     row_end(top_row_words(world), at)
     words = top_words(world)
     slots = top_slots(world)
-    pos = words[WRITE_POS]
-    broadcast_claim(words, pos + 1)
+    pos = claim(words, 1)
     slot = pos & (slots.shape[0] - 1)
     slots["seq"][slot] = pos + 1
     _fill_top(slots, slot, mine, i, epoch, cause_pos)
@@ -242,8 +240,7 @@ def copy_trade(world, cause_pos):
     found = as_trade(world)
     words = top_words(world)
     slots = trade_slots(world)
-    pos = words[WRITE_POS]
-    broadcast_claim(words, pos + 1)
+    pos = claim(words, 1)
     at = pos & (slots.shape[0] - 1)
     slots["seq"][at] = pos + 1
     slots["type"][at] = TRADE

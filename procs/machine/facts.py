@@ -1,4 +1,4 @@
-"""What this machine has to offer a desk: facts, read once; `doctor_checks.py` judges them."""
+"""What this machine has to offer a desk: facts, read once; `findings/checks.py` judges them."""
 
 from __future__ import annotations
 

@@ -90,6 +90,31 @@ IMPURE_ALLOWED = {
     ("shm_layout/layout.py", "print"): "a command: it says what it wrote",
 }
 
+# ------------------------------------------------------------------------------------- exchanges
+EXCHANGES = ("binance", "bybit", "okx", "upbit", "bithumb", "coinone")
+MAY_NAME_EXCHANGES = {  # path → reason
+    "shm_layout/enums.py": "a market's number in records and journals",
+    "oms/venues/registry.py": "the one place where a name becomes its code",
+    "procs/cli/book.py": "its examples show a market as a person types it",
+    "procs/cli/order.py": "its examples show a market as a person types it",
+    "procs/cli/sim.py": "its examples say what is simulated",
+    # The kill is being carved: these go with it.
+    "oms/agents/watchdog/agent.py": "sweeps are made of one exchange's requests so far",
+    "oms/agents/watchdog/sweep.py": "sweeps are made of one exchange's requests so far",
+    "procs/cli/findings/rates.py": "computes from what the kill takes",
+    "procs/cli/parts/kill_direct.py": "sweeps are made of one exchange's requests so far",
+}
+
+# ------------------------------------------------------------------------------------ references
+NOT_OURS = {  # a file in back-ticks, or the first folder of its path → reason
+    "my": "what a reader of docs/your-first-strategy.md makes",
+    "file.toml": "stands for any file of a config",
+}
+TELLS_THE_PAST: dict[str, str] = {  # path → reason: what it names need not be there any more
+    "CHANGELOG.md": "says what was changed",
+    "docs/decisions.md": "says what was decided, at its time",
+}
+
 # --------------------------------------------------------------------------------------- kernels
 DECORATORS = {"hot", "intrinsic"}  # a kernel, or a primitive of the machine that kernels call
 JIT_SWITCHES = {  # `if JIT_ON:` at the top of a kernel file chooses between a kernel and its twin

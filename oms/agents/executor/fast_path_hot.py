@@ -1,7 +1,7 @@
 """The fast path of a new order through its sender, in compiled code (`@hot` only): `take_new`.
 
 Looks at the next command of the ring and at everything that may speak against sending it, takes
-it where nothing does, and leaves every other to the long way (`executor.py`), which knows what to
+it where nothing does, and leaves every other to the long way (`orders.py`), which knows what to
 say. What is asked of an order is what `LastChecks` asks; what is asked of the world stands in
 `grants`, made while there was time, and in `guards`, words of other processes that must still be
 what they were.
@@ -20,14 +20,14 @@ from oms.venues.shared.order_text_hot import (
     VALUE_TIME_MS,
     write_order,
 )
-from shm_layout.atomics import load_acquire, load_at, store_release
+from shm_layout.atomics import load_at
 from shm_layout.enums import Action, OrderType, Side, TimeInForce
 from shm_layout.jit import I64, WORLD_TYPE, WorldSpec, hot
 from shm_layout.limits import WORD_BYTES
 from shm_layout.money import ROUND_UP
 from shm_layout.money_hot import OK, mul_div
 from shm_layout.records import ORDER_COMMAND
-from shm_layout.ring_hot import READ_POS, WRITE_POS
+from shm_layout.ring_hot import release, written
 
 EMPTY, TAKEN, OTHER, WRITTEN = range(4)
 """What `take_new` returns; WRITTEN and above: the lowest FORM_BITS say by the form WRITTEN + n,
@@ -120,7 +120,7 @@ def _granted(w, account_id, instrument_id):
 def _guarded(w, now_ns):
     rows = guards(w)
     for k in range(rows.shape[0]):
-        found = load_at(rows[k, 0])  # PAIR table.word
+        found = load_at(rows[k, 0])  # PAIR table.seq
         if rows[k, 1] == RULE_PASSED:
             if now_ns < found:
                 return False
@@ -179,7 +179,7 @@ def take_new(w, now_ns, request_id):
     """
     where, slot = place(w), slots(w)
     pos = where[0]
-    if pos >= load_acquire(words(w), WRITE_POS):  # PAIR ring.write_pos
+    if pos >= written(words(w)):
         return EMPTY
     at = pos & (slot.shape[0] - 1)
     if slot["action"][at] != _NEW or slot["seq"][at] != pos + 1:
@@ -204,5 +204,5 @@ def take_new(w, now_ns, request_id):
     told[VALUE_PX] = slot["px"][at]
     told[VALUE_QTY] = slot["qty"][at]
     where[0] = pos + 1
-    store_release(cursor(w), READ_POS, pos + 1)  # PAIR ring.read_pos
+    release(cursor(w), pos + 1)
     return _write(w, request_id, now_ns)

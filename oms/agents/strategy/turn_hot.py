@@ -19,10 +19,9 @@ from shm_layout.jit import I64, WORLD_TYPE, WorldSpec, hot
 from shm_layout.records import INTENT, MD_TRADE, TOP_OF_BOOK, UNDEF
 from shm_layout.ring_hot import (
     READ_POS,
-    WRITE_POS,
     broadcast_intact,
     broadcast_resume,
-    lossless_free,
+    claim_free,
     publish,
     release,
     written,
@@ -223,9 +222,9 @@ def write_intent(
         row = row_of(world)[instrument]
     if action == _NEW and p[P_LIVE_ONLY] != 0 and known[row, T_LIVE] == 0:
         return NOT_LIVE
-    if lossless_free(words, intent_gate(world), slots.shape[0]) < 1:
+    pos = claim_free(words, intent_gate(world), slots.shape[0])
+    if pos < 0:
         return FULL
-    pos = words[WRITE_POS]
     at = pos & (slots.shape[0] - 1)
     slots["seq"][at] = pos + 1
     slots["type"][at] = _INTENT

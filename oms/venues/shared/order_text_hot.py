@@ -111,7 +111,7 @@ def _whole(out, at, value):
 
 @hot
 def _decimal(out, at, value, scale):
-    """The shortest decimal text of `value / 10**scale` (`oms/venues/decimal_text.to_text`)."""
+    """The shortest decimal text of `value / 10**scale` (`decimal_text.to_text`)."""
     unit = POW10[scale]
     whole = value // unit
     part = value - whole * unit
@@ -134,7 +134,7 @@ def _decimal(out, at, value, scale):
 
 @hot
 def _client_id(out, at, order_id):
-    """Base32 of an order id, as `oms/ids.to_text` has it behind the desk's own characters."""
+    """Base32 of an order id, as `to_text` of oms/ids.py has it behind the desk's own characters."""
     for k in range(ID_CHARS):
         out[at + k] = _ALPHABET[(order_id >> (_ID_BITS * (ID_CHARS - 1 - k))) & _ID_MASK]
     return at + ID_CHARS

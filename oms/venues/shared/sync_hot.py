@@ -63,7 +63,7 @@ from shm_layout.enums import (
 from shm_layout.jit import I64, WORLD_TYPE, WorldSpec, hot
 from shm_layout.limits import LEVELS_PER_RECORD
 from shm_layout.records import FEED_ROW, MD_LEVELS, MD_STATE, MD_TICKER, MD_TRADE, UNDEF
-from shm_layout.ring_hot import WRITE_POS, broadcast_claim, publish
+from shm_layout.ring_hot import claim, publish
 from shm_layout.table_hot import row_begin, row_end
 
 FEED = WorldSpec("feed")
@@ -135,8 +135,7 @@ def _put_state(world, instrument, now_ns):
     slots = state_slots(world)
     words = ring_words(world)
     mine = sync_state(world)
-    pos = words[WRITE_POS]
-    broadcast_claim(words, pos + 1)
+    pos = claim(words, 1)
     at = pos & (slots.shape[0] - 1)
     slots["seq"][at] = pos + 1
     slots["type"][at] = _STATE
@@ -168,8 +167,7 @@ def _put_levels(world, now_ns):
     records = max(bids + asks, 1)
     if records > slots.shape[0]:
         return TOO_LARGE
-    pos = words[WRITE_POS]
-    broadcast_claim(words, pos + records)
+    pos = claim(words, records)
     mask = slots.shape[0] - 1
     stamp = _stamp(world)
     epoch = params(world)[P_EPOCH]
@@ -211,8 +209,7 @@ def _put_ticker(world, now_ns):
     msg = message(world)
     slots = ticker_slots(world)
     words = ring_words(world)
-    pos = words[WRITE_POS]
-    broadcast_claim(words, pos + 1)
+    pos = claim(words, 1)
     at = pos & (slots.shape[0] - 1)
     slots["seq"][at] = pos + 1
     slots["type"][at] = _TICKER
@@ -239,8 +236,7 @@ def _put_trade(world, now_ns):
     msg = message(world)
     slots = trade_slots(world)
     words = ring_words(world)
-    pos = words[WRITE_POS]
-    broadcast_claim(words, pos + 1)
+    pos = claim(words, 1)
     at = pos & (slots.shape[0] - 1)
     slots["seq"][at] = pos + 1
     slots["type"][at] = _TRADE

@@ -146,7 +146,7 @@ def check_clock(machine: Machine) -> Iterator[Row]:
             "clock",
             WARN,
             "the kernel's clock is not synchronised",
-            "exchanges refuse signed requests of a clock that is off (Binance beyond recv_window): "
+            "exchanges refuse signed requests of a clock that is off: "
             "run chrony or systemd-timesyncd; in a container the host must",
         )
 

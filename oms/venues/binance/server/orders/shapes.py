@@ -2,8 +2,7 @@
 
 Field by field as in rest-api.md; a conditional field (stop price of contingent orders, trailing,
 iceberg, strategy, prevented matches, expiry) is there only where the documents say so ("Conditional
-fields in Order Responses"). `tests/oms/venues/binance/test_order_shapes.py` holds each against the
-documents' examples.
+fields in Order Responses"). `test_doc_requests.py` holds each against the documents' examples.
 """
 
 from __future__ import annotations
