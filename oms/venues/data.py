@@ -100,7 +100,7 @@ class Bucket:
     window_ms: int
     users: Mapping[str, int] = field(default_factory=dict)
     """Who spends it, with his part in percent: "orders", "cancels", "kill", "snapshots",
-    "reconciliation". Empty: whoever comes."""
+    "reconciliation", "connections". Empty: whoever comes, or as the config's [shares] say."""
     slides: bool = True
     """False: the exchange counts in fixed windows."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from oms.errors import ConfigError, ExitCode
 from procs.cli import down, up
+from procs.cli.findings.rates import refuse_unkept
 from procs.cli.parts.common import add_config, add_host, chosen_desk, owners, print_json
 from procs.cli.parts.watch import Watch, plain_line, summary, summary_json
 from procs.config.files import find_config
@@ -101,6 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)
+        refuse_unkept(config)
         make_agent = preload(config, find_config(arguments.config).resolve().parent)
         keeper = keep_apart(config, make_agent, lock, with_parent=True)
     stops = _Stops()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from oms.config import DeskConfig
 from oms.errors import ExitCode, MexomsError
+from procs.cli.findings.rates import refuse_unkept
 from procs.cli.parts.common import add_config, add_host, chosen_desk, print_json
 from procs.cli.parts.heard import Heard
 from procs.cli.parts.page import WIDTH
@@ -73,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     with desk_lock(paths) as lock:
         config = effective(config, paths)
         check_machine(config, paths)
+        refuse_unkept(config)
         make_agent = preload(config, find_config(arguments.config).resolve().parent)
         if arguments.foreground:
             return keep_here(config, make_agent, lock)
@@ -110,6 +112,7 @@ def would_start(config: DeskConfig, paths: DeskPaths, *, as_json: bool) -> int:
     """Check what can be before anything is made; where no desk has been, not even its folder."""
     with desk_lock(paths) if paths.desk_lock.exists() else contextlib.nullcontext():
         check_machine(effective(config, paths), paths)
+        refuse_unkept(config)
     if as_json:
         print_json({**_shown(config, paths), "started": False})
         return ExitCode.OK

@@ -32,6 +32,7 @@ from oms.config_build import build, one_of_many, secrets_in
 from oms.config_checks import PARTS, desk_from_text, mistakes_of
 from oms.config_parts import AccountsFile, DeskFile, ExchangeFile, ExchangePart, settings_of
 from oms.errors import ConfigError
+from oms.venues.buckets import egress_mistakes
 from procs.files.paths import DeskPaths
 from procs.machine.host_plan import AUTO, plan_here
 
@@ -301,6 +302,10 @@ class _Assembly:
             config = dataclasses.replace(config, host=plan_here(config).host)
         files = dict.fromkeys(PARTS, shown) | self.files
         found.mistakes += mistakes_of(config, files, frozenset(self.broken))
+        if not found.mistakes and len({one.exchange for one in config.groups}) < len(config.groups):
+            from oms.venues.registry import order_market  # most desks do without
+
+            found.mistakes += egress_mistakes(config, order_market, files)
         if not found.mistakes:
             found.config = config
         return found

@@ -8,10 +8,14 @@ import socket
 import pytest
 
 from oms.config import AccountConfig, HostConfig, ProcessConfig
-from oms.errors import ExitCode
+from oms.errors import ConfigError, ExitCode
+from oms.venues.binance.spec import SPOT_ORDERS
+from oms.venues.buckets import egress_mistakes
+from oms.venues.data import Bucket
 from procs.cli import doctor
 from procs.cli.findings import checks as doctor_checks
 from procs.cli.findings import tuning as doctor_tuning
+from procs.cli.findings.rates import refuse_unkept
 from procs.cli.findings.row import FAIL, OK, WARN
 from procs.cli.main import main
 from procs.cli.parts.page import WIDTH
@@ -106,6 +110,48 @@ def test_share_that_no_request_fits_is_a_failure(config):
     assert [row.verdict for row in found[:2]] == [FAIL, FAIL]
     assert "raise reconciliation in [shares]" in found[0].fix
     assert "raise snapshots in [shares]" in found[1].fix
+
+
+def test_buckets_are_told_by_key_with_their_users(config):
+    found = [row.found for row in rows("rates", config)]
+    (told,) = [text for text in found if "in 60 s by egress" in text]
+    assert "weight 6000 in 60 s by egress (orders 20 % = 1200, cancels 20 % = 1200" in told
+    assert "5 % spare" in told
+    assert "orders_10s 100 in 10 s by account" in told
+
+
+def test_desk_that_cannot_be_kept_is_refused_with_the_arithmetic(config):
+    refuse_unkept(config)
+    shares = dataclasses.replace(config.groups[0].shares, reconciliation=0)
+    group = dataclasses.replace(config.groups[0], shares=shares)
+    with pytest.raises(ConfigError, match=r"reconciliation has 0 weight a minute: one question"):
+        refuse_unkept(dataclasses.replace(config, groups=(group,)))
+
+
+def test_two_groups_behind_one_address_are_refused(config):
+    first = config.groups[0]
+    accounts = (AccountConfig("other", "binance.other"),)
+    second = dataclasses.replace(first, name="second", accounts=accounts)
+    desk = dataclasses.replace(config, groups=(first, second))
+    with pytest.raises(ConfigError, match=r"from one address, which it allows 6000 weight in 60 s"):
+        refuse_unkept(desk)
+    elsewhere = dataclasses.replace(second, rest_url="https://elsewhere")
+    refuse_unkept(dataclasses.replace(config, groups=(first, elsewhere)))
+
+
+def test_two_groups_of_an_exchange_that_counts_by_account_pass(config):
+    market = dataclasses.replace(
+        SPOT_ORDERS, buckets=(
+            Bucket("public", ("egress",), 10, 1000, users={"snapshots": 100}),
+            Bucket("order", ("account",), 8, 1000),
+        ),
+    )  # fmt: skip
+    second = dataclasses.replace(config.groups[0], name="second")
+    desk = dataclasses.replace(config, groups=(config.groups[0], second))
+    files = {"exchanges.second": "second.toml"}
+    assert not list(egress_mistakes(desk, lambda _: market, files))
+    (found,) = egress_mistakes(desk, lambda _: SPOT_ORDERS, files)
+    assert found.startswith("second.toml: groups binance and second ask binance from one address")
 
 
 def test_machine_that_is_well_has_a_row_for_each_thing(config):

@@ -113,7 +113,7 @@ SPOT_ORDERS = OrderMarket(
         Bucket("weight", ("egress",), 6000, 60_000, slides=False),
         Bucket("orders_10s", ("account",), 100, 10_000, slides=False),
         Bucket("orders_day", ("account",), 200_000, 86_400_000, slides=False),
-        Bucket("connections", ("egress",), 300, 300_000),
+        Bucket("connections", ("egress",), 300, 300_000, users={"connections": 100}),
     ),
     key_kinds=("hmac", "ed25519"),
 )  # fmt: skip

@@ -92,15 +92,15 @@ _HOSTS = Hosts(
 _SECOND_MS = 1_000
 BUCKETS = (
     # docs/rate limits (2026-08-26): everything by the address that requests come from.
-    Bucket("public-ticker", ("egress",), 150, _SECOND_MS),
-    Bucket("public-other", ("egress",), 150, _SECOND_MS),
+    Bucket("public-ticker", ("egress",), 150, _SECOND_MS, users={"snapshots": 100}),
+    Bucket("public-other", ("egress",), 150, _SECOND_MS, users={"snapshots": 100}),
     Bucket("private-order", ("egress",), 140, _SECOND_MS),
     Bucket("private-cancel", ("egress",), 140, _SECOND_MS),
     Bucket("private-other", ("egress",), 140, _SECOND_MS),
     Bucket("batch-order", ("egress",), 20, _SECOND_MS),
     Bucket("batch-cancel", ("egress",), 20, _SECOND_MS),
     Bucket("coin", ("egress", "instrument"), 20, _SECOND_MS),
-    Bucket("connect", ("egress",), 10, _SECOND_MS),
+    Bucket("connect", ("egress",), 10, _SECOND_MS, users={"connections": 100}),
 )
 DOCUMENTED = VenueLimits(
     weight_per_minute=8_400, orders_10s=1_400, orders_day=0, connections_per_5m=3_000

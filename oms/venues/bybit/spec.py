@@ -105,7 +105,7 @@ _SECOND_MS = 1_000
 _SHARED_BUCKETS = (
     Bucket("rest", ("egress",), 600, 5_000),
     Bucket("socket", ("egress",), 3_000, _SECOND_MS),
-    Bucket("connects", ("egress",), 500, 300_000),
+    Bucket("connects", ("egress",), 500, 300_000, users={"connections": 100}),
     Bucket("query", ("account", "market", "endpoint"), 50, _SECOND_MS),
     Bucket("log", ("account",), 25, _SECOND_MS),
     Bucket("setting", ("account", "endpoint"), 5, _SECOND_MS),

@@ -63,7 +63,7 @@ _HOSTS = Hosts(
 _SECOND_MS = 1_000
 BUCKETS = (
     # docs/rate limits: public by address, private by portfolio.
-    Bucket("public", ("egress",), 1_200, 60 * _SECOND_MS),
+    Bucket("public", ("egress",), 1_200, 60 * _SECOND_MS, users={"snapshots": 100}),
     Bucket("order", ("account",), 40, _SECOND_MS),
     Bucket("private", ("account",), 80, _SECOND_MS),
 )

@@ -102,9 +102,9 @@ BUCKETS = (
     *_by(("account",), orders_of_account=1_000, algo_place=20, algo_cancel=20, pending=60,
          history=40, fills=60, fills_history=10, balance=10, bills=5, config=5, leverage=20, fee=5,
          algo_query=20),
-    *_by(("egress",), public=20),
+    Bucket("public", ("egress",), 20, _TWO_SECONDS_MS, users={"snapshots": 100}),
     Bucket("dead_man", ("account", "tag"), 1, 1_000),
-    Bucket("connects", ("egress",), 3, 1_000),
+    Bucket("connects", ("egress",), 3, 1_000, users={"connections": 100}),
     Bucket("operations", ("connection",), 480, 3_600_000),
 )  # fmt: skip
 

@@ -98,8 +98,8 @@ _HOSTS = Hosts(
 _SECOND_MS = 1_000
 BUCKETS = (
     # rate-limits (2026-10-07): quotation by address in fixed seconds, exchange calls by pocket.
-    Bucket("market", ("egress",), 10, _SECOND_MS, slides=False),
-    Bucket("orderbook", ("egress",), 10, _SECOND_MS, slides=False),
+    Bucket("market", ("egress",), 10, _SECOND_MS, slides=False, users={"snapshots": 100}),
+    Bucket("orderbook", ("egress",), 10, _SECOND_MS, slides=False, users={"snapshots": 100}),
     Bucket("default", ("account",), 30, _SECOND_MS),
     Bucket("order", ("account",), 12, _SECOND_MS),
     Bucket("order-test", ("account",), 8, _SECOND_MS),

@@ -8,15 +8,19 @@ shares: what does not fit takes longer, and these rows say how long.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from oms.agents.feed.pace import SHALLOW_LEVELS, part_of
 from oms.agents.rates import starting_weight
 from oms.config import DeskConfig, GroupConfig
-from oms.venues.binance import trade
-from oms.venues.binance.exchange_info import DOCUMENTED
-from oms.venues.binance.spec import MARKETS
+from oms.errors import ConfigError
 from oms.venues.binance.sweep import WEIGHT_CANCEL, WEIGHT_LOCKED
+from oms.venues.buckets import divided, egress_mistakes, per_minute, shared_bucket, told
+from oms.venues.data import Bucket, Charge
+from oms.venues.orders import OrderSide
+from oms.venues.registry import market_data, order_market, order_side
+from oms.venues.reports import Ask, Instrument, Run, Want
+from oms.venues.trade_base import VenueLimits
 from procs.cli.findings.row import FAIL, OK, WARN, Row
 
 START_WARN_S = 300
@@ -24,7 +28,7 @@ START_WARN_S = 300
 RECONCILE_WARN_S = 600
 RECONCILE_FAIL_S = 3600
 """A fill that every stream has lost is found by reconciliation alone: it may take so long."""
-SHALLOW_WEIGHT = max(market.snapshot_weight[SHALLOW_LEVELS] for market in MARKETS)
+_ACCOUNT = "account"
 _MINUTE_S = 60
 _CHECK = "rates"
 _FEWER = "trade fewer accounts or instruments from this address, or raise [shares]"
@@ -32,38 +36,79 @@ _FEWER = "trade fewer accounts or instruments from this address, or raise [share
 
 def check_rates(config: DeskConfig) -> Iterator[Row]:
     """Rows for each exchange of the desk."""
+    for mistake in egress_mistakes(config, order_market, _Named()):
+        yield Row(_CHECK, FAIL, mistake, "put their accounts into one group")
     for group in config.groups:
-        shares = {
-            name: DOCUMENTED.weight_per_minute * getattr(group.shares, name) // 100
-            for name in ("orders", "cancels", "kill", "snapshots", "reconciliation")
-        }
+        side = order_side(group)
+        markets = [order_market(name) for name in group.venues]
+        # A group counts by the narrowest of its markets.
+        market = min(markets, key=lambda one: per_minute(shared_bucket(one)))
+        bucket = next(
+            one for one in divided(market, group.shares) if one.name == shared_bucket(market).name
+        )
         names = [v.instruments for v in config.venues if v.name in group.venues]
         instruments = sum(len(listed) for listed in names)
-        yield from _reconciliation(group, instruments, shares["reconciliation"])
-        yield from _snapshots(config, group, shares["snapshots"])
-        yield _orders(config, group, shares["orders"])
-        yield _kill(group, instruments, shares["kill"])
+        yield from _reconciliation(group, side, bucket, instruments)
+        yield from _snapshots(config, group, bucket)
+        yield _orders(config, group, side, bucket, markets[0].buckets)
+        shown = (told(one) for each in markets for one in divided(each, group.shares))
+        yield Row(_CHECK, OK, f"{group.name}: " + "; ".join(dict.fromkeys(shown)))
+        whole = (WEIGHT_CANCEL * instruments + WEIGHT_LOCKED) * len(group.accounts)
+        yield _kill(group, whole, bucket)
 
 
-def _reconciliation(group: GroupConfig, instruments: int, share: int) -> Iterator[Row]:
+def refuse_unkept(config: DeskConfig) -> None:
+    """ConfigError with the arithmetic, where what the desk asks for cannot be kept at all."""
+    found = [f"{row.found}: {row.fix}" for row in check_rates(config) if row.verdict == FAIL]
+    if found:
+        raise ConfigError("; ".join(found))
+
+
+class _Named(dict[str, str]):
+    """Where the files of a config are not known any more, its parts go by their names."""
+
+    def __missing__(self, part: str) -> str:
+        return part
+
+
+def _share(bucket: Bucket, user: str) -> int:
+    """What a user of the bucket may take in a minute."""
+    return per_minute(bucket) * bucket.users.get(user, 0) // 100
+
+
+def _taken(charges: Iterable[Charge], bucket: Bucket) -> int:
+    return sum(charge.count for charge in charges if charge.bucket == bucket.name)
+
+
+def _dearest(group: GroupConfig, side: OrderSide, bucket: Bucket, instruments: int) -> int:
+    """The most that one question of a reconciliation takes."""
+    made = tuple(Instrument(k, 0, "", "", 0, 0, 0, 1) for k in range(instruments))
+    run = Run(group.accounts[0].name, group.venues, made)
+    asks = [ask for stage in side.plan(run) for ask in stage]
+    return max(_taken(side.charges(ask), bucket) for ask in asks)
+
+
+def _reconciliation(
+    group: GroupConfig, side: OrderSide, bucket: Bucket, instruments: int
+) -> Iterator[Row]:
     """Each account's orders, balances and trades, at the start and again and again."""
-    orders, histories = trade.reconcile_weights(instruments)
+    share = _share(bucket, "reconciliation")
+    orders, histories = side.weights(instruments)
     one = orders + histories
     whole = one * len(group.accounts)
-    names = [""] * instruments
-    most = max(trade.weight_of("openOrders.status", p) for p in trade.open_orders_params(names))
-    if share < (most := max(most, trade.WEIGHT_ACCOUNT, trade.WEIGHT_TRADES_OF_SYMBOL)):
-        yield Row(_CHECK, FAIL, f"{group.name}: reconciliation has {share} weight a minute",
+    if share < (most := _dearest(group, side, bucket, instruments)):
+        yield Row(_CHECK, FAIL,
+                  f"{group.name}: reconciliation has {share} {bucket.name} a minute",
                   f"one question of it takes {most}: raise "
                   "reconciliation in [shares] of the exchange's file")  # fmt: skip
         return
-    starting = starting_weight(DOCUMENTED, group.shares)
+    starting = starting_weight(VenueLimits(per_minute(bucket), 0, 0, 0), group.shares)
     first_s = whole * _MINUTE_S // starting if whole > starting else 0
     again_s = max(_MINUTE_S, whole * _MINUTE_S // (share // 2))
     found = (
-        f"{group.name}: reconciling {_of(len(group.accounts), 'account')} takes {whole} weight "
-        f"({one} each), {share} a minute are set apart and {starting} may be used at a start: "
-        f"{first_s} s at the start, less where accounts have not traded, then every {again_s} s"
+        f"{group.name}: reconciling {_of(len(group.accounts), 'account')} takes {whole} "
+        f"{bucket.name} ({one} each), {share} a minute are set apart and {starting} may be used "
+        f"at a start: {first_s} s at the start, less where accounts have not traded, then every {again_s} s"
     )
     late = again_s > RECONCILE_WARN_S or first_s > START_WARN_S
     if again_s > RECONCILE_FAIL_S:
@@ -77,29 +122,31 @@ def _reconciliation(group: GroupConfig, instruments: int, share: int) -> Iterato
         yield Row(_CHECK, OK, found)
 
 
-def _snapshots(config: DeskConfig, group: GroupConfig, share: int) -> Iterator[Row]:
+def _snapshots(config: DeskConfig, group: GroupConfig, bucket: Bucket) -> Iterator[Row]:
     """One of each book at the start; what is quiet later is verified as the share permits."""
-    wanted = []
+    share = _share(bucket, "snapshots")
+    wanted: list[int] = []
+    shallow = 0
     for venue in config.venues:
         if venue.name not in group.venues:
             continue
-        spec = next(market for market in MARKETS if market.name == venue.name)
-        depths = [n for n in sorted(spec.snapshot_weight) if n >= venue.snapshot_levels]
-        one = spec.snapshot_weight[depths[0] if depths else max(spec.snapshot_weight)]
+        market = market_data(venue.name)
+        shallow = max(shallow, market.snapshot_request("", SHALLOW_LEVELS).weight)
+        one = market.snapshot_request("", venue.snapshot_levels).weight
         wanted += [one] * len(venue.instruments)
         if one > part_of(share, share, 1):
-            yield Row(_CHECK, FAIL, f"{venue.name}: snapshots have {share} weight a minute",
+            yield Row(_CHECK, FAIL, f"{venue.name}: snapshots have {share} {bucket.name} a minute",
                       f"one of {venue.snapshot_levels} levels takes {one}, and one may take half "
                       "of them at most: raise snapshots in [shares] of the exchange's file, or set "
                       "fewer snapshot_levels")  # fmt: skip
             return
-    least = min(SHALLOW_WEIGHT * len(wanted), sum(wanted))
+    least = min(shallow * len(wanted), sum(wanted))
     live_s = least * _MINUTE_S // share if least > share else 0
-    deep_s = live_s + _MINUTE_S * _minutes_until_deep(wanted, share)
+    deep_s = live_s + _MINUTE_S * _minutes_until_deep(wanted, share, shallow)
     found = (
-        f"{group.name}: snapshots of {_of(len(wanted), 'book')} take {sum(wanted)} weight, {share} "
-        f"a minute are set apart: {live_s} s until the last book is LIVE, {deep_s} s until the "
-        "last has all its levels"
+        f"{group.name}: snapshots of {_of(len(wanted), 'book')} take {sum(wanted)} {bucket.name}, "
+        f"{share} a minute are set apart: {live_s} s until the last book is LIVE, {deep_s} s "
+        "until the last has all its levels"
     )
     if deep_s > START_WARN_S:
         yield Row(_CHECK, WARN, found, f"set fewer snapshot_levels, or {_FEWER}")
@@ -107,13 +154,13 @@ def _snapshots(config: DeskConfig, group: GroupConfig, share: int) -> Iterator[R
         yield Row(_CHECK, OK, found)
 
 
-def _minutes_until_deep(wanted: list[int], share: int) -> int:
+def _minutes_until_deep(wanted: list[int], share: int, least: int) -> int:
     """Minutes after the first until every book has had a snapshot of its weight: first all at once
     as they are LIVE, then one by one (`feed/pace.py`)."""
     shallow, room = [], share
     for k, weight in enumerate(wanted):
         paid = weight <= part_of(room, share, len(wanted) - k)
-        room -= weight if paid else SHALLOW_WEIGHT
+        room -= weight if paid else least
         shallow += [] if paid else [weight]
     minutes = 0
     while shallow:
@@ -123,29 +170,40 @@ def _minutes_until_deep(wanted: list[int], share: int) -> int:
     return minutes
 
 
-def _orders(config: DeskConfig, group: GroupConfig, share: int) -> Row:
+def _orders(
+    config: DeskConfig, group: GroupConfig, side: OrderSide, bucket: Bucket,
+    buckets: Iterable[Bucket],
+) -> Row:  # fmt: skip
     """What the strategies may want, by their own limit, against what the exchange takes."""
     trading = [
         one for one in config.strategies
         if one.account in {account.name for account in group.accounts}
     ]  # fmt: skip
     wanted = len(trading) * config.limits.max_orders_per_s * _MINUTE_S
-    by_account = group.orders_per_10s * 6
+    place = side.charges(Ask(Want.PLACE, group.accounts[0].name, group.venues[0]))
+    share = _share(bucket, "orders") // max(_taken(place, bucket), 1)
+    # Windows longer than a minute say nothing of what one minute may take.
+    counted = {charge.bucket for charge in place}
+    by_account = min(
+        [group.orders_per_10s * 6]
+        + [per_minute(one) for one in buckets
+           if one.name in counted and _ACCOUNT in one.keys and one.window_ms <= 1000 * _MINUTE_S]
+    )  # fmt: skip
     most = min(share, by_account * len(group.accounts))
     found = (
-        f"{group.name}: {most} new orders a minute ({share} by weight, {by_account} of each "
+        f"{group.name}: {most} new orders a minute ({share} by {bucket.name}, {by_account} of each "
         f"account); {len(trading)} strategies may want {wanted}"
     )
     return Row(_CHECK, OK, f"{found}; what is beyond is refused before it is sent")
 
 
-def _kill(group: GroupConfig, instruments: int, share: int) -> Row:
+def _kill(group: GroupConfig, whole: int, bucket: Bucket) -> Row:
     """The proof that nothing is open."""
-    one = WEIGHT_CANCEL * instruments + WEIGHT_LOCKED
-    whole = one * len(group.accounts)
+    one = whole // max(len(group.accounts), 1)
     found = (
-        f"{group.name}: `oms kill` takes {whole} weight at least ({one} for each account), "
-        f"{share} are kept for it and all {DOCUMENTED.weight_per_minute} of a minute may be used"
+        f"{group.name}: `oms kill` takes {whole} {bucket.name} at least ({one} for each account), "
+        f"{_share(bucket, 'kill')} are kept for it and all {per_minute(bucket)} of a minute may be "
+        "used"
     )
     return Row(_CHECK, OK, found)
 

@@ -54,6 +54,7 @@ class LinkTables:
                     "role": role, "kind": RateKind(int(row["kind"])).name,
                     "share": "ALL" if whole else RateShare(int(row["share"])).name,
                     "account": "" if account == NO_ID else self._account(account),
+                    "key": "egress" if account == NO_ID else "account",
                     "interval_s": int(row["interval_s"]), "used": 0 if over else int(row["used"]),
                     "limit": int(row["limit"]), "refused": int(row["refused"]),
                     "pause_ms": max(int(row["pause_until_ns"]) - now_ns, 0) // NS_PER_MS,
@@ -149,11 +150,12 @@ def lines(found: dict[str, Any]) -> list[str]:
         made.append("* a session: its requests need no signature")
     made.append("")
     made += table(
-        ["rate", "bucket", "share", "account", "used", "limit", "refused"],
+        ["rate", "bucket", "by", "share", "account", "used", "limit", "refused"],
         [
             [
                 row["role"],
                 f"{_BUCKETS[row['kind']]}/{age(row['interval_s'] * NS_PER_S)}",
+                "account" if row["account"] else "egress",
                 row["share"].lower(),
                 row["account"],
                 row["used"],
@@ -162,7 +164,7 @@ def lines(found: dict[str, Any]) -> list[str]:
             ]
             for row in rates + accounts
         ],
-        left=(0, 1, 2, 3),
+        left=(0, 1, 2, 3, 4),
     )
     if left_out:
         made.append(f"and {left_out} more counts of accounts: `--json` has them all")
