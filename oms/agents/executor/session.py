@@ -388,6 +388,11 @@ class Session:
         else:
             self.ledger.note_pause(until_ns, now_ns, hard=not pause.cancels_pass)
 
+    def new_orders(self) -> list[tuple[int, int, bool]]:
+        """(our id, when it was signed, whether it timed out) of each without an answer."""
+        asked = (*self.questions.values(), *self.late.values(), *self.rest.values())
+        return [(q.client_order_id, q.sent_ns, q.overdue) for q in asked if q.what is What.NEW]
+
     # Ends
 
     def _busy(self, conn: int) -> bool:
