@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from oms.agents.rates import Ledger
+from oms.config import GroupConfig
 from oms.venues.data import Bucket, Charge, OrderMarket
 from oms.venues.kill import KillSide
 from oms.venues.trade_base import VenueLimits
@@ -42,6 +43,19 @@ def weight_of(side: KillSide, market: str, charges: Sequence[Charge]) -> int:
     """Of one request, in the bucket that the ledger counts."""
     name = shared_bucket(side.markets[market]).name
     return sum(charge.count for charge in charges if charge.bucket == name)
+
+
+def weights_of(side: KillSide, group: GroupConfig) -> tuple[int, int]:
+    """Weight of one look at every account of the group, and of cancelling blindly at all."""
+    look = blindly = 0
+    for account in group.accounts:
+        for market in group.venues:
+            for space in side.spaces(market):
+                looks = side.look(account.name, market, space)
+                sweeps = side.sweep(account.name, market, space)
+                look += sum(weight_of(side, market, side.charges(ask)) for ask in looks)
+                blindly += sum(weight_of(side, market, side.charges(ask)) for ask in sweeps)
+    return look, blindly
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from oms.agents.rates import Ledger
-from oms.agents.watchdog.domain import NS_PER_MS, Domain
+from oms.agents.watchdog.domain import NS_PER_MS, Domain, lifetimes_ns
 from oms.agents.watchdog.doubt import Doubts, Sender
-from oms.agents.watchdog.place import Kind, Place, Wish
-from oms.agents.watchdog.plan import Plan, kill_limits, shared_bucket, weight_of
+from oms.agents.watchdog.place import NS_PER_S, Kind, Place, Wish
+from oms.agents.watchdog.plan import Plan, kill_limits, shared_bucket, weight_of, weights_of
 from oms.config import AccountConfig, DeskConfig, GroupConfig
 from oms.ports import NEVER, HttpMeta, Key
 from oms.venues.kill import KillSide
@@ -107,21 +107,13 @@ class Sweep:
         self, group: GroupConfig, index: int, side: KillSide, ledger: Ledger,
         sender: Sender | None, doubts: Doubts | None,
     ) -> Domain:  # fmt: skip
-        look = blindly = 0
         for account in group.accounts:
             side.add(account.name, self._ports.key(watchdog_key(account)))
-            for market in group.venues:
-                for space in side.spaces(market):
-                    looks = side.look(account.name, market, space)
-                    sweeps = side.sweep(account.name, market, space)
-                    look += sum(weight_of(side, market, side.charges(ask)) for ask in looks)
-                    blindly += sum(weight_of(side, market, side.charges(ask)) for ask in sweeps)
-        made = Domain(
-            group, index, side, ledger, Plan.of(ledger, look, blindly, 0, cancels=self.cancels),
-            sender, doubts, self.began_ns,
-        )  # fmt: skip
-        gap_s = -(-made.lifetime_ns // (1000 * NS_PER_MS))
-        made.plan = Plan.of(ledger, look, blindly, gap_s, cancels=self.cancels)
+        look, blindly = weights_of(side, group)
+        # The gap follows from the markets, the plan from the gap.
+        longest = max((ns for ns in lifetimes_ns(group, side).values() if ns), default=0)
+        plan = Plan.of(ledger, look, blindly, -(-longest // NS_PER_S), cancels=self.cancels)
+        made = Domain(group, index, side, ledger, plan, sender, doubts, self.began_ns)
         made.refresh(self.began_ns)
         return made
 
@@ -282,7 +274,7 @@ class Sweep:
             "cancelled": seen - len(left) if self.cancels else 0,
             "left": left,
             "may_arrive": [
-                doubt.shown(now_ns, clear_ns)
+                {**doubt.shown(now_ns, clear_ns), "group": domain.group.name}
                 for domain in self._domains
                 for doubt, clear_ns in domain.doubted
                 if clear_ns > now_ns

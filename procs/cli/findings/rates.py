@@ -12,11 +12,12 @@ from collections.abc import Iterator
 
 from oms.agents.feed.pace import SHALLOW_LEVELS, part_of
 from oms.agents.rates import starting_weight
+from oms.agents.watchdog.plan import weights_of
+from oms.agents.watchdog.sweep import kill_sides
 from oms.config import DeskConfig, GroupConfig
 from oms.venues.binance import trade
 from oms.venues.binance.exchange_info import DOCUMENTED
 from oms.venues.binance.spec import MARKETS
-from oms.venues.binance.sweep import WEIGHT_CANCEL, WEIGHT_LOCKED
 from procs.cli.findings.row import FAIL, OK, WARN, Row
 
 START_WARN_S = 300
@@ -32,6 +33,7 @@ _FEWER = "trade fewer accounts or instruments from this address, or raise [share
 
 def check_rates(config: DeskConfig) -> Iterator[Row]:
     """Rows for each exchange of the desk."""
+    sides = kill_sides(config)
     for group in config.groups:
         shares = {
             name: DOCUMENTED.weight_per_minute * getattr(group.shares, name) // 100
@@ -42,7 +44,8 @@ def check_rates(config: DeskConfig) -> Iterator[Row]:
         yield from _reconciliation(group, instruments, shares["reconciliation"])
         yield from _snapshots(config, group, shares["snapshots"])
         yield _orders(config, group, shares["orders"])
-        yield _kill(group, instruments, shares["kill"])
+        look, blindly = weights_of(sides[group.name], group)
+        yield _kill(group, look + blindly, shares["kill"])
 
 
 def _reconciliation(group: GroupConfig, instruments: int, share: int) -> Iterator[Row]:
@@ -139,10 +142,9 @@ def _orders(config: DeskConfig, group: GroupConfig, share: int) -> Row:
     return Row(_CHECK, OK, f"{found}; what is beyond is refused before it is sent")
 
 
-def _kill(group: GroupConfig, instruments: int, share: int) -> Row:
+def _kill(group: GroupConfig, whole: int, share: int) -> Row:
     """The proof that nothing is open."""
-    one = WEIGHT_CANCEL * instruments + WEIGHT_LOCKED
-    whole = one * len(group.accounts)
+    one = whole // max(len(group.accounts), 1)
     found = (
         f"{group.name}: `oms kill` takes {whole} weight at least ({one} for each account), "
         f"{share} are kept for it and all {DOCUMENTED.weight_per_minute} of a minute may be used"

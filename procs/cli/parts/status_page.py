@@ -14,6 +14,11 @@ ACCOUNTS_LISTED_MAX = 8
 ACCOUNTS_NAMED_MAX = 5
 
 
+def _last_kill(latch: dict[str, Any]) -> str:
+    """The word of the last kill; nothing where there was none."""
+    return "" if latch["word"] == "UNSET" else f"  last kill {latch['word']}"
+
+
 def page(found: dict[str, Any]) -> list[str]:
     """All of it; `found` as in `oms status --json`."""
     return [
@@ -40,7 +45,8 @@ def _head(found: dict[str, Any]) -> list[str]:
         f"desk {found['desk']}  map {found['host']}  {found['durability']}",
         f"layout {found['layout']}  config {found['config_hash']}",
         f"keeper {found['keeper_pid'] or 'none'}  supervisor {found['supervisor_pid'] or 'none'}",
-        f"cores {found['cores']}  kill latch {'SET' if found['latch']['latched'] else 'open'}",
+        f"cores {found['cores']}  kill latch {'SET' if found['latch']['latched'] else 'open'}"
+        f"{_last_kill(found['latch'])}",
         f"files {found['data_dir']}",
     ]
     if found["drain_phase"]:
