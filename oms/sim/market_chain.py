@@ -16,7 +16,7 @@ from oms.agents.aggregator import AggregatorAgent
 from oms.agents.feed.agent import FeedAgent, summary
 from oms.config import DeskConfig, HostConfig, LimitsConfig, VenueConfig
 from oms.ports import ConnEvent, HttpMeta, Ports
-from oms.sim.recording import RecordedInstrument
+from oms.venues.recorded import RecordedInstrument
 from oms.venues.registry import market_data
 from shm_layout.channels import Capacity, topology
 from shm_layout.enums import BookState

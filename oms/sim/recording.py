@@ -2,31 +2,27 @@
 
 `Recording` takes the text of one or more files (unpacked by whoever opened them), puts them in
 order of their first line and gives them as one array of bytes with an index, so that compiled
-loops can walk it without copies. `survey` looks through all messages once with a parser that is
-not ours (orjson) and says which symbols there are and how fine their prices and quantities get.
+loops can walk it without copies. `survey` looks through all messages once, by the exchange's cold
+reader, and says which symbols there are and how fine their prices and quantities get.
 `BboOracle` holds a book against the exchange's own bookTicker.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import orjson
 
 from oms.errors import ConfigError
-from oms.venues.binance.decode import scaled
+from oms.venues.recorded import Best, Recorded, RecordedInstrument, RecordedReader, Seen
+from oms.venues.shared.decimal_text import scaled
 from shm_layout.enums import BookRule
 
 NEWLINE = 10
 NS_DIGITS_MAX = 19
-SPOT = "binance.spot"
-USDM = "binance.usdm"
-COINM = "binance.coinm"
-MARKETS = (SPOT, USDM, COINM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +124,6 @@ def _index_lines(name: str, text: bytes) -> tuple[np.ndarray[Any, Any], list[Bad
 
 
 @dataclass(slots=True)
-class RecordedInstrument:
-    """A symbol of a recording and how fine it gets."""
-
-    symbol: str
-    px_scale: int = 0
-    qty_scale: int = 0
-    messages: int = 0
-
-
-@dataclass(slots=True)
 class Survey:
     """What is in a recording; `unread` counts messages by the reason why none could use them."""
 
@@ -155,71 +141,44 @@ def _digits(text: Any) -> int:
     return len(text.partition(".")[2].rstrip("0")) if isinstance(text, str) else 0
 
 
-def _note_scales(found: RecordedInstrument, event: Mapping[str, Any]) -> None:
-    pxs = [event[k] for k in ("a", "b", "p") if isinstance(event.get(k), str)]
-    qtys = [event[k] for k in ("A", "B", "q") if isinstance(event.get(k), str)]
-    for side in ("a", "b", "asks", "bids"):
-        levels = event.get(side)
-        if isinstance(levels, list):
-            pxs += [level[0] for level in levels]
-            qtys += [level[1] for level in levels]
+def _note_scales(found: RecordedInstrument, pxs: Iterable[str], qtys: Iterable[str]) -> None:
     found.px_scale = max(found.px_scale, max(map(_digits, pxs), default=0))
     found.qty_scale = max(found.qty_scale, max(map(_digits, qtys), default=0))
 
 
-def survey(recording: Recording) -> Survey:
+def survey(recording: Recording, reader: RecordedReader) -> Survey:
     """Which market and symbols these are, and the scales that hold every number exactly."""
-    futures = coin = False
-    made = Survey(SPOT)
+    made = Survey("")
+    markets: set[str] = set()
     symbols_of_file: dict[int, set[str]] = {}
-    pending: list[tuple[int, Mapping[str, Any]]] = []
+    pending: list[tuple[int, Seen]] = []
     for index, (_, data) in enumerate(recording.messages()):
-        try:
-            message = orjson.loads(data)
-        except orjson.JSONDecodeError:
+        seen = reader.see(data)
+        if seen is None:
             made.unread["no JSON"] = made.unread.get("no JSON", 0) + 1
             continue
-        event = message.get("data", message)
-        coin = coin or "ps" in event or "pair" in event
-        futures = futures or "pu" in event
-        if "lastUpdateId" in event:
+        markets.add(seen.market)
+        if seen.kind is Recorded.SNAPSHOT:
             made.snapshots.append(index)
-            pending.append((index, event))
-        elif isinstance(event.get("s"), str):
-            symbol = event["s"]
-            found = made.instruments.setdefault(symbol, RecordedInstrument(symbol))
+            pending.append((index, seen))
+        elif seen.symbol:
+            found = made.instruments.setdefault(seen.symbol, RecordedInstrument(seen.symbol))
             found.messages += 1
-            _note_scales(found, event)
-            symbols_of_file.setdefault(int(recording.file_of[index]), set()).add(symbol)
+            _note_scales(found, *reader.numbers(seen))
+            symbols_of_file.setdefault(int(recording.file_of[index]), set()).add(seen.symbol)
         else:
             made.unread["no symbol"] = made.unread.get("no symbol", 0) + 1
-    made.market = COINM if coin else USDM if futures else SPOT
+    made.market = reader.market_of(frozenset(markets))
     for number, symbols in symbols_of_file.items():
         if len(symbols) == 1:
             made.symbol_of_file[number] = next(iter(symbols))
-    for index, event in pending:
-        symbol = made.symbol_of_file.get(int(recording.file_of[index]), event.get("symbol", ""))
+    for index, seen in pending:
+        symbol = made.symbol_of_file.get(int(recording.file_of[index]), seen.symbol)
         if symbol in made.instruments:
-            _note_scales(made.instruments[symbol], event)
+            _note_scales(made.instruments[symbol], *reader.numbers(seen))
         else:
             made.unread["snapshot of no symbol"] = made.unread.get("snapshot of no symbol", 0) + 1
     return made
-
-
-def scales_from_exchange_info(body: bytes) -> dict[str, RecordedInstrument]:
-    """Symbol -> scales by the tickSize and stepSize of a Binance exchangeInfo."""
-    try:
-        rows = orjson.loads(body)["symbols"]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise ConfigError("instruments: not an exchangeInfo: no list 'symbols' in it") from error
-    found = {}
-    for row in rows:
-        made = RecordedInstrument(row["symbol"])
-        for rule in row.get("filters", ()):
-            made.px_scale = max(made.px_scale, _digits(rule.get("tickSize")))
-            made.qty_scale = max(made.qty_scale, _digits(rule.get("stepSize")))
-        found[made.symbol] = made
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,17 +189,15 @@ class Ticker:
     best: tuple[int, int, int, int]
 
 
-def ticker_of(event: Mapping[str, Any], px_scale: int, qty_scale: int) -> Ticker | None:
-    """The bookTicker in a message's event, or None."""
-    if event.get("e", "bookTicker") != "bookTicker" or not isinstance(event.get("B"), str):
-        return None
-    best = (
-        scaled(event["b"], px_scale)[0],
-        scaled(event["B"], qty_scale)[0],
-        scaled(event["a"], px_scale)[0],
-        scaled(event["A"], qty_scale)[0],
+def ticker_of(best: Best, px_scale: int, qty_scale: int) -> Ticker:
+    """A ticker's numbers at an instrument's scales."""
+    numbers = (
+        scaled(best.bid_px, px_scale)[0],
+        scaled(best.bid_qty, qty_scale)[0],
+        scaled(best.ask_px, px_scale)[0],
+        scaled(best.ask_qty, qty_scale)[0],
     )
-    return Ticker(event["u"], best)
+    return Ticker(best.update_id, numbers)
 
 
 class BboOracle:
@@ -306,9 +263,11 @@ class BboOracle:
         return self.compared - self.agreed
 
 
-def group_by_market(files: Iterable[RecordedFile]) -> dict[str, list[RecordedFile]]:
+def group_by_market(
+    files: Iterable[RecordedFile], reader: RecordedReader
+) -> dict[str, list[RecordedFile]]:
     """Market -> its files, found from the messages themselves."""
     groups: dict[str, list[RecordedFile]] = {}
     for file in files:
-        groups.setdefault(survey(Recording.of([file])).market, []).append(file)
+        groups.setdefault(survey(Recording.of([file]), reader).market, []).append(file)
     return groups

@@ -14,8 +14,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
-
-import orjson
+from urllib.parse import urlsplit
 
 from oms.agents.factory import make_agent
 from oms.agents.venue_sim.replay import VenueReplayAgent
@@ -26,8 +25,9 @@ from oms.exchange.recorded import QUEUE_BACK_NO_CANCEL_CREDIT, WALK_REMEMBERED
 from oms.instruments import decimal_text
 from oms.risk import world_hot as w_
 from oms.sim.harness import Harness
-from oms.sim.recording import SPOT, BboOracle, Recording, Survey, ticker_of
-from oms.venues.registry import market_data
+from oms.sim.recording import BboOracle, Recording, Survey, ticker_of
+from oms.venues.recorded import RecordedReader
+from oms.venues.registry import market_data, order_market, recorded_reader
 from shm_layout.channels import Capacity, topology
 from shm_layout.enums import BookState, PluginState
 from shm_layout.records import UNDEF
@@ -41,10 +41,6 @@ TAIL_NS = 1_000_000_000
 DRAIN_NS = 20_000_000_000
 START_NOTIONAL = 1_000_000
 """Quote units that each account begins with, and again as much in each base."""
-_QUOTES = (
-    "USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL",
-    "JPY", "KRW", "GBP", "AUD", "USD",
-)  # fmt: skip
 _HOST = "127.0.0.1"
 _REST_PORT = 8080
 _SELF_TRADE: SelfTrade = "none"
@@ -52,68 +48,22 @@ _SELF_TRADE: SelfTrade = "none"
 _WS_PORT = 9443
 
 
-def split_symbol(symbol: str) -> tuple[str, str]:
-    """Base and quote of a symbol such as BTCUSDT; the quote is guessed from a list."""
-    for quote in _QUOTES:
-        if symbol.endswith(quote) and len(symbol) > len(quote):
-            return symbol[: -len(quote)], quote
-    raise ConfigError(
-        f"instruments: cannot tell base and quote of '{symbol}'; give its exchangeInfo with "
-        "--instruments FILE"
-    )
-
-
-def inferred_instruments(found: Survey) -> list[SimInstrumentConfig]:
+def inferred_instruments(found: Survey, reader: RecordedReader) -> list[SimInstrumentConfig]:
     """Instruments from the numbers in the recording: its finest price and quantity are tick and
     lot; minimums are unknown and taken as one lot and no amount."""
     made = []
     for symbol, seen in found.instruments.items():
-        base, quote = split_symbol(symbol)
+        base, quote = reader.assets(symbol)
         tick, lot = decimal_text(1, seen.px_scale), decimal_text(1, seen.qty_scale)
         made.append(SimInstrumentConfig(symbol, base, quote, tick, lot, lot, "1000000", "0", tick))
     return made
 
 
-def instruments_of_exchange_info(body: bytes, found: Survey) -> list[SimInstrumentConfig]:
-    """Instruments of the recording's symbols from a venue's exchangeInfo."""
-    try:
-        rows = {row["symbol"]: row for row in orjson.loads(body)["symbols"]}
-    except (orjson.JSONDecodeError, KeyError, TypeError) as trouble:
-        raise ConfigError(
-            f"--instruments: not an exchangeInfo ({type(trouble).__name__}); required is the JSON "
-            "that GET /api/v3/exchangeInfo gives"
-        ) from trouble
-    missing = [symbol for symbol in found.instruments if symbol not in rows]
-    if missing:
-        raise ConfigError(
-            f"--instruments: has no symbol {', '.join(missing)}, which the recording has; give an "
-            "exchangeInfo of that venue and day, or leave the option out to infer"
-        )
-    return [_from_row(rows[symbol]) for symbol in found.instruments]
-
-
-def _from_row(row: dict[str, Any]) -> SimInstrumentConfig:
-    rules = {rule["filterType"]: rule for rule in row.get("filters", ())}
-    try:
-        price, lot = rules["PRICE_FILTER"], rules["LOT_SIZE"]
-        notional = rules.get("NOTIONAL") or rules.get("MIN_NOTIONAL") or {"minNotional": "0"}
-        return SimInstrumentConfig(
-            row["symbol"], row["baseAsset"], row["quoteAsset"], price["tickSize"],
-            lot["stepSize"], lot["minQty"], lot["maxQty"], notional["minNotional"],
-            price["tickSize"],
-        )  # fmt: skip
-    except KeyError as trouble:
-        raise ConfigError(
-            f"--instruments: symbol {row.get('symbol')} lacks {trouble}; required are "
-            "PRICE_FILTER and LOT_SIZE filters"
-        ) from trouble
-
-
 def start_balances(
-    instruments: Sequence[SimInstrumentConfig], recording: Recording
+    instruments: Sequence[SimInstrumentConfig], recording: Recording, reader: RecordedReader
 ) -> dict[str, str]:
     """What every account begins with: START_NOTIONAL in each quote and about that in each base."""
-    prices = _first_prices(recording, {i.symbol for i in instruments})
+    prices = _first_prices(recording, {i.symbol for i in instruments}, reader)
     made = {i.quote: str(START_NOTIONAL) for i in instruments}
     for i in instruments:
         price = prices.get(i.symbol, Decimal(0))
@@ -122,17 +72,16 @@ def start_balances(
     return made
 
 
-def _first_prices(recording: Recording, wanted: set[str]) -> dict[str, Decimal]:
+def _first_prices(
+    recording: Recording, wanted: set[str], reader: RecordedReader
+) -> dict[str, Decimal]:
     prices: dict[str, Decimal] = {}
     for _, data in recording.messages():
         if len(prices) == len(wanted):
             break
-        try:
-            event = orjson.loads(data).get("data", {})
-        except orjson.JSONDecodeError:
-            continue
-        if event.get("s") in wanted and isinstance(event.get("p"), str):
-            prices.setdefault(event["s"], Decimal(event["p"]))
+        seen = reader.see(data)
+        if seen is not None and seen.symbol in wanted and (px := reader.trade_px(seen)) is not None:
+            prices.setdefault(seen.symbol, Decimal(px))
     return prices
 
 
@@ -141,36 +90,39 @@ def replay_config(
     instruments: Sequence[SimInstrumentConfig],
     balances: dict[str, str],
     seed: int,
+    market: str,
 ) -> DeskConfig:
     """The desk of `desk`'s config, its strategies and limits, on the recording's instruments."""
+    venue = next((v for v in desk.venues if v.name == market), None)
+    group = next((g for g in desk.groups if market in g.venues), None)
+    if venue is None or group is None:
+        raise ConfigError(
+            f"replay: the recording is of {market}, which the desk '{desk.name}' does not trade; "
+            "name one that does"
+        )
     names = tuple(f"{i.base}/{i.quote}" for i in instruments)
     fees = desk.sims[0] if desk.sims else None
     sim = SimConfig(
-        "binance", _HOST, _REST_PORT, _WS_PORT, seed, tuple(instruments), balances,
+        group.exchange, _HOST, _REST_PORT, _WS_PORT, seed, tuple(instruments), balances,
         maker_fee_e6=fees.maker_fee_e6 if fees else 1000,
         taker_fee_e6=fees.taker_fee_e6 if fees else 1000, flow_events_per_s=0,
     )  # fmt: skip
-    venue = next((v for v in desk.venues if v.name == SPOT), None)
-    group = next((g for g in desk.groups if SPOT in g.venues), None)
-    if venue is None or group is None:
-        raise ConfigError(
-            f"replay: the desk '{desk.name}' does not trade {SPOT}; name one that does"
-        )
     venue = dataclasses.replace(
         venue, stream_url=f"ws://{_HOST}:{_WS_PORT}", rest_url=f"http://{_HOST}:{_REST_PORT}",
         instruments=names, network="sim",
     )  # fmt: skip
     group = dataclasses.replace(
-        group, venues=(SPOT,), ws_api_url=f"ws://{_HOST}:{_WS_PORT}/ws-api/v3",
+        group, venues=(market,),
+        ws_api_url=f"ws://{_HOST}:{_WS_PORT}{urlsplit(group.ws_api_url).path}",
         rest_url=f"http://{_HOST}:{_REST_PORT}", self_trade_prevention=_SELF_TRADE,
     )  # fmt: skip
-    traded = tuple(f"{SPOT}:{name}" for name in names)
+    traded = tuple(f"{market}:{name}" for name in names)
     accounts = {account.name for account in group.accounts}
     strategies = tuple(
         dataclasses.replace(s, instruments=traded) for s in desk.strategies if s.account in accounts
     )
     if not strategies:
-        raise ConfigError(f"replay: no strategy of '{desk.name}' trades {SPOT}; add one")
+        raise ConfigError(f"replay: no strategy of '{desk.name}' trades {market}; add one")
     return dataclasses.replace(
         desk, venues=(venue,), groups=(group,), strategies=strategies, sims=(sim,)
     )
@@ -180,17 +132,14 @@ class Replay:
     """One recording through one desk; `run`, then `result`."""
 
     def __init__(self, config: DeskConfig, recording: Recording, found: Survey) -> None:
-        if found.market != SPOT:
-            raise ConfigError(
-                f"replay: the recording is of {found.market}; orders can be replayed on {SPOT} "
-                "recordings only, so far"
-            )
+        venue, sim = config.venues[0], config.sims[0]
+        assert found.market == venue.name, "the desk's config is made for the recording"
+        order_market(found.market)
         self.config = config
         self.recording = recording
         self.found = found
-        sim = config.sims[0]
+        self._reader = recorded_reader(sim.exchange)
         specs = [spec_from_config(i) for i in sim.instruments]
-        venue = config.venues[0]
         capacity = dataclasses.replace(Capacity.small(), md_slots=1 << 15, update_slots=1 << 13)
         first_ns = int(recording.recv_ns[0])
         self.harness = Harness(
@@ -201,9 +150,9 @@ class Replay:
             first_ns - WARM_UP_NS,
             LATENCY_NS,
         )
-        self.venue = VenueReplayAgent(config, "binance", specs, recording.messages())
+        self.venue = VenueReplayAgent(config, sim.exchange, specs, recording.messages())
         self._symbols = [spec.symbol for spec in specs]
-        rule = market_data(SPOT).spec.book_rule
+        rule = market_data(venue.name).spec.book_rule
         self._oracles = {symbol: BboOracle(rule) for symbol in self._symbols}
         self._rows: dict[int, str] = {}
         self._seen: dict[int, int] = {}
@@ -242,21 +191,17 @@ class Replay:
         """Gives the oracles each bookTicker as its message goes out."""
         scales = self.found.instruments
         for _, data in self.recording.messages():
-            try:
-                event = orjson.loads(data).get("data", {})
-            except orjson.JSONDecodeError:
-                event = {}
-            symbol = event.get("s", "")
-            if symbol in self._oracles:
-                known = scales[symbol]
-                ticker = ticker_of(event, known.px_scale, known.qty_scale)
-                if ticker is not None:
-                    self._oracles[symbol].on_ticker(ticker)
+            seen = self._reader.see(data)
+            best = self._reader.best(seen) if seen is not None else None
+            if seen is not None and best is not None and seen.symbol in self._oracles:
+                known = scales[seen.symbol]
+                ticker = ticker_of(best, known.px_scale, known.qty_scale)
+                self._oracles[seen.symbol].on_ticker(ticker)
             yield
 
     def _compare(self) -> None:
         """Hold each book that has taken a diff since the last look against the bookTicker."""
-        table = self.harness.table(f"feed.{SPOT}").rows
+        table = self.harness.table(f"feed.{self.found.market}").rows
         for row, symbol in self._known_rows().items():
             update_id = int(table["last_update_id"][row])
             if update_id == self._seen.get(row):
@@ -307,7 +252,7 @@ class Replay:
     def result(self) -> dict[str, Any]:
         """The figures of `oms replay --json`; amounts as decimal text."""
         risk: Any = self.harness.agents["risk"]
-        feed = self.harness.table(f"feed.{SPOT}").rows
+        feed = self.harness.table(f"feed.{self.found.market}").rows
         state = risk.arrays.state
         journal = hashlib.sha256(b"".join(bytes(f) for f in self.harness.journals["risk"]))
         positions = self.positions()

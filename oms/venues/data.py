@@ -146,9 +146,13 @@ class Capabilities:
     spaces: tuple[OrderSpace, ...] = (OrderSpace.BOOK,)
     self_trade: frozenset[SelfTrade] = frozenset()
     amount_orders: frozenset[str] = frozenset()
-    """Sides ("buy", "sell") whose MARKET order may be given by quote amount."""
+    """Sides ("buy", "sell") whose MARKET or BEST order may be given by quote amount."""
     quantity_markets: frozenset[str] = frozenset({"buy", "sell"})
-    """Sides whose MARKET order may be given by base quantity."""
+    """Sides whose MARKET or BEST order may be given by base quantity."""
+    worst_price: bool = False
+    """A MARKET order may have a price: the worst that it takes."""
+    no_such_time: frozenset[tuple[OrderType, TimeInForce]] = frozenset()
+    """Pairs that the market does not know though it knows each of the two."""
     amend: AmendWay = AmendWay.NONE
     query_by: frozenset[str] = frozenset({"client", "venue"})
     fee: FeeWay = FeeWay.PER_FILL

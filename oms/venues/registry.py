@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from oms.config import GroupConfig
 from oms.errors import ConfigError
@@ -12,6 +13,10 @@ from oms.venues.binance.spec import SPOT_ORDERS
 from oms.venues.data import OrderMarket
 from oms.venues.kill import KillSide
 from oms.venues.orders import OrderSide
+
+if TYPE_CHECKING:  # who simulates nothing does without the engine
+    from oms.venues.recorded import RecordedReader
+    from oms.venues.server import ServedExchange
 
 _MARKET_DATA: dict[str, MarketData] = {
     **BINANCE,
@@ -52,3 +57,21 @@ def market_data(venue_name: str) -> MarketData:
             f"those that are read: {', '.join(_MARKET_DATA)}"
         )
     return _MARKET_DATA[venue_name]
+
+
+def recorded_reader(exchange: str) -> RecordedReader:
+    """What reads recordings of the exchange of that name; imported when it is asked for."""
+    if exchange == "binance":
+        from oms.venues.binance.recorded import RECORDED
+
+        return RECORDED
+    raise ConfigError(f"recording: no connector reads those of '{exchange}' (known: binance)")
+
+
+def served_exchange(exchange: str) -> ServedExchange:
+    """The exchange of that name as one that can be simulated; imported when it is asked for."""
+    if exchange == "binance":
+        from oms.venues.binance.server.served import SERVED
+
+        return SERVED
+    raise ConfigError(f"sims: there is no simulated '{exchange}' (known: binance)")

@@ -303,6 +303,8 @@ class FeeRate:
     """"" = every instrument of the market, or of `group`."""
     group: str = ""
     """Where the exchange sets fees by group of instruments (`Listed.fee_group`)."""
+    side: Side = Side.UNSET
+    """UNSET = on both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +362,10 @@ class Notice:
     about to end, or says something of a whole market."""
 
     kind: str
-    """"pong", "logged_on", "subscribed", "refused", "shutdown", "stream_ended", "status"."""
+    """"pong", "logged_on", "subscribed", "refused", "shutdown", "stream_ended", "status"; "look":
+    the order `value` (the exchange's id) has to be asked for, because the event does not say all;
+    "account_set": a setting changed; "funding": the account's cash flows have to be asked for;
+    "position_moved": by other means than an order; "other": a message that nothing here reads."""
     account: str = ""
     text: str = ""
     code: int = 0

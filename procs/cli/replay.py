@@ -15,10 +15,10 @@ from oms.sim.recording import RecordedFile, Recording, survey
 from oms.sim.replay import (
     Replay,
     inferred_instruments,
-    instruments_of_exchange_info,
     replay_config,
     start_balances,
 )
+from oms.venues.registry import recorded_reader
 from procs.cli.parts.common import print_json
 from procs.config.files import DEFAULT_CONFIG, find_config, load_desk
 from procs.here import say
@@ -67,10 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay; exit code 1 when a strategy's plugin has failed, 4 when no book ever became LIVE, 10
     when our book and the exchange's bookTicker disagree."""
     recording = Recording.of([_recorded(path) for path in arguments.files])
-    found = survey(recording)
+    path = find_config(arguments.config)
+    desk = load_desk(path)
+    reader = recorded_reader(desk.groups[0].exchange)
+    found = survey(recording, reader)
     _warn_of(recording)
     if arguments.instruments is None:
-        instruments = inferred_instruments(found)
+        instruments = inferred_instruments(found, reader)
         say(
             "warning: instruments are inferred from the numbers in the recording ("
             + ", ".join(f"{i.symbol} tick {i.tick} lot {i.lot}" for i in instruments)
@@ -78,13 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         body = _recorded(arguments.instruments).text
-        instruments = instruments_of_exchange_info(_unwrapped(body), found)
-    path = find_config(arguments.config)
-    desk = load_desk(path)
+        instruments = reader.instruments(_unwrapped(body), tuple(found.instruments))
     load_plugins(desk, path.resolve().parent)
-    config = replay_config(
-        desk, instruments, start_balances(instruments, recording), arguments.seed
-    )
+    balances = start_balances(instruments, recording, reader)
+    config = replay_config(desk, instruments, balances, arguments.seed, found.market)
     replay = Replay(config, recording, found)
     warm_host()
     progress = _Progress(recording, arguments.speed == "recorded")

@@ -18,8 +18,9 @@ from sortedcontainers import SortedDict
 
 from oms.book import aggregate_hot
 from oms.ports import NEVER
-from oms.sim.recording import USDM, Recording, survey
+from oms.sim.recording import Recording, survey
 from oms.venues.base import DecodeStatus
+from oms.venues.binance.recorded import RECORDED, USDM
 from tests.bench.market_stand import checksum, load, prepared
 from tests.bench.result import BenchResult, throughput
 
@@ -81,7 +82,7 @@ def theirs(recording: Recording, first: int) -> float:
 def run(smoke: bool, runs: int, data: Path | None) -> BenchResult:
     """Level updates a second."""
     source, recording = load(USDM, smoke, data)
-    found = survey(recording)
+    found = survey(recording, RECORDED)
     made = [ours(recording, found) for _ in range(runs)]
     assert len({checksum for *_, checksum in made}) == 1, "the same input gave two books"
     _, levels, records, value = made[0]

@@ -21,8 +21,9 @@ import numpy as np
 import orjson
 
 from oms.book import aggregate_out_hot
-from oms.sim import batch_hot
-from oms.sim.recording import SPOT, USDM, Recording, survey
+from oms.sim.recording import Recording, survey
+from oms.venues.binance import batch_hot
+from oms.venues.binance.recorded import RECORDED, SPOT, USDM
 from shm_layout.jit import read_only
 from tests.bench import cryptofeed_way
 from tests.bench.market_stand import checksum, load, prepared
@@ -85,7 +86,7 @@ def run(smoke: bool, runs: int, data: Path | None) -> list[BenchResult]:
 
 def _row(key: str, market: str, smoke: bool, runs: int, data: Path | None) -> BenchResult:
     source, recording = load(market, smoke, data)
-    found = survey(recording)
+    found = survey(recording, RECORDED)
     made = [ours(market, recording, found) for _ in range(runs)]
     checksums = {each["checksum"] for _, each in made}
     assert len(checksums) == 1, "the same input gave two books"

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from oms.sim.market_chain import MarketChain
-from oms.sim.recording import SPOT, USDM, RecordedFile, Recording
+from oms.sim.recording import RecordedFile, Recording
+from oms.venues.binance.recorded import SPOT, USDM
 from oms.venues.shared import decode_status_hot as words
 from tests.oracles.recorded import recorded_file
 

@@ -5,7 +5,8 @@ import pytest
 
 from oms.book import aggregate_hot
 from oms.ports import NEVER
-from oms.sim.recording import USDM, RecordedFile, Recording, survey
+from oms.sim.recording import RecordedFile, Recording, survey
+from oms.venues.binance.recorded import RECORDED, USDM
 from shm_layout.jit import JIT_ON, read_only
 from shm_layout.ring import HEAD_WORDS
 from tests.bench import market_stand, order_peer, ring_bench_hot, risk_bench_hot
@@ -90,7 +91,7 @@ def test_risk_a_working_cycle_of_one_order(benchmark):
 def test_market_ticker_to_top_of_book(benchmark):
     stream = RecordedFile("made", market_stand.made_stream(400))
     recording = Recording.of([stream])
-    chain, first = market_stand.prepared(USDM, recording, survey(recording))
+    chain, first = market_stand.prepared(USDM, recording, survey(recording, RECORDED))
     feed, inlet = chain.feed, chain.aggregator.inlets[0]
     messages = (recording.message(index) for index in range(first, len(recording)))
     frame = np.frombuffer(next(text for text in messages if b"bookTicker" in text), np.uint8)

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from oms.config import ProcessConfig
 from oms.errors import ConfigError, DiskFullError, ExitCode, JournalError
-from oms.venues.binance.server.auth import ApiKey, Keyring
+from oms.venues.binance.server.auth import Keyring
 from oms.venues.binance.server.errors import ApiError
+from oms.venues.serving.keyring import ApiKey
 from procs.children import WORKED_S, Child, EpochFile
 from procs.clock import SLEW_DIVISOR, STEP_NS, Clock
 from procs.files import journal_file, logs

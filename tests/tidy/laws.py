@@ -25,7 +25,7 @@ OMS_ROWS = (
     ("oms.venues",),
     ("oms.book", "oms.journal", "oms.orders"),
     ("oms.exchange",),
-    ("oms.venues.serving",),
+    ("oms.venues.serving", "oms.venues.server", "oms.venues.*.batch_hot"),
     ("oms.venues.*.server",),
     ("oms.venues.registry",),
     ("oms.risk",),

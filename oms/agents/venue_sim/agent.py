@@ -29,9 +29,9 @@ from oms.exchange.market import MONEY_DIGITS, Market, assets_of, spec_from_confi
 from oms.exchange.remembered import FILES_READ_MAX, REPORTS_PER_FILE_MAX, RememberedLog
 from oms.instruments import TooLargeError, parse_decimal
 from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
-from oms.venues.binance.server.auth import ApiKey
-from oms.venues.binance.server.limits import LimitRules
-from oms.venues.binance.server.server import BinanceServer
+from oms.venues.registry import served_exchange
+from oms.venues.server import ServeSettings
+from oms.venues.serving.keyring import ApiKey
 from oms.venues.shared.decimal_text import to_fixed
 from shm_layout.limits import TEXT_CHARS_MAX
 
@@ -56,7 +56,7 @@ class SimChance:
         self._ids = np.random.Generator(np.random.PCG64([seed, _IDS, 77]))
 
     def new_id(self) -> str:
-        """A client order id as the venue makes them: 22 letters and digits."""
+        """An id as exchanges make them: 22 letters and digits."""
         drawn = self._ids.integers(0, len(_ID_ALPHABET), _ID_CHARS).tolist()
         return "".join(_ID_ALPHABET[k] for k in drawn)
 
@@ -147,8 +147,7 @@ class VenueSimAgent(BaseAgent):
         *,
         publishes: bool = True,
     ) -> None:
-        if exchange != "binance":
-            raise ConfigError(f"sims: there is no simulated '{exchange}' (known: binance)")
+        self._served = served_exchange(exchange)
         self.role = f"venue_sim.{exchange}"
         self._sim = sim_of(config, exchange)
         _check(self._sim)
@@ -203,20 +202,19 @@ class VenueSimAgent(BaseAgent):
             for name in (account.key_name, watchdog_key(account)):
                 key = ports.key(name)
                 keys[key.api_key] = ApiKey(row, key.public_key or key.secret, key.kind)
-        rules = LimitRules(orders_per_10s=max(g.orders_per_10s for g in self._groups))
         self.faults = Faults(self._sim.seed)
         if self._sim.drop_reply_one_in:
             often = _MILLION // self._sim.drop_reply_one_in
             self.faults.add(FaultSpec("drop_reply", probability_e6=often), now_ns)
-        self.server = BinanceServer(
-            self.market,
+        settings = ServeSettings(
             keys,
-            rules,
+            max(group.orders_per_10s for group in self._groups),
             SimChance(self._sim.seed).new_id,
             lambda: self.faults.drops_reply(self._now_ns),
             publishes=self._publishes,
         )
-        self.wire = Wire(ports, self.server, self.faults, self._write_memory)
+        self.server = self._served.serve(self.market, settings)
+        self.wire = Wire(ports, self.server, self._served.words, self.faults, self._write_memory)
 
     def _remember(self, log: RememberedLog, now_ns: int) -> None:
         """Recall the orders of earlier lives; a line that a kill cut is cut off."""

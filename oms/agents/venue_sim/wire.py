@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from oms.exchange.faults import Faults, FaultSpec, Passage, Step, Verdict
 from oms.ports import HttpMeta, Ports
-from oms.venues.binance.server import faults as words
-from oms.venues.binance.server.server import BinanceServer, Close, Out, Ping, Respond, Send
+from oms.venues.server import ExchangeServer, FaultWords
+from oms.venues.serving.outputs import Close, Out, Ping, Respond, Send
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Wire:
     def __init__(
         self,
         ports: Ports,
-        server: BinanceServer,
+        server: ExchangeServer,
+        words: FaultWords,
         faults: Faults,
         remember: Callable[[], None],
     ) -> None:
@@ -57,6 +58,7 @@ class Wire:
         self.requests = 0
         self._ports = ports
         self._server = server
+        self._words = words
         self._faults = faults
         self._names: dict[int, str] = {}
         """HTTP requests without an answer yet -> their names."""
@@ -72,7 +74,7 @@ class Wire:
     def opened(self, conn: int, now_ns: int) -> None:
         info = self._ports.conn_info(conn)
         target, peer = info.get("target", "/"), info.get("peer", "")
-        kind = words.link_of(target)
+        kind = self._words.link_of(target)
         if self._faults.refuses_link(kind, now_ns):
             self._ports.close(conn)
             return
@@ -116,12 +118,13 @@ class Wire:
         if meta is not None:
             self.requests += 1
             address = address_of(self._ports.conn_info(conn).get("peer", ""))
-            name = words.name_of_request(meta.method, meta.target)
+            name = self._words.name_of_request(meta.method, meta.target)
             self._names[conn] = name
             passage = Passage("rest", "in", conn, name, _In(data, meta, address))
         elif conn in self.links:
             kind = self.links[conn].kind
-            passage = Passage(kind, "in", conn, words.name_of_command(data), _In(data, None, ""))
+            name = self._words.name_of_command(data)
+            passage = Passage(kind, "in", conn, name, _In(data, None, ""))
         else:
             return
         if self._faults.idle:
@@ -162,7 +165,7 @@ class Wire:
         kind = link.kind if link is not None else "stream"
         if not isinstance(item, Send):
             return Passage(kind, "out", item.conn, "ping" if isinstance(item, Ping) else "", item)
-        name, is_reply = words.name_of_message(item.data)
+        name, is_reply = self._words.name_of_message(item.data)
         if is_reply:
             name = self._answering
         return Passage(kind, "out", item.conn, name, item, is_reply=is_reply)
@@ -209,17 +212,16 @@ class Wire:
 
     def _say(self, passage: Passage, fault: FaultSpec, clock_ns: int) -> None:
         """The fault's error, as the answer to a request or in the place of one."""
-        error = words.error_of(fault, clock_ns)
         item: _In | Send | Respond = passage.item
         if passage.link == "rest":
             meta = item.meta if isinstance(item, _In) else None
             asked = meta.request_id if meta is not None else passage.conn
-            status, headers, body = words.http_reply(error)
+            status, headers, body = self._words.http_error(fault, clock_ns)
             self._names.pop(passage.conn, None)
             self._ports.respond(passage.conn, asked, status, headers, body)
         elif isinstance(item, _In | Send):
-            reply = words.api_reply(words.id_of(item.data), error, clock_ns)
-            self._ports.send(passage.conn, reply)
+            told = self._words.socket_error(fault, item.data, clock_ns)
+            self._ports.send(passage.conn, told)
 
     def next_timer_ns(self) -> int:
         return self._faults.next_ns()

@@ -16,7 +16,7 @@ import numpy as np
 from oms import ids
 from oms.instruments import decimal_text
 from oms.ports import NEVER
-from shm_layout.enums import FLAG_RISK_STARTED, VENUES_BY_NAME, OrderState, Side
+from shm_layout.enums import FLAG_RISK_STARTED, VENUES_BY_NAME, OrderState, Side, Venue
 from shm_layout.records import UNDEF
 from shm_layout.table import TableReader
 
@@ -138,8 +138,8 @@ class Doubts:
         return sorted(found, key=lambda doubt: doubt.client_order_id)
 
     def _doubt(self, row: Any) -> Doubt:
-        account = self._accounts.read(int(row["account_id"]))
-        instrument = self._instruments.read(int(row["instrument_id"]))
+        account: Any = self._accounts.read(int(row["account_id"]))
+        instrument: Any = self._instruments.read(int(row["instrument_id"]))
         symbol = name = qty = ""
         if instrument is not None:
             symbol, name = instrument["symbol"].decode(), instrument["name"].decode()
@@ -149,7 +149,7 @@ class Doubts:
         return Doubt(
             number, ids.to_text(system_id, number),
             "" if account is None else account["name"].decode(),
-            _NAMES_BY_VENUE.get(int(row["venue"]), ""), symbol, name,
+            _NAMES_BY_VENUE.get(Venue(int(row["venue"])), ""), symbol, name,
             Side(int(row["side"])).name, qty,
             int(row["ts_sent_ns"]) or int(row["ts_decide_ns"]), int(row["valid_until_ns"]),
         )  # fmt: skip
@@ -158,7 +158,7 @@ class Doubts:
         """Base quantity; where it was given by amount, that with its currency."""
         if int(row["qty"]) != UNDEF:
             return decimal_text(int(row["qty"]), int(instrument["qty_scale"]))
-        quote = self._currencies.read(int(instrument["quote_currency_id"]))
+        quote: Any = self._currencies.read(int(instrument["quote_currency_id"]))
         if quote is None or int(row["quote_qty"]) == UNDEF:
             return ""
         amount = decimal_text(int(row["quote_qty"]), int(quote["scale"]))

@@ -84,8 +84,10 @@ class Plan:
         sure, whole = ledger.share_of(RateShare.KILL), ledger.seizable
         idle_s = -(-look * MINUTE_S * 2 // max(sure, 1))
         if not cancels:
-            return cls(blind=False, early=True, often=False, weight=look, weight_per_minute=sure,
-                       within_s=_within_s(look, sure, sure), idle_every_s=max(idle_s, 1))  # fmt: skip
+            return cls(
+                blind=False, early=True, often=False, weight=look, weight_per_minute=sure,
+                within_s=_within_s(look, sure, sure), idle_every_s=max(idle_s, 1),
+            )  # fmt: skip
         blind = blindly <= whole // 2
         early = not blind or blindly + 2 * look <= sure
         often = blind and blindly + (gap_s + 2) * look <= sure

@@ -17,7 +17,6 @@ at the rate that the exchange allows and without a 429. `Plan` says beforehand w
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -28,9 +27,10 @@ from oms.agents.watchdog.place import NS_PER_S, Kind, Place, Wish
 from oms.agents.watchdog.plan import Plan, kill_limits, shared_bucket, weight_of, weights_of
 from oms.config import AccountConfig, DeskConfig, GroupConfig
 from oms.ports import NEVER, HttpMeta, Key
+from oms.text import uuid_text
 from oms.venues.kill import KillSide
 from oms.venues.registry import kill_side
-from oms.venues.reports import Ask, HttpCall, Judgement, Reply, Stamp, Verdict, Want
+from oms.venues.reports import HttpCall, Judgement, Reply, Stamp, Verdict, Want
 from oms.venues.trade_base import Usage, VenueLimits
 from shm_layout.enums import KillWord, RateShare
 
@@ -200,7 +200,7 @@ class Sweep:
         if wish.kind is Kind.LOOK and wish.round is not None:
             place.asks_look(wish.round, now_ns)
         self._count += 1
-        nonce = str(uuid.UUID(bytes=self._ports.random_bytes(_UUID_BYTES), version=4))
+        nonce = uuid_text(self._ports.random_bytes(_UUID_BYTES))
         stamp = Stamp(now_ns // NS_PER_MS + domain.shift_ms, self._count, nonce)
         call = side.ask(wish.ask, stamp).body
         assert isinstance(call, HttpCall), "a kill asks by REST"

@@ -6,7 +6,6 @@ the compiled path, so that both give one answer. Doubled keys: the last one coun
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +14,9 @@ import orjson
 
 from oms.venues.binance import decode_hot as hot
 from oms.venues.shared import decode_status_hot as words
+from oms.venues.shared.decimal_text import scaled
 from oms.venues.shared.symbols import SymbolTable
 
-_DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?\Z")
 _EVENTS = {
     "depthUpdate": hot.EVENT_DEPTH,
     "bookTicker": hot.EVENT_TICKER,
@@ -46,20 +45,6 @@ _LEVEL_LISTS = {
     "bids": (words.BIDS, hot.K_BID_LEVELS, words.MSG_BIDS),
     "asks": (words.ASKS, hot.K_ASK_LEVELS, words.MSG_ASKS),
 }
-
-
-def scaled(text: Any, scale: int) -> tuple[int, int]:
-    """(value at `scale`, trouble) of a decimal text; exact, as `json_hot.decimal` gives it."""
-    matched = _DECIMAL.match(text) if isinstance(text, str) else None
-    if matched is None:
-        return 0, words.MALFORMED
-    whole, fraction = matched.group(1), matched.group(2) or ""
-    value = int(whole + fraction[:scale].ljust(scale, "0"))
-    if value > words.VALUE_MAX:
-        return 0, words.OUT_OF_RANGE
-    if fraction[scale:].strip("0"):
-        return 0, words.UNSUPPORTED_TICK
-    return value, words.OK
 
 
 def decode(

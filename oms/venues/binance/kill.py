@@ -113,7 +113,7 @@ class BinanceKill:
         del account, market, symbol, client_text
         return ()
 
-    def charges(self, ask: Ask) -> Sequence[Charge]:
+    def charges(self, ask: Ask) -> tuple[Charge, ...]:
         """Request weight of the address."""
         return (Charge(WEIGHT, ("",), _WEIGHTS[ask.want]),)
 

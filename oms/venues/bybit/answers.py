@@ -79,7 +79,7 @@ def _push(message: Mapping[str, Any], known: Known) -> Read:
     topic = fields.text(message["topic"])
     name, _, _category = topic.partition(".")
     if name not in _PRIVATE_TOPICS:
-        return Read(notices=(Notice("ignored", text=topic[: fields.TEXT_CHARS_MAX]),))
+        return Read(notices=(Notice("other", text=topic[: fields.TEXT_CHARS_MAX]),))
     if name == "dcp":
         return Read(notices=(Notice("status", text=topic),))
     at_ns = fields.ns_of_ms(message.get("creationTime"))
@@ -113,13 +113,14 @@ def _push(message: Mapping[str, Any], known: Known) -> Read:
 def _socket_reply(message: Mapping[str, Any], want: Want, account: str, known: Known) -> Reply:
     header = {str(k).lower(): str(v) for k, v in (message.get("header") or {}).items()}
     code = fields.integer(message["retCode"])
-    ask = Ask(want, account)
+    number = fields.text(message.get("reqId") or "")
+    request_id = int(number) if number.isdecimal() and len(number) < 19 else -1
+    ask = known.ask_of(request_id) or Ask(want, account)
     words = fields.text(message.get("retMsg") or "")
     result = message.get("data") or {}
-    number = fields.text(message.get("reqId") or "")
     return Reply(
         items=_items(ask, code, words, result, message.get("retExtInfo"), HTTP_OK, known),
-        request_id=int(number) if number.isdecimal() else -1, pause=_pause(code, ask, header, ""),
+        request_id=request_id, pause=_pause(code, ask, header, ""),
         server_ms=_number(header.get("timenow")),
     )  # fmt: skip
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import orjson
 
 from oms.ports import Key
 from oms.venues.bybit import answers, errors, sign, spec
-from oms.venues.bybit.orders_out import Requests
+from oms.venues.bybit.orders_out import Requests, bucket_of
 from oms.venues.data import Capabilities, Charge, OrderMarket, Role, Way
 from oms.venues.orders import Link
 from oms.venues.reports import (
@@ -51,21 +52,31 @@ class BybitOrders:
 
     markets: Mapping[str, OrderMarket] = spec.MARKETS
 
+    documented = spec.DOCUMENTED
+
     def __init__(
         self,
-        keys: Mapping[str, Key],
-        system_id: int,
+        keys: Mapping[str, Key] = MappingProxyType({}),
+        system_id: int = 0,
         *,
         recv_window_ms: int = spec.RECV_WINDOW_MS,
         self_trade: SelfTrade = SelfTrade.CANCEL_MAKER,
         dead_man: bool = False,
     ) -> None:
         """`dead_man`: the exchange enabled it, so connections subscribe what it watches."""
-        self._api_keys = {account: key.api_key for account, key in keys.items()}
-        self._signers = {account: HmacSha256(key.secret) for account, key in keys.items()}
+        self._api_keys: dict[str, str] = {}
+        self._signers: dict[str, HmacSha256] = {}
         self._requests = Requests(system_id, self_trade)
         self._window_ms = recv_window_ms
         self._topics = TOPICS + (DEAD_MAN_TOPICS if dead_man else ())
+        for account, key in keys.items():
+            self.add(account, key, system_id)
+
+    def add(self, account: str, key: Key, system_id: int) -> None:
+        """See `OrderSide`."""
+        self._api_keys[account] = key.api_key
+        self._signers[account] = HmacSha256(key.secret)
+        self._requests.system_id = system_id
 
     def caps(self, market: str) -> Capabilities:
         """See `OrderSide`."""
@@ -107,12 +118,22 @@ class BybitOrders:
         request = self._requests.of(ask)
         if request is None or (way is Way.SOCKET and not request.op):
             return None
-        egress = Charge("socket" if way is Way.SOCKET else "rest", ("",))
-        charges = (egress, *request.charges)
+        charges = _charges(request, socket=way is Way.SOCKET)
         dies_ms = stamp.now_ms + self._window_ms if request.signed else None
         if way is Way.SOCKET:
             return Outgoing(self._order_frame(request, stamp), charges, dies_ms)
         return Outgoing(self._call(ask.account, request, stamp), charges, dies_ms)
+
+    def charges(self, ask: Ask) -> tuple[Charge, ...]:
+        """The address's requests and the endpoint's own; what can go by the socket goes there."""
+        if ask.want is Want.CONNECT:
+            return (Charge("connects", ("",)),)
+        request = self._requests.of(ask)
+        return () if request is None else _charges(request, socket=bool(request.op))
+
+    def weights(self, instruments: int) -> tuple[int, int]:
+        """Nothing: no bucket is shared by all requests but the address's, which is wide."""
+        return 0, 0
 
     def _frame(self, ask: Ask, stamp: Stamp) -> bytes:
         if ask.want is Want.PING:
@@ -157,8 +178,9 @@ class BybitOrders:
         return HttpCall(request.method, target, headers, body)
 
     def order_text(
-        self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers
-    ) -> OrderText | None:
+        self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers,
+        *, logged_on: bool,
+    ) -> OrderText | None:  # fmt: skip
         """No fast path."""
         return None
 
@@ -177,9 +199,7 @@ class BybitOrders:
         self, ask: Ask, status: int, headers: Mapping[str, str], body: bytes, known: Known
     ) -> Reply:
         """See `OrderSide`."""
-        request = self._requests.of(ask)
-        bucket = request.bucket if request is not None else ""
-        return answers.http(ask, status, headers, body, known, bucket)
+        return answers.http(ask, status, headers, body, known, bucket_of(ask))
 
     def judge(self, ask: Ask, item: Item) -> Judgement:
         """See `OrderSide`."""
@@ -212,6 +232,10 @@ class BybitOrders:
     def listed(self, market: str, replies: Sequence[Reply]) -> Sequence[Listed]:
         """See `OrderSide`."""
         return [row for reply in replies for row in reply.rows if isinstance(row, Listed)]
+
+
+def _charges(request: Request, *, socket: bool) -> tuple[Charge, ...]:
+    return (Charge("socket" if socket else "rest", ("",)), *request.charges)
 
 
 def _by_coin(ask: Ask) -> list[Ask]:

@@ -46,7 +46,7 @@ class Requests:
     """Makes the requests of one desk."""
 
     def __init__(self, system_id: int, self_trade: SelfTrade) -> None:
-        self._system_id = system_id
+        self.system_id = system_id
         self._self_trade = self_trade
         self._makers: Mapping[Want, Callable[[Ask, str], Request | None]] = {
             Want.PLACE: self._place,
@@ -70,7 +70,7 @@ class Requests:
 
     def client_text(self, order_id: int) -> str:
         """`orderLinkId` of an order of ours."""
-        return ids.to_text(self._system_id, order_id)
+        return ids.to_text(self.system_id, order_id)
 
     def _place(self, ask: Ask, category: str) -> Request | None:
         bodies = []
@@ -210,6 +210,21 @@ class Requests:
         if made is None or made.op != "order.create":
             return None
         return _post(ask, "/v5/order/pre-check", made.params, f"{category}.place")
+
+
+_BUCKETS = {
+    Want.PLACE: "place", Want.AMEND: "amend", Want.CANCEL: "cancel", Want.CANCEL_ALL: "cancel_all",
+}  # fmt: skip
+
+
+def bucket_of(ask: Ask) -> str:
+    """What an answer's limit headers count; "" = no order's."""
+    name = _BUCKETS.get(ask.want)
+    category = spec.CATEGORIES.get(ask.market)
+    if name is None or category is None:
+        return ""
+    batch = "_batch" if len(ask.orders) + len(ask.shown) > 1 else ""
+    return f"{category}.{name}{batch}"
 
 
 def _one_or_batch(

@@ -21,6 +21,7 @@ from oms.venues.data import (
     Proof,
     Role,
 )
+from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
 
 CATEGORIES = {"bybit.spot": "spot", "bybit.linear": "linear"}
@@ -104,6 +105,7 @@ _SECOND_MS = 1_000
 _SHARED_BUCKETS = (
     Bucket("rest", ("egress",), 600, 5_000),
     Bucket("socket", ("egress",), 3_000, _SECOND_MS),
+    Bucket("connects", ("egress",), 500, 300_000),
     Bucket("query", ("account", "market", "endpoint"), 50, _SECOND_MS),
     Bucket("log", ("account",), 25, _SECOND_MS),
     Bucket("setting", ("account", "endpoint"), 5, _SECOND_MS),
@@ -132,4 +134,6 @@ SPOT = OrderMarket(
     ),
 )  # fmt: skip
 
+DOCUMENTED = VenueLimits(0, 0, 0, connections_per_5m=500)
+"""rate-limit, ws/connect: requests are counted by endpoint, not by weight."""
 MARKETS = MappingProxyType({market.name: market for market in (SPOT, LINEAR)})

@@ -99,7 +99,7 @@ def _push(message: Mapping[str, Any], known: Known) -> Read:
             report = orders_in.algo_report(orders_in.algo(row, market, known))
             reports += [report] if report is not None else []
     else:
-        return Read(notices=(Notice("ignored", text=channel[: fields.TEXT_CHARS_MAX]),))
+        return Read(notices=(Notice("other", text=channel[: fields.TEXT_CHARS_MAX]),))
     return Read(reports=tuple(("", one) for one in reports))
 
 
@@ -111,11 +111,11 @@ def _mine(rows: list[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], str]]:
 def _socket_reply(message: Mapping[str, Any], want: Want, account: str, known: Known) -> Reply:
     number = fields.text(message.get("id") or "")
     code, words = fields.integer(message["code"]), fields.text(message.get("msg") or "")
-    items = _items(Ask(want, account), code, words, message.get("data"), HTTP_OK, known)
+    request_id = int(number) if number.isdecimal() and len(number) < 19 else -1
+    ask = known.ask_of(request_id) or Ask(want, account)
+    items = _items(ask, code, words, message.get("data"), HTTP_OK, known)
     server_us = fields.integer(message.get("outTime") or 0)
-    return Reply(
-        items, request_id=int(number) if number.isdecimal() else -1, server_ms=server_us // 1_000
-    )
+    return Reply(items, request_id=request_id, server_ms=server_us // 1_000)
 
 
 # REST

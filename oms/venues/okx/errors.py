@@ -17,6 +17,8 @@ _REFUSED: dict[R, dict[int, str]] = {
         51008: "insufficient balance, finer by subCode", 51017: "borrow amount exceeds the limit",
         51127: "available balance is 0", 51131: "insufficient balance",
         51132: "position amount is negative and below the minimum",
+        59103: "leverage too low for the margin", 59108: "low leverage, insufficient margin",
+        59109: "equity below the required margin",
     },
     R.PRICE_BAND: {
         51006: "order price is not within the price limit",
@@ -130,7 +132,7 @@ _REFUSED: dict[R, dict[int, str]] = {
         51600: "status not found", 51601: "status and order id together",
         51602: "status or order id is required", 60012: "illegal request", 60013: "invalid args",
         60018: "no such channel", 60019: "invalid op", 60027: "parameter can not be empty",
-        60031: "several requests on one connection", 60033: "parameter error",
+        60033: "parameter error",
     },
     R.EXPIRED_INTENT: {50036: "invalid expTime", 50037: "order expired"},
     R.KEY_REFUSED: {
@@ -147,7 +149,7 @@ _REFUSED: dict[R, dict[int, str]] = {
         51009: "placing is blocked by the platform", 51024: "trading account is blocked",
         54094: "cooling-off period", 60005: "invalid key", 60007: "invalid sign",
         60009: "login failed", 60011: "please log in", 60024: "wrong passphrase",
-        60032: "key does not exist",
+        60031: "several log-ons on one connection", 60032: "key does not exist",
     },
     R.ACCOUNT_MODE: {
         50009: "account is suspended due to liquidation", 50012: "account status invalid",
@@ -162,10 +164,9 @@ _REFUSED: dict[R, dict[int, str]] = {
         51130: "fixed margin currency error", 51298: "not in net mode",
         54000: "margin transactions unavailable", 59000: "positions or open orders in the way",
         59001: "borrowings in the way", 59101: "pending isolated orders in the way",
-        59102: "leverage exceeds the maximum", 59103: "leverage too low for the margin",
+        59102: "leverage exceeds the maximum",
         59104: "leverage too high for the borrowed position", 59105: "leverage below the minimum",
-        59107: "pending cross orders in the way", 59108: "low leverage, insufficient margin",
-        59109: "equity below the required margin", 59112: "pending orders in the way",
+        59107: "pending cross orders in the way", 59112: "pending orders in the way",
     },
     R.VENUE_REJECT: {
         51056: "action not allowed", 51115: "cancel all pending close-orders first",

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import orjson
 
 from oms.ports import Key
-from oms.venues.data import Capabilities, OrderMarket, Role, Way
+from oms.venues.data import Capabilities, Charge, OrderMarket, Role, Way
 from oms.venues.okx import answers, errors, sign, spec
 from oms.venues.okx.orders_out import BILL_KINDS, Requests
 from oms.venues.orders import Link
@@ -50,21 +51,31 @@ class OkxOrders:
 
     markets: Mapping[str, OrderMarket] = spec.MARKETS
 
+    documented = spec.DOCUMENTED
+
     def __init__(
         self,
-        keys: Mapping[str, Key],
-        system_id: int,
+        keys: Mapping[str, Key] = MappingProxyType({}),
+        system_id: int = 0,
         *,
         lifetime_ms: int = spec.LIFETIME_MS,
         self_trade: SelfTrade = SelfTrade.CANCEL_MAKER,
         demo: bool = False,
     ) -> None:
         """`demo`: requests say that they are for simulated trading."""
-        self._keys = {account: (key.api_key, key.passphrase) for account, key in keys.items()}
-        self._signers = {account: HmacSha256(key.secret) for account, key in keys.items()}
+        self._keys: dict[str, tuple[str, str]] = {}
+        self._signers: dict[str, HmacSha256] = {}
         self._requests = Requests(system_id, self_trade)
         self._lifetime_ms = lifetime_ms
         self._headers = dict([spec.DEMO_HEADER]) if demo else {}
+        for account, key in keys.items():
+            self.add(account, key, system_id)
+
+    def add(self, account: str, key: Key, system_id: int) -> None:
+        """See `OrderSide`."""
+        self._keys[account] = key.api_key, key.passphrase
+        self._signers[account] = HmacSha256(key.secret)
+        self._requests.system_id = system_id
 
     def caps(self, market: str) -> Capabilities:
         """See `OrderSide`."""
@@ -111,6 +122,19 @@ class OkxOrders:
         dies = expires if expires is not None or not request.signed else _rest_dies(stamp)
         return Outgoing(self._call(ask.account, request, stamp, expires), request.charges, dies)
 
+    def charges(self, ask: Ask) -> tuple[Charge, ...]:
+        """By account and instrument, whichever way it leaves."""
+        if ask.want is Want.CONNECT:
+            return (Charge("connects", ("",)),)
+        if ask.want in {Want.LOGON, Want.SUBSCRIBE}:
+            return (Charge("operations", ("",)),)
+        request = self._requests.of(ask, socket=False, now_ms=0)
+        return () if request is None else request.charges
+
+    def weights(self, instruments: int) -> tuple[int, int]:
+        """Nothing: no bucket is shared by all requests of the address."""
+        return 0, 0
+
     def _frame(self, ask: Ask, stamp: Stamp) -> bytes:
         if ask.want is Want.PING:
             return PING_TEXT.encode()
@@ -154,8 +178,9 @@ class OkxOrders:
         return HttpCall(request.method, target, headers, body)
 
     def order_text(
-        self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers
-    ) -> OrderText | None:
+        self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers,
+        *, logged_on: bool,
+    ) -> OrderText | None:  # fmt: skip
         """No fast path."""
         return None
 

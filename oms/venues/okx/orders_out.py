@@ -45,7 +45,7 @@ class Requests:
     """Makes the requests of one desk."""
 
     def __init__(self, system_id: int, self_trade: SelfTrade) -> None:
-        self._system_id = system_id
+        self.system_id = system_id
         self._self_trade = self_trade
 
     def of(self, ask: Ask, *, socket: bool, now_ms: int) -> Request | None:
@@ -73,7 +73,7 @@ class Requests:
 
     def client_text(self, order_id: int) -> str:
         """`clOrdId` or `algoClOrdId` of an order of ours."""
-        return ids.to_text(self._system_id, order_id)
+        return ids.to_text(self.system_id, order_id)
 
     def _place(self, ask: Ask, socket: bool) -> Request | None:
         if len(ask.orders) == 1 and ask.orders[0].order_type in shapes.CONDITIONAL_TYPES:

@@ -21,6 +21,7 @@ from oms.venues.data import (
     Proof,
     Role,
 )
+from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
 
 INST_TYPES = {"okx.spot": "SPOT", "okx.swap": "SWAP"}
@@ -109,4 +110,6 @@ BUCKETS = (
 
 SPOT = OrderMarket("okx.spot", SPOT_CAPS, Fees(800, 1_000, "got"), HOSTS, BUCKETS)
 SWAP = OrderMarket("okx.swap", SWAP_CAPS, Fees(200, 500, "quote"), HOSTS, BUCKETS)
+DOCUMENTED = VenueLimits(0, 0, 0, connections_per_5m=900)
+"""overview: three connections a second; requests are counted by endpoint, not by weight."""
 MARKETS = MappingProxyType({market.name: market for market in (SPOT, SWAP)})

@@ -6,11 +6,14 @@ number of decimal digits). What does not fit is a ValueError, never a rounded va
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from oms.venues.shared import decode_status_hot as words
 from shm_layout.money import INT64_MAX
 
 _TEXT_CHARS_MAX = 60
+_DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?\Z")
 POW10 = tuple(10**digits for digits in range(19))
 
 
@@ -67,3 +70,17 @@ def _digits(given: Any, scale: int) -> tuple[int, str]:
     if value > INT64_MAX:
         raise ValueError(f"'{text}' at scale {scale} does not fit 63 bits")
     return (-value if text[0] == "-" else value), part[scale:]
+
+
+def scaled(text: Any, scale: int) -> tuple[int, int]:
+    """(value at `scale`, trouble) of a decimal text; exact, as `json_hot.decimal` gives it."""
+    matched = _DECIMAL.match(text) if isinstance(text, str) else None
+    if matched is None:
+        return 0, words.MALFORMED
+    whole, fraction = matched.group(1), matched.group(2) or ""
+    value = int(whole + fraction[:scale].ljust(scale, "0"))
+    if value > words.VALUE_MAX:
+        return 0, words.OUT_OF_RANGE
+    if fraction[scale:].strip("0"):
+        return 0, words.UNSUPPORTED_TICK
+    return value, words.OK

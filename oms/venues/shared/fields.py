@@ -31,6 +31,9 @@ _WITH_EXPONENT = re.compile(r"-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]{1,9}")
 _EXACT = Context(prec=2 * _NUMBER_CHARS_MAX, traps=[Inexact, InvalidOperation])
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+DOUBLE_UNITS_MAX = 1 << 52
+"""Below so many units of its scale a number that went through a double still has its last digit."""
 
 _T = TypeVar("_T")
 
@@ -118,6 +121,34 @@ def amount_down(value: Any, scale: int) -> int:
     return from_text_down(decimal(value), scale)
 
 
+def not_negative(value: Any, scale: int) -> int:
+    """As `amount`, of what cannot be below zero: prices, quantities."""
+    found = amount(value, scale)
+    if found < 0:
+        raise MalformedMessageError(f"{shown(value)} is below zero")
+    return found
+
+
+def exact_double(value: Any, scale: int) -> int:
+    """As `not_negative`, of a number that went through a double; UNDEF where its last digit may be
+    lost."""
+    found = not_negative(value, scale)
+    return found if found < DOUBLE_UNITS_MAX else UNDEF
+
+
+def positive(value: Any, scale: int) -> int:
+    """As `amount`, of what is there: a fill's price and quantity."""
+    found = amount(value, scale)
+    if found <= 0:
+        raise MalformedMessageError(f"{shown(value)} is not above zero")
+    return found
+
+
+def given_decimal(value: Any) -> str:
+    """As `decimal`; "" for null, a missing field and an empty text."""
+    return "" if value is None or value == "" else decimal(value)
+
+
 def given_amount(value: Any, scale: int) -> int:
     """As `amount`; UNDEF for null, a missing field and an empty text."""
     return UNDEF if value is None or value == "" else amount(value, scale)
@@ -125,7 +156,31 @@ def given_amount(value: Any, scale: int) -> int:
 
 def ns_of_ms(value: Any) -> int:
     """Milliseconds, a number or its text, in nanoseconds; 0 for null."""
-    return 0 if value is None or value == "" else integer(value) * NS_PER_MS
+    return 0 if value is None or value == "" else _bounded(integer(value) * NS_PER_MS)
+
+
+def ns_of_iso(value: Any) -> int:
+    """A time of ISO 8601 with its offset, in nanoseconds."""
+    moment = datetime.fromisoformat(text(value))
+    if moment.tzinfo is None:
+        raise MalformedMessageError(f"{shown(value)} has no offset")
+    return _bounded((moment - _EPOCH) // _MICROSECOND * 1_000)
+
+
+def ms_of_date(headers: Mapping[str, str]) -> int:
+    """The `date` header of an HTTP answer, whole seconds in milliseconds; 0 where it is none."""
+    given = headers.get("date", "")
+    try:
+        moment = datetime.strptime(given.replace("GMT", "+0000"), "%a, %d %b %Y %H:%M:%S %z")
+    except ValueError:
+        return 0
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _bounded(time_ns: int) -> int:
+    if not 0 <= time_ns < 2**63:
+        raise MalformedMessageError(f"{time_ns} ns is no time of a record")
+    return time_ns
 
 
 def ms_of_iso(value: Any) -> int:
@@ -174,3 +229,14 @@ def summed(*values: Any) -> str:
     for value in values:
         total = _EXACT.add(total, Decimal(decimal(value)))
     return f"{total:f}"
+
+
+def end_kind_by_amount(
+    total: int, spent: int, executed: int, lot: int, otherwise: ExecKind
+) -> ExecKind:
+    """The same of an order by quote amount: FOUND_FILLED where what is left of `total` buys no lot
+    at its average price. `total` and `spent` at one scale, UNDEF where not said: `otherwise`."""
+    if UNDEF in {total, spent} or executed <= 0:
+        return otherwise
+    filled = (total - spent) * executed < max(lot, 1) * spent
+    return ExecKind.FOUND_FILLED if filled else otherwise

@@ -68,6 +68,9 @@ def judge(table: Rulings, ask: Ask, item: Item) -> Judgement:
     if ruling is None:
         return Judgement(_unlisted(ask, item), _reason_unlisted(ask, item))
     verdict, reason = ruling.verdict, ruling.reason
+    if verdict is Verdict.DONE and ask.want is not Want.SET_ACCOUNT:
+        # "It is set so already" answers a setting alone.
+        verdict, reason = Verdict.REFUSED, RejectReason.VENUE_REJECT
     if verdict in {Verdict.NOT_FOUND, Verdict.NOT_OPEN}:
         verdict = Verdict.NOT_OPEN if ask.want in _ENDS else Verdict.NOT_FOUND
         reason = RejectReason.UNKNOWN_ORDER

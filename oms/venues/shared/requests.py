@@ -28,11 +28,6 @@ class Request:
     """Its name on the order socket; "" = not there."""
     signed: bool = True
 
-    @property
-    def bucket(self) -> str:
-        """What it is counted by first; "" = by the address alone."""
-        return self.charges[0].bucket if self.charges else ""
-
 
 def pairs(ask: Ask) -> list[tuple[Command, Instrument]]:
     """The commands of an ask with their instruments."""

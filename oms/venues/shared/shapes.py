@@ -18,6 +18,7 @@ from shm_layout.records import UNDEF
 
 SIDE_NAMES = {Side.BUY: "buy", Side.SELL: "sell"}
 CONDITIONAL_TYPES = frozenset({OrderType.STOP, OrderType.TAKE_PROFIT})
+AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
 def said(amount: int) -> bool:
@@ -30,7 +31,7 @@ def by_amount(command: Command) -> bool:
     return not said(command.qty) and said(command.quote_qty)
 
 
-def fits(caps: Capabilities, command: Command, *, position: bool) -> bool:
+def fits(caps: Capabilities, command: Command, *, position: bool = False) -> bool:
     """Whether the market can say this NEW order exactly. `position`: it keeps positions, so that
     REDUCE_ONLY and CLOSE mean something."""
     kind = OrderType(command.order_type)
@@ -46,28 +47,37 @@ def fits(caps: Capabilities, command: Command, *, position: bool) -> bool:
         return False
     if (kind in CONDITIONAL_TYPES) != said(command.trigger_px):
         return False
+    time = TimeInForce(command.time_in_force)
+    if (kind, time) in caps.no_such_time:
+        return False
     if kind is OrderType.MARKET:
         return _market_fits(caps, command)
-    times = caps.times_in_force
+    closing = bool(command.order_flags & ORDER_CLOSE)
     if kind is OrderType.BEST:
-        times = times & {TimeInForce.IOC, TimeInForce.FOK}
-    timed = kind in {OrderType.LIMIT, OrderType.BEST}
-    if timed and TimeInForce(command.time_in_force) not in times:
+        at_once = time in caps.times_in_force & AT_ONCE
+        return at_once and not closing and not said(command.px) and _sized(caps, command)
+    if kind is OrderType.LIMIT and time not in caps.times_in_force:
         return False
-    closes = bool(command.order_flags & ORDER_CLOSE)
-    priced = said(command.px) is not (kind is OrderType.BEST) or kind in CONDITIONAL_TYPES
-    return priced and said(command.qty) is not closes and not said(command.quote_qty)
+    priced = said(command.px) or kind in CONDITIONAL_TYPES
+    return priced and said(command.qty) is not closing and not said(command.quote_qty)
 
 
 def _market_fits(caps: Capabilities, command: Command) -> bool:
-    """Without a worst price: where an exchange has such a bound, it sends one by itself."""
-    side = SIDE_NAMES[Side(command.side)]
-    if said(command.px) or command.time_in_force in {TimeInForce.FOK, TimeInForce.GTD}:
+    """Mostly without a worst price: where an exchange has such a bound, it sends one by itself."""
+    if command.time_in_force in {TimeInForce.FOK, TimeInForce.GTD}:
+        return False
+    if said(command.px) and not caps.worst_price:
         return False
     if command.order_flags & ORDER_CLOSE:
         return not said(command.qty) and not said(command.quote_qty)
+    return _sized(caps, command) and not (by_amount(command) and command.order_flags)
+
+
+def _sized(caps: Capabilities, command: Command) -> bool:
+    """By amount or by quantity, whichever the side may be given by."""
+    side = SIDE_NAMES[Side(command.side)]
     if by_amount(command):
-        return side in caps.amount_orders and not command.order_flags
+        return side in caps.amount_orders
     return said(command.qty) and not said(command.quote_qty) and side in caps.quantity_markets
 
 

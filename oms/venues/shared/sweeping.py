@@ -36,6 +36,10 @@ class Nobody:
         """None: amounts stay text."""
         return None
 
+    def ask_of(self, request_id: int) -> Ask | None:
+        """None: nobody asks on a socket."""
+        return None
+
     def client_order_id(self, market: str, venue_order_id: str) -> int:
         """0: nobody's."""
         return 0

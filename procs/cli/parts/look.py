@@ -107,6 +107,8 @@ class Look:
         self._processes = reader("processes")
         self._own = [reader(f"process.{p.name}") for p in config.host.processes]
         self._feeds = [reader(f"feed.{venue.name}") for venue in config.venues]
+        # At once: the summary of a run reads them when the desk's memory has lost its names.
+        self.plugins = {one.name: reader(f"plugin.{one.name}") for one in config.strategies}
         self.links = LinkTables(config, self.memory)
         self._updates = self.memory.onlooker("updates")
         self._top_ring = self.memory.onlooker("top")

@@ -68,7 +68,7 @@ def strategies(look: Look) -> list[dict[str, Any]]:
     for one in look.config.strategies:
         if one.name == OPERATOR:
             continue
-        row = look.memory.table_reader(f"plugin.{one.name}").read(0)
+        row = look.plugins[one.name].read(0)
         state = PluginState.UNSET if row is None else PluginState(int(row["state"]))
         trouble = PluginTrouble.UNSET if row is None else PluginTrouble(int(row["trouble"]))
         found.append(

@@ -41,12 +41,12 @@ def page(found: dict[str, Any]) -> list[str]:
 
 
 def _head(found: dict[str, Any]) -> list[str]:
+    latch = "SET" if found["latch"]["latched"] else "open"
     lines = [
         f"desk {found['desk']}  map {found['host']}  {found['durability']}",
         f"layout {found['layout']}  config {found['config_hash']}",
         f"keeper {found['keeper_pid'] or 'none'}  supervisor {found['supervisor_pid'] or 'none'}",
-        f"cores {found['cores']}  kill latch {'SET' if found['latch']['latched'] else 'open'}"
-        f"{_last_kill(found['latch'])}",
+        f"cores {found['cores']}  kill latch {latch}{_last_kill(found['latch'])}",
         f"files {found['data_dir']}",
     ]
     if found["drain_phase"]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from oms.book import aggregate_out_hot
 from oms.sim.market_chain import MarketChain
-from oms.sim.recording import RecordedInstrument
+from oms.venues.recorded import RecordedInstrument
 from shm_layout.channels import Capacity
 from shm_layout.enums import BookState, RecordType
 from shm_layout.records import MD_TRADE

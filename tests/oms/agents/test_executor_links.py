@@ -5,7 +5,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from oms.ports import ConnEvent, Key
-from oms.venues.binance.server.auth import ApiKey, Keyring
+from oms.venues.binance.server.auth import Keyring
+from oms.venues.serving.keyring import ApiKey
 from shm_layout.enums import Action, ExecKind, LinkState, RejectReason
 from tests.oms.agents.executor_desk import MS, Desk, S, config, kinds
 from tests.support import FakePorts

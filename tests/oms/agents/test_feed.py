@@ -6,7 +6,7 @@ import pytest
 
 from oms.ports import ConnEvent
 from oms.sim.market_chain import CONN, MarketChain
-from oms.sim.recording import RecordedInstrument
+from oms.venues.recorded import RecordedInstrument
 from shm_layout.channels import Capacity
 from shm_layout.enums import BookState
 from shm_layout.limits import DIFFS_BUFFERED_MAX

@@ -8,7 +8,7 @@ import pytest
 from oms.agents.feed.pace import CALM_NS_MAX, SHALLOW_LEVELS, WAIT_NS_MAX, WAIT_NS_MIN, BookPace
 from oms.ports import NEVER, ConnEvent, HttpMeta
 from oms.sim.market_chain import CONN, MarketChain
-from oms.sim.recording import RecordedInstrument
+from oms.venues.recorded import RecordedInstrument
 from shm_layout.channels import Capacity
 from shm_layout.enums import BookState, RateShare
 from tests.oms.agents.market_messages import diff, snapshot

@@ -6,7 +6,7 @@ import pytest
 
 from oms.ports import ConnEvent, HttpMeta
 from oms.sim.market_chain import CONN, MarketChain
-from oms.sim.recording import RecordedInstrument
+from oms.venues.recorded import RecordedInstrument
 from shm_layout.channels import Capacity
 from shm_layout.enums import BookState, LinkState
 from tests.oms.agents.market_messages import diff, snapshot, ticker, trade

@@ -11,9 +11,9 @@ from oms.sim.recording import (
     Recording,
     Ticker,
     group_by_market,
-    scales_from_exchange_info,
     survey,
 )
+from oms.venues.binance.recorded import RECORDED
 from shm_layout.enums import BookRule
 from tests.oms.agents.market_messages import diff, snapshot, ticker
 
@@ -44,7 +44,7 @@ def test_recording_without_messages_is_refused() -> None:
 def test_survey_finds_market_symbol_and_scales() -> None:
     text = lines(1, diff(1, 2, [(99, 1)]), snapshot(2, [(99, 1)], []), ticker(3, (9, 1), (10, 1)))
     text = text.replace(b"99.00", b"99.25")
-    found = survey(Recording.of([RecordedFile("x", text)]))
+    found = survey(Recording.of([RecordedFile("x", text)]), RECORDED)
     instrument = found.instruments["BTCUSDT"]
     assert found.market == "binance.spot"
     assert (instrument.px_scale, instrument.qty_scale) == (2, 0)
@@ -54,18 +54,26 @@ def test_survey_finds_market_symbol_and_scales() -> None:
 def test_files_are_grouped_by_what_is_in_them() -> None:
     spot = RecordedFile("any", lines(1, diff(1, 2)))
     usdm = RecordedFile("name", lines(1, diff(1, 2, prev=0)))
-    assert group_by_market([spot, usdm]) == {"binance.spot": [spot], "binance.usdm": [usdm]}
+    assert group_by_market([spot, usdm], RECORDED) == {
+        "binance.spot": [spot],
+        "binance.usdm": [usdm],
+    }
 
 
-def test_exchange_info_gives_scales() -> None:
+def test_exchange_info_gives_the_recordings_instruments() -> None:
     body = (
-        b'{"symbols":[{"symbol":"BTCUSDT","filters":[{"filterType":"PRICE_FILTER",'
-        b'"tickSize":"0.01000000"},{"filterType":"LOT_SIZE","stepSize":"0.00001000"}]}]}'
+        b'{"symbols":[{"symbol":"BTCUSDT","baseAsset":"BTC","quoteAsset":"USDT","filters":['
+        b'{"filterType":"PRICE_FILTER","tickSize":"0.01000000"},{"filterType":"LOT_SIZE",'
+        b'"stepSize":"0.00001000","minQty":"0.00001000","maxQty":"9000.00000000"}]}]}'
     )
-    found = scales_from_exchange_info(body)["BTCUSDT"]
-    assert (found.px_scale, found.qty_scale) == (2, 5)
-    with pytest.raises(ConfigError):
-        scales_from_exchange_info(b"[]")
+    (found,) = RECORDED.instruments(body, ["BTCUSDT"])
+    assert (found.base, found.quote, found.tick, found.lot) == (
+        "BTC", "USDT", "0.01000000", "0.00001000",
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="not an exchangeInfo"):
+        RECORDED.instruments(b"[]", ["BTCUSDT"])
+    with pytest.raises(ConfigError, match="has no symbol ETHUSDT"):
+        RECORDED.instruments(body, ["ETHUSDT"])
 
 
 def test_bbo_oracle_spot_takes_the_last_ticker_not_beyond() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from oms.ports import Key
 from oms.venues.reports import Stamp
-from oms.venues.shared import jwt_requests as requests_
+from oms.venues.shared.bid_ask import requests as requests_
 from oms.venues.shared.jwt import JwtSigner, TokenError, decoded, encoded, verified
 from tests.oracles.readers.tokens import Rfc7515Reader, WycheproofTokenReader
 from tests.support import data_folder

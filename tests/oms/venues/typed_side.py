@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from oms import ids
-from oms.venues.reports import Instrument, MalformedMessageError, Stamp
+from oms.venues.reports import Ask, Instrument, MalformedMessageError, Stamp
 from oms.venues.shared.order_command import Command, commands
 from shm_layout.enums import InstrumentKind, OrderType, Side, TimeInForce
 from shm_layout.records import ORDER_COMMAND, UNDEF
@@ -53,6 +53,10 @@ class Desk:
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     orders: dict[str, int] = field(default_factory=dict)
     system_id: int = SYSTEM_ID
+    asks: dict[int, Ask] = field(default_factory=dict)
+
+    def ask_of(self, request_id: int) -> Ask | None:
+        return self.asks.get(request_id)
 
     def instrument(self, market: str, symbol: str) -> Instrument | None:
         return self.instruments.get((market, symbol))

@@ -8,9 +8,11 @@ from tests.oracles.base import Reader
 from tests.oracles.readers.ccxt_generated import CcxtGeneratedReader
 from tests.oracles.readers.cryptofeed import CryptofeedReader
 from tests.oracles.readers.exchange_core import ExchangeCoreReader
+from tests.oracles.readers.futures_docs import FuturesDocsReader
 from tests.oracles.readers.gocryptotrader import GocryptotraderReader
 from tests.oracles.readers.hftbacktest import HftbacktestReader
 from tests.oracles.readers.jkorf import JkorfReader
+from tests.oracles.readers.korean_exchange_docs import KoreanExchangeDocsReader
 from tests.oracles.readers.lobster import LobsterReader
 from tests.oracles.readers.signing_vectors import SigningVectorsReader
 from tests.oracles.readers.tokens import Rfc7515Reader, WycheproofTokenReader
@@ -19,9 +21,11 @@ READERS: tuple[Reader, ...] = (
     CcxtGeneratedReader(),
     CryptofeedReader(),
     ExchangeCoreReader(),
+    FuturesDocsReader(),
     GocryptotraderReader(),
     HftbacktestReader(),
     JkorfReader(),
+    KoreanExchangeDocsReader(),
     LobsterReader(),
     Rfc7515Reader(),
     SigningVectorsReader(),

@@ -9,31 +9,20 @@ of an exchange that has none are left for later.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tests.oracles.base import Outcome
+from tests.oracles.exchanges import bithumb, coinone, rows, upbit
+from tests.oracles.exchanges.kinds import CcxtExchange, Json, guarded
 
-Json = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CcxtExchange:
-    """What one exchange's module gives; each function counts one item's outcome."""
-
-    request: Callable[[Json, Json, Outcome], None]
-    """(head of the file: apiKey, secret, milliseconds, uuid; case: call, args, requests)."""
-    response: Callable[[Json, Outcome], None]
-    """A line of responses.jsonl."""
-    error: Callable[[Json, frozenset[str], Outcome], None]
-    """(row: table, match, exception; that exception's class and all that it descends from)."""
-    finish: Callable[[Outcome], None]
-    """Behind the last request: divergences that match nothing are errors."""
-
-
-EXCHANGES: dict[str, CcxtExchange] = {}
+EXCHANGES: dict[str, CcxtExchange] = {
+    **rows.CCXT,
+    "bithumb": bithumb.CCXT,
+    "coinone": coinone.CCXT,
+    "upbit": upbit.CCXT,
+}
 
 
 class CcxtGeneratedReader:
@@ -64,7 +53,8 @@ def _requests(head: Json, outcome: Outcome) -> None:
         outcome.leave(f"{name} requests", len(head["cases"]))
         return
     for case in head["cases"]:
-        exchange.request(head, case, outcome)
+        where = f"{name} {case['call']} {case['args']}"
+        guarded(where, outcome, partial(exchange.request, head, case, outcome))
     exchange.finish(outcome)
 
 
@@ -74,16 +64,19 @@ def _response(line: Json, outcome: Outcome) -> None:
     if exchange is None:
         outcome.leave(f"{line['exchange']} responses")
     else:
-        exchange.response(line, outcome)
+        where = f"{line['exchange']} {line['call']}"
+        guarded(where, outcome, partial(exchange.response, line, outcome))
 
 
 def _errors(found: Json, outcome: Outcome) -> None:
-    for name, rows in found["errors"].items():
-        outcome.items += len(rows)
+    for name, words in found["errors"].items():
+        outcome.items += len(words)
         exchange = EXCHANGES.get(name)
         if exchange is None:
-            outcome.leave(f"{name} errors", len(rows))
+            outcome.leave(f"{name} errors", len(words))
             continue
-        for row in rows:
+        for row in words:
             made = row["exception"]
-            exchange.error(row, frozenset({made, *found["hierarchy"].get(made, ())}), outcome)
+            classes = frozenset({made, *found["hierarchy"].get(made, ())})
+            where = f"{name} error {row['match']!r}"
+            guarded(where, outcome, partial(exchange.error, row, classes, outcome))

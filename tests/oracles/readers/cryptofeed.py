@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tests.oracles.base import Outcome
+from tests.oracles.exchanges import bithumb, upbit
+from tests.oracles.exchanges.kinds import Json, guarded
 
-Json = Mapping[str, Any]
-
-EXCHANGES: dict[str, Callable[[str, Sequence[Json], Outcome], None]] = {}
+EXCHANGES: dict[str, Callable[[str, Sequence[Json], Outcome], None]] = {
+    "bithumb": bithumb.cryptofeed,
+    "upbit": upbit.cryptofeed,
+}
 """Exchange -> judge of (file's name without ending, its lines: kind, ts, url, raw)."""
 
 
@@ -36,5 +39,6 @@ class CryptofeedReader:
             if judge is None:
                 outcome.leave(path.name, len(lines))
                 continue
-            judge(path.name.partition(".")[0], lines, outcome)
+            made = partial(judge, path.name.partition(".")[0], lines, outcome)
+            guarded(path.name, outcome, made)
         return outcome

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tests.oracles.base import Outcome
+from tests.oracles.exchanges import bithumb, rows
+from tests.oracles.exchanges.kinds import Json, guarded
 
-Json = Mapping[str, Any]
-
-EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {}
+EXCHANGES: dict[str, Callable[[str, Json, Outcome], None]] = {
+    **rows.MESSAGES,
+    "bithumb": bithumb.gocryptotrader,
+}
 """Exchange -> judge of (file's name without ending, line)."""
 
 
@@ -39,5 +42,6 @@ class GocryptotraderReader:
                 outcome.leave(path.name, len(lines))
                 continue
             for line in lines:
-                judge(path.name.partition(".")[0], json.loads(line), outcome)
+                made = partial(judge, path.name.partition(".")[0], json.loads(line), outcome)
+                guarded(path.name, outcome, made)
         return outcome

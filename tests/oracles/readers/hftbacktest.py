@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import orjson
-
 from oms.sim.market_chain import MarketChain
 from oms.sim.recording import (
     BboOracle,
@@ -21,6 +19,8 @@ from oms.sim.recording import (
     survey,
     ticker_of,
 )
+from oms.venues.binance.recorded import RECORDED
+from oms.venues.recorded import Recorded
 from oms.venues.registry import market_data
 from tests.oracles.base import Outcome
 from tests.oracles.recorded import recorded_file
@@ -33,14 +33,14 @@ class HftbacktestReader:
     def read(self, files: Sequence[Path]) -> Outcome:
         outcome = Outcome()
         given = [recorded_file(path) for path in files]
-        for market, members in sorted(group_by_market(given).items()):
+        for market, members in sorted(group_by_market(given, RECORDED).items()):
             compare_recording(market, Recording.of(members), outcome)
         return outcome
 
 
 def compare_recording(market: str, recording: Recording, outcome: Outcome) -> MarketChain:
     """Drive one recording through feed and aggregator; adds what came of it to `outcome`."""
-    found = survey(recording)
+    found = survey(recording, RECORDED)
     outcome.items += len(recording) + len(recording.bad)
     for line in recording.bad:
         outcome.skip(f"{line.file}: {line.reason}")
@@ -58,18 +58,15 @@ def compare_recording(market: str, recording: Recording, outcome: Outcome) -> Ma
             chain.snapshot(symbol, data, recv_ns)
             continue
         chain.message(data, recv_ns)
-        try:
-            event = orjson.loads(data).get("data", {})
-        except orjson.JSONDecodeError:
+        seen = RECORDED.see(data)
+        row = -1 if seen is None else rows.get(seen.symbol, -1)
+        if seen is None or row < 0:
             continue
-        row = rows.get(event.get("s", ""), -1)
-        if row < 0:
-            continue
-        ticker = ticker_of(event, instruments[row].px_scale, instruments[row].qty_scale)
-        if ticker is not None:
-            oracles[row].on_ticker(ticker)
-        elif event.get("e") == "depthUpdate":
-            oracles[row].on_diff(event["u"], chain.best(row))
+        if best := RECORDED.best(seen):
+            scales = instruments[row].px_scale, instruments[row].qty_scale
+            oracles[row].on_ticker(ticker_of(best, *scales))
+        elif seen.kind is Recorded.DIFF:
+            oracles[row].on_diff(seen.event["u"], chain.best(row))
     _add(market, chain, oracles, outcome)
     return chain
 

@@ -7,27 +7,18 @@ exchange has its module (`EXCHANGES`); files of an exchange that has none are le
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tests.oracles.base import Outcome
+from tests.oracles.exchanges import rows, upbit
+from tests.oracles.exchanges.kinds import JkorfExchange, guarded
 
-Json = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class JkorfExchange:
-    """What one exchange's module gives; each function counts one line's outcome."""
-
-    rest: Callable[[Json, Outcome], None]
-    """name, method, path, signed, body."""
-    ws: Callable[[Json, Outcome], None]
-    """name, items: list of {dir: send | reply | push, raw}."""
-
-
-EXCHANGES: dict[str, JkorfExchange] = {}
+EXCHANGES: dict[str, JkorfExchange] = {
+    **rows.JKORF,
+    "upbit": upbit.JKORF,
+}
 
 
 class JkorfReader:
@@ -48,5 +39,5 @@ class JkorfReader:
                 continue
             judge = exchange.rest if kind == "rest" else exchange.ws
             for line in lines:
-                judge(line, outcome)
+                guarded(f"{name} {line.get('name')}", outcome, partial(judge, line, outcome))
         return outcome

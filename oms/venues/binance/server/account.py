@@ -13,13 +13,15 @@ from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import format_decimal
 from oms.exchange.orders import Fill, OrderList
 from oms.venues.binance.server import errors as err
-from oms.venues.binance.server.calls import SIGNED_NAMES, Call, Desk, Endpoint, find_order
+from oms.venues.binance.server.calls import SIGNED_NAMES, Call, Desk, find_order
 from oms.venues.binance.server.market.symbol_shapes import relevant_filters
 from oms.venues.binance.server.orders.calls import discount
 from oms.venues.binance.server.orders.lists import list_orders
-from oms.venues.binance.server.params import INT64_MAX, Params
+from oms.venues.binance.server.params import Params
 from oms.venues.binance.server.shapes import ZERO, money, ms
 from oms.venues.binance.server.time_unit import stamp
+from oms.venues.serving.params import INT64_MAX
+from oms.venues.serving.routing import Endpoint
 
 LIMIT_DEFAULT = 500
 LIMIT_MAX = 1000

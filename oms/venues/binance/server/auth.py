@@ -4,22 +4,19 @@ Sources: rest-api.md "SIGNED endpoint security" (payload = query string followed
 percent-encoded before they are signed, without `signature`), web-socket-api.md "SIGNED request
 security" (parameters sorted by name, `name=value` joined by `&`, UTF-8, without `signature`),
 faqs/api_key_types.md. HMAC-SHA256 comes in hex of either case, Ed25519 and RSA (PKCS #1 v1.5 with
-SHA-256) in base64. `cryptography` is loaded when the first key of those two kinds is used.
+SHA-256) in base64.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import re
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
-from oms.ports import KeyKind
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.params import MICROSECONDS_FROM, Params
-from oms.venues.shared.hmac_sha256 import HmacSha256
+from oms.venues.serving.keyring import ApiKey, KeyTable
 
 RECV_WINDOW_DEFAULT_US = 5_000_000
 RECV_WINDOW_MAX_US = 60_000_000
@@ -33,21 +30,8 @@ _NAME = "signature="
 _CREDENTIALS = frozenset({"apiKey", "signature"})
 
 
-class ApiKey(NamedTuple):
-    """What is known of one key: `material` is the secret, or the public key in PEM."""
-
-    account: int
-    material: bytes
-    kind: KeyKind = "hmac"
-
-
-class Keyring:
-    """API key -> ApiKey; a plain (account, secret) is an HMAC key."""
-
-    def __init__(self, keys: Mapping[str, ApiKey | tuple[int, bytes]]) -> None:
-        self.keys = {name: ApiKey(*found) for name, found in keys.items()}
-        self._verifiers: dict[str, Callable[[bytes, bytes], bool]] = {}
-        self._hmacs: dict[str, HmacSha256] = {}
+class Keyring(KeyTable):
+    """The keys of the desk's accounts, with Binance's refusals."""
 
     def find(self, api_key: str | None) -> ApiKey:
         """The key, or ApiError."""
@@ -57,18 +41,6 @@ class Keyring:
         if found is None:
             raise err.ApiError(*err.BAD_KEY)
         return found
-
-    def revoke(self, api_key: str) -> None:
-        """The key's owner has deleted it."""
-        self.keys.pop(api_key, None)
-        self._hmacs.pop(api_key, None)
-
-    def is_hmac(self, api_key: str, payload: bytes | memoryview, given: str) -> bool:
-        """Whether `given` is the signature of `payload` with this HMAC key."""
-        signer = self._hmacs.get(api_key)
-        if signer is None:
-            signer = self._hmacs[api_key] = HmacSha256(self.keys[api_key].material)
-        return hmac.compare_digest(signer.hex(payload).encode(), given.lower().encode("utf-8"))
 
     def check(self, api_key: str, payload: bytes, given: str) -> None:
         """BAD_SIGNATURE unless `given` is the signature of `payload` with this key."""
@@ -80,36 +52,9 @@ class Keyring:
                 signature = base64.b64decode(given, validate=True)
             except (binascii.Error, ValueError):
                 raise err.ApiError(*err.BAD_SIGNATURE) from None
-            if api_key not in self._verifiers:
-                self._verifiers[api_key] = _verifier(key)
-            good = self._verifiers[api_key](signature, payload)
+            good = self.is_signed(api_key, payload, signature)
         if not good:
             raise err.ApiError(*err.BAD_SIGNATURE)
-
-
-def _verifier(key: ApiKey) -> Callable[[bytes, bytes], bool]:
-    """(signature, payload) -> is it good?"""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    public = load_pem_public_key(key.material)
-
-    def verify(signature: bytes, payload: bytes) -> bool:
-        try:
-            if isinstance(public, Ed25519PublicKey):
-                public.verify(signature, payload)
-            else:
-                assert isinstance(public, RSAPublicKey), "the key file's kind is its key's"
-                public.verify(signature, payload, PKCS1v15(), hashes.SHA256())
-        except InvalidSignature:
-            return False
-        return True
-
-    return verify
 
 
 def _without_signature(raw: str) -> str:

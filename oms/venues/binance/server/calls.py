@@ -1,7 +1,7 @@
 """Endpoints of the simulated Binance spot, shared by REST and the WebSocket API.
 
-Each endpoint is one row of data (parameters, weight, whether signed) and one handler
-`(desk, call) -> JSON value`, which raises ApiError to refuse. Market data is in `market/calls.py`
+Each endpoint is one row of data (`oms/venues/serving/routing.py`) whose handler takes the `Desk`
+and a `Call` of here, and raises ApiError to refuse. Market data is in `market/calls.py`
 and `market/tickers.py`, orders in `orders/calls.py` and `orders/lists.py`, account queries in
 `account.py`. Sources: rest-api.md and web-socket-api.md, "Weight" and "Parameters" of each
 endpoint.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from oms.exchange.market import Market
 from oms.exchange.orders import Order
@@ -73,30 +73,6 @@ class Call(NamedTuple):
     params: Params
     account: int
     now_ns: int
-
-
-class LostReplyError(Exception):
-    """Fault: the request was carried out, and its reply is lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    handler: Callable[[Desk, Call], Any]
-    weight: int | Callable[[Params], int]
-    names: frozenset[str] = frozenset()
-    signed: bool = False
-    counts_orders: bool = False
-    """Its replies carry the account's order counts."""
-
-
-def weight_of(endpoint: Endpoint, params: Params) -> int:
-    """Request weight of a call; 1 where its parameters are too bad to tell."""
-    if isinstance(endpoint.weight, int):
-        return endpoint.weight
-    try:
-        return endpoint.weight(params)
-    except err.ApiError:
-        return 1
 
 
 def find_order(

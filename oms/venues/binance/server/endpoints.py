@@ -8,11 +8,11 @@ the table is not served.
 from __future__ import annotations
 
 from oms.venues.binance.server.account import ACCOUNT
-from oms.venues.binance.server.calls import Endpoint
 from oms.venues.binance.server.market.calls import MARKET
 from oms.venues.binance.server.market.tickers import TICKERS
 from oms.venues.binance.server.orders.calls import ORDERS
 from oms.venues.binance.server.orders.lists import LISTS
+from oms.venues.serving.routing import Endpoint, served_paths
 
 ENDPOINTS: dict[str, Endpoint] = {**MARKET, **TICKERS, **ACCOUNT, **ORDERS, **LISTS}
 
@@ -63,9 +63,5 @@ _PATHS: dict[str, dict[str, str]] = {
     "account/commission": {"GET": "account.commission"},
     "rateLimit/order": {"GET": "account.rateLimits.orders"},
 }
-PATHS: dict[str, dict[str, str]] = {
-    _PREFIX + path: served
-    for path, methods in _PATHS.items()
-    if (served := {verb: name for verb, name in methods.items() if name in ENDPOINTS})
-}
+PATHS = served_paths({_PREFIX + path: methods for path, methods in _PATHS.items()}, ENDPOINTS)
 """Path -> HTTP method -> endpoint's name."""

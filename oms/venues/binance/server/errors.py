@@ -6,6 +6,8 @@ Source: binance-spot-api-docs, errors.md (data/binance-spot-docs/error_codes.jso
 
 from __future__ import annotations
 
+from oms.venues.serving.refusal import RefusalError
+
 BAD_REQUEST = 400
 UNAUTHORIZED = 401
 FORBIDDEN = 403
@@ -17,7 +19,7 @@ INTERNAL = 500
 BUSY = 503
 
 
-class ApiError(Exception):
+class ApiError(RefusalError):
     """One refusal of a request; the server turns it into the reply."""
 
     def __init__(
@@ -28,21 +30,14 @@ class ApiError(Exception):
         retry_after_s: int | None = None,
         data: dict[str, object] | None = None,
     ) -> None:
-        super().__init__(text)
+        super().__init__(text, status, retry_after_s)
         self.data = data
         """What a cancel-replace did; part of the body."""
         self.code = code
-        self.text = text
-        self.status = status
-        self.retry_after_s = retry_after_s
 
     def body(self) -> dict[str, object]:
         body: dict[str, object] = {"code": self.code, "msg": self.text}
         return body if self.data is None else body | {"data": self.data}
-
-
-class NotYetError(Exception):
-    """The book is not known yet (a recording before its snapshot): ask again later."""
 
 
 Refused = tuple[int, str] | tuple[int, str, int]
@@ -84,6 +79,11 @@ def empty(name: str) -> ApiError:
 def not_required(name: str) -> ApiError:
     """-1106 for one parameter."""
     return ApiError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def overflow(name: str) -> ApiError:
+    """-1108 for one parameter."""
+    return ApiError(-1108, f"Parameter '{name}' overflowed.")
 
 
 def precision(name: str) -> ApiError:

@@ -13,7 +13,15 @@ from typing import Any
 import orjson
 
 from oms.exchange.faults import FaultSpec, code_of
+from oms.units import NS_PER_MS
 from oms.venues.binance.server import errors as err
+from oms.venues.serving.naming import name_of_request, object_of
+
+__all__ = (
+    "http_error", "link_of", "name_of_command", "name_of_message", "name_of_request",
+    "socket_error",
+)  # fmt: skip
+"""`oms/venues/server.py: FaultWords`."""
 
 API_PATH = "/ws-api/v3"
 _TEXTS = {
@@ -30,7 +38,6 @@ _STREAMS = {
     "24hrTicker": "ticker",
     "24hrMiniTicker": "miniTicker",
 }
-_MS = 1_000_000
 
 
 def link_of(target: str) -> str:
@@ -38,18 +45,9 @@ def link_of(target: str) -> str:
     return "ws_api" if target.partition("?")[0] == API_PATH else "stream"
 
 
-def name_of_request(method: str, target: str) -> str:
-    """Of an HTTP request."""
-    return f"{method} {target.partition('?')[0]}"
-
-
 def name_of_command(data: bytes) -> str:
     """Of a client's WebSocket message: its method."""
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return ""
-    method = value.get("method") if isinstance(value, dict) else None
+    method = object_of(data).get("method")
     return method if isinstance(method, str) else ""
 
 
@@ -72,38 +70,32 @@ def name_of_message(data: bytes) -> tuple[str, bool]:
     return f"{str(value['s']).lower()}@{_STREAMS.get(kind, kind)}", False
 
 
-def error_of(spec: FaultSpec, now_ns: int) -> err.ApiError:
+def _error_of(spec: FaultSpec, now_ns: int) -> err.ApiError:
     """What a refused request is told, or a carried-out one instead of its reply."""
     wait_s = spec.retry_after_s
     if spec.kind == "http_429":
         return err.too_much_weight(6000, wait_s)
     if spec.kind == "http_418":
-        return err.banned(now_ns // _MS + wait_s * 1000, wait_s)
+        return err.banned(now_ns // NS_PER_MS + wait_s * 1000, wait_s)
     code = code_of(spec)
     return err.ApiError(code, _TEXTS.get(code, _TEXTS[-1000]), spec.status)
 
 
-def http_reply(error: err.ApiError) -> tuple[int, dict[str, str], bytes]:
-    """(status, headers, body)."""
+def http_error(fault: FaultSpec, now_ns: int) -> tuple[int, dict[str, str], bytes]:
+    """(status, headers, body); `now_ns`: the exchange's clock."""
+    error = _error_of(fault, now_ns)
     headers = {"Content-Type": "application/json;charset=UTF-8"}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     return error.status, headers, orjson.dumps(error.body())
 
 
-def api_reply(number: Any, error: err.ApiError, now_ns: int) -> bytes:
-    """A WebSocket API reply to the request of this id; `now_ns`: the exchange's clock."""
+def socket_error(fault: FaultSpec, data: bytes, now_ns: int) -> bytes:
+    """A WebSocket API reply with the id that `data` has, a request or a reply."""
+    error = _error_of(fault, now_ns)
     body: dict[str, Any] = error.body()
     if error.retry_after_s is not None:
-        now_ms = now_ns // _MS
+        now_ms = now_ns // NS_PER_MS
         body["data"] = {"serverTime": now_ms, "retryAfter": now_ms + error.retry_after_s * 1000}
+    number = object_of(data).get("id")
     return orjson.dumps({"id": number, "status": error.status, "error": body})
-
-
-def id_of(data: bytes) -> Any:
-    """The id of a request or a reply; None where there is none."""
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None
-    return value.get("id") if isinstance(value, dict) else None

@@ -15,20 +15,19 @@ from typing import Any
 
 import orjson
 
+from oms.units import NS_PER_MS, NS_PER_S
 from oms.venues.binance.server import errors as err
+from oms.venues.serving.limits import BanRule, Bans, Window
 
-SECOND_NS = 1_000_000_000
-MS_NS = 1_000_000
 WEIGHT_WINDOW_S = 60
 ORDERS_WINDOW_S = 10
 LONG_WINDOW_S = 300
 DAY_S = 86_400
-ADDRESSES_MAX = 4096
-"""Addresses with a count in the current window; beyond it they share one count."""
 REFUSALS_BEFORE_BAN = 20
 """Refused requests of one address within one minute."""
 BAN_FIRST_S = 120
 BAN_LAST_S = 3 * DAY_S
+BAN_RULE = BanRule(REFUSALS_BEFORE_BAN, WEIGHT_WINDOW_S, BAN_FIRST_S, BAN_LAST_S)
 TAKER_FILL_CREDIT = 1
 MAKER_FILL_CREDIT = 5
 """What an order's first fill takes off the order counts."""
@@ -58,88 +57,6 @@ def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
-class _Window:
-    """Counts by key within one aligned window."""
-
-    def __init__(self, seconds: int) -> None:
-        self._ns = seconds * SECOND_NS
-        self._index = -1
-        self._counts: dict[object, int] = {}
-
-    def get(self, key: object, now_ns: int) -> int:
-        return self._counts.get(key, 0) if now_ns // self._ns == self._index else 0
-
-    def all(self, now_ns: int) -> dict[object, int]:
-        return dict(self._counts) if now_ns // self._ns == self._index else {}
-
-    def current(self, now_ns: int) -> dict[object, int]:
-        """The counts of the window that it is now, to be changed; for keys that are few."""
-        index = now_ns // self._ns
-        if index != self._index:
-            self._index = index
-            self._counts.clear()
-        return self._counts
-
-    def add(self, key: object, count: int, now_ns: int) -> int:
-        counts = self.current(now_ns)
-        found = counts.get(key)
-        if found is None:
-            key = key if len(counts) < ADDRESSES_MAX else None
-            found = counts.get(key, 0)
-        counts[key] = found + count
-        return found + count
-
-    def take(self, key: object, count: int, now_ns: int) -> None:
-        """Lower a count, at most to nothing."""
-        if self.get(key, now_ns):
-            self._counts[key] = max(0, self._counts[key] - count)
-
-    def wait_s(self, now_ns: int) -> int:
-        """Seconds until the next window, rounded up."""
-        left_ns = self._ns - now_ns % self._ns
-        return -(-left_ns // SECOND_NS)
-
-
-@dataclass(slots=True)
-class _Ban:
-    until_ns: int
-    seconds: int
-
-
-class Bans:
-    """Addresses that were told to wait and did not."""
-
-    def __init__(self) -> None:
-        self._refused = _Window(WEIGHT_WINDOW_S)
-        self._bans: dict[str, _Ban] = {}
-        self._newly: list[str] = []
-
-    def take_new(self) -> list[str]:
-        """Addresses banned since the last call."""
-        taken, self._newly = self._newly, []
-        return taken
-
-    def until_ns(self, address: str, now_ns: int) -> int | None:
-        """When an address may speak again; None = now."""
-        ban = self._bans.get(address)
-        return ban.until_ns if ban is not None and now_ns < ban.until_ns else None
-
-    def refused(self, address: str, now_ns: int) -> int | None:
-        """One more refusal; gives the end of the ban that it brings, if any."""
-        if self._refused.add(address, 1, now_ns) <= REFUSALS_BEFORE_BAN:
-            return None
-        former = self._bans.pop(address, None)
-        seconds = BAN_FIRST_S
-        if former is not None and now_ns < former.until_ns + BAN_LAST_S * SECOND_NS:
-            seconds = min(2 * former.seconds, BAN_LAST_S)
-        while len(self._bans) >= ADDRESSES_MAX:
-            del self._bans[next(iter(self._bans))]
-        self._refused.take(address, REFUSALS_BEFORE_BAN, now_ns)
-        made = self._bans[address] = _Ban(now_ns + seconds * SECOND_NS, seconds)
-        self._newly.append(address)
-        return made.until_ns
-
-
 class Limits:
     """The counters of one exchange."""
 
@@ -150,12 +67,12 @@ class Limits:
             orjson.dumps(each)[:-1] + b',"count":%d}' for each in self._described
         )
         self._counts_text = b',"rateLimits":[%b,%b,%b]' % (short, long, weight)
-        self._weight = _Window(WEIGHT_WINDOW_S)
-        self._requests = _Window(LONG_WINDOW_S)
-        self._connections = _Window(LONG_WINDOW_S)
-        self._orders = _Window(ORDERS_WINDOW_S)
-        self._day = _Window(DAY_S)
-        self._bans = Bans()
+        self._weight = Window(WEIGHT_WINDOW_S)
+        self._requests = Window(LONG_WINDOW_S)
+        self._connections = Window(LONG_WINDOW_S)
+        self._orders = Window(ORDERS_WINDOW_S)
+        self._day = Window(DAY_S)
+        self._bans = Bans(BAN_RULE)
 
     # Addresses
 
@@ -247,4 +164,4 @@ class Limits:
 
 
 def _banned(until_ns: int, now_ns: int) -> err.ApiError:
-    return err.banned(until_ns // MS_NS, -(-(until_ns - now_ns) // SECOND_NS))
+    return err.banned(until_ns // NS_PER_MS, -(-(until_ns - now_ns) // NS_PER_S))

@@ -9,32 +9,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import orjson
 
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.auth import Keyring, rest_account
-from oms.venues.binance.server.calls import Call, Desk, Endpoint, LostReplyError, weight_of
+from oms.venues.binance.server.calls import Call, Desk
 from oms.venues.binance.server.endpoints import ENDPOINTS, PATHS
 from oms.venues.binance.server.params import Params, form_params
 from oms.venues.binance.server.sapi import SAPI, SAPI_PATHS
 from oms.venues.binance.server.time_unit import unit, unit_named
+from oms.venues.serving.outputs import HttpReply
+from oms.venues.serving.refusal import LostReplyError
+from oms.venues.serving.routing import Endpoint, Missing, Routes, weight_of
 
 METHOD_NOT_ALLOWED = 405
 SHOWN_CHARS = 64
 """Of a path that is not known."""
 _SBE_HEADER = re.compile(r"[0-9]{1,9}:[0-9]{1,9}").fullmatch
 
-_ENDPOINTS = ENDPOINTS | SAPI
-_PATHS = PATHS | SAPI_PATHS
-
-
-@dataclass(frozen=True, slots=True)
-class RestReply:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+_ROUTES = Routes(PATHS | SAPI_PATHS, ENDPOINTS | SAPI)
 
 
 class RestServer:
@@ -52,7 +46,7 @@ class RestServer:
         headers: Mapping[str, str],
         body: bytes,
         now_ns: int,
-    ) -> RestReply | None:
+    ) -> HttpReply | None:
         """The reply; None when a fault lost it. NotYetError passes through."""
         path, _, query = target.partition("?")
         account: int | None = None
@@ -80,19 +74,20 @@ class RestServer:
             return self._refusal(error, address, account, now_ns)
         except LostReplyError:
             return None
-        return RestReply(200, self._headers(address, account, now_ns), orjson.dumps(value))
+        return HttpReply(200, self._headers(address, account, now_ns), orjson.dumps(value))
 
     def _route(self, method: str, path: str, address: str, now_ns: int) -> Endpoint:
-        found = _PATHS.get(path)
-        if found is None:
+        found = _ROUTES.find(method, path)
+        if found is Missing.PATH:
             self._desk.limits.charge_weight(address, 1, now_ns)
             shown = ascii(path[:SHOWN_CHARS])
             raise err.ApiError(-1000, f"Path {shown} is not served here.", err.NOT_FOUND)
-        if method not in found:
+        if found is Missing.METHOD:
             self._desk.limits.charge_weight(address, 1, now_ns)
             text = f"Request method '{method}' is not supported."
             raise err.ApiError(-1000, text, METHOD_NOT_ALLOWED)
-        return _ENDPOINTS[found[method]]
+        assert isinstance(found, Endpoint)
+        return found
 
     def _headers(self, address: str, account: int | None, now_ns: int) -> dict[str, str]:
         counts = self._desk.limits.headers(address, account, now_ns)
@@ -100,11 +95,11 @@ class RestServer:
 
     def _refusal(
         self, error: err.ApiError, address: str, account: int | None, now_ns: int
-    ) -> RestReply:
+    ) -> HttpReply:
         headers = self._headers(address, account, now_ns)
         if error.retry_after_s is not None:
             headers["Retry-After"] = str(error.retry_after_s)
-        return RestReply(error.status, headers, orjson.dumps(error.body()))
+        return HttpReply(error.status, headers, orjson.dumps(error.body()))
 
 
 def _time_unit(headers: Mapping[str, str]) -> int:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from oms.exchange.market import MONEY_DIGITS
-from oms.venues.binance.server.calls import SIGNED_NAMES, Call, Desk, Endpoint
+from oms.venues.binance.server.calls import SIGNED_NAMES, Call, Desk
+from oms.venues.serving.routing import Endpoint
 from oms.venues.shared.decimal_text import to_fixed
 
 _RATE_DIGITS = 6

@@ -77,7 +77,7 @@ def _frame(link: Link, message: Mapping[str, Any], known: Known) -> Read:
     elif event in _NOTICES:
         return Read(notices=(Notice(_NOTICES[event], text=event),), event_ns=at_ns)
     elif event in _IGNORED:
-        return Read(notices=(Notice("ignored", text=event),), event_ns=at_ns)
+        return Read(notices=(Notice("other", text=event),), event_ns=at_ns)
     else:
         raise MalformedMessageError(f"event {fields.shown(event)}")
     return Read(reports=(("", report),) if report is not None else (), event_ns=at_ns)
@@ -91,7 +91,8 @@ def _socket_reply(message: Mapping[str, Any], account: str, known: Known) -> Rep
     request_id = int(text) if text.isdecimal() and len(text) < 19 else -1
     error = message.get("error")
     if error is not None:
-        item = _error(error, status, 0)
+        asked = known.ask_of(request_id)
+        item = _error(error, status, _only(asked) if asked is not None else 0)
         pause = None
         retry_ms = fields.integer((error.get("data") or {}).get("retryAfter", 0))
         if status in _PAUSED:
@@ -163,12 +164,17 @@ def http(ask: Ask, status: int, headers: Mapping[str, str], body: bytes, known: 
 
 
 def _failed(ask: Ask, status: int, body: bytes) -> Item:
-    only = ask.orders[0].client_order_id if len(ask.orders) == 1 else ask.client_order_id
+    only = _only(ask)
     try:
         return _error(fields.load(body), status, only)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         words = body[:200].decode("ascii", "replace")
         return Item(0, words, status=status, client_order_id=only)
+
+
+def _only(ask: Ask) -> int:
+    """Whose the answer is where the request was of one order."""
+    return ask.orders[0].client_order_id if len(ask.orders) == 1 else ask.client_order_id
 
 
 def _error(error: Mapping[str, Any], status: int, client_id: int) -> Item:

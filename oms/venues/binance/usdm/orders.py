@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import orjson
 
@@ -16,7 +17,7 @@ from oms.ports import Key
 from oms.venues.binance import sign
 from oms.venues.binance.usdm import answers, errors, spec
 from oms.venues.binance.usdm.orders_out import INCOME_KINDS, Requests
-from oms.venues.data import Capabilities, OrderMarket, Role, Way
+from oms.venues.data import Capabilities, Charge, OrderMarket, Role, Way
 from oms.venues.orders import Link
 from oms.venues.reports import (
     Ask,
@@ -47,18 +48,29 @@ class UsdmOrders:
 
     markets: Mapping[str, OrderMarket] = spec.MARKETS
 
+    documented = spec.DOCUMENTED
+
     def __init__(
         self,
-        keys: Mapping[str, Key],
-        system_id: int,
+        keys: Mapping[str, Key] = MappingProxyType({}),
+        system_id: int = 0,
         *,
         recv_window_ms: int = spec.RECV_WINDOW_MS,
         self_trade: SelfTrade = SelfTrade.CANCEL_MAKER,
     ) -> None:
-        self._api_keys = {account: key.api_key for account, key in keys.items()}
-        self._signers = {account: sign.signer_of(key) for account, key in keys.items()}
+        """`keys` by account; `self_trade` for orders that name none."""
+        self._api_keys: dict[str, str] = {}
+        self._signers: dict[str, sign.Signer] = {}
         self._requests = Requests(system_id, self_trade)
         self._window_ms = recv_window_ms
+        for account, key in keys.items():
+            self.add(account, key, system_id)
+
+    def add(self, account: str, key: Key, system_id: int) -> None:
+        """See `OrderSide`."""
+        self._api_keys[account] = key.api_key
+        self._signers[account] = sign.signer_of(key)
+        self._requests.system_id = system_id
 
     def caps(self, market: str) -> Capabilities:
         """See `OrderSide`."""
@@ -104,6 +116,18 @@ class UsdmOrders:
             return Outgoing(self._frame(ask.account, request, stamp), request.charges, dies_ms)
         return Outgoing(self._call(ask, request, stamp), request.charges, dies_ms)
 
+    def charges(self, ask: Ask) -> tuple[Charge, ...]:
+        """Weight of the address; new and amended orders also count for their account."""
+        if ask.want is Want.CONNECT:
+            return (Charge(spec.WEIGHT, ("",), spec.WEIGHT_CONNECT),)
+        request = self._requests.of(ask, 0)
+        return () if request is None else request.charges
+
+    def weights(self, instruments: int) -> tuple[int, int]:
+        """(open orders of both kinds, positions, balances and income; trades of each symbol)."""
+        lists = min(instruments, spec.WEIGHT_OPEN_ALL) * len(spec.CAPS.spaces)
+        return lists + 5 + 5 + 30 * len(INCOME_KINDS), 5 * instruments
+
     def _frame(self, account: str, request: Request, stamp: Stamp) -> bytes:
         params = {
             **request.params, "apiKey": self._api_keys[account], "recvWindow": self._window_ms,
@@ -130,8 +154,9 @@ class UsdmOrders:
         return HttpCall(request.method, target, headers)
 
     def order_text(
-        self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers
-    ) -> OrderText | None:
+        self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers,
+        *, logged_on: bool,
+    ) -> OrderText | None:  # fmt: skip
         """No fast path."""
         return None
 
@@ -159,7 +184,7 @@ class UsdmOrders:
         opened = [
             Ask(Want.OPEN_ORDERS, run.account, spec.NAME, space=space) for space in spec.CAPS.spaces
         ]
-        if len(run.instruments) < 40:
+        if len(run.instruments) < spec.WEIGHT_OPEN_ALL:
             opened = [
                 replace(ask, instrument=instrument)
                 for ask in opened

@@ -52,7 +52,7 @@ class Requests:
     """Makes the requests of one desk."""
 
     def __init__(self, system_id: int, self_trade: SelfTrade) -> None:
-        self._system_id = system_id
+        self.system_id = system_id
         self._self_trade = self_trade
 
     def of(self, ask: Ask, now_ms: int) -> Request | None:
@@ -83,7 +83,7 @@ class Requests:
 
     def client_text(self, order_id: int) -> str:
         """`newClientOrderId` or `clientAlgoId` of an order of ours."""
-        return ids.to_text(self._system_id, order_id)
+        return ids.to_text(self.system_id, order_id)
 
     def _place(self, ask: Ask, now_ms: int) -> Request | None:
         if len(ask.orders) == 1 and ask.orders[0].order_type in shapes.CONDITIONAL_TYPES:
@@ -272,7 +272,7 @@ def _of_lists(ask: Ask) -> Request | None:
         case Want.OPEN_ORDERS:
             algo = ask.space is OrderSpace.ALGO
             path = "/fapi/v1/openAlgoOrders" if algo else "/fapi/v1/openOrders"
-            return _made(ask, "GET", path, scope, weight=1 if scope else 40)
+            return _made(ask, "GET", path, scope, weight=1 if scope else spec.WEIGHT_OPEN_ALL)
         case Want.ENDED_ORDERS:
             path = "allAlgoOrders" if ask.space is OrderSpace.ALGO else "allOrders"
             params = {**scope, **_times(ask), "limit": spec.ORDERS_LIMIT}

@@ -21,6 +21,7 @@ from oms.venues.data import (
     Proof,
     Role,
 )
+from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
 
 NAME = "binance.usdm"
@@ -32,6 +33,9 @@ INCOME_LIMIT = 1_000
 ORDERS_LIMIT = 1_000
 HISTORY_WINDOW_MS = 7 * 86_400_000 - 1
 """Account-Trade-List: "the time between startTime and endTime can't be longer than 7 days"."""
+WEIGHT_OPEN_ALL = 40
+"""openOrders, openAlgoOrders without a symbol; 1 with one."""
+WEIGHT_CONNECT = 5
 CANCEL_BATCH_MAX = 10
 PLACE_BATCH_MAX = 5
 
@@ -92,4 +96,5 @@ ORDERS = OrderMarket(
         Bucket(ORDERS_MINUTE, ("account",), 1_200, 60_000, slides=False),
     ),
 )  # fmt: skip
+DOCUMENTED = VenueLimits(2_400, 300, 0, connections_per_5m=300)
 MARKETS = MappingProxyType({NAME: ORDERS})

@@ -185,7 +185,7 @@ def test_balances_and_positions_are_statements():
         ({"event": "channel-conn-count", "channel": "orders", "connCount": "2"}, "status"),
         ({"event": "channel-conn-count-error", "channel": "orders", "connCount": "30"}, "refused"),
         (b"pong", "pong"),
-        (push("tickers"), "ignored"),
+        (push("tickers"), "other"),
     ],
 )
 def test_event_is_a_notice(message, kind):

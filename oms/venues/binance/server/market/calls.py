@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from oms.venues.binance.server import errors as err
-from oms.venues.binance.server.calls import Call, Desk, Endpoint
+from oms.venues.binance.server.calls import Call, Desk
 from oms.venues.binance.server.market import symbol_shapes as info
 from oms.venues.binance.server.params import Params
 from oms.venues.binance.server.time_unit import stamp
+from oms.venues.serving.refusal import NotYetError
+from oms.venues.serving.routing import Endpoint
 
 DEPTH_DEFAULT = 100
 DEPTH_MAX = 5000
@@ -161,7 +163,7 @@ def depth(desk: Desk, call: Call) -> Any:
     symbol = one_symbol(desk, call)
     book = desk.market.book(symbol, call.params.capped("limit", DEPTH_DEFAULT, DEPTH_MAX))
     if book is None:
-        raise err.NotYetError
+        raise NotYetError
     return desk.shapes.depth(symbol, book)
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from oms.exchange.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
 from oms.venues.binance.server import errors as err
-from oms.venues.binance.server.calls import Call, Desk, Endpoint
+from oms.venues.binance.server.calls import Call, Desk
 from oms.venues.binance.server.market.calls import ROWS_DEFAULT, ROWS_MAX, by_symbols, chosen
 from oms.venues.binance.server.params import Params
+from oms.venues.serving.routing import Endpoint
 
 SYMBOLS_MAX = 100
 """In one request for trading-day or rolling-window statistics."""

@@ -13,17 +13,12 @@ from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import MONEY_DIGITS, format_decimal
 from oms.exchange.orders import Fill, Order, OrderRequest, PreventedMatch
 from oms.venues.binance.server import errors as err
-from oms.venues.binance.server.calls import (
-    SIGNED_NAMES,
-    Call,
-    Desk,
-    Endpoint,
-    LostReplyError,
-    find_order,
-)
+from oms.venues.binance.server.calls import SIGNED_NAMES, Call, Desk, find_order
 from oms.venues.binance.server.orders import params as reading
 from oms.venues.binance.server.params import CLIENT_ID_RANGE, Params
 from oms.venues.binance.server.refusals import refusal
+from oms.venues.serving.refusal import LostReplyError
+from oms.venues.serving.routing import Endpoint
 
 _FULL_BY_DEFAULT = (lay.TYPE_LIMIT, lay.TYPE_MARKET)
 _RESTRICTIONS = {

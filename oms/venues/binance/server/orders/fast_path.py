@@ -25,13 +25,15 @@ from oms.venues.binance.server.auth import (
     RECV_WINDOW_MAX_US,
     Keyring,
 )
-from oms.venues.binance.server.calls import Call, Desk, LostReplyError, weight_of
+from oms.venues.binance.server.calls import Call, Desk
 from oms.venues.binance.server.orders import fast_path_hot as kernel
 from oms.venues.binance.server.orders.calls import ORDERS, place_read, placed_reply, read_order
 from oms.venues.binance.server.params import DECIMALS_MAX, MICROSECONDS_FROM, Params
 from oms.venues.binance.server.time_unit import unit
 from oms.venues.binance.server.ws_api.requests import refused
 from oms.venues.binance.server.ws_api.sessions import Session
+from oms.venues.serving.refusal import LostReplyError
+from oms.venues.serving.routing import weight_of
 
 WEIGHT = weight_of(ORDERS["order.place"], Params({}))
 KINDS = frozenset({lay.TYPE_LIMIT, lay.TYPE_POST_ONLY, lay.TYPE_MARKET})

@@ -13,7 +13,7 @@ from typing import Any
 from oms.exchange.engine import layout_hot as lay
 from oms.exchange.orders import ListRequest, Order, OrderList, OrderRequest
 from oms.venues.binance.server import errors as err
-from oms.venues.binance.server.calls import SIGNED_NAMES, Call, Desk, Endpoint, LostReplyError
+from oms.venues.binance.server.calls import SIGNED_NAMES, Call, Desk
 from oms.venues.binance.server.orders import params as reading
 from oms.venues.binance.server.orders.calls import (
     canceled_reply,
@@ -26,6 +26,8 @@ from oms.venues.binance.server.orders.words import SIDES
 from oms.venues.binance.server.params import Params
 from oms.venues.binance.server.refusals import refusal
 from oms.venues.binance.server.time_unit import stamp
+from oms.venues.serving.refusal import LostReplyError
+from oms.venues.serving.routing import Endpoint
 
 _STOPS = (lay.TYPE_STOP_LOSS, lay.TYPE_STOP_LOSS_LIMIT)
 _PROFITS = (lay.TYPE_TAKE_PROFIT, lay.TYPE_TAKE_PROFIT_LIMIT)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from oms.venues.binance.server.strict_json import DoubledFieldError, loads_strictly
+from oms.venues.serving.strict_json import DoubledFieldError, loads_strictly
 
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _FIELDS = {"method", "params", "id"}

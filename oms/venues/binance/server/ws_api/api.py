@@ -17,7 +17,7 @@ import orjson
 from oms.exchange.orders import Report, ReportKind, UserReport
 from oms.venues.binance.server import errors as err
 from oms.venues.binance.server.auth import Keyring, ws_account
-from oms.venues.binance.server.calls import Call, Desk, LostReplyError, weight_of
+from oms.venues.binance.server.calls import Call, Desk
 from oms.venues.binance.server.endpoints import ENDPOINTS
 from oms.venues.binance.server.orders.fast_path import OrderFastPath
 from oms.venues.binance.server.time_unit import TIME_UNITS, unit
@@ -29,6 +29,8 @@ from oms.venues.binance.server.ws_api.sessions import (
     log_out,
 )
 from oms.venues.binance.server.ws_api.user_events import UserEvents
+from oms.venues.serving.refusal import LostReplyError
+from oms.venues.serving.routing import weight_of
 
 PATH = "/ws-api/v3"
 CONNECT_WEIGHT = 2

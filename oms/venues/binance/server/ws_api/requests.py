@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from oms.venues.binance.server import errors as err
-from oms.venues.binance.server.params import Params, json_text
-from oms.venues.binance.server.strict_json import DoubledFieldError, loads_strictly
+from oms.venues.binance.server.params import Params
+from oms.venues.serving.params import json_text
+from oms.venues.serving.strict_json import DoubledFieldError, loads_strictly
 
 ID_RANGE = "^[a-zA-Z0-9-_]{1,64}$"
 """Longer than the 36 of streams: some ids in the documents' own requests have 37."""

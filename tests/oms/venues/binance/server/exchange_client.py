@@ -14,7 +14,8 @@ from oms.exchange.live import LiveMarket
 from oms.exchange.market import Market, spec_from_config
 from oms.ports import HttpMeta
 from oms.venues.binance.server.limits import LimitRules
-from oms.venues.binance.server.server import BinanceServer, Close, Ping, Respond, Send
+from oms.venues.binance.server.server import BinanceServer
+from oms.venues.serving.outputs import Close, Ping, Respond, Send
 
 BTC = SimInstrumentConfig(
     "BTCUSDT", "BTC", "USDT", "0.01", "0.00001", "0.00001", "9000", "5", "60000.00"

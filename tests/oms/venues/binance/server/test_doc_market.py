@@ -14,7 +14,7 @@ from oms.config import SimInstrumentConfig
 from oms.exchange.engine.terms import Capacity
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import spec_from_config
-from oms.venues.binance.server.auth import ApiKey
+from oms.venues.serving.keyring import ApiKey
 from tests.oms.venues.binance.server import doc_shapes
 from tests.oms.venues.binance.server.doc_shapes import compare, load
 from tests.oms.venues.binance.server.exchange_client import MS, Client

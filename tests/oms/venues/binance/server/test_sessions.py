@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
-from oms.venues.binance.server.auth import ApiKey
+from oms.venues.serving.keyring import ApiKey
 from tests.oms.venues.binance.server.exchange_client import KEYS, MS, START_NS, Client
 
 ED25519 = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

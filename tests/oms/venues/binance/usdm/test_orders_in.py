@@ -27,7 +27,7 @@ from tests.oms.venues.binance.usdm.samples import (
     side,
     update,
 )
-from tests.oms.venues.typed_side import ORDER_ID, dumps, fuzz
+from tests.oms.venues.typed_side import ORDER_ID, OTHER_ID, command, dumps, fuzz
 
 EVENTS = Link(Role.EVENTS, ("main",), True, "frame", 0)
 
@@ -155,7 +155,7 @@ def test_funding_event_asks_for_the_income_and_tells_no_payment():
     ("message", "kind"),
     [
         ({"e": "listenKeyExpired", "E": 1, "listenKey": "k"}, "stream_ended"),
-        ({"e": "TRADE_LITE", "E": 1}, "ignored"),
+        ({"e": "TRADE_LITE", "E": 1}, "other"),
         ({"stream": "k", "data": {"e": "ACCOUNT_CONFIG_UPDATE", "E": 1}}, "account_set"),
     ],
 )
@@ -201,6 +201,14 @@ def test_refusal_of_the_socket_has_its_code_and_pause():
     assert (reply.pause.key, reply.pause.until_ms) == (("egress",), 1790000009000)
 
 
+def test_refusal_of_the_socket_names_the_order_that_was_asked_for():
+    known = desk()
+    known.asks[41] = Ask(Want.PLACE, "main", USDM, PERPETUAL, orders=(command(),))
+    message = {"id": "41", "status": 400, "error": {"code": -2019, "msg": "Margin"}}
+    (item,) = read(message, known).reply.items
+    assert (item.code, item.client_order_id) == (-2019, ORDER_ID)
+
+
 @pytest.mark.parametrize(
     ("given", "kind"),
     [
@@ -219,8 +227,6 @@ def test_order_answer_is_told_by_amounts(given, kind):
 
 
 def test_batch_answer_is_orders_and_errors():
-    from tests.oms.venues.typed_side import OTHER_ID, command
-
     orders = (command(), command(client_order_id=OTHER_ID))
     ask = Ask(Want.PLACE, "main", USDM, PERPETUAL, orders=orders)
     good, bad = http(ask, [order(), {"code": -2022, "msg": "ReduceOnly"}]).items

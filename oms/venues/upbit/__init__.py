@@ -1,0 +1,1 @@
+"""Upbit (KRW spot)."""
