@@ -24,8 +24,6 @@ pytestmark = pytest.mark.compiled
 
 WHO = {"uid": 1000, "pid": 77}
 WATCHDOG = "watchdog"
-LIFETIME_NS = 6_250 * MS
-"""Of a request: recv_window_ms, what a time stamp may lie ahead, what clocks may differ."""
 
 
 class GuardedDesk(WholeDesk):
