@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     ORDERS_LEFT = 3
-    """`oms kill`: not every order is proved cancelled at the exchange; no other end has it."""
+    """`oms kill`: OPEN. Orders are left, or it is not known; no other end has it."""
     NO_SNAPSHOT = 4
     """A recording that never makes a book LIVE."""
     NOT_RUNNING = 5
@@ -32,6 +32,8 @@ class ExitCode(IntEnum):
     """The desk or the exchange refused what a person asked for; the reason was printed."""
     CONFIG = 12
     """A configuration or input file cannot be used."""
+    MAY_ARRIVE = 13
+    """`oms kill`: EMPTY. Nothing is open, requests without an answer could still become orders."""
 
 
 class MexomsError(Exception):

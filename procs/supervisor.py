@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from oms.agents.latch import COMMAND_FILE, WATCHDOG_FILE
+from oms.agents.latch import COMMAND_FILE, WATCHDOG_FILE, is_latched, read_latch
 from oms.config import DeskConfig, ProcessConfig
 from oms.errors import ConfigError, ExitCode
 from procs import drain, memory
@@ -43,6 +43,9 @@ from shm_layout.table import TableReader, TableWriter
 NAME = SUPERVISOR
 HUNG_NS = 10_000_000_000
 """No heartbeat for so long of its own time (`procs/pulse.py`): killed and started anew."""
+STANDING_NS = 1_000_000_000
+"""The same of an executor under a kill latch: what stands may hold an order that it had cleared
+before, and nothing is proved without its word or its end (`oms/agents/watchdog/doubt.py`)."""
 READY_S = 30.0
 """A process that is not ready after so long of its own time has failed to start."""
 CLOSE_S = 5.0
@@ -157,6 +160,11 @@ class Supervisor:
         self._phase_since = time.monotonic()
         self._rows = TableWriter(table, mine.table_memory(), 1)
         self._row_reader = TableReader(table, mine.table_memory())
+        self._latches = []
+        for name in ("latch", "latch.command"):
+            shape = segment.table_shape(topology.tables[name])
+            made = segment.attach(desk, shape)
+            self._latches.append(TableReader(topology.tables[name], made.table_memory()))
         for child in self._children:
             own = topology.tables[f"process.{child.name}"]
             made = segment.attach(desk, segment.table_shape(own))
@@ -299,11 +307,16 @@ class Supervisor:
             beat = max(child.heartbeat_ns(), child.started_ns)
             own = child.pulse.silent_ns(child.pid, beat, now)
             bound = HUNG_NS if child.was_ready else int(READY_S * 1e9)
+            if child.was_ready and child.has("executor") and not child.has("watchdog"):
+                bound = STANDING_NS if self._latched() else HUNG_NS
             if own > bound:
                 self._log.write("error", "", "process_hangs", process_name=child.name,
                                 pid=child.pid, silent_ms=(now - beat) // 1_000_000,
                                 own_silence_ms=own // 1_000_000)  # fmt: skip
                 child.kill()
+
+    def _latched(self) -> bool:
+        return is_latched(*(read_latch(table) for table in self._latches))
 
     def _write_rows(self) -> None:
         for child in self._children:

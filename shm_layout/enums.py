@@ -53,6 +53,7 @@ class RecordType(IntEnum):
     MD_MARK = 37
     MD_STATUS = 38
     PLUGIN_ROW = 39
+    SENDER_ROW = 40
 
 
 class Exchange(IntEnum):
@@ -324,6 +325,19 @@ class Liquidity(IntEnum):
     UNSET = 0
     MAKER = 1
     TAKER = 2
+
+
+class KillWord(IntEnum):
+    """How a kill stands, or ended; a greater one says more (NINE-MARKETS.md 4)."""
+
+    UNSET = 0
+    """None was begun."""
+    OPEN = 1
+    """Orders are open, or it is not known whether any is."""
+    EMPTY = 2
+    """Nothing is open; requests without an answer could still become orders."""
+    PROVED = 3
+    """Nothing is open, and nothing of ours can still become an order."""
 
 
 class ProcessState(IntEnum):

@@ -32,6 +32,7 @@ from shm_layout.enums import (
     ExecKind,
     Hop,
     InstrumentKind,
+    KillWord,
     LinkState,
     Liquidity,
     MarketStatus,
@@ -824,12 +825,22 @@ LATCH_ROW = record(
     ("latched", "i8", "1 = no new orders"),
     ("count", "i8", "counts the changes of this latch, from 1"),
     ("seen_count", "i8", "the watchdog's: count of the command's latch that it has taken over"),
-    ("swept", "i8", "1 = the exchanges have said since that no order is open"),
+    ("word", "i8", "how the kill stands, or ended", KillWord),
     ("ts_ns", "i8", "our clock at the change"),
     ("uid", "i4", "who asked: user id"),
     ("pid", "i4", "who asked: process id"),
     ("reason", "S160", "why, in that person's words, UTF-8, cut"),
     ("reserved", ("i8", (4,)), "0"),
+)  # fmt: skip
+
+SENDER_ROW = record(
+    "SenderRow", RecordType.SENDER_ROW, 64,
+    ("latch_count", "i8", "count of the watchdog's latch that this was said under"),
+    ("command_count", "i8", "count of the command's latch that this was said under"),
+    ("under_way", "i8", "new orders that left or may leave, without an answer or evidence"),
+    ("newest_ns", "i8", "our clock when the newest of them was signed; 0 = none is under way"),
+    ("begun_ns", "i8", "our clock at the start of this incarnation; all before it sends no more"),
+    ("ts_ns", "i8", "our clock at this word"),
 )  # fmt: skip
 
 SNAPSHOT_ROW = record(

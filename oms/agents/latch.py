@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from oms.ports import FixedFile, Ports
 from oms.text import cut_utf8
+from shm_layout.enums import KillWord
 from shm_layout.limits import FIXED_FILE_BYTES
 from shm_layout.records import LATCH_ROW, word_of
 from shm_layout.table import TableReader, TableWriter
@@ -40,11 +41,17 @@ class Latch:
     latched: bool = False
     count: int = 0
     seen_count: int = 0
-    swept: bool = False
+    word: KillWord = KillWord.UNSET
+    """How the kill that set it stands, or ended."""
     ts_ns: int = 0
     uid: int = 0
     pid: int = 0
     reason: str = ""
+
+    @property
+    def swept(self) -> bool:
+        """The exchanges have said since that nothing is open, and nothing can come after."""
+        return self.word is KillWord.PROVED
 
     def slot(self) -> tuple[int, bytes]:
         """Offset in the fixed file, and the bytes: the slot that does not hold the newest."""
@@ -57,7 +64,7 @@ class Latch:
     def row(self) -> dict[str, Any]:
         """Values of its LATCH_ROW."""
         values = asdict(self)
-        values["latched"], values["swept"] = int(self.latched), int(self.swept)
+        values["latched"], values["word"] = int(self.latched), int(self.word)
         values["reason"] = cut_utf8(self.reason, _REASON_BYTES)
         return values
 
@@ -65,14 +72,14 @@ class Latch:
     def of_row(cls, row: Any) -> Latch:
         """From a LATCH_ROW."""
         return cls(
-            bool(row["latched"]), int(row["count"]), int(row["seen_count"]), bool(row["swept"]),
-            int(row["ts_ns"]), int(row["uid"]), int(row["pid"]),
+            bool(row["latched"]), int(row["count"]), int(row["seen_count"]),
+            KillWord(int(row["word"])), int(row["ts_ns"]), int(row["uid"]), int(row["pid"]),
             bytes(row["reason"]).decode("utf-8", "replace"),
         )  # fmt: skip
 
     def shown(self) -> dict[str, Any]:
         """For a person."""
-        return asdict(self)
+        return {**asdict(self), "word": self.word.name}
 
 
 def latch_of_file(data: bytes) -> Latch:
@@ -83,7 +90,10 @@ def latch_of_file(data: bytes) -> Latch:
         text = slot[_CRC_CHARS:-1]
         if slot[:_CRC_CHARS] != b"%08x" % zlib.crc32(text):
             continue
-        found = Latch(**json.loads(text))
+        said = json.loads(text)
+        # A file of another version may say less or more.
+        found = Latch(**{f.name: said[f.name] for f in fields(Latch) if f.name in said})
+        found = replace(found, word=KillWord(found.word))
         newest = max(newest, found, key=lambda latch: latch.count)
     return newest
 
@@ -125,3 +135,7 @@ class LatchView:
         """No new order may leave."""
         own = self._own
         return own[_LATCHED] != 0 or self._command[_COUNT] > own[_SEEN]
+
+    def counts(self) -> tuple[int, int]:
+        """Which changes of the watchdog's latch, and of the command's, are seen."""
+        return int(self._own[_COUNT]), int(self._command[_COUNT])

@@ -18,7 +18,7 @@ from oms.ports import Ports
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from oms.units import NS_PER_MS, NS_PER_S
-from oms.venues.data import Absent
+from oms.venues.data import lifetime_ms
 from oms.venues.registry import order_market
 from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import (
@@ -196,10 +196,10 @@ def _lifetime_ns(group: GroupConfig) -> int:
     longest = 0
     for venue in group.venues:
         caps = order_market(venue).caps
-        if caps.absent is not Absent.AFTER_LIFETIME:
+        lives_ms = lifetime_ms(caps, group.recv_window_ms, group.clock_warn_ms)
+        if lives_ms is None:
             return w_.LIFETIME_NEVER
-        lives_ms = group.recv_window_ms + caps.timestamp_ahead_ms + group.clock_warn_ms
-        longest = max(longest, lives_ms + caps.settle_ms + caps.visible_ms)
+        longest = max(longest, lives_ms)
     return longest * NS_PER_MS
 
 

@@ -81,7 +81,7 @@ def egress_mistakes(
         yield (
             f"{files[f'exchanges.{group.name}']}: groups {first} and {group.name} ask "
             f"{group.exchange} from one address, which it allows {bucket.limit} {bucket.name} in "
-            f"{to_text(bucket.window_ms, 3)} s; each executor would take {part} % of that for itself "
-            f"without knowing of the other: put their accounts into one group, or run a desk from "
-            "another address"
+            f"{to_text(bucket.window_ms, 3)} s; each executor would take {part} % of that for "
+            "itself without knowing of the other: put their accounts into one group, or run a desk "
+            "from another address"
         )

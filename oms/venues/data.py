@@ -180,6 +180,20 @@ class Capabilities:
     """Orders that one page of the list of open orders shows; 0 = all."""
 
 
+_SETTLES = 5
+"""Where a gateway says "received" before the engine accepts: so many times `settle_ms`."""
+
+
+def lifetime_ms(caps: Capabilities, window_ms: int, clock_ms: int) -> int | None:
+    """How long after it was signed a request may still become an order, the time until it is shown
+    included; None = for ever. `window_ms`: what requests say; `clock_ms`: what clocks may differ.
+    """
+    if caps.absent is not Absent.AFTER_LIFETIME:
+        return None
+    settle_ms = caps.settle_ms * (_SETTLES if caps.place_proves is Proof.RECEIVED else 1)
+    return window_ms + caps.timestamp_ahead_ms + clock_ms + settle_ms + caps.visible_ms
+
+
 @dataclass(frozen=True, slots=True)
 class Fees:
     """Fees of one market as documented; an account's own are read at run time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from oms.config import GroupConfig
@@ -10,6 +11,7 @@ from oms.venues.base import MarketData
 from oms.venues.binance.market import MARKET_DATA as BINANCE
 from oms.venues.binance.spec import SPOT_ORDERS
 from oms.venues.data import OrderMarket
+from oms.venues.kill import KillSide
 from oms.venues.orders import OrderSide
 
 if TYPE_CHECKING:  # who simulates nothing does without the engine
@@ -36,6 +38,15 @@ def order_side(group: GroupConfig) -> OrderSide:
 
         return BinanceOrders(group)
     raise ConfigError(f"groups.{group.name}: no connector trades on '{group.exchange}'")
+
+
+def kill_side(group: GroupConfig, instruments: Mapping[str, Sequence[str]]) -> KillSide:
+    """What a kill needs of the group's exchange; `instruments`: canonical names by market."""
+    if group.exchange == "binance":
+        from oms.venues.binance.kill import BinanceKill
+
+        return BinanceKill(group, instruments)
+    raise ConfigError(f"groups: no connector cancels orders at '{group.exchange}'")
 
 
 def market_data(venue_name: str) -> MarketData:

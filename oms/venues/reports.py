@@ -96,6 +96,8 @@ class Ask:
     client_order_id: int = 0
     venue_order_id: str = ""
     space: OrderSpace = OrderSpace.BOOK
+    symbol: str = ""
+    """Of a kill, which has no `instrument`: as the exchange writes it."""
     since_ms: int = 0
     until_ms: int = 0
     after_id: str = ""

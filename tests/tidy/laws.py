@@ -98,11 +98,6 @@ MAY_NAME_EXCHANGES = {  # path → reason
     "procs/cli/book.py": "its examples show a market as a person types it",
     "procs/cli/order.py": "its examples show a market as a person types it",
     "procs/cli/sim.py": "its examples say what is simulated",
-    # The kill is being carved: these go with it.
-    "oms/agents/watchdog/agent.py": "sweeps are made of one exchange's requests so far",
-    "oms/agents/watchdog/sweep.py": "sweeps are made of one exchange's requests so far",
-    "procs/cli/findings/rates.py": "computes from what the kill takes",
-    "procs/cli/parts/kill_direct.py": "sweeps are made of one exchange's requests so far",
 }
 
 # ------------------------------------------------------------------------------------ references
@@ -156,6 +151,18 @@ def tracked() -> tuple[Path, ...]:
         hidden = {".git", ".venv", ".cache", "__pycache__", "var", "build"}
         paths = [p for p in ROOT.rglob("*") if not hidden & set(p.relative_to(ROOT).parts)]
     return tuple(sorted(p for p in set(paths) if p.is_file()))
+
+
+@cache
+def tracked_links() -> tuple[str, ...]:
+    """Symbolic links that are tracked: their targets are paths of some machine."""
+    command = ["git", "ls-files", "--stage"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # an unpacked archive has no git
+        return ()
+    rows = (line.split("\t", 1) for line in listed.stdout.splitlines())
+    return tuple(name for mode, name in rows if mode.startswith("120000"))
 
 
 def relative(path: Path) -> str:

@@ -73,6 +73,10 @@ def test_no_file_names_a_machine_or_an_index():
     assert not found, "\n".join(found)
 
 
+def test_no_tracked_file_is_a_link():
+    assert not laws.tracked_links()
+
+
 def test_nothing_is_left_for_later():
     found = lines_that_match(LEFTOVER)
     assert not found, "\n".join(found)

@@ -27,13 +27,15 @@ from oms.agents.executor.links import Account, Link, Wire
 from oms.agents.executor.orders import OrderTable
 from oms.agents.executor.out import Outbox
 from oms.agents.executor.predecessor import PredecessorWork, released_commands
-from oms.agents.executor.session import NS_PER_MS, Question, What, question_of
+from oms.agents.executor.sender_word import LOOK_NS, SenderWord
+from oms.agents.executor.session import Question, What, question_of
 from oms.agents.executor.stamp_hot import note_sent
 from oms.agents.executor.start import Start, make_session
 from oms.agents.latch import LatchView
 from oms.agents.limits_view import LimitsView
 from oms.config import DeskConfig
 from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
+from oms.units import NS_PER_MS
 from oms.venues.reports import (
     Ask,
     Balance,
@@ -107,6 +109,10 @@ class ExecutorAgent(BaseAgent):
             ports, self._orders, self._commands, checks=self._checks, predecessor=self._predecessor,
             session=self._session, latency=self._latency, may_trade=self._may_trade,
         )  # fmt: skip
+        self._word = SenderWord(
+            ports, self._group.name, self._latch, self._order_table,
+            self._session.new_orders, now_ns,
+        )  # fmt: skip
         for command in released_commands(self._orders):
             if command.action == Action.NEW:
                 self._checks.saw(command)
@@ -141,6 +147,7 @@ class ExecutorAgent(BaseAgent):
         """One turn: take commands, publish, prepare, reconcile, look at what is overdue."""
         self._now_ns = now_ns
         taken = self._take_commands(now_ns) if self._prepared else 0
+        self._word.say(now_ns)
         if not taken and now_ns < self._quiet_until_ns and not self._session.stirred:
             return 0
         done = self._turn(now_ns)
@@ -221,7 +228,7 @@ class ExecutorAgent(BaseAgent):
             self._start.listing_due_ns,
             self._predecessor.due_ns,
         )
-        due = min(due, self._clock.due_ns, self._ledger.publish_due_ns())
+        due = min(due, self._clock.due_ns, self._ledger.publish_due_ns(), self._now_ns + LOOK_NS)
         if not self._prepared:
             return min(due, self._now_ns + TABLE_POLL_NS)
         due = min(due, self._session.next_timer_ns())

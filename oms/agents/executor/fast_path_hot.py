@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from oms.units import NS_PER_MS
 from oms.venues.shared.order_text_hot import (
     VALUE_CLIENT_ID,
     VALUE_FRAME_END,
@@ -65,7 +66,6 @@ RULE_PASSED = 1
 """The word is a time, and is over."""
 GUARD_COLUMNS = 3
 
-NS_PER_MS = 1_000_000
 NO_SHAPE = -1
 SHAPE_INSTRUMENT_BITS = 20
 _SIDE_SHIFT, _TYPE_SHIFT, _SHAPE_BITS = 6, 3, 8

@@ -24,6 +24,7 @@ from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
 from oms.agents.rates import Ledger, OrderCount
 from oms.config import GroupConfig
 from oms.ports import NEVER, ConnEvent, Ports
+from oms.units import NS_PER_MS
 from oms.venues.data import Charge
 from oms.venues.orders import Link as AskedLink
 from oms.venues.orders import OrderSide
@@ -31,7 +32,6 @@ from oms.venues.reports import Ask, MalformedMessageError, Want
 from shm_layout.enums import Exchange, LinkState, RateShare, RecordType
 from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, EVENTS_REMEMBERED_MAX, ORDERS_MAX
 
-NS_PER_MS = 1_000_000
 BACKOFF_MAX_NS = 5_000_000_000
 PREPARING_MAX = 8
 """Wires that are being prepared at a time. All at once, a slow venue answers none in time, each is

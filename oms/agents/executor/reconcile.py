@@ -34,6 +34,7 @@ from oms.agents.executor.session import Question, Session, What
 from oms.agents.executor.statuses import archived_report, status_report
 from oms.agents.heartbeat import RETRY_FIRST_NS
 from oms.ports import NEVER
+from oms.units import NS_PER_MS
 from oms.venues.reports import (
     Ask,
     Balance,
@@ -51,7 +52,6 @@ from shm_layout.enums import ExecKind, OrderState
 from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID, UNDEF
 
-NS_PER_MS = 1_000_000
 RETRY_NS = 1_000_000_000
 IN_FLIGHT_MAX = 16
 HISTORY_MARGIN_NS = 60_000_000_000

@@ -21,6 +21,7 @@ from oms.agents.rates import URGENT_PERCENT, Ledger
 from oms.agents.venue_clock import VenueClock
 from oms.config import GroupConfig
 from oms.ports import NEVER, Ports
+from oms.units import NS_PER_MS
 from oms.venues.data import Way
 from oms.venues.orders import OrderSide
 from oms.venues.reports import (
@@ -40,8 +41,6 @@ from shm_layout.enums import RateShare
 from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID
 
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
 OVERDUE_MAX = 4096
 WEIGHT_BUCKET = "weight"
 """The bucket whose shares the config divides: requests of an address, by weight."""
@@ -387,6 +386,11 @@ class Session:
             question.account.orders.pause(until_ns, now_ns)
         else:
             self.ledger.note_pause(until_ns, now_ns, hard=not pause.cancels_pass)
+
+    def new_orders(self) -> list[tuple[int, int, bool]]:
+        """(our id, when it was signed, whether it timed out) of each without an answer."""
+        asked = (*self.questions.values(), *self.late.values(), *self.rest.values())
+        return [(q.client_order_id, q.sent_ns, q.overdue) for q in asked if q.what is What.NEW]
 
     # Ends
 

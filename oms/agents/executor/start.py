@@ -15,11 +15,12 @@ from oms.agents.executor.links import Account, Link
 from oms.agents.executor.orders import OrderTable
 from oms.agents.executor.out import Outbox
 from oms.agents.executor.reconcile import Reconciler
-from oms.agents.executor.session import NS_PER_MS, Question, Session, usage_of
+from oms.agents.executor.session import Question, Session, usage_of
 from oms.agents.rates import Ledger, OrderCount
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.config import DeskConfig, GroupConfig
 from oms.ports import NEVER, HttpMeta, Ports
+from oms.units import NS_PER_MS, NS_PER_S
 from oms.venues.data import Way
 from oms.venues.orders import OrderSide
 from oms.venues.registry import order_side
@@ -46,7 +47,6 @@ from shm_layout.enums import (
 from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID
 
-NS_PER_S = 1_000_000_000
 LISTING_RETRY_NS = NS_PER_S
 REGISTER_WAIT_NS = 5_000_000_000
 """Risk refuses what does not fit 64 bits: after so long the desk trades what has its row."""

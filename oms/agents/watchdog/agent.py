@@ -1,9 +1,10 @@
 """The watchdog: owner of the kill latch, with keys, connections and a rate share of its own.
 
 It needs nobody: not risk, not the executors, not the journaler, no free disk. `kill` latches first
-(memory, fixed file, journal), then sweeps the exchanges (`sweep.py`) until they say that
-nothing is open, and goes on for as long as that takes. `resume` clears the latch, with a reason.
-The latch outlives restarts; a sweep that was not finished begins again at the next start.
+(memory, fixed file, journal), then sweeps the exchanges (`sweep.py`) until nothing is open and
+nothing of ours can become an order, and goes on for as long as that takes. `resume` clears the
+latch, with a reason. The latch outlives restarts; a sweep that was not PROVED begins again at the
+next start.
 
 Dead-man: while risk or an executor has not turned for `dead_man_ms` and orders of ours are open,
 all of them are cancelled, once per standstill; the latch is not set, because a supervisor restarts
@@ -28,19 +29,19 @@ from oms.agents.latch import (
     set_latch,
 )
 from oms.agents.rates import Ledger
+from oms.agents.watchdog.doubt import Doubts, Sender
 from oms.agents.watchdog.journal import WatchdogJournal
-from oms.agents.watchdog.sweep import Sweep
+from oms.agents.watchdog.sweep import Sweep, kill_sides, limits_of
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
 from oms.ports import NEVER, HttpMeta, Ports, by_whom
 from oms.text import cut_utf8
-from oms.venues.binance.exchange_info import DOCUMENTED
-from shm_layout.enums import Exchange, OrderState, RateShare
+from oms.units import NS_PER_MS
+from shm_layout.enums import Exchange, KillWord, OrderState, RateShare
 from shm_layout.records import LATCH_ROW
 from shm_layout.table import TableReader
 
 LOOK_NS = 500_000_000
-NS_PER_MS = 1_000_000
 SYSTEM_REASON = "oms kill, while the watchdog did not answer"
 _REASON_BYTES = LATCH_ROW["reason"].itemsize
 _OPEN_STATES = [int(s) for s in OrderState if s and s not in TERMINAL]
@@ -72,6 +73,10 @@ class WatchdogAgent(BaseAgent):
         """That the sweep is done was made known."""
         self._looked: Sweep | None = None
         """A dry run: it only lists."""
+        self._kills = False
+        """`sweep` is a kill's, not the dead-man's."""
+        self._since_count = 0
+        """Count of the latch when it was set last: a sender's word of before is none."""
         self._beats: list[_Beat] = []
         self._now_ns = 0
         self._look_due_ns = 0
@@ -85,10 +90,18 @@ class WatchdogAgent(BaseAgent):
         self._orders = ports.table_reader("orders")
         self._accounts = ports.table_reader("accounts")
         self._file = ports.fixed_file(WATCHDOG_FILE)
+        self._doubts = Doubts(ports)
+        self._sides = kill_sides(self._config)
+        process = {role: p.name for p in self._config.host.processes for role in p.roles}
+        self._senders = {
+            group.name: Sender(ports, group.name, process[f"executor.{group.name}"], self._holds)
+            for group in self._config.groups
+        }
         self._ledgers = {
             group.name: Ledger(
                 ports, ports.table_writer(f"rates.watchdog.{group.name}"),
-                Exchange[group.exchange.upper()], group.shares, DOCUMENTED, (RateShare.KILL,),
+                Exchange[group.exchange.upper()], group.shares,
+                limits_of(self._sides[group.name]), (RateShare.KILL,),
                 [ports.table_reader(f"rates.executor.{group.name}")], now_ns,
             )
             for group in self._config.groups
@@ -100,12 +113,13 @@ class WatchdogAgent(BaseAgent):
         # A sync can take seconds on a busy disk: not for what stands there already.
         on_disk = filed == self.latch and not self.latch.latched
         set_latch(self.latch, self._table, None if on_disk else self._file)
+        self._since_count = self.latch.count
         if self.latch.count > journaled.count:
             self._journal.put(self.latch, now_ns)
         self._watch_processes(ports, now_ns)
         self._take_over(latch_of_file(ports.fixed_file(COMMAND_FILE).read()), now_ns)
         if self.latch.latched and not self.latch.swept:
-            self._begin_sweep(now_ns)
+            self._begin_kill(now_ns)
         ports.log(
             "warning" if self.latch.latched else "info", "watchdog_started",
             latched=self.latch.latched, reason=self.latch.reason, dead_man=len(self._beats),
@@ -137,16 +151,29 @@ class WatchdogAgent(BaseAgent):
             return False
         changed = dataclasses.replace(
             command, latched=True, count=self.latch.count + 1, seen_count=command.count,
-            swept=False, reason=command.reason or SYSTEM_REASON,
+            word=KillWord.OPEN, reason=command.reason or SYSTEM_REASON,
         )  # fmt: skip
         self._set(changed, now_ns)
         self._ports.log("error", "latched", reason=changed.reason, uid=changed.uid,
                         pid=changed.pid, by="oms kill")  # fmt: skip
-        self._begin_sweep(now_ns)
+        self._begin_kill(now_ns)
         return True
 
-    def _begin_sweep(self, now_ns: int) -> None:
-        self.sweep, self._told = Sweep(self._config, self._ports, self._ledgers, now_ns), False
+    def _holds(self, row: Any) -> bool:
+        """Was a sender's word said under the latch as it was set last?"""
+        count = int(row["latch_count"])
+        return self.latch.latched and self._since_count <= count <= self.latch.count
+
+    def _begin_kill(self, now_ns: int) -> None:
+        self._since_count = self.latch.count
+        self._kills = True
+        self.sweep, self._told = self._made(now_ns, senders=self._senders), False
+
+    def _made(self, now_ns: int, **how: Any) -> Sweep:
+        return Sweep(
+            self._config, self._ports, self._sides, self._ledgers, now_ns, doubts=self._doubts,
+            **how,
+        )  # fmt: skip
 
     # A turn
 
@@ -158,10 +185,7 @@ class WatchdogAgent(BaseAgent):
             done += self._looked.work(now_ns)
         if self.sweep is not None and not self._told:
             done += self.sweep.work(now_ns)
-            if self.sweep.done:
-                self._told = True
-                self._swept(now_ns)
-                done += 1
+            done += self._say(self.sweep, now_ns)
         for ledger in self._ledgers.values():
             if now_ns >= ledger.publish_due_ns():
                 ledger.publish(now_ns)
@@ -172,14 +196,19 @@ class WatchdogAgent(BaseAgent):
             done += self._look(now_ns)
         return done
 
-    def _swept(self, now_ns: int) -> None:
-        assert self.sweep is not None
-        found = self.sweep.shown()
-        self._ports.log("warning", "swept", cancelled=found["cancelled"],
-                        took_ms=(now_ns - self.sweep.began_ns) // NS_PER_MS)  # fmt: skip
-        if self.latch.latched:
-            self._set(dataclasses.replace(self.latch, count=self.latch.count + 1, swept=True),
-                      now_ns)  # fmt: skip
+    def _say(self, sweep: Sweep, now_ns: int) -> int:
+        """Make known what became of the sweep: a kill's word goes into the latch."""
+        self._told = sweep.done
+        changed = self._kills and self.latch.latched and sweep.word is not self.latch.word
+        if changed:
+            count = self.latch.count + 1
+            self._set(dataclasses.replace(self.latch, count=count, word=sweep.word), now_ns)
+        if changed or sweep.done:
+            found = sweep.shown(now_ns)
+            self._ports.log("warning", "swept", word=sweep.word.name, cancelled=found["cancelled"],
+                            may_arrive=len(found["may_arrive"]),
+                            took_ms=(now_ns - sweep.began_ns) // NS_PER_MS)  # fmt: skip
+        return int(changed or sweep.done)
 
     def _look(self, now_ns: int) -> int:
         """Has a process that holds orders stood still for too long?"""
@@ -199,7 +228,8 @@ class WatchdogAgent(BaseAgent):
             beat.told = True
         self._ports.log("error", "dead_man", processes=",".join(beat.name for beat in fresh),
                         silent_ms=self._config.dead_man_ms)  # fmt: skip
-        self._begin_sweep(now_ns)
+        self._kills = False
+        self.sweep, self._told = self._made(now_ns), False
         return 1
 
     def _open_orders(self) -> bool:
@@ -224,7 +254,7 @@ class WatchdogAgent(BaseAgent):
         )  # fmt: skip
         for sweep in (self.sweep, self._looked):
             if sweep is not None and not sweep.done:
-                due = min(due, sweep.next_timer_ns())
+                due = min(due, sweep.next_timer_ns(self._now_ns))
         return due if due != NEVER else self._now_ns + LOOK_NS
 
     # What a person asks
@@ -239,21 +269,22 @@ class WatchdogAgent(BaseAgent):
         return self._status(self._looked if fields.get("dry_run") is True else self.sweep)
 
     def _status(self, sweep: Sweep | None) -> dict[str, Any]:
-        return {"latch": self.latch.shown(), "sweep": None if sweep is None else sweep.shown()}
+        shown = None if sweep is None else sweep.shown(self._now_ns)
+        return {"latch": self.latch.shown(), "sweep": shown}
 
     def _kill(self, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
         if fields.get("dry_run") is True:
-            self._looked = Sweep(self._config, self._ports, self._ledgers, now_ns, cancels=False)
+            self._looked = self._made(now_ns, cancels=False)
             return self._status(self._looked)
         uid, pid = by_whom(fields)
         reason = cut_utf8(str(fields.get("reason") or ""), _REASON_BYTES).decode()
         latch = Latch(
             latched=True, count=self.latch.count + 1, seen_count=self.latch.seen_count,
-            ts_ns=now_ns, uid=uid, pid=pid, reason=reason,
+            word=KillWord.OPEN, ts_ns=now_ns, uid=uid, pid=pid, reason=reason,
         )  # fmt: skip
         trouble = self._set(latch, now_ns)
         self._ports.log("error", "latched", reason=reason, uid=uid, pid=pid, by="oms kill")
-        self._begin_sweep(now_ns)
+        self._begin_kill(now_ns)
         return {**self._status(self.sweep), "not_on_disk": trouble}
 
     def _resume(self, fields: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
@@ -266,7 +297,7 @@ class WatchdogAgent(BaseAgent):
         uid, pid = by_whom(fields)
         latch = Latch(
             latched=False, count=self.latch.count + 1, seen_count=self.latch.seen_count,
-            ts_ns=now_ns, uid=uid, pid=pid, reason=reason,
+            word=self.latch.word, ts_ns=now_ns, uid=uid, pid=pid, reason=reason,
         )  # fmt: skip
         trouble = self._set(latch, now_ns)
         self.sweep = None
@@ -282,10 +313,7 @@ class WatchdogAgent(BaseAgent):
         if forced:
             return ""
         if not self.latch.swept:
-            return (
-                "resume: the exchange has not said yet that no order is open; look with `oms kill "
-                "--dry-run`, or use --force"
-            )
+            return self._not_proved()
         late = [bytes(row["name"]).decode("utf-8", "replace")
                 for row in self._accounts.written() if not int(row["reconciled"])]  # fmt: skip
         if late:
@@ -294,3 +322,16 @@ class WatchdogAgent(BaseAgent):
                 "it (`oms status`), or use --force"
             )
         return ""
+
+    def _not_proved(self) -> str:
+        found = [] if self.sweep is None else self.sweep.shown(self._now_ns)["may_arrive"]
+        if self.latch.word is KillWord.EMPTY:
+            orders = ", ".join(order["client_order_id"] for order in found) or "none that is known"
+            return (
+                "resume: nothing is open, but requests without an answer could still become orders "
+                f"({orders}); look at the exchange's own page, then use --force"
+            )
+        return (
+            "resume: the exchange has not said yet that no order is open; look with `oms kill "
+            "--dry-run`, or use --force"
+        )

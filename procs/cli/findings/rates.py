@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 
 from oms.agents.feed.pace import SHALLOW_LEVELS, part_of
 from oms.agents.rates import starting_weight
+from oms.agents.watchdog.plan import weights_of
+from oms.agents.watchdog.sweep import kill_sides
 from oms.config import DeskConfig, GroupConfig
 from oms.errors import ConfigError
-from oms.venues.binance.sweep import WEIGHT_CANCEL, WEIGHT_LOCKED
 from oms.venues.buckets import divided, egress_mistakes, per_minute, shared_bucket, told
 from oms.venues.data import Bucket, Charge
 from oms.venues.orders import OrderSide
@@ -38,6 +39,7 @@ def check_rates(config: DeskConfig) -> Iterator[Row]:
     """Rows for each exchange of the desk."""
     for mistake in egress_mistakes(config, order_market, _Named()):
         yield Row(_CHECK, FAIL, mistake, "put their accounts into one group")
+    kills = kill_sides(config)
     for group in config.groups:
         side = order_side(group)
         markets = [order_market(name) for name in group.venues]
@@ -53,8 +55,8 @@ def check_rates(config: DeskConfig) -> Iterator[Row]:
         yield _orders(config, group, side, bucket, markets[0].buckets)
         shown = (told(one) for each in markets for one in divided(each, group.shares))
         yield Row(_CHECK, OK, f"{group.name}: " + "; ".join(dict.fromkeys(shown)))
-        whole = (WEIGHT_CANCEL * instruments + WEIGHT_LOCKED) * len(group.accounts)
-        yield _kill(group, whole, bucket)
+        look, blindly = weights_of(kills[group.name], group)
+        yield _kill(group, look + blindly, bucket)
 
 
 def refuse_unkept(config: DeskConfig) -> None:
@@ -108,7 +110,8 @@ def _reconciliation(
     found = (
         f"{group.name}: reconciling {_of(len(group.accounts), 'account')} takes {whole} "
         f"{bucket.name} ({one} each), {share} a minute are set apart and {starting} may be used "
-        f"at a start: {first_s} s at the start, less where accounts have not traded, then every {again_s} s"
+        f"at a start: {first_s} s at the start, less where accounts have not traded, then every "
+        f"{again_s} s"
     )
     late = again_s > RECONCILE_WARN_S or first_s > START_WARN_S
     if again_s > RECONCILE_FAIL_S:

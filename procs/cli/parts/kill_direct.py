@@ -23,18 +23,19 @@ from oms.agents.latch import (
     set_latch,
 )
 from oms.agents.rates import Ledger
-from oms.agents.watchdog.sweep import Sweep
+from oms.agents.watchdog.doubt import Doubts, Said, Sender
+from oms.agents.watchdog.sweep import Sweep, kill_sides, limits_of
 from oms.config import DeskConfig, GroupConfig
 from oms.errors import MexomsError
 from oms.ports import ConnEvent, HttpMeta, Key
 from oms.text import cut_utf8
-from oms.venues.binance.exchange_info import DOCUMENTED
 from procs import compile as kernels
 from procs.clock import Clock
 from procs.files.fixed_file import PlacedFile
 from procs.files.keys import GeneratedKeys
+from procs.files.locks import living_owner
 from procs.files.paths import DeskPaths
-from procs.memory import DeskMemory
+from procs.memory import DeskMemory, process_of
 from procs.net.network import Network
 from shm_layout.channels import COMMAND, Table
 from shm_layout.enums import Exchange, RateShare
@@ -90,6 +91,34 @@ def _set(config: DeskConfig, paths: DeskPaths, reason: str, file: PlacedFile) ->
     return " ".join(filter(None, (trouble, set_latch(latch, table, file))))
 
 
+class _Sender(Sender):
+    """An executor whose end is seen by its lock: the supervisor may stand still, too."""
+
+    def __init__(
+        self, memory: DeskMemory | None, paths: DeskPaths, group: str, process: str
+    ) -> None:
+        self._lock = paths.process_lock(process)
+        self._memory = memory
+        self._ended_ns = 0
+        self.name = f"executor.{group}"
+        if memory is not None:
+            command = memory.table_reader("latch.command")
+            since = read_latch(command).count
+            super().__init__(
+                memory, group, process, lambda row: int(row["command_count"]) >= since > 0
+            )
+
+    def said(self, now_ns: int) -> Said | None:
+        """Its word; where there is no shared memory to say it in, its end alone."""
+        if self._memory is not None:
+            return super().said(now_ns)
+        self._ended_ns = (self._ended_ns or now_ns) if self._has_ended() else 0
+        return Said(self._ended_ns, dead=True) if self._ended_ns else None
+
+    def _has_ended(self) -> bool:
+        return living_owner(self._lock) is None
+
+
 class DirectSweep:
     """A sweep in this process: its host, its ports and its connections' sink."""
 
@@ -99,7 +128,9 @@ class DirectSweep:
         self._loop = asyncio.new_event_loop()
         self._network = Network(self._loop)
         self._keys = GeneratedKeys(paths.keys)
+        self._paths = paths
         self._config = config
+        self._sides = kill_sides(config)
         self._clock = Clock()
         self.sweep: Sweep
 
@@ -115,12 +146,35 @@ class DirectSweep:
     async def _run(self, look: Look, *, cancels: bool) -> None:
         now_ns = self._clock.now_ns()
         ledgers = {group.name: self._ledger(group, now_ns) for group in self._config.groups}
-        self.sweep = Sweep(self._config, self, ledgers, now_ns, cancels=cancels)
-        while not self.sweep.done and look(self.sweep):
+        memory = self._memory()
+        process = process_of(self._config)
+        senders: dict[str, Sender] = {
+            group.name: _Sender(memory, self._paths, group.name, process[f"executor.{group.name}"])
+            for group in self._config.groups
+        }
+        self.sweep = Sweep(
+            self._config, self, self._sides, ledgers, now_ns, cancels=cancels,
+            senders=senders if cancels else None,
+            doubts=None if memory is None else Doubts(memory),
+        )  # fmt: skip
+        while not self.sweep.done and not self.sweep.final and look(self.sweep):
             self.sweep.work(self._clock.now_ns())
             self._network.tick()
             await asyncio.sleep(TICK_S)
         await self._network.shut()
+
+    def _memory(self) -> DeskMemory | None:
+        """That of the running desk, to read in; None = there is none."""
+        try:
+            kernels.provide()
+            return DeskMemory(self._config, self._paths, "", 0)
+        except (SegmentError, MexomsError, OSError):
+            return None
+
+    @property
+    def now_ns(self) -> int:
+        """The clock that the sweep goes by."""
+        return self._clock.now_ns()
 
     # What the sweep needs
 
@@ -129,9 +183,8 @@ class DirectSweep:
         table = Table(f"rates.kill.{group.name}", RATE_ROW, RATE_ROWS_EGRESS, self.role)
         writer = TableWriter(table, TableMemory.anonymous(table), 0)
         exchange = Exchange[group.exchange.upper()]
-        return Ledger(
-            self, writer, exchange, group.shares, DOCUMENTED, (RateShare.KILL,), (), now_ns
-        )
+        limits = limits_of(self._sides[group.name])
+        return Ledger(self, writer, exchange, group.shares, limits, (RateShare.KILL,), (), now_ns)
 
     def request(
         self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes
@@ -142,6 +195,10 @@ class DirectSweep:
     def key(self, name: str) -> Key:
         """A key of the watchdog's."""
         return self._keys.key(name)
+
+    def random_bytes(self, count: int) -> bytes:
+        """Chance, for exchanges that want some with each request."""
+        return os.urandom(count)
 
     # What the network calls
 

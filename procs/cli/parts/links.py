@@ -150,21 +150,20 @@ def lines(found: dict[str, Any]) -> list[str]:
         made.append("* a session: its requests need no signature")
     made.append("")
     made += table(
-        ["rate", "bucket", "by", "share", "account", "used", "limit", "refused"],
+        ["rate", "bucket", "share", "key", "used", "limit", "refused"],
         [
             [
                 row["role"],
                 f"{_BUCKETS[row['kind']]}/{age(row['interval_s'] * NS_PER_S)}",
-                "account" if row["account"] else "egress",
                 row["share"].lower(),
-                row["account"],
+                row["account"] or "egress",
                 row["used"],
                 row["limit"] or None,
                 count(row["refused"]),
             ]
             for row in rates + accounts
         ],
-        left=(0, 1, 2, 3, 4),
+        left=(0, 1, 2, 3),
     )
     if left_out:
         made.append(f"and {left_out} more counts of accounts: `--json` has them all")

@@ -14,6 +14,11 @@ ACCOUNTS_LISTED_MAX = 8
 ACCOUNTS_NAMED_MAX = 5
 
 
+def _last_kill(latch: dict[str, Any]) -> str:
+    """The word of the last kill; nothing where there was none."""
+    return "" if latch["word"] == "UNSET" else f"  last kill {latch['word']}"
+
+
 def page(found: dict[str, Any]) -> list[str]:
     """All of it; `found` as in `oms status --json`."""
     return [
@@ -36,11 +41,12 @@ def page(found: dict[str, Any]) -> list[str]:
 
 
 def _head(found: dict[str, Any]) -> list[str]:
+    latch = "SET" if found["latch"]["latched"] else "open"
     lines = [
         f"desk {found['desk']}  map {found['host']}  {found['durability']}",
         f"layout {found['layout']}  config {found['config_hash']}",
         f"keeper {found['keeper_pid'] or 'none'}  supervisor {found['supervisor_pid'] or 'none'}",
-        f"cores {found['cores']}  kill latch {'SET' if found['latch']['latched'] else 'open'}",
+        f"cores {found['cores']}  kill latch {latch}{_last_kill(found['latch'])}",
         f"files {found['data_dir']}",
     ]
     if found["drain_phase"]:
