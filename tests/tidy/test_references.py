@@ -5,7 +5,6 @@ with a placeholder (`<exchange>`, `*`, `{a,b}`) must fit something.
 """
 
 import ast
-import fnmatch
 import io
 import re
 import tokenize
@@ -59,19 +58,14 @@ def held_tests() -> frozenset[str]:
     return frozenset(functions | {path.stem for path in laws.python_files("tests")})
 
 
-def as_pattern(name: str) -> str:
-    """A name with placeholders as a pattern of fnmatch."""
-    return re.sub(r"<[^>]*>|\{[^}]*\}|…", "*", name)
-
-
 @cache
 def is_there(name: str) -> bool:
-    """Whether a file or folder has this path, or one that ends with it."""
-    pattern = as_pattern(name.rstrip("/"))
-    return any(
-        fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(path, f"*/{pattern}")
-        for path in paths()
-    )
+    """Whether a file or folder has this path, or one that ends with it. A placeholder stands for
+    part of one name, `**` for any folders."""
+    plain = re.sub(r"<[^>]*>|\{[^}]*\}|…", "*", name.rstrip("/"))
+    parts = (re.escape(part).replace(r"\*", "[^/]*") for part in plain.split("**"))
+    pattern = re.compile("(?:.*/)?" + ".*".join(parts))
+    return any(pattern.fullmatch(path) for path in paths())
 
 
 def missing(text: str) -> list[str]:

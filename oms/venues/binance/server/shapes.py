@@ -2,7 +2,7 @@
 
 Functions of market words (`oms/exchange/market.py`) to what is sent as JSON. Conditional fields
 (stop price of stop orders, strategy, prevented matches …) are sent only where the documents say
-so. `test_doc_market.py` holds each against the documents' examples.
+so. `tests/oms/venues/binance/test_shapes.py` holds each against the documents' examples.
 """
 
 from __future__ import annotations
