@@ -102,12 +102,14 @@ def test_judgement_is_held_against_the_narrowest_class():
 @pytest.mark.parametrize(
     "folder",
     [
+        "binance-spot-docs",
         "ccxt-generated",
         "cryptofeed",
         "futures-docs",
         "gocryptotrader",
         "jkorf",
         "korean-exchange-docs",
+        "nautilus",
     ],
 )
 def test_folder_agrees(folder):
