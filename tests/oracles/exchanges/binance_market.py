@@ -36,7 +36,7 @@ def judge(where: str, raw: str, message: Mapping[str, Any], outcome: Outcome) ->
     """`raw` as it came, `message` without its wrapper."""
     snapshot = is_snapshot(message)
     table = SymbolTable.empty(8)
-    table.add(0, str(message.get("s", "ANY")), SCALE, SCALE)
+    table.add(0, _symbol(message), SCALE, SCALE)
     msg = np.zeros(words.MSG_WORDS, np.int64)
     px, qty = (np.zeros((2, LEVELS), np.int64) for _ in range(2))
     status = decode.decode(raw.encode(), 0 if snapshot else -1, table, px, qty, msg)
@@ -47,6 +47,13 @@ def judge(where: str, raw: str, message: Mapping[str, Any], outcome: Outcome) ->
         outcome.differ(f"{where}: status {status} of {raw[:80]}")
         return
     outcome.compare(where, _found(msg, px, qty), _expected(message))
+
+
+def _symbol(message: Mapping[str, Any]) -> str:
+    found = str(message.get("s") or "ANY")
+    if len(found.encode()) > words.SYMBOL_BYTES_MAX:
+        raise ValueError(f"symbol {found} has more than {words.SYMBOL_BYTES_MAX} bytes")
+    return found
 
 
 def _side(px: Any, qty: Any, count: int) -> Levels:

@@ -67,6 +67,9 @@ _UNSENT = (
     ("*rderList*", LISTS), ("myAllocations", SOR), ("my*", REPORTS), ("all*", REPORTS),
     ("order*.amendments", REPORTS), ("account.*", REPORTS), ("userDataStream.*", LISTEN_KEY),
 )  # fmt: skip
+_OF_SYMBOL = frozenset(
+    {Want.PLACE, Want.CANCEL, Want.CANCEL_ALL, Want.ORDER, Want.ORDER_FILLS, Want.FILLS}
+)
 _NOT_COMPARED = frozenset({"signature", "apiKey"})
 _OTHER_FIELDS = frozenset(
     {"stopPrice", "trailingDelta", "icebergQty", "pegPriceType", "strategyId"}
@@ -92,6 +95,8 @@ def meaning(method: str, path: str, params: Mapping[str, Any]) -> m.Meaning:
         return m.MARKET_DATA
     symbol = params.get("symbol")
     ask = Ask(want, m.ACCOUNT, MARKET, DESK.instrument(MARKET, symbol) if symbol else None)
+    if ask.instrument is None and want in _OF_SYMBOL:
+        return m.NO_SHAPE
     match want:
         case Want.PLACE:
             found = _order(params)

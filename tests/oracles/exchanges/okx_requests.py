@@ -156,6 +156,8 @@ def _meant(ask: Ask, path: str, params: Any, rows: Sequence[Mapping[str, Any]]) 
             return _several(ask, rows, [_amended(one) for one in rows])
         case Want.CANCEL if isinstance(params, list) and len(rows) > 1:
             return _several(ask, rows, [_amended(one) for one in rows])
+        case Want.CANCEL | Want.ORDER if ask.instrument is None:
+            return m.NO_SHAPE
         case Want.CANCEL | Want.ORDER:
             return replace(ask, **_named(rows[0]))
         case Want.OPEN_ORDERS if "algo" in path:
