@@ -44,12 +44,13 @@ def test_divergence_that_is_listed_agrees_and_another_does_not(listed):
     assert outcome.disagreed == 2
 
 
-def test_divergence_that_matches_nothing_is_stale_once_its_call_was_compared(listed):
+def test_divergence_that_matches_nothing_is_stale_once_its_field_was_compared(listed):
     outcome = Outcome()
-    listed.compare("w", "other", {"a": "1"}, {"a": "1"}, outcome)
+    listed.compare("w", "other", {"smp": "maker"}, {"smp": "maker"}, outcome)
+    listed.compare("w", "place", {"a": "1"}, {"a": "1"}, outcome)
     listed.finish(outcome)
     assert outcome.disagreed == 0
-    listed.compare("w", "place", {"a": "1"}, {"a": "1"}, outcome)
+    listed.compare("w", "place", {"smp": "taker"}, {"smp": "taker"}, outcome)
     listed.finish(outcome)
     assert "stale" in outcome.differences[0]
 
@@ -102,12 +103,14 @@ def test_judgement_is_held_against_the_narrowest_class():
 @pytest.mark.parametrize(
     "folder",
     [
+        "binance-spot-docs",
         "ccxt-generated",
         "cryptofeed",
         "futures-docs",
         "gocryptotrader",
         "jkorf",
         "korean-exchange-docs",
+        "nautilus",
     ],
 )
 def test_folder_agrees(folder):

@@ -50,14 +50,17 @@ _REASONS_BY_TEXT: tuple[tuple[str, RejectReason], ...] = (
     ("filter failure: max_num_orders", RejectReason.OPEN_ORDERS_LIMIT),
 )
 _REASONS_BY_CODE: dict[int, RejectReason] = {
+    -1002: RejectReason.KEY_REFUSED,  # "You are not authorized to execute this request."
     -1003: RejectReason.MESSAGE_RATE,
     -1015: RejectReason.MESSAGE_RATE,  # "Too many new orders; current limit is %s orders per %s."
     -1021: RejectReason.EXPIRED_INTENT,  # outside of the recvWindow: came too late
+    -1022: RejectReason.KEY_REFUSED,  # "Signature for this request is not valid."
     -1111: RejectReason.OFF_TICK,  # "too much precision"
     -1121: RejectReason.UNKNOWN_INSTRUMENT,
     -2011: RejectReason.UNKNOWN_ORDER,
     -2013: RejectReason.UNKNOWN_ORDER,
-    -2015: RejectReason.UNKNOWN_ACCOUNT,
+    -2014: RejectReason.KEY_REFUSED,  # "API-key format invalid."
+    -2015: RejectReason.KEY_REFUSED,  # "Invalid API-key, IP, or permissions for action."
 }
 
 

@@ -1,8 +1,9 @@
 """Where our requests part from a client library's or a page's, on purpose: `<exchange>.toml`.
 
 Each entry names the calls, the field ("method" and "path" among them), what stands there on either
-side ("" = nothing, "*" = anything), why, and the document. An entry whose calls were compared and
-that matched nothing is stale, which is a disagreement.
+side ("" = nothing, "*" = anything), why, and the document. An entry whose field was compared in one
+of its calls and that matched nothing is stale, which is a disagreement; of a field that neither
+side had, a part of the material says nothing.
 """
 
 from __future__ import annotations
@@ -48,15 +49,16 @@ class Divergences:
         self._exchange = exchange
         self._entries = [_entry(one) for one in tomllib.loads(text)["divergence"]]
         self._used: set[Divergence] = set()
-        self._compared: set[str] = set()
+        self._compared: set[tuple[str, str]] = set()
 
     def compare(
         self, where: str, call: str, ours: Mapping[str, str], theirs: Mapping[str, str],
         outcome: Outcome,
     ) -> None:  # fmt: skip
         """One request: agreed where every difference has its entry."""
-        self._compared.add(call)
-        for name in sorted(ours.keys() | theirs.keys()):
+        names = sorted(ours.keys() | theirs.keys())
+        self._compared.update((call, name) for name in names)
+        for name in names:
             here, there = ours.get(name, ""), theirs.get(name, "")
             if here == there:
                 continue
@@ -68,9 +70,9 @@ class Divergences:
         outcome.agreed += 1
 
     def finish(self, outcome: Outcome) -> None:
-        """Entries that were never needed, though their calls were compared."""
+        """Entries that were never needed, though their field was compared in one of their calls."""
         for one in self._entries:
-            if one not in self._used and self._compared & set(one.calls):
+            if one not in self._used and any((c, one.field) in self._compared for c in one.calls):
                 outcome.differ(f"{self._exchange}.toml: {one.field} of {one.calls} is stale")
 
 

@@ -56,7 +56,8 @@ def judge_reply(
     category = result.get("category")
     rows = result.get("list") if isinstance(result.get("list"), list) else []
     named = {row.get("category") for row in rows if isinstance(row, dict) and row.get("category")}
-    if (category and category not in OURS) or (named and not named & OURS):
+    options = any("optionsType" in row for row in rows if isinstance(row, dict))
+    if options or (category and category not in OURS) or (named and not named & OURS):
         QUIRKS.unsupported(outcome, INVERSE)
         return
     market = market_of(category or next(iter(named & OURS), None))
@@ -211,6 +212,9 @@ def judge_push(where: str, raw: str, outcome: Outcome) -> None:
 
 def _judge_topic(where: str, message: Json, raw: str, outcome: Outcome) -> None:
     name = message["topic"].partition(".")[0]
+    if message["topic"].startswith("execution.fast"):
+        QUIRKS.unsupported(outcome, "execution.fast")
+        return
     if name == "greeks":
         QUIRKS.unsupported(outcome, "greeks and coin greeks")
         return
@@ -294,7 +298,7 @@ def judge_code(row: Json, outcome: Outcome) -> None:
     """A row of error_codes.json."""
     code = int(row["code"])
     if row["section"] not in OWN_SECTIONS or (row["section"] == "UTA" and code > 170_999):
-        QUIRKS.unsupported(outcome, "error codes of calls that are not made here")
+        QUIRKS.unsupported(outcome, m.OTHER_CODES)
     elif code == 0:
         outcome.agreed += 1
     else:
@@ -305,7 +309,8 @@ def judge_code(row: Json, outcome: Outcome) -> None:
 judge = errors.judge
 
 
-def listed_code(match: str) -> int | None:
+def listed_code(row: Json) -> int | None:
     """The number of a library's error word, where it is listed here."""
+    match = str(row["match"])
     plain = match.removeprefix("-").isdecimal()
     return int(match) if plain and int(match) in errors.RULINGS else None

@@ -253,7 +253,9 @@ def judge_request(
         QUIRKS.unsupported(outcome, found)
         return
     made = side().ask(found, Way.REST, m.STAMP)
-    assert made is not None, f"{where}: no request of {found.want.name}"
+    if made is None:
+        QUIRKS.unsupported(outcome, m.UNSAID)
+        return
     call = made.body
     assert isinstance(call, HttpCall)
     ours = params_of(call.target, call.body)

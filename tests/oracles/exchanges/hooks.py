@@ -30,7 +30,7 @@ class Module(Protocol):
     signed_again: Callable[[Json, Json], tuple[str, str] | None]
     params_of: Callable[[str, str | None], dict[str, Any]]
     judge: Callable[[Ask, Item], Judgement]
-    listed_code: Callable[[str], int | None]
+    listed_code: Callable[[Json], int | None]
 
 
 class Hooks:
@@ -70,9 +70,9 @@ class Hooks:
     def _error(self, row: Json, classes: frozenset[str], outcome: Outcome) -> None:
         where = f"{self.name} error {row['match']} {row['exception']}"
         with m.one(outcome) as found:
-            code = self.module.listed_code(str(row["match"]))
+            code = self.module.listed_code(row)
             if code is None:
-                self.module.QUIRKS.unsupported(found, "error codes of calls that are not made here")
+                self.module.QUIRKS.unsupported(found, m.OTHER_CODES)
                 return
             judged = self.module.judge(Ask(Want.PLACE), Item(code, str(row["match"]), status=400))
             if m.judged_as(judged, classes):

@@ -61,7 +61,7 @@ def guarded(where: str, outcome: Outcome, judge: Callable[[], None]) -> None:
         judge()
     except MalformedMessageError as error:
         outcome.differ(f"{where}: {error}")
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         outcome.skip(f"{where}: not of the material's shape ({type(error).__name__} {error})")
     if _counted(outcome) == before:
         outcome.skip(f"{where}: nothing was compared")

@@ -46,6 +46,8 @@ ACCOUNT = "main"
 STAMP = Stamp(1_723_161_600_123, 41)
 MARKET_DATA = "market data streams and requests"
 NO_SHAPE = "messages of no documented shape"
+UNSAID = "orders beyond the capabilities of the market: no request is made"
+OTHER_CODES = "error codes of calls that are not made here"
 CONTRACT = 10**6
 """0.01 base units, for those that count contracts."""
 OPEN_KINDS = frozenset({ExecKind.FOUND_OPEN, ExecKind.ACK, ExecKind.EXTERNAL_OPEN})
@@ -64,6 +66,8 @@ class AnyDesk:
     system_id: int = SYSTEM_ID
     but: frozenset[str] = frozenset()
     """Symbols that it does not trade."""
+    asked: Ask | None = None
+    """What every answer is an answer to."""
 
     def instrument(self, market: str, symbol: str) -> Instrument | None:
         linear = not market.endswith(".spot")
@@ -80,7 +84,7 @@ class AnyDesk:
         return 0
 
     def ask_of(self, request_id: int) -> Ask | None:
-        return None
+        return self.asked
 
 
 def currencies(symbol: str) -> tuple[str, str]:
@@ -99,7 +103,8 @@ def units(value: Any) -> int:
     if value is None or value == "":
         return UNDEF
     scaled = Decimal(str(value)).scaleb(SCALE)
-    assert scaled == scaled.to_integral_value(), f"{value} has more than {SCALE} decimals"
+    if scaled != scaled.to_integral_value():
+        raise ValueError(f"{value} has more than {SCALE} decimals")
     return int(scaled)
 
 

@@ -42,6 +42,11 @@ STATUS = "status and connection administration"
 PLACEHOLDERS = "placeholders for numbers in documents"
 OTHER_CHANNELS = "balance_and_position, fills, liquidation-warning, greeks channels"
 _LINK = Link(Role.BOTH, (m.ACCOUNT,), True, "ping", 0)
+_ALGO_WORDS = frozenset(
+    {"live", "pause", "partially_effective", "effective", "canceled", "order_failed",
+     "partially_failed"}
+)  # fmt: skip
+"""The documented words; another makes the message malformed, which asks for the lists."""
 _OURS = frozenset({"orders", "orders-algo", "positions", "account"})
 _CHANNELS: Sequence[tuple[str, str]] = (
     ("algo-advance", OTHER_ALGOS), ("sprd-*", SPREADS), ("rfqs", SPREADS), ("quotes", SPREADS),
@@ -247,6 +252,9 @@ def _judge_channel(where: str, message: Json, raw: str, outcome: Outcome) -> Non
     if rows and not ours:
         QUIRKS.unsupported(outcome, OTHER_TYPES)
         return
+    if channel == "orders-algo" and not {row["state"] for row in ours} <= _ALGO_WORDS:
+        QUIRKS.unsupported(outcome, m.NO_SHAPE)
+        return
     makers = {"orders": _expected_states, "orders-algo": _expected_algo_states}
     if channel == "account":
         expected = [expected_balance(coin) for row in ours for coin in row["details"]]
@@ -326,7 +334,7 @@ def judge_code(row: Json, outcome: Outcome) -> None:
     if code == 0:
         outcome.agreed += 1
     elif not own and code not in errors.RULINGS:
-        QUIRKS.unsupported(outcome, "error codes of calls that are not made here")
+        QUIRKS.unsupported(outcome, m.OTHER_CODES)
     else:
         listed = code in errors.RULINGS
         m.judge_code(f"okx {code}", code, [row.get("text", "")], errors.judge, listed, outcome)
@@ -335,6 +343,7 @@ def judge_code(row: Json, outcome: Outcome) -> None:
 judge = errors.judge
 
 
-def listed_code(match: str) -> int | None:
+def listed_code(row: Json) -> int | None:
     """The number of a library's error word, where it is listed here."""
+    match = str(row["match"])
     return int(match) if match.isdecimal() and int(match) in errors.RULINGS else None

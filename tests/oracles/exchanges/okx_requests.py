@@ -156,6 +156,8 @@ def _meant(ask: Ask, path: str, params: Any, rows: Sequence[Mapping[str, Any]]) 
             return _several(ask, rows, [_amended(one) for one in rows])
         case Want.CANCEL if isinstance(params, list) and len(rows) > 1:
             return _several(ask, rows, [_amended(one) for one in rows])
+        case Want.CANCEL | Want.ORDER if ask.instrument is None:
+            return m.NO_SHAPE
         case Want.CANCEL | Want.ORDER:
             return replace(ask, **_named(rows[0]))
         case Want.OPEN_ORDERS if "algo" in path:
@@ -282,7 +284,9 @@ def judge_request(
         QUIRKS.unsupported(outcome, found)
         return
     made = side().ask(found, Way.REST, m.STAMP)
-    assert made is not None, f"{where}: no request of {found.want.name}"
+    if made is None:
+        QUIRKS.unsupported(outcome, m.UNSAID)
+        return
     call = made.body
     assert isinstance(call, HttpCall)
     ours, target = params_of(call.target, call.body), urlsplit(call.target).path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.oracles.base import Reader
+from tests.oracles.readers.binance_spot_docs import BinanceSpotDocsReader
 from tests.oracles.readers.ccxt_generated import CcxtGeneratedReader
 from tests.oracles.readers.cryptofeed import CryptofeedReader
 from tests.oracles.readers.exchange_core import ExchangeCoreReader
@@ -14,10 +15,12 @@ from tests.oracles.readers.hftbacktest import HftbacktestReader
 from tests.oracles.readers.jkorf import JkorfReader
 from tests.oracles.readers.korean_exchange_docs import KoreanExchangeDocsReader
 from tests.oracles.readers.lobster import LobsterReader
+from tests.oracles.readers.nautilus import NautilusReader
 from tests.oracles.readers.signing_vectors import SigningVectorsReader
 from tests.oracles.readers.tokens import Rfc7515Reader, WycheproofTokenReader
 
 READERS: tuple[Reader, ...] = (
+    BinanceSpotDocsReader(),
     CcxtGeneratedReader(),
     CryptofeedReader(),
     ExchangeCoreReader(),
@@ -27,11 +30,13 @@ READERS: tuple[Reader, ...] = (
     JkorfReader(),
     KoreanExchangeDocsReader(),
     LobsterReader(),
+    NautilusReader(),
     Rfc7515Reader(),
     SigningVectorsReader(),
     WycheproofTokenReader(),
 )
 LATER_FILES: Mapping[str, Sequence[str]] = {
+    "nautilus": ("*.csv", "*.csv.gz", "*.jsonl.gz"),
     "nist-rfc": ("*.rsp.gz", "rfc-4231-*.txt"),
     "wycheproof": ("[!j]*_test.json*",),
 }

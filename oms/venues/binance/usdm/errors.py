@@ -69,7 +69,7 @@ _REFUSED: dict[R, dict[int, str]] = {
     },
     R.UNKNOWN_INSTRUMENT: {
         -1108: "invalid asset", -1110: "invalid symbolType", -1121: "invalid symbol",
-        -4144: "invalid pair",
+        -1126: "asset not supported", -4144: "invalid pair",
     },
     R.UNSUPPORTED_ORDER: {
         -1014: "unsupported order combination", -1020: "operation is not supported",
@@ -94,7 +94,7 @@ _REFUSED: dict[R, dict[int, str]] = {
         -1103: "unknown parameter", -1104: "unread parameters", -1105: "parameter empty",
         -1106: "parameter not required", -1113: "amount must be negative",
         -1118: "client order id empty", -1119: "original client order id empty",
-        -1120: "invalid interval", -1126: "asset not supported", -1127: "interval too big",
+        -1120: "invalid interval", -1127: "interval too big",
         -1130: "invalid data for a parameter", -4015: "client order id is not valid",
         -4021: "invalid depth limit", -4082: "invalid batch size",
         -4104: "invalid contract type", -4114: "client tran id is not valid",

@@ -210,6 +210,8 @@ def _order_update(row: Mapping[str, Any], known: Known) -> Report | None:
         cum_qty=executed, ts_event_ns=fields.ns_of_ms(row["T"]), venue_order_id=number, text=word,
         total_qty=qty,
     )  # fmt: skip
+    if what == "CALCULATED" and not fields.amount(row["l"], instrument.qty_scale):
+        return None
     if what in {"TRADE", "CALCULATED"}:
         return _filled(report, row, client_text, instrument)
     if what == "AMENDMENT":

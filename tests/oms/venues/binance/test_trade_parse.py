@@ -182,6 +182,11 @@ def test_refusals_have_the_nearest_reason():
     assert judge(403, 0, "").verdict is Verdict.REFUSED
 
 
+@pytest.mark.parametrize("code", [-1002, -1022, -2014, -2015])
+def test_refusal_of_the_key_says_so(code):
+    assert judge(401, code, "").reason is RejectReason.KEY_REFUSED
+
+
 def test_http_error_without_json_keeps_its_status():
     reply = parse_http(4, 502, b"<html>\x00")
     assert (reply.status, reply.code, reply.text) == (502, 0, "<html>\x00")

@@ -104,6 +104,11 @@ def test_fill_that_the_exchange_made_has_its_own_word(client_text, kind):
     assert (report.kind, report.client_order_id) == (kind, 0)
 
 
+def test_liquidation_of_nothing_is_no_fill():
+    nothing = filled(c="autoclose-17", x="CALCULATED", X="FILLED", l="0.000", L="0")
+    assert report_of(nothing) is None
+
+
 def test_foreign_order_is_told_when_it_opens_and_its_fills_are_told():
     opened = report_of(update(c="by-hand"))
     assert (opened.kind, opened.qty) == (ExecKind.EXTERNAL_OPEN, 12)
