@@ -62,3 +62,9 @@ def test_no_tracked_file_is_over_one_mebibyte():
 def test_function_in_a_class_is_counted_by_its_own_lines():
     source = "class A:\n    def f(self):\n        x = 1\n        return x\n"
     assert list(functions(ast.parse(source).body)) == [("A.f", 3)]
+
+
+def test_no_tracked_file_is_a_link():
+    """A link of one machine is a dangling name on every other one."""
+    links = [laws.relative(p) for p in laws.tracked() if p.is_symlink()]
+    assert not links, links
