@@ -65,6 +65,7 @@ class What(IntEnum):
     ORDER_TRADES = 11
     TRADES = 12
     WHOSE = 13
+    FENCE = 14
 
 
 _CANCELS = (What.CANCEL, What.CANCEL_ALL)
