@@ -225,7 +225,7 @@ def replacing():
     """A day is nearly over: (desk, the old connection, the new one)."""
     desk = Quiet(quiet_after_ms=100 * 3_600_000)
     desk.now_ns += 23 * HOUR - S
-    desk.made.feed.link.beat.heard(desk.now_ns)
+    desk.made.feed.links.speaking.beat.heard(desk.now_ns)
     desk.run(2)
     assert len(desk.made.urls) == 2
     assert desk.link()["state"] == LinkState.REPLACING
