@@ -26,6 +26,12 @@ INSTRUMENTS_MAX = 512
 ACCOUNTS_MAX = 256
 CURRENCIES_MAX = 128
 CONNECTIONS_PER_AGENT_MAX = 64
+BALANCES_MAX = 8192
+"""Pairs of account and currency; beyond it a pair is named in the log and in no table."""
+VENUE_POSITIONS_MAX = 4096
+"""Positions as exchanges say them: by account, instrument and side."""
+FEE_RATES_MAX = 4096
+"""Fee rates as exchanges say them: by account, market, instrument or group, and side."""
 
 MD_SLOTS = 1 << 15
 TOP_SLOTS = 1 << 14

@@ -68,7 +68,7 @@ UNDEF = -(2**63)
 NO_ID = -1
 """No row: ids are row numbers, from 0."""
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -518,6 +518,33 @@ POSITION_SAID = record(
     ("reserved", ("i8", (29,)), "0"),
 )  # fmt: skip
 
+FEE_RATE = record(
+    "FeeRate", RecordType.FEE_RATE, 320,
+    ("account_id", "i4", "row of the account table"),
+    ("instrument_id", "i4", "row of the instrument table; NO_ID = every one of `venue`"),
+    ("venue", "u2", "market", Venue),
+    ("side", "u1", "UNSET = both", Side),
+    ("final", "u1", "1 = the last of a full report"),
+    ("reserved0", "u4", "0"),
+    ("maker_e10", "i8", "part of the amount, 10^-10; negative = is paid to us"),
+    ("taker_e10", "i8", "part of the amount, 10^-10"),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("fee_group", "S16", "the venue's own group of instruments; empty = `instrument_id`"),
+    ("reserved", ("i8", (30,)), "0"),
+)  # fmt: skip
+
+KEY_STATE = record(
+    "KeyState", RecordType.KEY_STATE, 320,
+    ("account_id", "i4", "row of the account table"),
+    ("may_trade", "u2", "1 = the key may place orders"),
+    ("bound", "u2", "1 = it works from listed addresses alone"),
+    ("until_ns", "i8", "venue's clock when it ends by itself; 0 = never, or not said"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("text", "S96", "the venue's own words, cut"),
+    ("reserved", ("i8", (23,)), "0"),
+)  # fmt: skip
+
 ORDER_UPDATE = record(
     "OrderUpdate", RecordType.ORDER_UPDATE, 384,
     ("client_order_id", "i8", "ours; 0 when an intent was refused before it got one"),
@@ -708,7 +735,10 @@ ACCOUNT_ROW = record(
     ("name", "S32", "as in the config"),
     ("key_name", "S32", "name of its key at the KeySource; never the key"),
     ("system_id", "i8", "identity of this desk; part of every client order id"),
-    ("reserved", ("i8", (2,)), "0"),
+    ("refused", "u2", "why it trades nothing: how it is set, or its key; 0 = it may", RejectReason),
+    ("reserved0", "u2", "0"),
+    ("reserved1", "u4", "0"),
+    ("reserved", "i8", "0"),
 )  # fmt: skip
 
 STRATEGY_ROW = record(
@@ -938,7 +968,7 @@ LINK_ROW = record(
 
 # --- the head of a segment: bytes 0..511 of its head page; no record, so without the common head --
 
-SEGMENT_TYPES_MAX = 6
+SEGMENT_TYPES_MAX = 9
 """Record types of one slot size that a ring may carry."""
 SEGMENT_ENUMS_MAX = 12
 """Enums that the fields of one record type may use."""
@@ -952,10 +982,11 @@ SEGMENT_HEAD = _lay_out("SegmentHead", 512, tuple(Field(*field) for field in (
     ("record_size_bytes", "i4", "of one slot or row"),
     ("type_count", "i4", "record types that follow"),
     ("types", ("u2", (SEGMENT_TYPES_MAX,)), "RecordType of each"),
-    ("reserved0", ("u2", (2,)), "0"),
+    ("reserved0", ("u2", (3,)), "0"),
     ("type_hashes", ("i8", (SEGMENT_TYPES_MAX,)), "RecordSpec.type_hash() of each"),
-    ("enum_counts", ("u2", (SEGMENT_TYPES_MAX * SEGMENT_ENUMS_MAX,)),
+    ("enum_counts", ("u1", (SEGMENT_TYPES_MAX * SEGMENT_ENUMS_MAX,)),
      "names in each enum of each type, enums in order of name"),
+    ("reserved1", "u4", "0"),
     ("boot_id", "i8", "hash of the machine's boot id: a segment of an earlier boot is dead"),
     ("maker_pid", "i8", "process that made the segment"),
     ("generation", "i8", "one number for all segments made together; grows with time"),

@@ -30,6 +30,7 @@ from oms.risk.limits import LimitBook, limits_hash
 from oms.risk.plugin_modes import PluginModes
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
+from oms.risk.said import Said
 from oms.risk.state import RiskArrays, Worlds
 from oms.risk.venue_modes import ResumeRefusedError, VenueModes
 from shm_layout.enums import VENUE_NAMES, Durability, ExecKind, OrderState, RecordType, Venue
@@ -76,7 +77,8 @@ class RiskAgent(BaseAgent):
         self.limits = self.registry.limit_book
         self._latch = LatchView(ports)
         self.modes = VenueModes(self.config, ports, self.arrays)
-        found = recover(ports, Fold(self.arrays, self.registry), self.worlds)
+        self.said = Said(self.arrays, ports)
+        found = recover(ports, Fold(self.arrays, self.registry, self.said), self.worlds)
         arrays = self.arrays
         arrays.state[w_.ST_EPOCH] = found.risk_epoch
         arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
@@ -284,6 +286,10 @@ class RiskAgent(BaseAgent):
             self.registry.ladder(as_record(row))
         elif int(row["type"]) == RecordType.BALANCE:
             self._take_balance(row)
+        elif self.said.takes(int(row["type"])):
+            record = np.atleast_1d(as_record(row).copy())
+            if self.said.put(record[0]):
+                self.journal_record(record)
         elif int(row["type"]) == RecordType.EXECUTION:
             self._take_rare_execution(row, index)
         else:
@@ -298,6 +304,7 @@ class RiskAgent(BaseAgent):
             self.journal_record(new)
         record["currency_id"] = currency_id
         self.journal_record(record)
+        self.said.put(record[0])
 
     def _take_rare_execution(self, row: np.ndarray[Any, Any], group: int) -> None:
         kind = int(row["kind"])
@@ -307,6 +314,11 @@ class RiskAgent(BaseAgent):
             for changed in self.registry.reconciled(account_id, self._now_ns):
                 self.journal_record(changed)
             self.doubt_open_orders(account_id, int(row["ts_event_ns"]))
+        elif kind == ExecKind.ACCOUNT_REFUSED:
+            for changed in self.registry.refused(
+                int(row["account_id"]), int(row["reason"]), self._now_ns
+            ):
+                self.journal_record(changed)
         else:
             self.arrays.state[w_.ST_UNMATCHED] += 1
             self.journal_record(record)

@@ -131,7 +131,8 @@ def check_shape(w, intents, k, strategy_id, now_ns):
     if accounts["enabled"][account_id] == 0:
         return UNKNOWN_ACCOUNT
     if accounts["reconciled"][account_id] == 0:
-        return NOT_RECONCILED
+        refused = accounts["refused"][account_id]
+        return refused if refused != 0 else NOT_RECONCILED
     if intents["valid_until_ns"][k] <= now_ns:
         return EXPIRED_INTENT
     return PASSED

@@ -37,6 +37,7 @@ QUERY_BACKOFF_NS = np.array([10**9 << k for k in range(6)], np.int64)
 _KEY_LOW, _KEY_HIGH, _KEY_ORDER, _KEY_USED = range(4)
 _EDGE_E8 = 100_000_000
 _MASK31 = (1 << 31) - 1
+_LOW32 = (1 << 32) - 1
 
 
 @hot
@@ -397,3 +398,38 @@ def fold_update(w):
             update["client_order_id"][0],
         )
         _fold_fill(w, row)
+
+
+@hot
+def balance_row(w, account_id, currency_id):
+    """Row of an account's balance in one currency, made when it is first needed; NO_ID = there is
+    no room, or no such pair."""
+    index = w_.balance_index(w)
+    if not (0 <= account_id < index.shape[0] and 0 <= currency_id < index.shape[1]):
+        return NO_ID
+    if index[account_id, currency_id] == NO_ID:
+        state = w_.state(w)
+        made = state[w_.ST_BALANCES_USED]
+        if made >= w_.balances(w).shape[0]:
+            return NO_ID
+        state[w_.ST_BALANCES_USED] = made + 1
+        index[account_id, currency_id] = made
+    return index[account_id, currency_id]
+
+
+@hot
+def fold_balance(w, words, body):
+    """Fold the BALANCE at word `body` of a journal: the newest of each account and currency stands
+    in the table. One without an amount only asks for the row of its currency."""
+    if words[body + w_.BALANCE_FREE_AT] == UNDEF:
+        return
+    both = words[body + w_.BALANCE_ACCOUNT_AT]
+    row = balance_row(w, both & _LOW32, both >> 32)
+    if row == NO_ID:
+        return
+    into = w_.balance_words(w)
+    at = row * w_.BALANCE_WORDS
+    row_begin(into, at)
+    for k in range(1, w_.BALANCE_WORDS):
+        into[at + k] = words[body + k]
+    row_end(into, at)

@@ -31,7 +31,7 @@ from oms.ports import Ports
 from oms.risk import world_hot as w_
 from oms.risk.limits import LimitBook
 from oms.risk.state import RiskArrays
-from shm_layout.enums import Exchange, RecordType
+from shm_layout.enums import Exchange, RecordType, RejectReason
 from shm_layout.table import TableWriter
 
 Array = np.ndarray[Any, Any]
@@ -299,6 +299,19 @@ class Registry:
     def reconciled(self, account_id: int, now_ns: int) -> list[Array]:
         """The venue's orders and ours agree for this account: it may trade."""
         table = self._arrays.account_table
-        table.write(account_id, reconciled=1, ts_ns=now_ns)
+        table.write(account_id, reconciled=1, refused=0, ts_ns=now_ns)
         self._ports.log("info", "reconciled", account_id=account_id)
+        return [self._row(table, account_id)]
+
+    def refused(self, account_id: int, reason: int, now_ns: int) -> list[Array]:
+        """How the account is set, or what its key may, keeps it from trading; until the next
+        reconciliation has found it in order."""
+        table = self._arrays.account_table
+        known = int(table.rows["refused"][account_id])
+        table.write(account_id, reconciled=0, refused=reason, ts_ns=now_ns)
+        if known == reason:
+            return []
+        self._ports.log(
+            "error", "account_refused", account_id=account_id, reason=RejectReason(reason).name
+        )
         return [self._row(table, account_id)]

@@ -48,7 +48,7 @@ _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
 _TABLES = (
     "orders", "positions", "fees", "instruments", "currencies", "accounts", "strategies", "limits",
-    "venues", "plugins",
+    "venues", "plugins", "balances", "venue_positions", "fee_rates", "keys",
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -63,6 +63,8 @@ class RiskArrays:
     positions: Array
     fees: Array
     position_index: Array
+    balance_index: Array
+    """Row of the balance table by account and currency; NO_ID = none yet."""
     tops: Array
     strategies: Array
     order_limits: Array
@@ -115,6 +117,9 @@ class RiskArrays:
             positions=tables["positions"].rows,
             fees=tables["fees"].rows,
             position_index=np.full((STRATEGY_ROWS_MAX, instruments), NO_ID, np.int64),
+            balance_index=np.full(
+                (len(tables["accounts"].rows), len(tables["currencies"].rows)), NO_ID, np.int64
+            ),
             tops=np.zeros((instruments, w_.TOP_COLUMNS), np.int64),
             strategies=np.zeros((STRATEGY_ROWS_MAX, w_.SG_COLUMNS), np.int64),
             order_limits=np.zeros((STRATEGY_ROWS_MAX, instruments), np.int64),
@@ -235,6 +240,9 @@ def _shared(a: RiskArrays, block: Array) -> dict[str, Array]:
         "position_words": a.positions.view(np.int64),
         "fees": a.fees,
         "fee_words": a.fees.view(np.int64),
+        "balances": a.tables["balances"].rows,
+        "balance_words": a.tables["balances"].words,
+        "balance_index": a.balance_index,
         "position_index": a.position_index,
         "instruments": a.instrument_table.rows,
         "currencies": a.currency_table.rows,

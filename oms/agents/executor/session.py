@@ -62,6 +62,8 @@ class What(IntEnum):
     ORDER_TRADES = 11
     TRADES = 12
     WHOSE = 13
+    FACT = 14
+    """What `OrderSide.setup` wants to know of the account."""
 
 
 _CANCELS = (What.CANCEL, What.CANCEL_ALL)

@@ -21,6 +21,7 @@ from oms.risk import world_hot as w_
 from oms.risk.fold import Fold
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
+from oms.risk.said import Said
 from oms.risk.state import RiskArrays, Worlds
 from oms.sim.harness import Harness, HarnessPorts
 from shm_layout.channels import Capacity, topology
@@ -272,7 +273,8 @@ def folded_anew(desk):
     ports = HarnessPorts(other, "risk", 1)
     arrays = RiskArrays.make(desk.config, ports)
     worlds = Worlds(desk.config, ports, arrays)
-    found = recover(ports, Fold(arrays, Registry(desk.config, ports, arrays)), worlds)
+    fold = Fold(arrays, Registry(desk.config, ports, arrays), Said(arrays, ports))
+    found = recover(ports, fold, worlds)
     arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
     return arrays
 
