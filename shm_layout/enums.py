@@ -56,6 +56,7 @@ class RecordType(IntEnum):
     SENDER_ROW = 40
     FEE_RATE = 41
     KEY_STATE = 42
+    MARK_ROW = 43
 
 
 class Exchange(IntEnum):

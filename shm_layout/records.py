@@ -724,6 +724,22 @@ CURRENCY_ROW = record(
     ("reserved", ("i8", (3,)), "0"),
 )  # fmt: skip
 
+MARK_ROW = record(
+    "MarkRow", RecordType.MARK_ROW, 128,
+    ("currency_id", "i4", "this row: that of the currency table"),
+    ("instrument_id", "i4", "whose book priced it; NO_ID = it is the desk's own currency"),
+    ("rate", "i8", "mantissa: the desk's currency for one unit; 0 = never priced"),
+    ("rate_digits", "i4", "decimal digits of that mantissa"),
+    ("live_digits", "i4", "of `live_rate`"),
+    ("book_version", "i8", "version of the top of book that priced `rate`"),
+    ("ts_ns", "i8", "our clock when `rate` was taken; limits go by it"),
+    ("live_rate", "i8", "newest, for decisions; not journaled"),
+    ("live_ts_ns", "i8", "our clock when `live_rate` was taken"),
+    ("max_order", "i8", "what one order may be worth, scale of the currency; UNDEF = no mark"),
+    ("max_position", "i8", "what a position may be worth, scale of the currency; UNDEF = no mark"),
+    ("reserved", ("i8", (5,)), "0"),
+)  # fmt: skip
+
 ACCOUNT_ROW = record(
     "AccountRow", RecordType.ACCOUNT_ROW, 128,
     ("account_id", "i4", "this row; never changes its meaning"),
@@ -889,8 +905,8 @@ LIMITS_ROW = record(
     ("max_open_orders", "i8", "per strategy"),
     ("max_orders_per_s", "i8", "per strategy, new orders"),
     ("book_max_age_ms", "i8", "milliseconds"),
-    ("max_order_notional_quote", "S32", "decimal text, units of the quote currency"),
-    ("max_position_notional_quote", "S32", "decimal text, units of the quote currency"),
+    ("max_order_notional", "S32", "decimal text, and a currency where it is not the desk's"),
+    ("max_position_notional", "S32", "decimal text, and a currency where it is not the desk's"),
     ("changed_count", "i8", "limits that differ from the config's"),
     ("config_hash", "i8", "of the config's limits under which the changes were made"),
     ("reserved", ("i8", (6,)), "0"),

@@ -87,17 +87,16 @@ class RiskAgent(BaseAgent):
         self._journal = BlockWriter(
             self._port, found.risk_epoch, found.recovery, JOURNAL_FILE_RECORDS_MAX
         )
-        strategy_ids, strategy_rows = self.registry.strategies(now_ns)
-        arrays.configure(
-            self.config, strategy_ids, self.registry.operator_rows(), self.registry.account_ids()
-        )
+        strategy_rows, made_rows = self.registry.strategies(now_ns)
+        strategy_ids = [rows[0] for rows in strategy_rows]
+        arrays.configure(self.config, strategy_rows, self.registry.account_ids())
         self.worlds.build(self._journal.block, strategy_ids)
         self.plugins = PluginModes(self.config, ports, arrays, strategy_ids)
         self._state = arrays.state.data
         self._watch_snapshots(ports, found.snapshot_seq)
         self._journal_start(now_ns, found.system_id)
         self._begin_limits(now_ns)
-        for row in strategy_rows:
+        for row in made_rows:
             self.journal_record(row)
         for row in self.registry.begin(found.system_id, found.same_memory, now_ns):
             self.journal_record(row)
@@ -219,12 +218,25 @@ class RiskAgent(BaseAgent):
         """Venues become reduce-only, or free again; what rested at one is cancelled. Plugins that
         have failed are journaled.
         """
+        self._look_at_marks(now_ns)
         for record in self.modes.look(now_ns, int(self.arrays.state[w_.ST_JOURNAL_SEQ]) + 1):
             self._make_room()
             self.journal_record(record)
         self._look_at_plugins()
         for row in self.modes.to_cancel(now_ns):
             self.worlds.rare(k_.TASK_CANCEL, row, now_ns)
+
+    def _look_at_marks(self, now_ns: int) -> None:
+        """Once a second: what each currency is worth in the desk's."""
+        marks = self.registry.marks
+        if now_ns < marks.due_ns:
+            return
+        records = marks.look(now_ns)
+        for record in records:
+            self._make_room()
+            self.journal_record(record)
+        if records:
+            self.limits.touch()
 
     def _look_at_plugins(self) -> None:
         for record in self.plugins.look():

@@ -118,8 +118,9 @@ def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles):
     fresh["cause_ring"][0] = ring_id
     fresh["cause_pos"][0] = pos
     strategies = w_.strategies(w)
-    tat = max(strategies[strategy_id, w_.SG_RATE_TAT_NS], now_ns)
-    strategies[strategy_id, w_.SG_RATE_TAT_NS] = tat + strategies[strategy_id, w_.SG_RATE_COST_NS]
+    owner = strategies[strategy_id, w_.SG_OWNER]
+    tat = max(strategies[owner, w_.SG_RATE_TAT_NS], now_ns)
+    strategies[owner, w_.SG_RATE_TAT_NS] = tat + strategies[owner, w_.SG_RATE_COST_NS]
     row = fold_new(w)
     append_frame(w_.frames(w), state, w_.ST_FRAME_USED, w_.new_row_words(w), 0, w_.ORDER_ROW_WORDS)
     stage_command(w, row, A_NEW, now_ns, 0)
@@ -144,8 +145,10 @@ def _cancel_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos):
     not take the operator's number for one of its own.
     """
     row = row_of(w, intents["target_client_order_id"][k])
-    mine = row >= 0 and w_.orders(w)["strategy_id"][row] == strategy_id
-    if row < 0 or (not mine and w_.strategies(w)[strategy_id, w_.SG_OPERATOR] == 0):
+    strategies = w_.strategies(w)
+    owner = strategies[strategy_id, w_.SG_OWNER]
+    mine = row >= 0 and strategies[w_.orders(w)["strategy_id"][row], w_.SG_OWNER] == owner
+    if row < 0 or (not mine and strategies[strategy_id, w_.SG_OPERATOR] == 0):
         return R_UNKNOWN_ORDER
     if w_.open_index(w)[row] < 0:
         return R_ORDER_CLOSED
@@ -157,16 +160,13 @@ def _cancel_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos):
 
 @hot
 def _strategy_of(w, intents, k, owner):
-    """Whose intent it is: a ring is one strategy's, and the operator's carries one of them for
-    each account, which its records name.
-    """
+    """The row of an intent: a ring is one strategy's, which has a row for each of its accounts;
+    the intent names one of them."""
     strategies = w_.strategies(w)
-    named = intents["strategy_id"][k]
-    if strategies[owner, w_.SG_OPERATOR] == 0 or named < 0 or named >= strategies.shape[0]:
+    named = np.int64(intents["strategy_id"][k])
+    if named >= strategies.shape[0] or strategies[named, w_.SG_OWNER] != owner:
         return owner
-    if strategies[named, w_.SG_OPERATOR] == 0:
-        return owner
-    return np.int64(named)
+    return named
 
 
 @hot

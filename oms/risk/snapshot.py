@@ -38,7 +38,7 @@ _SHA_BYTES = 32
 _RECORDS = (
     "OrderRow", "PositionRow", "FeeRow", "InstrumentRow", "CurrencyRow", "AccountRow",
     "StrategyRow", "LimitsRow", "VenueRow", "OrderUpdate", "Start", "Balance", "PositionSaid",
-    "FeeRate", "KeyState",
+    "FeeRate", "KeyState", "MarkRow",
 )  # fmt: skip
 _LIVE_WORDS = frozenset(
     {

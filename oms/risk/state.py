@@ -48,7 +48,7 @@ _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
 _TABLES = (
     "orders", "positions", "fees", "instruments", "currencies", "accounts", "strategies", "limits",
-    "venues", "plugins", "balances", "venue_positions", "fee_rates", "keys",
+    "venues", "plugins", "marks", "balances", "venue_positions", "fee_rates", "keys",
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -165,23 +165,22 @@ class RiskArrays:
     def configure(
         self,
         config: DeskConfig,
-        strategy_ids: Sequence[int],
-        operator_rows: Mapping[int, int],
+        strategy_rows: Sequence[Sequence[int]],
         account_ids: Mapping[str, int],
     ) -> None:
-        """Limits of the config's strategies, whose rows are `strategy_ids`, and of the operator's
-        (row -> account); all others may place nothing.
+        """Limits of the config's strategies; `strategy_rows`: of each its rows, one for each of its
+        accounts. All others may place nothing.
         """
-        self.strategies[:, w_.SG_ENABLED] = 0
+        self.strategies[:, w_.SG_OWNER] = self.strategies[:, w_.SG_NEXT] = NO_ID
         self.strategies[:, w_.SG_OPERATOR] = 0
-        for strategy, row_index in zip(config.strategies, strategy_ids, strict=True):
-            row = self.strategies[row_index]
-            row[w_.SG_ACCOUNT] = account_ids[strategy.account]
-            row[w_.SG_ENABLED] = 1
-        if any(strategy.name == OPERATOR for strategy in config.strategies):
-            for row_index, account_id in operator_rows.items():
-                row = self.strategies[row_index]
-                row[w_.SG_ACCOUNT], row[w_.SG_ENABLED], row[w_.SG_OPERATOR] = account_id, 1, 1
+        for strategy, rows in zip(config.strategies, strategy_rows, strict=True):
+            for name, row, following in zip(
+                strategy.accounts, rows, [*rows[1:], NO_ID], strict=True
+            ):
+                self.strategies[row, w_.SG_ACCOUNT] = account_ids[name]
+                self.strategies[row, w_.SG_OWNER] = rows[0]
+                self.strategies[row, w_.SG_NEXT] = following
+                self.strategies[row, w_.SG_OPERATOR] = int(strategy.name == OPERATOR)
         self.apply_limits(config.limits)
 
     def apply_limits(self, limits: LimitsConfig) -> None:
@@ -356,7 +355,7 @@ class Worlds:
 
     def build(self, block: Array, strategy_ids: Sequence[int]) -> None:
         """Make the worlds; `block` is the journal block under construction, head and all,
-        `strategy_ids` the rows of the config's strategies.
+        `strategy_ids` the first row of each of the config's strategies.
         """
         self._arrays.state[w_.ST_UPDATES_POS] = self.updates.pos
         core = _Rings(updates=self.updates)

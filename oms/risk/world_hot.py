@@ -78,10 +78,13 @@ TOP_MID2, TOP_VERSION, TOP_STATE, TOP_TS, TOP_COLUMNS = range(5)
     SG_MAX_OPEN,
     SG_COLLAR_BPS,
     SG_BOOK_AGE_NS,
-    SG_ENABLED,
+    SG_OWNER,
+    SG_NEXT,
     SG_OPERATOR,
     SG_COLUMNS,
-) = range(11)
+) = range(12)
+"""SG_OWNER: the first row of the same strategy, which owns its ring; NO_ID = not in the config.
+SG_NEXT: its next row, on another account; NO_ID = the last. Limits hold over all of them."""
 
 # Columns of `groups`.
 GR_FREE, GR_SLOTS, GR_LIFETIME_NS, GR_COLUMNS = range(4)

@@ -78,7 +78,6 @@ class ExecutorAgent(BaseAgent):
         self._config = config
         self._group_index = [g.name for g in config.groups].index(group_name)
         self._group = config.groups[self._group_index]
-        self._checks = LastChecks(self._group, config.limits)
         self._draining = False
         self._now_ns = 0
         self.garbage = 0
@@ -95,7 +94,7 @@ class ExecutorAgent(BaseAgent):
         self._commands = CommandReader(self._orders)
         self._outbox = Outbox(ports, self._group.name, Exchange[self._group.exchange.upper()])
         self._latch = LatchView(ports)
-        self._limits = LimitsView(ports)
+        self._checks = LastChecks(LimitsView(ports))
         self._order_table = OrderTable(ports.table_reader("orders"))
         self._latency = ports.table_writer(f"latency.{self.role}").rows
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
@@ -323,8 +322,7 @@ class ExecutorAgent(BaseAgent):
 
     def _may_trade(self) -> bool:
         """Whether any order may go; takes over what risk has changed."""
-        if (changed := self._limits.news()) is not None:
-            self._checks.set_max_notional(changed)
+        self._checks.look()
         return not self._latch.latched() and not self._draining
 
     def _refuse(
@@ -333,8 +331,7 @@ class ExecutorAgent(BaseAgent):
         """The last checks: the kill latch, the command, the account, the connection."""
         if self._latch.latched():
             return RejectReason.KILLED, "the kill latch is set"
-        if (changed := self._limits.news()) is not None:
-            self._checks.set_max_notional(changed)
+        self._checks.look()
         if account is None:
             return RejectReason.UNKNOWN_ACCOUNT, "not of this group"
         if instrument is None:
