@@ -22,10 +22,10 @@ STRATEGIES_MAX = 16
 STRATEGY_ROWS_MAX = 512
 """Strategies that one journal has ever known by name and account; the operator is one for each."""
 PROCESSES_MAX = 64
-INSTRUMENTS_MAX = 512
+INSTRUMENTS_MAX = 2048
 ACCOUNTS_MAX = 256
-CURRENCIES_MAX = 128
-CONNECTIONS_PER_AGENT_MAX = 64
+CURRENCIES_MAX = 1024
+CONNECTIONS_PER_AGENT_MAX = 512
 BALANCES_MAX = 8192
 """Pairs of account and currency; beyond it a pair is named in the log and in no table."""
 VENUE_POSITIONS_MAX = 4096

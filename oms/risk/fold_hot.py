@@ -255,32 +255,13 @@ def _add_fee(w, position_row, currency_id, amount, unpriced, ts_ns):
 
 
 @hot
-def _fold_fill(w, row):
-    """Position and totals of the fill in `update`."""
+def _book_fee(w, at, instrument_id):
+    """The fee in `update`, to the position in row `at`, whose row is being written."""
     update = w_.update(w)
-    orders = w_.orders(w)
-    at = position_of(
-        w, orders["strategy_id"][row], orders["instrument_id"][row], orders["account_id"][row]
-    )
-    if at < 0:
-        return
     positions = w_.positions(w)
     instruments = w_.instruments(w)
-    instrument_id = orders["instrument_id"][row]
-    qty = update["last_qty"][0]
-    amount = update["last_quote_qty"][0]
     fee = update["fee"][0]
     currency = update["fee_currency_id"][0]
-    words = w_.position_words(w)
-    row_begin(words, at * w_.POSITION_ROW_WORDS)
-    if orders["side"][row] == BUY:
-        positions["qty"][at] += qty
-        positions["cash"][at] -= amount
-        positions["bought_qty"][at] += qty
-    else:
-        positions["qty"][at] -= qty
-        positions["cash"][at] += amount
-        positions["sold_qty"][at] += qty
     if currency == instruments["quote_currency_id"][instrument_id]:
         positions["fee_quote"][at] += fee
     elif currency == instruments["base_currency_id"][instrument_id]:
@@ -291,6 +272,48 @@ def _fold_fill(w, row):
         if priced:
             positions["fee_quote"][at] += update["fee_quote"][0]
         _add_fee(w, at, currency, fee, 0 if priced else fee, update["ts_ns"][0])
+
+
+@hot
+def _fold_fee(w, row):
+    """A fee that came without a fill: the venue tells an order's fees as a running sum."""
+    orders = w_.orders(w)
+    instrument_id = orders["instrument_id"][row]
+    at = position_of(w, orders["strategy_id"][row], instrument_id, orders["account_id"][row])
+    if at < 0:
+        return
+    words = w_.position_words(w)
+    row_begin(words, at * w_.POSITION_ROW_WORDS)
+    _book_fee(w, at, instrument_id)
+    w_.positions(w)["ts_ns"][at] = w_.update(w)["ts_ns"][0]
+    row_end(words, at * w_.POSITION_ROW_WORDS)
+
+
+@hot
+def _fold_fill(w, row):
+    """Position and totals of the fill in `update`."""
+    update = w_.update(w)
+    orders = w_.orders(w)
+    at = position_of(
+        w, orders["strategy_id"][row], orders["instrument_id"][row], orders["account_id"][row]
+    )
+    if at < 0:
+        return
+    positions = w_.positions(w)
+    instrument_id = orders["instrument_id"][row]
+    qty = update["last_qty"][0]
+    amount = update["last_quote_qty"][0]
+    words = w_.position_words(w)
+    row_begin(words, at * w_.POSITION_ROW_WORDS)
+    if orders["side"][row] == BUY:
+        positions["qty"][at] += qty
+        positions["cash"][at] -= amount
+        positions["bought_qty"][at] += qty
+    else:
+        positions["qty"][at] -= qty
+        positions["cash"][at] += amount
+        positions["sold_qty"][at] += qty
+    _book_fee(w, at, instrument_id)
     positions["volume_quote"][at] += amount
     positions["fills"][at] += 1
     if update["liquidity"][0] == MAKER:
@@ -357,6 +380,7 @@ def fold_update(w):
     orders["terminal_state"][row] = update["terminal_state"][0]
     orders["reason"][row] = update["reason"][0]
     orders["absent_count"][row] = update["absent_count"][0]
+    orders["cum_fee"][row] += update["fee"][0]
     orders["query_count"][row] = update["query_count"][0]
     orders["ts_state_ns"][row] = update["ts_ns"][0]
     source = w_.update_words(w)
@@ -398,6 +422,8 @@ def fold_update(w):
             update["client_order_id"][0],
         )
         _fold_fill(w, row)
+    elif update["fee"][0] != 0:
+        _fold_fee(w, row)
 
 
 @hot

@@ -32,6 +32,7 @@ from oms.risk.limits import LimitBook
 from oms.risk.marks import Marks
 from oms.risk.state import RiskArrays
 from shm_layout.enums import Exchange, RecordType, RejectReason
+from shm_layout.records import NO_ID
 from shm_layout.table import TableWriter
 
 Array = np.ndarray[Any, Any]
@@ -59,6 +60,8 @@ class Registry:
         self._new_accounts: set[int] = set()
         """Rows that no journal holds yet."""
         self._strategies: dict[tuple[str, int], int] = {}
+        self._without_room: set[tuple[str, str]] = set()
+        """(table, name) of what the log has named."""
         self._ladders: dict[tuple[int, bytes], Array] = {}
         """Ladders whose instruments have not come yet, by venue and name."""
 
@@ -107,12 +110,15 @@ class Registry:
     # Currencies
 
     def currency(self, code: str) -> tuple[int, list[Array]]:
-        """Id of a currency, and the record of its row where it was made just now."""
+        """Id of a currency, and the record of its row where it was made just now; NO_ID where
+        there is no room for one more, which the log names."""
         if code in self._currencies:
             return self._currencies[code], []
         table = self._arrays.currency_table
         row = len(self._currencies)
-        assert row < len(table.rows), "more currencies than limits.CURRENCIES_MAX"
+        if row >= len(table.rows):
+            self._say_no_room("currencies", code)
+            return NO_ID, []
         self._currencies[code] = row
         table.write(
             row, type=RecordType.CURRENCY_ROW, currency_id=row, scale=currency_scale(code),
@@ -120,6 +126,16 @@ class Registry:
         )  # fmt: skip
         self.marks.register(row)
         return row, [self._row(table, row)]
+
+    def _say_no_room(self, table: str, name: str) -> None:
+        """Once for each name: a table has no row left for it."""
+        if (table, name) not in self._without_room:
+            self._without_room.add((table, name))
+            rows = len(self._arrays.tables[table].rows)
+            self._ports.log(
+                "error", "no_room", table=table, rows=rows, name=name,
+                hint="it is left out; capacity = \"full\" in the desk's file has the most room",
+            )  # fmt: skip
 
     # Instruments
 
@@ -139,13 +155,18 @@ class Registry:
         except UnsupportedInstrumentError as trouble:
             self._ports.log("error", "unsupported_instrument", symbol=key[1], why=str(trouble))
             return []
+        table = self._arrays.instrument_table
+        row = len(self._instruments)
+        if row >= len(table.rows):
+            self._say_no_room("instruments", key[1])
+            return []
         base_id, made = self.currency(bytes(spec["base"]).decode())
         quote_id, more = self.currency(bytes(spec["quote"]).decode())
         settle_id, also = self.currency(bytes(spec["settle"] or spec["quote"]).decode())
+        if NO_ID in (base_id, quote_id, settle_id):
+            self._say_no_room("instruments", key[1])
+            return [*made, *more, *also]
         quote_scale = int(self._arrays.currency_table.rows["scale"][quote_id])
-        table = self._arrays.instrument_table
-        row = len(self._instruments)
-        assert row < len(table.rows), "more instruments than the desk's capacity"
         self._instruments[key] = row
         table.write(
             row, type=RecordType.INSTRUMENT_ROW, instrument_id=row, venue=key[0],

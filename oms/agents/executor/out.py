@@ -22,7 +22,7 @@ from oms.agents.executor.stamp_hot import stamp
 from oms.instruments import currency_scale
 from oms.ports import NEVER, Ports
 from oms.venues.reports import Balance, Report
-from oms.venues.shared.decimal_text import cut_down, from_text
+from oms.venues.shared.decimal_text import cut_down, from_text, from_text_up
 from shm_layout.enums import Exchange, RecordType
 from shm_layout.limits import EXECUTION_BACKLOG_MAX
 from shm_layout.records import BALANCE, EXECUTION, NO_ID, UNDEF
@@ -190,15 +190,17 @@ class Outbox:
     ) -> np.ndarray[Any, Any]:
         row = np.zeros(1, EXECUTION)
         instrument = report.instrument
-        fee_id, fee, text = NO_ID, 0, report.text
+        fee_id, fee, cum_fee, text = NO_ID, 0, UNDEF, report.text
         if report.fee_currency:
             fee_id, scale = self.currency(report.fee_currency)
             try:
-                fee = from_text(report.fee_text, scale) if fee_id != NO_ID else 0
+                fee = from_text(report.fee_text or "0", scale) if fee_id != NO_ID else 0
+                if report.cum_fee_text and fee_id != NO_ID:
+                    cum_fee = from_text_up(report.cum_fee_text, scale)
             except ValueError:
                 fee_id = NO_ID
             if fee_id == NO_ID:
-                text = f"fee {report.fee_text} {report.fee_currency}"
+                text = f"fee {report.fee_text or report.cum_fee_text} {report.fee_currency}"
         row["type"], row["flags"] = RecordType.EXECUTION, report.flags
         row["client_order_id"] = report.client_order_id
         row["instrument_id"] = NO_ID if instrument is None else instrument.instrument_id
@@ -215,6 +217,6 @@ class Outbox:
         row["venue_order_id"] = report.venue_order_id.encode()
         row["text"] = text.encode("ascii", "replace")[:_TEXT_BYTES]
         row["cum_quote_qty"], row["total_qty"] = report.cum_quote_qty, report.total_qty
-        row["cum_fee"], row["space"] = UNDEF, report.space
+        row["cum_fee"], row["space"] = cum_fee, report.space
         row["position_side"], row["second_id"] = report.position_side, report.second_id.encode()
         return row
