@@ -626,7 +626,7 @@ ORDER_ROW = record(
     ("cancel_asked", "u1", "1 = a cancel is wanted or under way"),
     ("was_unknown", "u1", "1 = has been UNKNOWN"),
     ("absent_count", "u2", "UNKNOWN: how often the venue said that it knows no such order"),
-    ("reserved3", "u4", "0"),
+    ("successor", "u4", "REPLACE under way: row of what is to take its place, + 1; 0 = none"),
     ("venue", "u2", "market", Venue),
     ("group", "u2", "index of the executor group"),
     ("venue_cum_qty", "i8", "what the venue says is filled; may run ahead of the fills"),

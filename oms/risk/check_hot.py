@@ -11,7 +11,7 @@ import numpy as np
 
 from oms.instruments_hot import tick_at
 from oms.risk import world_hot as w_
-from oms.risk.fold_hot import BUY, position_of
+from oms.risk.fold_hot import BUY, may_trade_qty, position_of
 from shm_layout.enums import (
     BookState,
     OrderType,
@@ -328,6 +328,9 @@ def check_limits(w, intents, k, strategy_id, now_ns):
         return ORDER_TABLE_FULL
     owner = strategies[strategy_id, w_.SG_OWNER]
     worst = _worst_position(w, owner, i, intents["side"][k]) + qty
+    replaced = state[w_.ST_REPLACED] - 1
+    if replaced >= 0:
+        worst -= min(qty, may_trade_qty(w, replaced))
     if worst > 0:
         mid2 = w_.tops(w)[i, w_.TOP_MID2]
         amount, status = mul_div(mid2, worst, 2 * instruments["notional_divisor"][i], ROUND_UP)
@@ -335,7 +338,8 @@ def check_limits(w, intents, k, strategy_id, now_ns):
             return OVERFLOW
         if amount > w_.position_limits(w)[strategy_id, i]:
             return POSITION_LIMIT
-    if _open_orders(w, owner) >= strategies[owner, w_.SG_MAX_OPEN]:
+    standing = _open_orders(w, owner) - (1 if replaced >= 0 else 0)
+    if standing >= strategies[owner, w_.SG_MAX_OPEN]:
         return OPEN_ORDERS_LIMIT
     tat = max(strategies[owner, w_.SG_RATE_TAT_NS], now_ns)
     cost = strategies[owner, w_.SG_RATE_COST_NS]

@@ -24,6 +24,7 @@ UNKNOWN = int(OrderState.UNKNOWN)
 PENDING_CANCEL = int(OrderState.PENDING_CANCEL)
 ACTION_CANCEL = int(Action.CANCEL)
 ACTION_QUERY = int(Action.QUERY)
+ACTION_REPLACE = int(Action.REPLACE)
 KIND_FILL = int(ExecKind.FILL)
 KIND_ABSENT = int(ExecKind.ABSENT)
 KIND_AMENDED = int(ExecKind.AMENDED)
@@ -179,12 +180,23 @@ def _expose(w, row, qty):
 
 
 @hot
-def _exposed(w, row):
-    """Worst case of an order that still counts, qty_scale: what may be traded beyond its fills."""
+def may_trade_qty(w, row):
+    """Worst case of an order by itself, qty_scale: what it may trade beyond its fills."""
     orders = w_.orders(w)
     if IS_TERMINAL[orders["state"][row]]:
         return 0
     return max(orders["exposed_qty"][row] - orders["cum_qty"][row], 0)
+
+
+@hot
+def _exposed(w, row):
+    """Worst case that is counted for an order. Of an order and what is to replace it, at most one
+    comes to stand: both together count as the larger, the successor with what it has more."""
+    qty = may_trade_qty(w, row)
+    replaced = row_of(w, w_.orders(w)["target_client_order_id"][row])
+    if replaced >= 0:
+        qty -= min(qty, may_trade_qty(w, replaced))
+    return qty
 
 
 @hot
@@ -206,6 +218,11 @@ def fold_new(w):
         orders["exposed_qty"][row] = orders["qty"][row]
     row_end(words, at)
     state[w_.ST_ORDER_COUNT] = max(state[w_.ST_ORDER_COUNT], count)
+    replaced = row_of(w, orders["target_client_order_id"][row])
+    if replaced >= 0:
+        row_begin(words, replaced * w_.ORDER_ROW_WORDS)
+        orders["successor"][replaced] = row + 1
+        row_end(words, replaced * w_.ORDER_ROW_WORDS)
     _open_add(w, row)
     _expose(w, row, _exposed(w, row))
     return row
@@ -370,6 +387,8 @@ def fold_update(w):
     was_open = not IS_TERMINAL[before]
     is_open = not IS_TERMINAL[after]
     exposed_before = _exposed(w, row)
+    successor = np.int64(orders["successor"][row]) - 1
+    successor_before = _exposed(w, successor) if successor >= 0 else 0
     at = row * w_.ORDER_ROW_WORDS
     row_begin(words, at)
     orders["state"][row] = after
@@ -391,7 +410,7 @@ def fold_update(w):
         orders["px"][row] = update["px"][0]
         orders["qty"][row] = update["qty"][0]
         orders["exposed_qty"][row] = update["qty"][0]
-    if update["action"][0] == ACTION_CANCEL:
+    if update["action"][0] == ACTION_CANCEL or update["action"][0] == ACTION_REPLACE:
         orders["cancel_asked"][row] = 1
     elif after != PENDING_CANCEL and after != UNKNOWN:
         orders["cancel_asked"][row] = 0
@@ -412,6 +431,10 @@ def fold_update(w):
     elif is_open and not was_open:
         _open_add(w, row)
     _expose(w, row, _exposed(w, row) - exposed_before)
+    if successor >= 0:
+        _expose(w, successor, _exposed(w, successor) - successor_before)
+        if not is_open or IS_TERMINAL[orders["state"][successor]]:
+            orders["successor"][row] = 0
     if update["kind"][0] == KIND_FILL:
         if _overfilled(w, row):
             state[w_.ST_OVERFILLS] += 1

@@ -18,7 +18,7 @@ from oms.ports import Ports
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from oms.units import NS_PER_MS, NS_PER_S
-from oms.venues.data import lifetime_ms
+from oms.venues.data import AmendWay, lifetime_ms
 from oms.venues.registry import order_market
 from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import (
@@ -71,6 +71,8 @@ class RiskArrays:
     position_limits: Array
     groups: Array
     venue_groups: Array
+    venue_replaces: Array
+    """By market: 1 = an order can be replaced by a new one in one request."""
     open_rows: Array
     open_index: Array
     keys: Array
@@ -126,6 +128,7 @@ class RiskArrays:
             position_limits=np.zeros((STRATEGY_ROWS_MAX, instruments), np.int64),
             groups=np.zeros((GROUPS_MAX, w_.GR_COLUMNS), np.int64),
             venue_groups=np.zeros(VENUES_MAX, np.int64),
+            venue_replaces=np.zeros(VENUES_MAX, np.int64),
             open_rows=np.zeros(len(orders), np.int64),
             open_index=np.full(len(orders), NO_ID, np.int64),
             keys=np.zeros((2, key_count, _KEY_COLUMNS), np.int64),
@@ -143,6 +146,8 @@ class RiskArrays:
         for group_index, group in enumerate(config.groups):
             for venue in group.venues:
                 made.venue_groups[VENUES_BY_NAME[venue]] = group_index
+                replaces = order_market(venue).caps.amend is AmendWay.NEW_ID
+                made.venue_replaces[VENUES_BY_NAME[venue]] = int(replaces)
             made.groups[group_index, w_.GR_LIFETIME_NS] = _lifetime_ns(group)
         return made
 
@@ -253,6 +258,7 @@ def _shared(a: RiskArrays, block: Array) -> dict[str, Array]:
         "position_limits": a.position_limits,
         "groups": a.groups,
         "venue_groups": a.venue_groups,
+        "venue_replaces": a.venue_replaces,
         "open_rows": a.open_rows,
         "open_index": a.open_index,
         "keys": a.keys,

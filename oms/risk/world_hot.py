@@ -62,7 +62,9 @@ from shm_layout.records import (
     ST_ASKED_BY,
     ST_SEALED_SEQ,
     ST_BALANCES_USED,
-) = range(31)
+    ST_REPLACED,
+) = range(32)
+"""ST_REPLACED: while a REPLACE is checked, the row of what it is to replace, + 1."""
 STATE_WORDS = 32
 
 # Columns of `tops`: what the top ring last said of an instrument.
@@ -151,6 +153,7 @@ strategies = WORLD.field("strategies", np.int64, ndim=2)
 order_limits = WORLD.field("order_limits", np.int64, ndim=2)
 position_limits = WORLD.field("position_limits", np.int64, ndim=2)
 groups = WORLD.field("groups", np.int64, ndim=2)
+venue_replaces = WORLD.field("venue_replaces", np.int64)
 venue_groups = WORLD.field("venue_groups", np.int64)
 open_rows = WORLD.field("open_rows", np.int64)
 open_index = WORLD.field("open_index", np.int64)
