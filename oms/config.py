@@ -24,6 +24,7 @@ Wait = Literal["park", "spin"]
 OPERATOR = "operator"
 """Reserved name of the strategy that carries a person's orders; the first of every desk."""
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?: ([A-Z0-9]{1,16}))?")
+OrderWay = Literal["preferred", "socket", "rest"]
 SelfTrade = Literal["expire_maker", "expire_taker", "expire_both", "none"]
 
 
@@ -108,6 +109,14 @@ class GroupConfig:
     link_max_age_ms: int = 84_600_000
     """A private link of this age (less up to a 48th, by chance) gets a successor before it is
     closed; Binance cuts at 24 h."""
+    order_way: OrderWay = "preferred"
+    """By which way new orders leave: "socket" (the private WebSocket), "rest" (HTTP connections
+    that stand open), "preferred": the one that its connector prefers (Binance spot: socket)."""
+    order_connections: int = 4
+    """With "rest": how many stand open; so many orders can wait for their answers at a time."""
+    order_idle_ms: int = 30_000
+    """With "rest": a connection that was idle for so long is closed, and was replaced before; less
+    than the time after which the exchange ends it."""
     clock_warn_ms: int = 250
     """A difference to the venue's clock from which on there is a warning."""
     shares: SharesConfig = field(default_factory=SharesConfig)

@@ -26,11 +26,18 @@ from oms.config_build import build, nearest, one_of_many, said, secrets_in
 from oms.errors import ConfigError
 from shm_layout.channels import Capacity
 from shm_layout.enums import VENUES_BY_NAME
-from shm_layout.limits import GROUPS_MAX, PROCESSES_MAX, STRATEGIES_MAX, VENUES_MAX
+from shm_layout.limits import (
+    GROUPS_MAX,
+    ORDER_CONNECTIONS_MAX,
+    PROCESSES_MAX,
+    STRATEGIES_MAX,
+    VENUES_MAX,
+)
 
 _DIGITS = 8
 _PERCENT = 100
 LINK_AGE_MS_MIN = 60_000
+ORDER_IDLE_MS_MIN = 1000
 LINK_AGE_MS_MAX = 86_400_000
 """Binance ends a connection after 24 h (web-socket-api.md "General API information")."""
 _STRATEGY_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -191,6 +198,16 @@ def _links(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
             yield (
                 f"{where}: link_max_age_ms: found {group.link_max_age_ms}, required is "
                 f"{LINK_AGE_MS_MIN} to {LINK_AGE_MS_MAX}: the exchange cuts a connection at 24 h"
+            )
+        if not 1 <= group.order_connections <= ORDER_CONNECTIONS_MAX:
+            yield (
+                f"{where}: order_connections: found {group.order_connections}, required is 1 to "
+                f"{ORDER_CONNECTIONS_MAX}"
+            )
+        if group.order_idle_ms < ORDER_IDLE_MS_MIN:
+            yield (
+                f"{where}: order_idle_ms: found {group.order_idle_ms}, required is "
+                f"{ORDER_IDLE_MS_MIN} or more, or connections are opened all the time"
             )
     for venue in desk.venues:
         if venue.stale_after_ms <= venue.ping_after_ms:

@@ -75,6 +75,10 @@ HTTP_HEAD_BYTES_MAX = 1 << 15
 HTTP_REQUEST_BODY_BYTES_MAX = 1 << 20
 """Of a request to a server of ours; HTTP_BODY_BYTES_MAX is for what venues answer."""
 HTTP_IN_FLIGHT_MAX = 64
+ORDER_CONNECTIONS_MAX = 32
+"""HTTP connections of one executor that stand open for new orders."""
+ORDER_BYTES_UNACKNOWLEDGED_MS = 5000
+"""TCP_USER_TIMEOUT of such a connection: then it ends, and what is unsent never leaves."""
 ORIGINS_MAX = 64
 """Addresses (scheme, host, port) that one process sends requests to."""
 HTTP_PIPELINE_MAX = 32

@@ -1,9 +1,9 @@
 """Binance spot's order side: asks in canonical words -> WebSocket-API frames and REST requests, and
 their answers back (`oms/venues/orders.py: OrderSide`). `trade` writes, `trade_parse` reads.
 
-Queries and cancels go by the socket, or by REST with the same meaning; new orders by the socket
-alone. A connection of one account with an Ed25519 key is logged on once; others subscribe by
-signature, several accounts on one connection.
+Orders, queries and cancels go by the socket, or by REST with the same meaning. A connection of one
+account with an Ed25519 key is logged on once; others subscribe by signature, several accounts on
+one connection.
 """
 
 from __future__ import annotations
@@ -150,8 +150,12 @@ class BinanceOrders:
         frames = self._frames[ask.account]
         dies_ms = stamp.now_ms + self._group.recv_window_ms
         if way is Way.REST:
-            if ask.want is Want.PLACE or ask.want not in _METHODS:
+            if ask.want not in _METHODS:
                 return None
+            if ask.want is Want.PLACE:
+                assert ask.instrument is not None
+                placed = frames.place_by_rest(stamp.now_ms, ask.instrument, ask.orders[0])
+                return Outgoing(HttpCall(*placed), self.charges(ask), dies_ms)
             call = HttpCall(*frames.rest(_METHODS[ask.want], stamp.now_ms, self._params(ask)))
             return Outgoing(call, self.charges(ask), dies_ms)
         return Outgoing(self._frame(frames, ask, stamp), self.charges(ask), dies_ms)

@@ -12,6 +12,7 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    Way,
 )
 from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import OrderSpace, OrderType, TimeInForce
@@ -43,6 +44,7 @@ CAPS = Capabilities(
     amount_orders=frozenset({"buy"}),
     quantity_markets=frozenset({"sell"}),
     worst_price=True,
+    ways=(Way.REST,),
     place_proves=Proof.ACCEPTED,
     cancel_proves=Proof.STATE,
     settle_ms=SETTLE_MS,

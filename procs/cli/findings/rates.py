@@ -18,7 +18,7 @@ from oms.config import DeskConfig, GroupConfig
 from oms.errors import ConfigError
 from oms.venues.buckets import divided, egress_mistakes, per_minute, shared_bucket, told
 from oms.venues.data import Bucket, Charge
-from oms.venues.orders import OrderSide
+from oms.venues.orders import OrderSide, order_way
 from oms.venues.registry import market_data, order_market, order_side
 from oms.venues.reports import Ask, Instrument, Run, Want
 from oms.venues.trade_base import VenueLimits
@@ -43,6 +43,7 @@ def check_rates(config: DeskConfig) -> Iterator[Row]:
     for group in config.groups:
         side = order_side(group)
         markets = [order_market(name) for name in group.venues]
+        order_way(group, markets)
         # A group counts by the narrowest of its markets.
         market = min(markets, key=lambda one: per_minute(shared_bucket(one)))
         bucket = next(
