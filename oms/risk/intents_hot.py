@@ -30,9 +30,12 @@ T_ORDER_ROW = int(RecordType.ORDER_ROW)
 T_ORDER_UPDATE = int(RecordType.ORDER_UPDATE)
 A_NEW = int(Action.NEW)
 A_CANCEL = int(Action.CANCEL)
+A_AMEND = int(Action.AMEND)
+A_REPLACE = int(Action.REPLACE)
 S_PENDING_NEW = int(OrderState.PENDING_NEW)
 S_REJECTED = int(OrderState.REJECTED)
 R_BAD_SHAPE = int(RejectReason.BAD_SHAPE)
+R_UNSUPPORTED_ORDER = int(RejectReason.UNSUPPORTED_ORDER)
 R_UNKNOWN_ORDER = int(RejectReason.UNKNOWN_ORDER)
 R_ORDER_CLOSED = int(RejectReason.ORDER_CLOSED)
 R_BACKPRESSURE = int(RejectReason.VENUE_BACKPRESSURE)
@@ -199,6 +202,8 @@ def take_intents(w, now_ns, budget):
                 _accept(w, slots, k, strategy_id, now_ns, ring_id, pos, read_cycles)
         elif action == A_CANCEL:
             reason = _cancel_by_intent(w, slots, k, strategy_id, now_ns, ring_id, pos)
+        elif action == A_AMEND or action == A_REPLACE:
+            reason = R_UNSUPPORTED_ORDER
         else:
             reason = R_BAD_SHAPE
         if reason != PASSED:

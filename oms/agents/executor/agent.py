@@ -78,7 +78,7 @@ class ExecutorAgent(BaseAgent):
         self._config = config
         self._group_index = [g.name for g in config.groups].index(group_name)
         self._group = config.groups[self._group_index]
-        self._checks = LastChecks(self._group, config.limits)
+        self._checks = LastChecks(config.limits)
         self._draining = False
         self._now_ns = 0
         self.garbage = 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 from oms.venues.data import (
     Absent,
     AmendWay,
+    BookWay,
     Bucket,
     Capabilities,
     Fees,
@@ -14,6 +15,7 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    statuses_of,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
 from oms.venues.trade_base import VenueLimits
@@ -60,6 +62,9 @@ LISTING_CODES = 100
 PING_EVERY_MS = 15_000
 """Measured: a silent connection ends after 60 s (the page says 120)."""
 
+STATUSES = {False: "TRADING", True: "WARNING"}
+"""market/all: `market_event.warning`; a pair that is delisted is no longer in it."""
+
 CAPS = Capabilities(
     absent=Absent.BY_FENCE,
     order_types=frozenset(
@@ -86,6 +91,10 @@ CAPS = Capabilities(
     client_id_chars=64,
     request_lifetime=False,
     open_list_max=OPEN_PAGE,
+    links=(Role.EVENTS,),
+    dated=False,
+    ladder=True,
+    statuses=statuses_of(STATUSES),
 )  # fmt: skip
 
 _HOSTS = Hosts(
@@ -113,5 +122,6 @@ DOCUMENTED = VenueLimits(
 )
 """The same limits in the words of an exchange that counts weight: 10, 12 and 5 a second."""
 MARKET = OrderMarket(
-    NAME, CAPS, Fees(maker_e6=500, taker_e6=500, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS
-)
+    NAME, CAPS, Fees(maker_e6=500, taker_e6=500, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS,
+    book=BookWay.WHOLE_EACH,
+)  # fmt: skip

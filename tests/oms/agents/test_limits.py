@@ -116,7 +116,7 @@ def test_executors_last_check_follows(desk):
     view = LimitsView(HarnessPorts(desk.harness, "tool", 1))
     assert view.news() == "10000"
     assert view.news() is None
-    checks = LastChecks(desk.config.groups[0], desk.config.limits)
+    checks = LastChecks(desk.config.limits)
     assert checks.max_notional(8) == 10_000 * 10**8
     desk.set("max_order_notional_quote", "50")
     checks.set_max_notional(view.news())

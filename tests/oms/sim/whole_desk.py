@@ -33,6 +33,8 @@ VENUE = "venue_sim.binance"
 EXECUTOR = "executor.binance"
 FEED = "feed.binance.spot"
 STRATEGY = "strategy.mm"
+WATCHDOG = "watchdog"
+WHO = {"uid": 1000, "pid": 77}
 OURS = (FEED, "aggregator", STRATEGY, "risk", EXECUTOR, "journaler")
 EVIDENCE = {
     ExecKind.ACK, ExecKind.REJECT, ExecKind.FILL, ExecKind.CANCELED, ExecKind.EXPIRED,
@@ -65,6 +67,9 @@ def whole_config(seed, *, drop_reply_one_in=8, flow_events_per_s=200, params=Non
 
 class WholeDesk:
     """One run of one seed."""
+
+    by_hand: frozenset = frozenset()
+    """Client ids of orders of our account that the desk did not place."""
 
     def __init__(self, seed, capacity=None, config=None, ports=HarnessPorts):
         self.seed = seed
@@ -146,6 +151,8 @@ class WholeDesk:
         """I1, I2: every venue order is one journaled intent, and none is there twice or open."""
         system_id = int(self.risk.arrays.account_table.rows["system_id"][0])
         at_venue = Counter(order.request.client_id for order in self.log.history(0, 0))
+        for name in self.by_hand:
+            del at_venue[name]
         doubled = {name for name, count in at_venue.items() if count > 1}
         assert not doubled, f"seed {self.seed}: sent twice: {doubled}"
         journaled = {}
@@ -262,6 +269,72 @@ class WholeDesk:
         rows = arrays.positions[: self.state(w_.ST_POSITIONS_USED)]
         assert worst[1] == int(rows["open_buy_qty"].sum()), f"seed {self.seed}: open buys"
         assert worst[2] == int(rows["open_sell_qty"].sum()), f"seed {self.seed}: open sells"
+
+
+class Guarded:
+    """Of a desk with a watchdog: what a person asks, and what the supervisor does under a latch:
+    an executor that stands for a second is ended, and started again once its end was seen.
+    """
+
+    supervised = True
+    stood_ns = 0
+    executor_role = EXECUTOR
+
+    def supervise(self):
+        harness, role = self.harness, self.executor_role
+        stands = role in harness._stopped and role in harness.agents
+        agent = harness.agents.get(WATCHDOG)
+        if not (self.supervised and stands and agent is not None and agent.latch.latched):
+            self.stood_ns = 0
+            return
+        self.stood_ns = self.stood_ns or harness.now_ns
+        if harness.now_ns - self.stood_ns > 1 * S:
+            harness.kill(role)
+            self.start(role)
+
+    def run(self, ns):
+        until = self.harness.now_ns + ns
+        while self.harness.now_ns < until:
+            self.supervise()
+            self.harness.run_until(min(self.harness.now_ns + 100 * MS, until))
+
+    def wait(self, condition, within_ns=30 * S):
+        """Until the condition holds."""
+
+        def waits():
+            self.supervise()
+            return not condition()
+
+        return self.harness.run_while(waits, self.harness.now_ns + within_ns)
+
+    def ended(self, *processes):
+        """The supervisor has seen the end of these processes."""
+        rows = self.harness.table("processes").rows
+        for index, name in enumerate(processes):
+            rows["name"][index], rows["pid"][index], rows["seq"][index] = name.encode(), 0, 2
+
+    def shown(self):
+        return self.watchdog.sweep.shown(self.harness.now_ns)
+
+    @property
+    def watchdog(self):
+        return self.harness.agents[WATCHDOG]
+
+    def open(self):
+        return len(self.log.open_orders(0, None))
+
+    def kill(self, **fields):
+        return self.harness.control(WATCHDOG, "kill", {**WHO, "reason": "test", **fields})
+
+    def resume(self, **fields):
+        return self.harness.control(WATCHDOG, "resume", {**WHO, **fields})
+
+    def until_swept(self, within_ns=120 * S):
+        def swept():
+            agent = self.harness.agents.get(WATCHDOG)
+            return agent is not None and agent.latch.swept
+
+        assert self.wait(swept, within_ns), f"seed {self.seed}: {self.shown()}"
 
 
 def folded_anew(desk):

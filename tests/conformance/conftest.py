@@ -1,0 +1,78 @@
+"""One suite over every traded market: which test runs where, and what each case takes.
+
+A test is named after its case, `test_c04_…`, and takes `venue`: it runs at each market that the
+case applies to by the market's own facts. One named `test_c22_lack_…` runs at the others, and
+asserts the lack. A test that takes `space`, too, runs for each list of orders of the market.
+"""
+
+import re
+from collections import defaultdict
+from importlib import import_module
+
+import pytest
+
+from oms.venues.conformance import case
+from oms.venues.registry import traded_markets
+
+NAMED = re.compile(r"test_c(\d\d)_(lack_)?")
+VENUES = tuple(
+    import_module(f"tests.conformance.venues.{name.replace('.', '_')}").VENUE
+    for name in traded_markets()
+)
+
+
+def pytest_generate_tests(metafunc):
+    if "venue" not in metafunc.fixturenames:
+        return
+    named = NAMED.match(metafunc.function.__name__)
+    assert named, f"{metafunc.function.__name__}: a case is named test_cNN_…"
+    chosen = [v for v in VENUES if bool(v.lacks(int(named[1]))) == bool(named[2])]
+    if "space" in metafunc.fixturenames:
+        pairs = [(venue, space) for venue in chosen for space in venue.facts.caps.spaces]
+        ids = [f"{venue}-{space.name.lower()}" for venue, space in pairs]
+        metafunc.parametrize(("venue", "space"), pairs, ids=ids)
+    else:
+        metafunc.parametrize("venue", chosen, ids=str)
+
+
+def pytest_collection_modifyitems(config, items):
+    """A test of no market at all is none that was left out."""
+    nowhere = [i for i in items if any("empty parameter set" in str(m) for m in i.own_markers)]
+    if nowhere:
+        config.hook.pytest_deselected(items=nowhere)
+        items[:] = [item for item in items if item not in nowhere]
+
+
+_seconds = defaultdict(float)
+_outcomes = defaultdict(set)
+
+
+def pytest_runtest_logreport(report):
+    found = re.search(r"tests/conformance/.*::test_c(\d\d)_[^[]*\[([\w.]+)", report.nodeid)
+    if found:
+        key = int(found[1]), found[2]
+        _seconds[key] += report.duration
+        if report.when == "call" or report.outcome == "failed":
+            _outcomes[key].add("xfailed" if hasattr(report, "wasxfail") else report.outcome)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Seconds of each case at each market, at the end of the run."""
+    if not _seconds:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("conformance: seconds of each case")
+    for (number, market), seconds in sorted(_seconds.items()):
+        word = "/".join(sorted(_outcomes[number, market]))
+        one = case(number)
+        write(f"{one.name} {market:<14} {seconds:7.2f}  {word:<8} {one.title}")
+    total = sum(_seconds.values())
+    write(f"in all {'':<13}{total:7.2f}")
+
+
+@pytest.fixture
+def stand(venue):
+    """A desk that may trade, on a market that the test makes."""
+    from tests.conformance.stand import Stand
+
+    return Stand(venue).trading()

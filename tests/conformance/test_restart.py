@@ -1,0 +1,69 @@
+"""C17: every role dies and starts again, with orders in every state."""
+
+import pytest
+
+from oms.risk import world_hot as w_
+from shm_layout.enums import OrderState, Side
+from tests.conformance.stand import MS, S, Stand
+
+ROLES = ("feed", "aggregator", "strategy", "risk", "executor", "journaler", "watchdog")
+
+
+def roles_of(stand, kind):
+    roles = (*stand.ours, "watchdog")
+    return [role for role in roles if kind in ("all", role.partition(".")[0])]
+
+
+def mixed(stand, n):
+    """Orders that rest, are being cancelled, and are on their way, as their agents die."""
+    rests = stand.opened(Side.BUY, -10 - n, 1000)
+    stand.trade(Side.SELL, -10 - n, 100)
+    leaves = stand.opened(Side.SELL, 30 + n, 500)
+    stand.cancel(leaves)
+    return rests, leaves, stand.place(Side.BUY, -40 - n, 700)
+
+
+@pytest.mark.parametrize("kind", [*ROLES, "all"])
+def test_c17_role_that_dies_and_starts_again_loses_and_doubles_nothing(venue, kind):
+    stand = Stand(venue, 3).trading()
+    orders = []
+    for n, away_ms in enumerate((0, 3, 700)):
+        rests, leaves, sent = mixed(stand, n)
+        orders += rests, leaves, sent
+        dead = roles_of(stand, kind)
+        for role in dead:
+            stand.harness.kill(role)
+        stand.run(away_ms * MS)
+        stand.trade(Side.SELL, -10 - n, 200)  # against what rests
+        stand.start(*dead)
+        stand.trading()
+        stand.until(lambda: not len(stand.open_orders()) or not stand.state(w_.ST_UNKNOWN_COUNT))
+    stand.run(5 * S)
+    for placed in orders:
+        found = placed.at_exchange
+        is_open = found is not None and found.is_open
+        assert is_open == (placed.state is OrderState.OPEN)
+        assert placed.cum_qty == (0 if found is None else stand.qty(found.cum_qty))
+    assert any(placed.cum_qty for placed in orders)
+    stand.check_exposure()
+    stand.judge()
+
+
+@pytest.mark.compiled  # the same kernels, at length
+@pytest.mark.parametrize("kind", ["strategy", "risk", "executor"])
+def test_c17_market_maker_trades_on_when_a_role_has_died(venue, kind):
+    """With flow, and replies that are lost besides."""
+    stand = Stand(venue, 3, maker=True, flow_events_per_s=200, drop_reply_one_in=8).trading()
+    for away_ms in (0, 7, 800):
+        stand.run(400 * MS)
+        for role in roles_of(stand, kind):
+            stand.harness.kill(role)
+            stand.run(away_ms * MS)
+            stand.start(role)
+        stand.run(500 * MS)
+    stand.trading()
+    before = stand.state(w_.ST_ORDER_COUNT)
+    stand.run(5 * S)
+    assert stand.state(w_.ST_ORDER_COUNT) > before or stand.quotes() == {1, 2}, "nobody trades"
+    assert stand.state(w_.ST_FILLS) > 0
+    stand.judge()
