@@ -96,6 +96,8 @@ class Order:
     cancel_asked: bool = False
     quote_qty: int = 0
     """> 0: ordered by quote amount, scale of the quote currency (`Instrument.quote_scale`)."""
+    account_id: int = 0
+    """The account that it stands on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,15 @@ class Desk(Protocol):
         px: int | None,
         order_type: OrderType = OrderType.LIMIT,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        account: str | None = None,
     ) -> Order | None:
-        """Ask for an order; None when there is no room or no price to decide by."""
+        """Ask for an order; None when there is no room or no price to decide by. `account`: one of
+        the strategy's; None = the first that trades on the instrument's market."""
         ...
 
-    def place_amount(self, instrument: Instrument, side: Side, quote_qty: int) -> Order | None:
+    def place_amount(
+        self, instrument: Instrument, side: Side, quote_qty: int, account: str | None = None
+    ) -> Order | None:
         """Ask for a market order worth `quote_qty` (at the instrument's quote_scale): a buy spends
         it, a sell takes it in. None as for `place`."""
         ...
@@ -145,7 +151,7 @@ class Desk(Protocol):
         ...
 
     def position(self, instrument: Instrument) -> int:
-        """Net quantity of this strategy's fills."""
+        """Net quantity of this strategy's fills, on all its accounts."""
         ...
 
     def top(self, instrument: Instrument) -> Top | None: ...

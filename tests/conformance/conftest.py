@@ -2,9 +2,11 @@
 
 A test is named after its case, `test_c04_…`, and takes `venue`: it runs at each market that the
 case applies to by the market's own facts. One named `test_c22_lack_…` runs at the others, and
-asserts the lack. A test that takes `space`, too, runs for each list of orders of the market.
+asserts the lack. A test that takes `space` or `way`, too, runs for each list of orders of the
+market, and for each way by which it takes them (at smoke size: the preferred one).
 """
 
+import itertools
 import re
 from collections import defaultdict
 from importlib import import_module
@@ -13,8 +15,13 @@ import pytest
 
 from oms.venues.conformance import case
 from oms.venues.registry import traded_markets
+from tests.conftest import SMOKE
 
 NAMED = re.compile(r"test_c(\d\d)_(lack_)?")
+BY_FACT = {
+    "space": lambda caps: caps.spaces,
+    "way": lambda caps: caps.ways[:1] if SMOKE else caps.ways,
+}
 VENUES = tuple(
     import_module(f"tests.conformance.venues.{name.replace('.', '_')}").VENUE
     for name in traded_markets()
@@ -27,12 +34,14 @@ def pytest_generate_tests(metafunc):
     named = NAMED.match(metafunc.function.__name__)
     assert named, f"{metafunc.function.__name__}: a case is named test_cNN_…"
     chosen = [v for v in VENUES if bool(v.lacks(int(named[1]))) == bool(named[2])]
-    if "space" in metafunc.fixturenames:
-        pairs = [(venue, space) for venue in chosen for space in venue.facts.caps.spaces]
-        ids = [f"{venue}-{space.name.lower()}" for venue, space in pairs]
-        metafunc.parametrize(("venue", "space"), pairs, ids=ids)
-    else:
-        metafunc.parametrize("venue", chosen, ids=str)
+    names = ["venue", *(name for name in BY_FACT if name in metafunc.fixturenames)]
+    rows = [
+        (venue, *values)
+        for venue in chosen
+        for values in itertools.product(*(BY_FACT[name](venue.facts.caps) for name in names[1:]))
+    ]
+    ids = ["-".join([str(row[0]), *(value.name.lower() for value in row[1:])]) for row in rows]
+    metafunc.parametrize(names, rows, ids=ids)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -71,8 +80,8 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture
-def stand(venue):
+def stand(venue, request):
     """A desk that may trade, on a market that the test makes."""
     from tests.conformance.stand import Stand
 
-    return Stand(venue).trading()
+    return Stand(venue, way=request.node.callspec.params.get("way")).trading()

@@ -7,6 +7,8 @@ own lists of orders, trades and balances, held against risk's tables and journal
 (`WholeDesk.check_all`).
 """
 
+import dataclasses
+
 import numpy as np
 
 from oms.agents.base import BaseAgent
@@ -116,9 +118,15 @@ class Placed:
 class Stand(WholeDesk):
     """One desk at one market; `maker`: a market maker trades instead of the trader."""
 
-    def __init__(self, venue, seed=1, *, maker=False, ports=HarnessPorts, mend=None, **settings):
+    def __init__(
+        self, venue, seed=1, *, way=None, maker=False, ports=HarnessPorts, mend=None, **settings
+    ):
+        """`way`: by which new orders leave; None = the one that the market prefers."""
         self.venue, self.seed = venue, seed
-        self.config = venue.config(seed, **settings)
+        self.way = venue.facts.caps.ways[0] if way is None else way
+        made = venue.config(seed, **settings)
+        groups = (dataclasses.replace(made.groups[0], order_way=self.way.name.lower()),)
+        self.config = dataclasses.replace(made, groups=groups)
         if mend is not None:
             self.config = mend(self.config)
         (group,) = self.config.groups
@@ -191,11 +199,20 @@ class Stand(WholeDesk):
             self.sim_role, lambda a: a.market.cancel(order.order_id, "by-hand", self.now_ns)
         )
 
+    def halt(self, state):
+        """The exchange's own act: STATE_* of its market."""
+        self.harness.act(self.sim_role, lambda a: a.market.set_state(0, state, self.now_ns))
+
     def quote(self, away=100, qty=100_000):
         """Both sides of the book, far enough apart for orders between them."""
         return [
             self.trade(Side.BUY, -away, qty), self.trade(Side.SELL, away, qty),
         ]  # fmt: skip
+
+    @property
+    def placing(self):
+        """New orders on their way to the exchange, and what it answers."""
+        return self.venue.place[self.way]
 
     def fault(self, kind, where=None, **values):
         """A fault at the exchange; its number."""
@@ -257,7 +274,8 @@ class Stand(WholeDesk):
 
     def intend(self, *, strategy=0, **fields):
         self.intents += 1
-        account = self.config.account_names().index(self.config.strategies[strategy].account)
+        (name,) = self.config.strategies[strategy].accounts
+        account = self.config.account_names().index(name)
         base = {
             "intent_id": self.intents, "quote_qty": UNDEF, "mid_px": 2 * self.px(0),
             "valid_until_ns": self.now_ns + VALID_NS, "strategy_id": strategy,

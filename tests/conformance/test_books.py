@@ -7,7 +7,7 @@ import pytest
 from shm_layout.enums import BookState, OrderState, RejectReason, Side
 from tests.conformance.stand import MS, S, Stand
 
-FLOW = 100
+FLOW = 50
 """Events a second of a market that trades by itself."""
 
 

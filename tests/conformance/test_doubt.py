@@ -6,9 +6,10 @@ from oms.exchange.engine import layout_hot as lay
 from oms.risk import world_hot as w_
 from oms.venues.data import Absent, lifetime_ms
 from shm_layout.enums import OrderState, RejectReason, SelfTrade, Side
-from tests.conformance.stand import MS, S, Stand
+from tests.conformance.stand import MS, S
 
 HOUR = 3_600 * S
+pytestmark = pytest.mark.usefixtures("way")
 
 
 def was_unknown(placed):
@@ -16,7 +17,7 @@ def was_unknown(placed):
 
 
 def test_c05_reply_that_is_lost_is_made_up_for_by_the_event(stand, venue):
-    stand.fault("lose", venue.place, direction="out", count=1)
+    stand.fault("lose", stand.placing, direction="out", count=1)
     placed = stand.place(Side.BUY, -10, 1000)
     stand.until_state(placed, OrderState.OPEN, within_ns=S)
     assert not was_unknown(placed), "its event said that it rests"
@@ -38,7 +39,7 @@ def test_c06_reply_and_event_that_are_lost_are_asked_for_and_it_rests(stand):
 
 
 def test_c06_order_that_was_filled_unseen_is_found_filled(stand, venue):
-    stand.fault("lose", venue.place, direction="out", count=1)
+    stand.fault("lose", stand.placing, direction="out", count=1)
     stand.fault("lose", venue.order_event, direction="out", for_ms=5_000)
     placed = stand.place(Side.BUY, 100, 1000)  # takes at once
     stand.until_state(placed, OrderState.UNKNOWN)
@@ -76,7 +77,7 @@ def test_c07_fill_that_comes_by_event_and_by_question_counts_once(stand):
 
 def test_c08_fill_that_comes_first_is_believed(stand, venue):
     """The reply and the event of its opening are lost: the fill is the first word of it."""
-    stand.fault("lose", venue.place, direction="out", count=1)
+    stand.fault("lose", stand.placing, direction="out", count=1)
     stand.fault("lose", venue.order_event, direction="out", count=1)
     placed = stand.place(Side.BUY, 100, 1000)
     stand.until_state(placed, OrderState.FILLED, within_ns=S)
@@ -85,7 +86,7 @@ def test_c08_fill_that_comes_first_is_believed(stand, venue):
 
 
 def test_c08_acknowledgement_that_comes_after_the_fill_changes_nothing(stand, venue):
-    stand.fault("lose", venue.place, direction="out", count=1)
+    stand.fault("lose", stand.placing, direction="out", count=1)
     stand.fault("reorder", venue.order_event, direction="out", count=1)
     placed = stand.place(Side.BUY, 100, 1000)
     stand.until_state(placed, OrderState.FILLED, within_ns=S)
@@ -168,7 +169,7 @@ def test_c30_request_that_arrives_late_is_not_held_for_one_that_never_will(stand
     """Longer on its way than its answer is waited for, and not too long for the exchange."""
     late_ms = stand.config.groups[0].answer_timeout_ms + 1_000
     assert late_ms < stand.config.groups[0].recv_window_ms
-    stand.fault("delay", venue.place, direction="in", delay_ms=late_ms, count=1)
+    stand.fault("delay", stand.placing, direction="in", delay_ms=late_ms, count=1)
     placed = stand.place(Side.BUY, -10, 1000)
     stand.until_state(placed, OrderState.UNKNOWN)
     assert placed.at_exchange is None
@@ -180,7 +181,7 @@ def test_c30_request_that_arrives_late_is_not_held_for_one_that_never_will(stand
 
 def test_c30_request_that_never_arrives_ends_when_it_no_longer_can(stand, venue):
     caps, group = venue.facts.caps, stand.config.groups[0]
-    stand.fault("lose", venue.place, direction="in", count=1)
+    stand.fault("lose", stand.placing, direction="in", count=1)
     placed = stand.place(Side.BUY, -10, 1000)
     began_ns = stand.now_ns
     stand.until_state(placed, OrderState.UNKNOWN)
@@ -202,7 +203,7 @@ def test_c30_request_that_arrives_too_late_is_refused_by_the_exchange(stand, ven
         assert lifetime_ms(venue.facts.caps, 5_000, 250) is None
         return
     stand.fault(
-        "delay", venue.place, direction="in", count=1,
+        "delay", stand.placing, direction="in", count=1,
         delay_ms=stand.config.groups[0].recv_window_ms + 1_000,
     )  # fmt: skip
     placed = stand.place(Side.BUY, -10, 1000)
@@ -212,11 +213,10 @@ def test_c30_request_that_arrives_too_late_is_refused_by_the_exchange(stand, ven
     stand.judge()
 
 
-def test_c30_order_asked_for_before_it_is_there_is_no_proof_of_absence(venue):
+def test_c30_order_asked_for_before_it_is_there_is_no_proof_of_absence(stand):
     """Every question while the request is on its way finds nothing, by REST, past the socket."""
-    stand = Stand(venue).trading()
     late_ms = stand.config.groups[0].recv_window_ms - 500
-    stand.fault("delay", venue.place, direction="in", delay_ms=late_ms, count=1)
+    stand.fault("delay", stand.placing, direction="in", delay_ms=late_ms, count=1)
     placed = stand.place(Side.BUY, -10, 1000)
     stand.until_state(placed, OrderState.UNKNOWN)
     stand.harness.network.cut(stand.executor_role)  # what is behind it on the socket is gone

@@ -8,9 +8,9 @@ from tests.conformance.stand import MS, GuardedStand, S
 
 
 @pytest.fixture
-def guarded(venue, space):
-    """A desk with an order in that list of the market."""
-    made = GuardedStand(venue, 5).trading()
+def guarded(venue, space, way):
+    """A desk with an order in that list of the market, which sends by that way."""
+    made = GuardedStand(venue, 5, way=way).trading()
     made.opened_in(space)
     assert made.open() == 1
     return made
@@ -32,7 +32,7 @@ def test_c13_sender_that_stands_keeps_the_kill_open_until_it_has_ended(guarded):
     guarded.supervised = False
     guarded.harness.stop(guarded.executor_role)
     guarded.kill()
-    guarded.run(60 * S)
+    guarded.run(20 * S)
     assert guarded.open() == 0
     assert guarded.shown()["word"] == "OPEN"
     assert not guarded.watchdog.latch.swept
@@ -66,8 +66,7 @@ def test_c13_what_a_dead_sender_sent_is_waited_for_until_the_exchange_refuses_it
 
 def test_c13_order_in_doubt_keeps_the_kill_from_being_proved(guarded):
     """Its request can still arrive, and would be open behind the proof."""
-    venue = guarded.venue
-    guarded.fault("delay", venue.place, direction="in", delay_ms=4_000, count=1)
+    guarded.fault("delay", guarded.placing, direction="in", delay_ms=4_000, count=1)
     placed = guarded.place(Side.BUY, -20, 1000)
     guarded.run(MS)
     guarded.kill()

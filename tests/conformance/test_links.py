@@ -47,9 +47,9 @@ def trade_for(stand, seconds):
 @pytest.mark.parametrize("by", ["our own age", "the exchange's warning"])
 def test_c10_connection_is_replaced_before_its_end_and_nobody_notices(venue, monkeypatch, by):
     venue.short_days(monkeypatch, DAY_NS, WARNING_NS)
-    ages = {"our own age": AGE_MS, "the exchange's warning": 84_600_000}
-    stand = Stand(venue, mend=lambda config: aged(config, ages[by])).trading()
-    trade_for(stand, 110)
+    age_ms, seconds = {"our own age": (AGE_MS, 55), "the exchange's warning": (84_600_000, 105)}[by]
+    stand = Stand(venue, mend=lambda config: aged(config, age_ms)).trading()
+    trade_for(stand, seconds)
     assert int(link(stand)["replaced"]) >= 1
     assert int(link(stand)["losses"]) == 0
     assert not kinds(stand) & {ExecKind.NOT_SENT, ExecKind.NO_ANSWER}
@@ -87,12 +87,12 @@ def test_c12_pause_stops_those_whom_it_is_for_and_no_longer_than_it_says(venue, 
     stop = venue.stops[index]
     stand = Stand(venue).trading()
     kept = stand.opened(Side.BUY, -10, 1000)
-    stand.fault(**stop.fault, link=venue.place.link, match=venue.place.match, count=1)
+    stand.fault(**stop.fault, **stand.placing.chosen, count=1)
     refused = stand.place(Side.BUY, -20, 1000)
     stand.until_state(refused, OrderState.REJECTED, within_ns=5 * S)
     assert refused.reason is RejectReason.MESSAGE_RATE
     began_ns = stand.now_ns
-    orders, cancels = arrivals(stand, venue.place), arrivals(stand, venue.cancel)
+    orders, cancels = arrivals(stand, stand.placing), arrivals(stand, venue.cancel[stand.way])
     stand.cancel(kept)
     held = []
     while stand.now_ns < began_ns + 3 * S:
@@ -115,7 +115,7 @@ def test_c12_pause_of_an_account_leaves_the_other_accounts_alone(venue):
         return
     stand = Stand(venue, mend=two_accounts).trading()
     stand.until(stand.harness.table("accounts").rows["reconciled"][:2].all)
-    stand.fault(**stop.fault, link=venue.place.link, match=venue.place.match, count=1)
+    stand.fault(**stop.fault, **stand.placing.chosen, count=1)
     refused = stand.place(Side.BUY, -20, 1000)
     stand.until_state(refused, OrderState.REJECTED, within_ns=5 * S)
     other = stand.place(Side.BUY, -30, 1000, strategy=1)
@@ -129,7 +129,7 @@ def two_accounts(config):
     """A second strategy on the second account."""
     (first,) = config.strategies
     account = config.groups[0].accounts[1].name
-    second = dataclasses.replace(first, name="second", account=account)
+    second = dataclasses.replace(first, name="second", accounts=(account,))
     return dataclasses.replace(config, strategies=(first, second))
 
 

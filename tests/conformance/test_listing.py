@@ -63,9 +63,7 @@ def test_c27_lack_of_warnings_is_a_halt_that_the_exchanges_refusals_tell(stand, 
     kept = stand.opened(Side.BUY, -10, 1000)
     halted = (lay.STATE_HALT, lay.STATE_TRADING)
     for state in halted:
-        stand.harness.act(
-            stand.sim_role, lambda a, state=state: a.market.set_state(0, state, stand.now_ns)
-        )
+        stand.halt(state)
         asked = stand.place(Side.BUY, -20, 1000)
         stand.run(S)
         if state == lay.STATE_HALT:

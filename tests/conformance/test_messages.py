@@ -89,14 +89,14 @@ def test_c18_desk_whose_messages_are_damaged_on_their_way_is_right_in_the_end(ve
     DamagingPorts.damaged = 0
     stand = Stand(venue, 2, ports=DamagingPorts).trading()
     placed = []
-    for k in range(15):
+    for k in range(10):
         placed.append(stand.place(Side.BUY, -10 - k, 1000))
         stand.run(300 * MS)
         stand.trade(Side.SELL, -10 - k, 300)
         stand.run(300 * MS)
         if k % 2 and placed[-1].state is OrderState.OPEN:
             stand.cancel(placed[-1])
-    assert DamagingPorts.damaged > 20
-    stand.run(150 * S)
+    assert DamagingPorts.damaged > 10
+    stand.run(70 * S)
     assert sum(one.cum_qty for one in placed if one.row is not None) > 0
     stand.judge()

@@ -24,10 +24,10 @@ def mixed(stand, n):
 
 
 @pytest.mark.parametrize("kind", [*ROLES, "all"])
-def test_c17_role_that_dies_and_starts_again_loses_and_doubles_nothing(venue, kind):
+def test_c17_role_that_dies_and_starts_again_loses_and_doubles_nothing(venue, kind, sized):
     stand = Stand(venue, 3).trading()
     orders = []
-    for n, away_ms in enumerate((0, 3, 700)):
+    for n, away_ms in enumerate(sized((0, 3, 700), (3,))):
         rests, leaves, sent = mixed(stand, n)
         orders += rests, leaves, sent
         dead = roles_of(stand, kind)

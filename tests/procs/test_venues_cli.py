@@ -21,7 +21,7 @@ def test_page_has_a_row_for_each_case_and_fits_80_columns(capsys):
     assert max(map(len, lines)) <= WIDTH
     rows = [line.split() for line in lines[: lines.index("")] if line.startswith("C")]
     assert [row[0] for row in rows] == [one.name for one in CASES]
-    assert {cell for row in rows for cell in row[1:]} == {"yes", "lack", "typed"}
+    assert {cell for row in rows for cell in row[1:]} >= {"yes", "lack", "typed"}
 
 
 def test_json_says_of_each_market_where_it_stands_and_what_it_lacks(capsys):

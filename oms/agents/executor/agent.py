@@ -36,6 +36,7 @@ from oms.agents.limits_view import LimitsView
 from oms.config import DeskConfig
 from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
 from oms.units import NS_PER_MS
+from oms.venues.data import Way
 from oms.venues.reports import (
     Ask,
     Balance,
@@ -47,12 +48,7 @@ from oms.venues.reports import (
     Want,
 )
 from oms.venues.shared.order_command import Command, CommandReader
-from shm_layout.enums import (
-    Action,
-    Exchange,
-    ExecKind,
-    RejectReason,
-)
+from shm_layout.enums import Action, Exchange, ExecKind, RejectReason
 from shm_layout.limits import EXECUTION_BACKLOG_MAX, TEXT_CHARS_MAX, WORK_BUDGET
 
 TABLE_POLL_NS = 20_000_000
@@ -78,7 +74,6 @@ class ExecutorAgent(BaseAgent):
         self._config = config
         self._group_index = [g.name for g in config.groups].index(group_name)
         self._group = config.groups[self._group_index]
-        self._checks = LastChecks(config.limits)
         self._draining = False
         self._now_ns = 0
         self.garbage = 0
@@ -95,7 +90,7 @@ class ExecutorAgent(BaseAgent):
         self._commands = CommandReader(self._orders)
         self._outbox = Outbox(ports, self._group.name, Exchange[self._group.exchange.upper()])
         self._latch = LatchView(ports)
-        self._limits = LimitsView(ports)
+        self._checks = LastChecks(LimitsView(ports))
         self._order_table = OrderTable(ports.table_reader("orders"))
         self._latency = ports.table_writer(f"latency.{self.role}").rows
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
@@ -171,6 +166,7 @@ class ExecutorAgent(BaseAgent):
             return done + self._prepare(now_ns)
         self._hold_or_go(now_ns)
         done += self._session.links.work(now_ns)
+        done += self._session.rest.work(now_ns)
         done += self._session.expire(now_ns)
         if self._session.stirred or now_ns >= self._reconcile_due_ns:
             done += self._reconcile(now_ns)
@@ -242,7 +238,8 @@ class ExecutorAgent(BaseAgent):
 
     def drained(self) -> bool:
         """Nothing of ours is on its way."""
-        asked = (*self._session.questions.values(), *self._session.rest.values())
+        session = self._session
+        asked = (*session.questions.values(), *session.rest.open.values())
         busy = any(q.what in _COMMAND_QUESTIONS for q in asked)
         return not busy and not len(self._outbox)
 
@@ -315,16 +312,19 @@ class ExecutorAgent(BaseAgent):
         wire = account.link.wire
         assert wire is not None
         question = question_of(What.NEW, Want.PLACE, command, account, instrument, pos)
+        why_not = self._session.place(question, wire, now_ns)
+        if why_not:
+            self._say(ExecKind.NOT_SENT, command, pos, now_ns, (RejectReason.NOT_SENT, why_not))
+            return
         self.sent += 1
-        self._fast_path.traded(account)
-        self._session.place(command, account, wire, instrument, question, now_ns)
+        if self._session.order_way is Way.SOCKET:
+            self._fast_path.traded(account)
         if command.stamp_cycles or command.risk_cycles:
             note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
 
     def _may_trade(self) -> bool:
         """Whether any order may go; takes over what risk has changed."""
-        if (changed := self._limits.news()) is not None:
-            self._checks.set_max_notional(changed)
+        self._checks.look()
         return not self._latch.latched() and not self._draining
 
     def _refuse(
@@ -333,8 +333,7 @@ class ExecutorAgent(BaseAgent):
         """The last checks: the kill latch, the command, the account, the connection."""
         if self._latch.latched():
             return RejectReason.KILLED, "the kill latch is set"
-        if (changed := self._limits.news()) is not None:
-            self._checks.set_max_notional(changed)
+        self._checks.look()
         if account is None:
             return RejectReason.UNKNOWN_ACCOUNT, "not of this group"
         if instrument is None:
@@ -350,6 +349,8 @@ class ExecutorAgent(BaseAgent):
             return RejectReason.NOT_SENT, "connection is down"
         if not account.ready:
             return RejectReason.NOT_RECONCILED, ""
+        if why_not := self._session.why_no_connection():
+            return RejectReason.NOT_SENT, why_not
         # The last check of all: what it lets through is charged.
         if not self._session.may_place(account, now_ns):
             return RejectReason.MESSAGE_RATE, self._session.why_not(account, now_ns)
@@ -380,7 +381,8 @@ class ExecutorAgent(BaseAgent):
         self._now_ns = now_ns
         self._quiet_until_ns = 0
         self._fast_path.close()
-        self._session.links.on_conn(conn, event, now_ns)
+        if not self._session.rest.on_conn(conn, event, now_ns):
+            self._session.links.on_conn(conn, event, now_ns)
 
     def _relieved(self, link: Link, now_ns: int) -> None:
         """The accounts' events come by a new wire: one whose events were cut off is reconciled
@@ -421,7 +423,7 @@ class ExecutorAgent(BaseAgent):
         if meta.request_id == self._start.listing_id:
             self._start.listed(body, now_ns, meta)
             return
-        question = self._session.rest.pop(meta.request_id, None)
+        question = self._session.rest.take(meta.request_id, meta.status, now_ns)
         if question is None:
             return
         try:
@@ -429,7 +431,8 @@ class ExecutorAgent(BaseAgent):
                 question.ask, meta.status, meta.headers, body, self._session.known
             )
         except MalformedMessageError:
-            self._ended(question, now_ns)
+            if not question.overdue:
+                self._ended(question, now_ns)
             return
         self._answered(question, reply, now_ns)
 

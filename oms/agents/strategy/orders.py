@@ -61,7 +61,7 @@ def updates(data: bytes, mine: Collection[int], flag: int) -> list[Update]:
 
 class OrderBook:
     """Orders of one strategy. `orders` (by intent_id) is the agent's own dict, never replaced.
-    `strategy_ids` are its rows: the operator has one for each account.
+    `strategy_ids` are its rows, one for each of its accounts.
     """
 
     def __init__(
@@ -72,7 +72,8 @@ class OrderBook:
         intents: RingWriter,
     ) -> None:
         self.orders = orders
-        self.positions: dict[int, int] = {}
+        self._positions: dict[int, dict[int, int]] = {}
+        """Instrument -> our row -> position there."""
         self.cancels: dict[int, Order] = {}
         """Cancels that were asked and not answered, by their own intent_id."""
         self._strategy_ids = frozenset(strategy_ids)
@@ -175,8 +176,19 @@ class OrderBook:
         self._recall_cancels(taken_to)
         for row in self._position_table.written():
             if int(row["strategy_id"]) in self._strategy_ids:
-                self.positions[int(row["instrument_id"])] = int(row["qty"])
+                of = self._positions.setdefault(int(row["instrument_id"]), {})
+                of[int(row["strategy_id"])] = int(row["qty"])
         return changed
+
+    def position(self, instrument_id: int) -> int:
+        """Net quantity on all accounts together, qty_scale."""
+        return sum(self._positions.get(instrument_id, {}).values())
+
+    def filled(self, update: Update, order: Order) -> int:
+        """Note the position that a fill leaves; returns that of all accounts together."""
+        of = self._positions.setdefault(order.instrument_id, {})
+        of[update.strategy_id] = update.position_qty
+        return sum(of.values())
 
     def _of_interest(self) -> np.ndarray[Any, Any]:
         """Which rows of the order table are ours, and open or known to the plugin: bool per row.
@@ -225,5 +237,5 @@ def _order_of(row: Any) -> Order:
         OrderType(int(row["order_type"])), _or_zero(row["px"]), qty,
         max(qty - int(row["cum_qty"]), 0), int(row["client_order_id"]),
         OrderState(int(row["state"])), int(row["state"]) == OrderState.PENDING_CANCEL,
-        _or_zero(row["quote_qty"]),
+        _or_zero(row["quote_qty"]), int(row["account_id"]),
     )  # fmt: skip

@@ -1,9 +1,9 @@
 """Binance spot's order side: asks in canonical words -> WebSocket-API frames and REST requests, and
 their answers back (`oms/venues/orders.py: OrderSide`). `trade` writes, `trade_parse` reads.
 
-Queries and cancels go by the socket, or by REST with the same meaning; new orders by the socket
-alone. A connection of one account with an Ed25519 key is logged on once; others subscribe by
-signature, several accounts on one connection.
+Orders, queries and cancels go by the socket, or by REST with the same meaning. A connection of one
+account with an Ed25519 key is logged on once; others subscribe by signature, several accounts on
+one connection.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from oms.venues.orders import Link
 from oms.venues.reports import (
     Ask,
     Balance,
+    FeeRate,
     HttpCall,
     Item,
     Judgement,
@@ -41,14 +42,18 @@ from oms.venues.reports import (
     Verdict,
     Want,
 )
+from oms.venues.shared import fields
+from oms.venues.shared.decimal_text import from_text, to_text
 from oms.venues.shared.order_text import Buffers, OrderText
 from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Instrument, Usage
+from shm_layout.enums import RejectReason, Side
 from shm_layout.limits import TEXT_CHARS_MAX
 
 WEIGHT, ORDERS_10S, ORDERS_DAY = "weight", "orders_10s", "orders_day"
 HISTORY_MAX_MS = 23 * 3_600_000
 """myTrades by time reaches 24 h back at most; an older order is asked for by its own id."""
 _MS_PER_S = 1000
+_RATE_DIGITS = 10
 _PING_EVERY_MS = 1000
 _METHODS = {
     Want.PLACE: "order.place",
@@ -144,8 +149,12 @@ class BinanceOrders:
         frames = self._frames[ask.account]
         dies_ms = stamp.now_ms + self._group.recv_window_ms
         if way is Way.REST:
-            if ask.want is Want.PLACE or ask.want not in _METHODS:
+            if ask.want not in _METHODS:
                 return None
+            if ask.want is Want.PLACE:
+                assert ask.instrument is not None
+                placed = frames.place_by_rest(stamp.now_ms, ask.instrument, ask.orders[0])
+                return Outgoing(HttpCall(*placed), self.charges(ask), dies_ms)
             call = HttpCall(*frames.rest(_METHODS[ask.want], stamp.now_ms, self._params(ask)))
             return Outgoing(call, self.charges(ask), dies_ms)
         return Outgoing(self._frame(frames, ask, stamp), self.charges(ask), dies_ms)
@@ -271,7 +280,12 @@ class BinanceOrders:
             return replace(made, rows=tuple(reader.order(one) for one in result), complete=True)
         if ask.want is Want.BALANCES:
             balances: list[Balance] = reader.account(result)
-            return replace(made, rows=tuple(balances), complete=True)
+            items = made.items
+            if result.get("canTrade") is False:
+                words = "the exchange says of this account canTrade false"
+                items = (replace(items[0], finding=RejectReason.ACCOUNT_MODE, text=words),)
+            rates = _fee_rates(result)
+            return replace(made, items=items, rows=(*balances, *rates), complete=True)
         if ask.want in {Want.FILLS, Want.ORDER_FILLS}:
             fills = [fill for fill in map(reader.trade, result) if fill is not None]
             whole = len(result) < trade.TRADES_LIMIT
@@ -283,6 +297,8 @@ class BinanceOrders:
     def judge(self, ask: Ask, item: Item) -> Judgement:
         """See OrderSide."""
         del ask
+        if item.finding is not RejectReason.UNSET:
+            return Judgement(Verdict.REFUSED, item.finding)
         if item.code == 0 and 200 <= item.status < 300:
             return Judgement(Verdict.DONE)
         found = errors.judge(item.status, item.code, item.text)
@@ -353,3 +369,21 @@ def _pause(ask: Ask | None, answer: Answer) -> Pause | None:
         key, answer.retry_at_ms, cancels_pass=answer.status == HTTP_TOO_MANY,
         for_ms=answer.retry_after_s * _MS_PER_S,
     )  # fmt: skip
+
+
+def _fee_rates(account: Mapping[str, Any]) -> list[FeeRate]:
+    """Of every instrument without rates of its own. The buyer's and the seller's parts come on top
+    of maker's and taker's (account documents, "commissionRates")."""
+    rates = account.get("commissionRates")
+    if rates is None:
+        return []
+    maker, taker, buyer, seller = (
+        from_text(fields.decimal(rates[name]), _RATE_DIGITS)
+        for name in ("maker", "taker", "buyer", "seller")
+    )
+    if buyer == seller:
+        return [FeeRate(to_text(maker + buyer, _RATE_DIGITS), to_text(taker + buyer, _RATE_DIGITS))]
+    return [
+        FeeRate(to_text(maker + of, _RATE_DIGITS), to_text(taker + of, _RATE_DIGITS), side=side)
+        for side, of in ((Side.BUY, buyer), (Side.SELL, seller))
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from oms.venues.base import MarketSpec
 from oms.venues.data import (
     Absent,
+    AmendWay,
     Bucket,
     Capabilities,
     Fees,
@@ -107,6 +108,7 @@ SPOT_ORDERS = OrderMarket(
             }
         ),
         amount_orders=frozenset({"buy", "sell"}),
+        amend=AmendWay.NEW_ID,
         forgets_unfilled_ms=90 * 86_400_000,
         timestamp_ahead_ms=1000,
         link_age_ms=24 * 3_600_000,

@@ -14,6 +14,7 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    Way,
     statuses_of,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
@@ -76,6 +77,7 @@ CAPS = Capabilities(
     amount_orders=frozenset({"buy"}),
     quantity_markets=frozenset({"sell"}),
     fee=FeeWay.RUNNING,
+    ways=(Way.REST,),
     place_proves=Proof.RECEIVED,
     cancel_proves=Proof.RECEIVED,
     batch_max=BATCH_MAX,

@@ -13,6 +13,7 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    Way,
     statuses_of,
 )
 from oms.venues.trade_base import VenueLimits
@@ -48,6 +49,7 @@ CAPS = Capabilities(
     amount_orders=frozenset({"buy"}),
     quantity_markets=frozenset({"sell"}),
     worst_price=True,
+    ways=(Way.REST,),
     place_proves=Proof.ACCEPTED,
     cancel_proves=Proof.STATE,
     settle_ms=SETTLE_MS,

@@ -15,6 +15,7 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    Way,
     statuses_of,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
@@ -83,6 +84,7 @@ CAPS = Capabilities(
     quantity_markets=frozenset({"sell"}),
     amend=AmendWay.NEW_ID,
     fee=FeeWay.RUNNING,
+    ways=(Way.REST,),
     place_proves=Proof.ACCEPTED,
     cancel_proves=Proof.RECEIVED,
     cancel_batch_max=CANCEL_IDS_MAX,

@@ -18,7 +18,7 @@ from oms.config import DeskConfig, GroupConfig
 from oms.errors import ConfigError
 from oms.venues.buckets import divided, egress_mistakes, per_minute, shared_bucket, told
 from oms.venues.data import Bucket, Charge
-from oms.venues.orders import OrderSide
+from oms.venues.orders import OrderSide, order_way
 from oms.venues.registry import market_data, order_market, order_side
 from oms.venues.reports import Ask, Instrument, Run, Want
 from oms.venues.trade_base import VenueLimits
@@ -43,6 +43,7 @@ def check_rates(config: DeskConfig) -> Iterator[Row]:
     for group in config.groups:
         side = order_side(group)
         markets = [order_market(name) for name in group.venues]
+        order_way(group, markets)
         # A group counts by the narrowest of its markets.
         market = min(markets, key=lambda one: per_minute(shared_bucket(one)))
         bucket = next(
@@ -178,10 +179,8 @@ def _orders(
     buckets: Iterable[Bucket],
 ) -> Row:  # fmt: skip
     """What the strategies may want, by their own limit, against what the exchange takes."""
-    trading = [
-        one for one in config.strategies
-        if one.account in {account.name for account in group.accounts}
-    ]  # fmt: skip
+    accounts = {account.name for account in group.accounts}
+    trading = [one for one in config.strategies if accounts & set(one.accounts)]
     wanted = len(trading) * config.limits.max_orders_per_s * _MINUTE_S
     place = side.charges(Ask(Want.PLACE, group.accounts[0].name, group.venues[0]))
     share = _share(bucket, "orders") // max(_taken(place, bucket), 1)

@@ -13,7 +13,7 @@ from typing import Any
 from oms.config import DeskConfig
 from oms.exchange.market import Market
 from oms.venues.conformance import case, lack
-from oms.venues.data import OrderMarket
+from oms.venues.data import OrderMarket, Way
 from oms.venues.registry import order_market
 from shm_layout.enums import OrderType
 
@@ -24,6 +24,11 @@ class Where:
 
     link: str
     match: str
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Of a `FaultSpec`."""
+        return {"link": self.link, "match": self.match}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +78,10 @@ class ConformanceVenue:
     name: str
     config: Callable[..., DeskConfig]
     """(seed, drop_reply_one_in=0, flow_events_per_s=0, plugin settings …) -> a desk on it."""
-    place: Where
-    cancel: Where
-    query: Where
+    place: Mapping[Way, Where]
+    """New orders, by each way that the market has; so are the next two."""
+    cancel: Mapping[Way, Where]
+    query: Mapping[Way, Where]
     order_event: Where
     """Private messages about orders."""
     book: Where

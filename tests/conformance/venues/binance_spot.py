@@ -13,6 +13,7 @@ from oms.exchange.flow import HOUSE_ACCOUNTS
 from oms.exchange.live import LiveMarket
 from oms.exchange.market import MONEY_DIGITS, spec_from_config
 from oms.venues.binance.server import links as server_links
+from oms.venues.data import Way
 from shm_layout.enums import OrderType
 from tests.conformance.venues.base import ConformanceVenue, Oddity, Stop, Where
 from tests.conformance.venues.binance_spot_samples import SAMPLES
@@ -92,9 +93,16 @@ def relisted(body: bytes, oddities: Sequence[Oddity]) -> bytes | None:
 VENUE = ConformanceVenue(
     name=NAME,
     config=config,
-    place=Where(SOCKET, "order.place"),
-    cancel=Where(SOCKET, "order.cancel"),
-    query=Where(SOCKET, "order.status"),
+    place={
+        Way.SOCKET: Where(SOCKET, "order.place"), Way.REST: Where("rest", "POST /api/v3/order"),
+    },
+    cancel={
+        Way.SOCKET: Where(SOCKET, "order.cancel"),
+        Way.REST: Where("rest", "DELETE /api/v3/order"),
+    },
+    query={
+        Way.SOCKET: Where(SOCKET, "order.status"), Way.REST: Where("rest", "GET /api/v3/order"),
+    },
     order_event=Where(SOCKET, "executionReport"),
     book=Where("stream", "*@depth*"),
     everything=Where("any", "*"),
