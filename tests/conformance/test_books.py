@@ -77,6 +77,7 @@ def test_c03_silent_connection_makes_the_book_stale_and_no_order_is_priced_by_it
     stand.until(
         lambda: stand.book_state() is not BookState.LIVE, (stale_ms + 1500) * MS, "still LIVE"
     )
+    assert stand.book_state() is BookState.STALE, "before the connection is given up"
     refused = stand.place(Side.BUY, -10, 1000)
     stand.run(MS)
     assert refused.refused in (RejectReason.BOOK_NOT_LIVE, RejectReason.BOOK_STALE)

@@ -9,6 +9,8 @@ from shm_layout.enums import OrderState, RejectReason, SelfTrade, Side
 from tests.conformance.stand import MS, S
 
 HOUR = 3_600 * S
+ASKED_WITHIN_NS = 8 * S
+"""Questions after 1, 2, 4 s; a reconciliation would come after a minute."""
 pytestmark = pytest.mark.usefixtures("way")
 
 
@@ -33,7 +35,7 @@ def test_c06_reply_and_event_that_are_lost_are_asked_for_and_it_rests(stand):
     placed = stand.place(Side.BUY, -10, 1000)
     stand.until_state(placed, OrderState.UNKNOWN)
     assert placed.at_exchange.is_open
-    stand.until_state(placed, OrderState.OPEN)
+    stand.until_state(placed, OrderState.OPEN, within_ns=ASKED_WITHIN_NS)
     assert was_unknown(placed)
     stand.judge()
 
@@ -44,7 +46,7 @@ def test_c06_order_that_was_filled_unseen_is_found_filled(stand, venue):
     placed = stand.place(Side.BUY, 100, 1000)  # takes at once
     stand.until_state(placed, OrderState.UNKNOWN)
     assert placed.cum_qty == 0
-    stand.until_state(placed, OrderState.FILLED)
+    stand.until_state(placed, OrderState.FILLED, within_ns=ASKED_WITHIN_NS)
     assert placed.cum_qty == stand.qty(1000)
     stand.judge()
 

@@ -4,8 +4,6 @@ import dataclasses
 import random
 from enum import IntEnum
 
-import pytest
-
 from oms.sim.harness import HarnessPorts
 from oms.venues.trade_base import Report
 from shm_layout.enums import ExecKind, OrderState, Side
@@ -49,11 +47,8 @@ def test_c19_documented_samples_are_read_field_by_field(venue):
         sound(read)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_c18_damaged_messages_are_refused_and_nothing_unsound_is_read(venue, seed, sized):
+def test_c18_damaged_messages_are_refused_and_nothing_unsound_is_read(venue, seed=1):
     """Every value of each sample replaced by odd ones or dropped; bytes cut and flipped."""
-    if seed > sized(2, 1):
-        return
     refused = 0
     for sample in venue.samples:
 

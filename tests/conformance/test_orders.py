@@ -77,6 +77,18 @@ def test_c09_fill_that_overtakes_a_cancel_counts(stand, lots):
     stand.judge()
 
 
+def test_c09_cancel_that_is_refused_proves_no_end(stand, venue):
+    """The fill that it met is not told: only a question finds it."""
+    placed = stand.opened(Side.BUY, -10, 1000)
+    stand.fault("lose", venue.order_event, direction="out", for_ms=3_000)
+    stand.trade(Side.SELL, -10, 1000)
+    stand.cancel(placed)
+    stand.until_state(placed, OrderState.FILLED, within_ns=10 * S)
+    assert placed.cum_qty == stand.qty(1000)
+    assert OrderState.CANCELED not in states(stand, placed)
+    stand.judge()
+
+
 def test_c09_cancel_that_overtakes_a_fill_leaves_nothing_to_fill(stand):
     placed = stand.opened(Side.BUY, -10, 1000)
     stand.cancel(placed)

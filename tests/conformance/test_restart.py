@@ -53,17 +53,17 @@ def test_c17_role_that_dies_and_starts_again_loses_and_doubles_nothing(venue, ki
 @pytest.mark.parametrize("kind", ["strategy", "risk", "executor"])
 def test_c17_market_maker_trades_on_when_a_role_has_died(venue, kind):
     """With flow, and replies that are lost besides."""
-    stand = Stand(venue, 3, maker=True, flow_events_per_s=200, drop_reply_one_in=8).trading()
+    stand = Stand(venue, 3, maker=True, flow_events_per_s=100, drop_reply_one_in=8).trading()
     for away_ms in (0, 7, 800):
-        stand.run(400 * MS)
+        stand.run(200 * MS)
         for role in roles_of(stand, kind):
             stand.harness.kill(role)
             stand.run(away_ms * MS)
             stand.start(role)
-        stand.run(500 * MS)
+        stand.run(300 * MS)
     stand.trading()
     before = stand.state(w_.ST_ORDER_COUNT)
-    stand.run(5 * S)
+    stand.run(3 * S)
     assert stand.state(w_.ST_ORDER_COUNT) > before or stand.quotes() == {1, 2}, "nobody trades"
     assert stand.state(w_.ST_FILLS) > 0
     stand.judge()
