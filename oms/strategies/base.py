@@ -98,6 +98,7 @@ class Order:
     """> 0: ordered by quote amount, scale of the quote currency (`Instrument.quote_scale`)."""
     account_id: int = 0
     """The account that it stands on."""
+    time_in_force: TimeInForce = TimeInForce.GTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,12 @@ class Desk(Protocol):
     ) -> Order | None:
         """Ask for a market order worth `quote_qty` (at the instrument's quote_scale): a buy spends
         it, a sell takes it in. None as for `place`."""
+        ...
+
+    def replace(self, order: Order, qty: int, px: int) -> Order | None:
+        """Ask for a new order in place of one that stands, in one request; None as for `place`, or
+        where the order does not stand or is to be cancelled already. `on_order` tells what became
+        of each: the new one may be refused although the old one ended, or the other way round."""
         ...
 
     def cancel(self, order: Order) -> bool:

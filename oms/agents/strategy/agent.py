@@ -50,7 +50,7 @@ FAILED_POLL_NS = 100_000_000
 _UPDATES_FIRST, _WRITTEN = hot_.UPDATES_FIRST, hot_.WRITTEN
 _RARE = hot_.HAS_TRADES | hot_.WAS_LAPPED
 _ROWS_MASK, _TAKEN_SHIFT = hot_.ROWS_MASK, hot_.TAKEN_SHIFT
-_NEW, _CANCEL = int(Action.NEW), int(Action.CANCEL)
+_NEW, _CANCEL, _REPLACE = int(Action.NEW), int(Action.CANCEL), int(Action.REPLACE)
 _TOP = Struct("<q?7x9q8x")
 """A row of the kernel's `tops` as the fields of `Top`."""
 assert _TOP.size == hot_.T_WORDS * WORD_BYTES
@@ -140,8 +140,9 @@ class StrategyAgent(BaseAgent):
         if not intent_id:
             return None
         order = Order(
-            intent_id, instrument.id, side, order_type, px or 0, qty, qty, account_id=account_id
-        )
+            intent_id, instrument.id, side, order_type, px or 0, qty, qty, account_id=account_id,
+            time_in_force=time_in_force,
+        )  # fmt: skip
         self.orders[intent_id] = order
         return order
 
@@ -163,6 +164,26 @@ class StrategyAgent(BaseAgent):
         self.orders[intent_id] = order
         return order
 
+    def replace(self, order: Order, qty: int, px: int) -> Order | None:
+        """See `Desk.replace`."""
+        if order.state is not OrderState.OPEN or order.cancel_asked or order.quote_qty or qty <= 0:
+            return None
+        self._write_as(order.account_id)
+        intent_id = self._ask(
+            order.instrument_id, order.side, order.order_type, order.time_in_force, px, qty, UNDEF,
+            order.client_order_id,
+        )  # fmt: skip
+        if not intent_id:
+            return None
+        order.cancel_asked = True
+        self._book.replaced[intent_id] = order
+        made = Order(
+            intent_id, order.instrument_id, order.side, order.order_type, px, qty, qty,
+            account_id=order.account_id, time_in_force=order.time_in_force,
+        )  # fmt: skip
+        self.orders[intent_id] = made
+        return made
+
     def _choose_account(self, instrument: Instrument, name: str | None) -> int:
         """The account of the next intent; ValueError where it is none of ours that trades there."""
         if name is None and instrument.id in self._default_accounts:
@@ -182,17 +203,18 @@ class StrategyAgent(BaseAgent):
 
     def _ask(
         self, instrument_id: int, side: Side, order_type: OrderType, time_in_force: TimeInForce,
-        px: int, qty: int, quote_qty: int,
+        px: int, qty: int, quote_qty: int, replaces: int = 0,
     ) -> int:  # fmt: skip
-        """The intent that was written; 0 = there is no price to decide by, or no room."""
+        """The intent that was written; 0 = there is no price to decide by, or no room. `replaces`:
+        the order whose place it takes."""
         self._seat.asked(self._now_ns)
         if self._seat.failed or len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX or self._draining:
             return 0
         book = self._book
         intent_id = book.intent_id + 1
         done = write_intent(
-            self._handle, intent_id, instrument_id, _NEW, side, order_type, time_in_force, px, qty,
-            quote_qty, 0, self._now_ns,
+            self._handle, intent_id, instrument_id, _REPLACE if replaces else _NEW, side,
+            order_type, time_in_force, px, qty, quote_qty, replaces, self._now_ns,
         )  # fmt: skip
         if done == _WRITTEN:
             book.intent_id = intent_id

@@ -16,7 +16,7 @@ from oms.ids import COUNT_MAX
 from oms.orders.states import TERMINAL
 from oms.ports import Ports
 from oms.strategies.base import Order
-from shm_layout.enums import Action, OrderState, OrderType, RejectReason, Side
+from shm_layout.enums import Action, OrderState, OrderType, RejectReason, Side, TimeInForce
 from shm_layout.packing import packing
 from shm_layout.records import ORDER_UPDATE, UNDEF
 from shm_layout.ring import RingWriter
@@ -45,6 +45,7 @@ class Update(NamedTuple):
 
 UPDATE, _NAMES = packing(ORDER_UPDATE, Update._fields)
 assert Update._fields == _NAMES
+_PLACING = (Action.NEW, Action.REPLACE)
 _STATES = {int(state): state for state in OrderState}
 _new = tuple.__new__
 
@@ -76,6 +77,8 @@ class OrderBook:
         """Instrument -> our row -> position there."""
         self.cancels: dict[int, Order] = {}
         """Cancels that were asked and not answered, by their own intent_id."""
+        self.replaced: dict[int, Order] = {}
+        """Orders whose place another is to take, by that one's intent_id, until risk has spoken."""
         self._strategy_ids = frozenset(strategy_ids)
         self._intents = intents
         self._by_client_id: dict[int, Order] = {}
@@ -101,8 +104,12 @@ class OrderBook:
             asked = self.cancels.pop(update.intent_id, None)
             if not client_order_id:
                 return self._cancel_refused(asked)
+        if action == Action.REPLACE:
+            replaced = self.replaced.pop(update.intent_id, None)
+            if not client_order_id:
+                self._cancel_refused(replaced)
         order = self._by_client_id.get(client_order_id) if client_order_id else None
-        if order is None and action == Action.NEW:
+        if order is None and action in _PLACING:
             order = self.orders.get(update.intent_id)
         if order is None and client_order_id:
             order = self._adopt(client_order_id)
@@ -238,4 +245,5 @@ def _order_of(row: Any) -> Order:
         max(qty - int(row["cum_qty"]), 0), int(row["client_order_id"]),
         OrderState(int(row["state"])), int(row["state"]) == OrderState.PENDING_CANCEL,
         _or_zero(row["quote_qty"]), int(row["account_id"]),
+        TimeInForce(int(row["time_in_force"])),
     )  # fmt: skip

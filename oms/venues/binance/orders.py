@@ -54,10 +54,12 @@ HISTORY_MAX_MS = 23 * 3_600_000
 """myTrades by time reaches 24 h back at most; an older order is asked for by its own id."""
 _MS_PER_S = 1000
 _RATE_DIGITS = 10
+HTTP_BAD_REQUEST = 400
 _PING_EVERY_MS = 1000
 _METHODS = {
     Want.PLACE: "order.place",
     Want.CANCEL: "order.cancel",
+    Want.REPLACE: "order.cancelReplace",
     Want.CANCEL_ALL: "openOrders.cancelAll",
     Want.ORDER: "order.status",
     Want.OPEN_ORDERS: "openOrders.status",
@@ -71,6 +73,7 @@ _WEIGHTS = {
     Want.LOGON: trade.WEIGHT_SESSION,
     Want.SUBSCRIBE: trade.WEIGHT_SESSION,
     Want.CONNECT: trade.WEIGHT_CONNECT,
+    Want.REPLACE: trade.WEIGHT_ORDER,
 }
 
 
@@ -136,7 +139,7 @@ class BinanceOrders:
         if weight is None:
             weight = trade.weight_of(_METHODS[ask.want], self._params(ask))
         charge = Charge(WEIGHT, ("",), weight)
-        if ask.want is not Want.PLACE:
+        if ask.want not in {Want.PLACE, Want.REPLACE}:
             return (charge,)
         return charge, Charge(ORDERS_10S, (ask.account,)), Charge(ORDERS_DAY, (ask.account,))
 
@@ -177,6 +180,8 @@ class BinanceOrders:
             return {}
         assert ask.instrument is not None
         symbol = ask.instrument.symbol
+        if ask.want is Want.REPLACE:
+            return self._frames[ask.account].replace_params(ask.instrument, ask.orders[0])
         if ask.want is Want.CANCEL_ALL:
             return {"symbol": symbol}
         if ask.want is Want.ORDER_FILLS:
@@ -253,6 +258,8 @@ class BinanceOrders:
         made = Reply(request_id=answer.request_id, usage=_counts(answer.usage))
         failed = answer.code != 0 or not 200 <= answer.status < 300
         item = Item(code=answer.code, text=answer.text, status=answer.status)
+        if ask is not None and ask.want is Want.REPLACE and answer.halves is not None:
+            return self._halves(answer, self._knowing(known), made)
         if failed:
             return replace(made, items=(item,), pause=_pause(ask, answer))
         if ask is None:
@@ -263,6 +270,27 @@ class BinanceOrders:
         except (MalformedMessageError, TypeError, KeyError, AttributeError) as error:
             why = f"{ask.want.name}: {type(error).__name__} {error}"
             return replace(made, unreadable=why[:TEXT_CHARS_MAX])
+
+    @staticmethod
+    def _halves(answer: Answer, reader: TradeReader, made: Reply) -> Reply:
+        """Of a REPLACE: (what became of the order before it, what of the new one)."""
+        halves = answer.halves
+        assert halves is not None, "only an answer with both halves is read so"
+        items = []
+        try:
+            for name in ("cancel", "newOrder"):
+                word, said = halves[f"{name}Result"], halves[f"{name}Response"]
+                if word == "SUCCESS":
+                    items.append(Item(order=reader.order(said)))
+                elif word == "FAILURE":
+                    code, text = int(said["code"]), str(said["msg"])
+                    items.append(Item(code=code, text=text, status=HTTP_BAD_REQUEST))
+                else:
+                    items.append(Item(text="not attempted", finding=RejectReason.NOT_SENT))
+        except (MalformedMessageError, TypeError, KeyError, AttributeError, ValueError) as error:
+            why = f"REPLACE: {type(error).__name__} {error}"
+            return replace(made, items=(Item(),), unreadable=why[:TEXT_CHARS_MAX])
+        return replace(made, items=tuple(items))
 
     def _rows(self, ask: Ask, result: Any, reader: TradeReader, made: Reply) -> Reply:
         if ask.want in {Want.PLACE, Want.CANCEL, Want.ORDER}:
