@@ -95,12 +95,7 @@ CASES: tuple[Case, ...] = (
     Case(21, "a list with what cannot be traded costs nothing but that"),
     Case(22, "a price moves across a ladder of ticks, and a disputed tick is refused", LADDER),
     Case(23, "a batch is refused in part, and each order has its own end", BATCHES),
-    Case(
-        24,
-        "an amendment, or a cancel with a new order, is half done",
-        AMENDS,
-        open="risk takes a new order in place of one that stands, and no executor sends it",
-    ),
+    Case(24, "an amendment, or a cancel with a new order, is half done", AMENDS),
     Case(25, "reduce-only, a flip, funding and a liquidation are booked", LINEAR),
     Case(26, "fees are booked in each coin that they come in"),
     Case(27, "the exchange warns of an instrument, or delists it, while it is traded", WARNS),

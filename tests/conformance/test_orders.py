@@ -4,9 +4,7 @@ import itertools
 
 import pytest
 
-from oms.exchange.engine import layout_hot as lay
 from oms.exchange.market import MONEY_DIGITS
-from oms.venues.conformance import case
 from oms.venues.data import AmendWay
 from shm_layout.enums import (
     Action,
@@ -204,38 +202,43 @@ def test_c23_lack_of_batches_sends_each_order_by_itself(stand, venue):
     stand.judge()
 
 
-def replacing(stand, placed, ticks, lots):
+def replacing(stand, placed, ticks, lots, **more):
     """A new order in the place of one that stands."""
     return stand.place(
         placed.row["side"], ticks, lots, action=Action.REPLACE,
-        target_client_order_id=int(placed.row["client_order_id"]),
+        target_client_order_id=int(placed.row["client_order_id"]), **more,
     )  # fmt: skip
 
 
-open_24 = pytest.mark.xfail(reason=case(24).open, strict=True)
-
-
-@open_24
 def test_c24_order_is_replaced_by_a_new_one(stand):
     placed = stand.opened(Side.BUY, -10, 1000)
     fresh = replacing(stand, placed, -20, 500)
-    stand.check_exposure()
+    counted = int(stand.risk.arrays.positions["open_buy_qty"].sum())
+    assert counted == stand.qty(1000), "the larger of both, until one is excluded"
     stand.until_state(fresh, OrderState.OPEN, within_ns=10 * S)
     stand.until_state(placed, OrderState.CANCELED, within_ns=10 * S)
     stand.judge()
 
 
-@open_24
 def test_c24_cancel_that_is_done_and_new_order_that_is_refused_both_end(stand):
     placed = stand.opened(Side.BUY, -10, 1000)
-    stand.halt(lay.STATE_CANCEL_ONLY)
-    fresh = replacing(stand, placed, -20, 500)
+    fresh = replacing(stand, placed, 150, 500, order_type=OrderType.POST_ONLY)  # it would take
     stand.until_state(placed, OrderState.CANCELED, within_ns=10 * S)
     stand.until_state(fresh, OrderState.REJECTED, within_ns=10 * S)
+    assert fresh.reason is RejectReason.WOULD_TAKE
+    assert not int(stand.risk.arrays.positions["open_buy_qty"].sum())
     stand.judge()
 
 
-@open_24
+def test_c24_reply_that_is_lost_leaves_both_to_be_asked_for(stand):
+    placed = stand.opened(Side.BUY, -10, 1000)
+    stand.fault("drop_reply", count=1)
+    fresh = replacing(stand, placed, -20, 500)
+    stand.until_state(fresh, OrderState.OPEN, within_ns=15 * S)
+    stand.until_state(placed, OrderState.CANCELED, within_ns=15 * S)
+    stand.judge()
+
+
 def test_c24_cancel_that_came_too_late_leaves_no_new_order_behind_it(stand):
     placed = stand.opened(Side.BUY, -10, 1000)
     fresh = replacing(stand, placed, -20, 500)
