@@ -6,6 +6,7 @@ import pytest
 
 from shm_layout.enums import BookState, ExecKind, OrderState, RecordType, RejectReason, Side
 from tests.conformance.stand import MS, S, Stand
+from tests.conformance.venues.base import Where
 
 DAY_NS = 90 * S
 WARNING_NS = 15 * S
@@ -123,6 +124,29 @@ def test_c12_pause_of_an_account_leaves_the_other_accounts_alone(venue):
     again = stand.place(Side.BUY, -20, 1000)
     stand.until_state(again, OrderState.REJECTED, within_ns=S)
     assert again.reason is RejectReason.MESSAGE_RATE
+
+
+def test_c12_ban_is_heeded_by_every_process_of_the_address(venue):
+    """The executor is told; the feed, whose book breaks meanwhile, asks for nothing before its end,
+    and does not wait for more than that."""
+    bans = [one for one in venue.stops if one.key == "egress" and not one.cancels_pass]
+    for stop in bans:
+        stand = Stand(venue).trading()
+        stand.fault(**stop.fault, **stand.placing.chosen, count=1)
+        refused = stand.place(Side.BUY, -20, 1000)
+        stand.until_state(refused, OrderState.REJECTED, within_ns=5 * S)
+        began_ns = stand.now_ns
+        asked = arrivals(stand, Where("rest", "*"))
+        stand.fault("gap", venue.book, count=1)
+        stand.trade(Side.BUY, -50, 100)
+        stand.run(500 * MS)
+        stand.trade(Side.BUY, -60, 100)  # tells of the hole
+        stand.run(S)
+        assert stand.book_state() is not BookState.LIVE
+        assert asked() == 0, "a request in the ban"
+        stand.trading()
+        assert 3 * S < stand.now_ns - began_ns < 10 * S, "as long as it says"
+        stand.judge()
 
 
 def two_accounts(config):
