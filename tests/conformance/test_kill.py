@@ -80,6 +80,29 @@ def test_c13_order_in_doubt_keeps_the_kill_from_being_proved(guarded):
     assert placed.state is OrderState.CANCELED
 
 
+def test_c13_order_that_a_successor_knows_nothing_of_keeps_the_kill_from_being_proved(guarded):
+    """Who sent it is dead, and who lives says truly that nothing of its own is under way."""
+    caps, group = guarded.venue.facts.caps, guarded.config.groups[0]
+    guarded.fault("delay", guarded.placing, direction="in", delay_ms=4_000, count=1)
+    placed = guarded.place(Side.BUY, -20, 1000)
+    guarded.run(MS)
+    guarded.harness.kill(guarded.executor_role)
+    guarded.start(guarded.executor_role)
+    guarded.until(guarded.reconciled)
+    guarded.run(100 * MS)
+    guarded.kill()
+    guarded.run(2 * S)
+    assert guarded.shown()["senders"][0]["spoken"]
+    assert guarded.shown()["word"] != "PROVED"
+    if lifetime_ms(caps, group.recv_window_ms, group.clock_warn_ms) is None:
+        return
+    guarded.until_swept()
+    assert (guarded.open(), guarded.shown()["word"]) == (0, "PROVED")
+    guarded.run(5 * S)
+    assert guarded.open() == 0, "nothing came behind the proof"
+    guarded.until(lambda: placed.state in (OrderState.CANCELED, OrderState.REJECTED), 60 * S)
+
+
 def test_c13_nothing_new_leaves_while_the_latch_is_set(guarded):
     guarded.kill()
     before = guarded.sent()

@@ -5,6 +5,7 @@ import pytest
 from oms.risk import world_hot as w_
 from shm_layout.enums import OrderState, Side
 from tests.conformance.stand import MS, S, Stand
+from tests.oms.sim.crashing import Crash, CrashedError, crash_in_commits
 
 ROLES = ("feed", "aggregator", "strategy", "risk", "executor", "journaler", "watchdog")
 
@@ -47,6 +48,47 @@ def test_c17_role_that_dies_and_starts_again_loses_and_doubles_nothing(venue, ki
     assert any(placed.cum_qty for placed in orders)
     stand.check_exposure()
     stand.judge()
+
+
+def died_inside(venue, kind, point):
+    """A desk one of whose roles died at that point of its turns, with orders under way; then it
+    was started again. What it was that it died at."""
+    crash = Crash()
+    stand = Stand(venue, 3, ports=crash.ports)
+    with crash_in_commits(crash):
+        stand.trading()
+        rests, leaves = stand.opened(Side.BUY, -10, 1000), stand.opened(Side.SELL, 30, 500)
+        (role,) = roles_of(stand, kind)
+        crash.arm(role, point)
+        steps = (
+            lambda: stand.place(Side.BUY, -40, 700),
+            lambda: stand.cancel(leaves),
+            lambda: stand.trade(Side.SELL, -10, 200),
+            lambda: stand.run(S),
+        )
+        for step in steps:
+            try:
+                step()
+            except CrashedError:
+                stand.harness.kill(role)
+                break
+        assert role not in stand.harness.agents, f"{role} never came to {point}"
+        stand.run(100 * MS)
+        stand.trade(Side.SELL, -10, 100)
+        stand.start(role)
+        stand.trading()
+        stand.run(8 * S)
+    assert rests.cum_qty == stand.qty(rests.at_exchange.cum_qty) >= stand.qty(100)
+    assert leaves.at_exchange.is_open == (leaves.state is OrderState.OPEN)
+    stand.judge()
+    return crash.died_at
+
+
+@pytest.mark.parametrize("kind", ["risk", "executor"])
+def test_c17_role_that_dies_inside_its_turn_loses_and_doubles_nothing(venue, kind, sized):
+    """Between journal and ring, between a released cursor and the bytes, and so on."""
+    died = {died_inside(venue, kind, point) for point in range(1, sized(16, 7), sized(1, 2))}
+    assert len(died) > 1, f"it died at one point alone: {died}"
 
 
 @pytest.mark.compiled  # the same kernels, at length
