@@ -18,7 +18,7 @@ from oms.venues.registry import known_markets, traded_markets
 from procs.cli.parts.page import WIDTH, table
 
 LEGEND = (
-    "yes: a test of the whole desk holds it · lack: the market has no such thing, which is tested",
+    "yes: held by tests of the whole desk · lack: the market has no such thing",
     "open: a known defect · typed: written after the documents, not traded yet",
 )
 
