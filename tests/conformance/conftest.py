@@ -2,8 +2,8 @@
 
 A test is named after its case, `test_c04_…`, and takes `venue`: it runs at each market that the
 case applies to by the market's own facts. One named `test_c22_lack_…` runs at the others, and
-asserts the lack. A test that takes `space` or `way`, too, runs for each list of orders of the
-market, and for each way by which it takes them (at smoke size: the preferred one).
+asserts the lack. What else it takes of `BY_FACT` is the market's own, too: by which way orders go
+(at smoke size the preferred one), which lists of orders there are, how it asks for a pause.
 """
 
 import itertools
@@ -19,9 +19,15 @@ from tests.conftest import SMOKE
 
 NAMED = re.compile(r"test_c(\d\d)_(lack_)?")
 BY_FACT = {
-    "space": lambda caps: caps.spaces,
-    "way": lambda caps: caps.ways[:1] if SMOKE else caps.ways,
+    "space": lambda venue: venue.facts.caps.spaces,
+    "way": lambda venue: venue.facts.caps.ways[: 1 if SMOKE else None],
+    "stop": lambda venue: venue.stops,
+    "ban": lambda venue: [one for one in venue.stops if not one.cancels_pass],
+    "account_stop": lambda venue: [one for one in venue.stops if one.key == "account"],
+    "fee_coin": lambda venue: [venue.fee_coin] if venue.fee_coin else [],
 }
+"""What a test may take beside `venue`: it runs for each that the market has, and not where it has
+none."""
 VENUES = tuple(
     import_module(f"tests.conformance.venues.{name.replace('.', '_')}").VENUE
     for name in traded_markets()
@@ -38,9 +44,9 @@ def pytest_generate_tests(metafunc):
     rows = [
         (venue, *values)
         for venue in chosen
-        for values in itertools.product(*(BY_FACT[name](venue.facts.caps) for name in names[1:]))
+        for values in itertools.product(*(BY_FACT[name](venue) for name in names[1:]))
     ]
-    ids = ["-".join([str(row[0]), *(value.name.lower() for value in row[1:])]) for row in rows]
+    ids = ["-".join(getattr(one, "name", str(one)).lower() for one in row) for row in rows]
     metafunc.parametrize(names, rows, ids=ids)
 
 

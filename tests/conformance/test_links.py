@@ -81,11 +81,7 @@ def arrivals(stand, where):
     return count
 
 
-@pytest.mark.parametrize("index", range(3))
-def test_c12_pause_stops_those_whom_it_is_for_and_no_longer_than_it_says(venue, index):
-    if index >= len(venue.stops):
-        return
-    stop = venue.stops[index]
+def test_c12_pause_stops_those_whom_it_is_for_and_no_longer_than_it_says(venue, stop):
     stand = Stand(venue).trading()
     kept = stand.opened(Side.BUY, -10, 1000)
     stand.fault(**stop.fault, **stand.placing.chosen, count=1)
@@ -109,14 +105,11 @@ def test_c12_pause_stops_those_whom_it_is_for_and_no_longer_than_it_says(venue, 
     stand.judge()
 
 
-def test_c12_pause_of_an_account_leaves_the_other_accounts_alone(venue):
+def test_c12_pause_of_an_account_leaves_the_other_accounts_alone(venue, account_stop):
     """A pause has a key: what one account did is not laid on its neighbour."""
-    (stop, *_) = [one for one in venue.stops if one.key == "account"] or [None]
-    if stop is None:
-        return
     stand = Stand(venue, mend=two_accounts).trading()
     stand.until(stand.harness.table("accounts").rows["reconciled"][:2].all)
-    stand.fault(**stop.fault, **stand.placing.chosen, count=1)
+    stand.fault(**account_stop.fault, **stand.placing.chosen, count=1)
     refused = stand.place(Side.BUY, -20, 1000)
     stand.until_state(refused, OrderState.REJECTED, within_ns=5 * S)
     other = stand.place(Side.BUY, -30, 1000, strategy=1)
@@ -126,27 +119,25 @@ def test_c12_pause_of_an_account_leaves_the_other_accounts_alone(venue):
     assert again.reason is RejectReason.MESSAGE_RATE
 
 
-def test_c12_ban_is_heeded_by_every_process_of_the_address(venue):
+def test_c12_ban_is_heeded_by_every_process_of_the_address(venue, ban):
     """The executor is told; the feed, whose book breaks meanwhile, asks for nothing before its end,
     and does not wait for more than that."""
-    bans = [one for one in venue.stops if one.key == "egress" and not one.cancels_pass]
-    for stop in bans:
-        stand = Stand(venue).trading()
-        stand.fault(**stop.fault, **stand.placing.chosen, count=1)
-        refused = stand.place(Side.BUY, -20, 1000)
-        stand.until_state(refused, OrderState.REJECTED, within_ns=5 * S)
-        began_ns = stand.now_ns
-        asked = arrivals(stand, Where("rest", "*"))
-        stand.fault("gap", venue.book, count=1)
-        stand.trade(Side.BUY, -50, 100)
-        stand.run(500 * MS)
-        stand.trade(Side.BUY, -60, 100)  # tells of the hole
-        stand.run(S)
-        assert stand.book_state() is not BookState.LIVE
-        assert asked() == 0, "a request in the ban"
-        stand.trading()
-        assert 3 * S < stand.now_ns - began_ns < 10 * S, "as long as it says"
-        stand.judge()
+    stand = Stand(venue).trading()
+    stand.fault(**ban.fault, **stand.placing.chosen, count=1)
+    refused = stand.place(Side.BUY, -20, 1000)
+    stand.until_state(refused, OrderState.REJECTED, within_ns=5 * S)
+    began_ns = stand.now_ns
+    asked = arrivals(stand, Where("rest", "*"))
+    stand.fault("gap", venue.book, count=1)
+    stand.trade(Side.BUY, -50, 100)
+    stand.run(500 * MS)
+    stand.trade(Side.BUY, -60, 100)  # tells of the hole
+    stand.run(S)
+    assert stand.book_state() is not BookState.LIVE
+    assert asked() == 0, "a request in the ban"
+    stand.trading()
+    assert 3 * S < stand.now_ns - began_ns < 10 * S, "as long as it says"
+    stand.judge()
 
 
 def two_accounts(config):

@@ -297,22 +297,19 @@ def test_c26_fees_are_booked_in_what_was_got(venue):
     stand.judge()
 
 
-def test_c26_fees_in_a_third_coin_stand_apart_and_equal_the_exchanges(venue):
-    if not venue.fee_coin:
-        assert venue.facts.fees.charged_in in ("got", "quote")
-        return
-    stand = Stand(venue, fee_coin=venue.fee_coin).trading()
+def test_c26_fees_in_a_third_coin_stand_apart_and_equal_the_exchanges(venue, fee_coin):
+    stand = Stand(venue, fee_coin=fee_coin).trading()
     for side, px, against in ((Side.BUY, -10, Side.SELL), (Side.SELL, 10, Side.BUY)):
         placed = stand.opened(side, px, 1000)
         stand.trade(against, px, 1000)
         stand.until_state(placed, OrderState.FILLED)
     stand.run(S)
     fills = stand.log.fills(0, 0)
-    asset = stand.market.assets.index(venue.fee_coin)
+    asset = stand.market.assets.index(fee_coin)
     assert {fill.fee_asset for fill in fills} == {asset}
     rows = stand.risk.arrays.fees
     assert int(rows["amount"].sum()) == sum(fill.fee for fill in fills) > 0
     assert int(rows["fills"].sum()) == len(fills) == 2
     coins = {int(row["currency_id"]) for row in rows if int(row["fills"])}
     codes = {bytes(stand.risk.arrays.currency_table.rows["code"][k]).decode() for k in coins}
-    assert codes == {venue.fee_coin}
+    assert codes == {fee_coin}

@@ -64,6 +64,7 @@ class Oddity:
 class Stop:
     """A refusal that asks for a pause: which fault says so, of what, and whose requests wait."""
 
+    name: str
     fault: Mapping[str, Any]
     """Values of a `FaultSpec`, of the answer to one new order."""
     key: str
@@ -79,15 +80,12 @@ class ConformanceVenue:
     config: Callable[..., DeskConfig]
     """(seed, drop_reply_one_in=0, flow_events_per_s=0, plugin settings …) -> a desk on it."""
     place: Mapping[Way, Where]
-    """New orders, by each way that the market has; so are the next two."""
+    """New orders, by each way that the market has; so are cancels."""
     cancel: Mapping[Way, Where]
-    query: Mapping[Way, Where]
     order_event: Where
     """Private messages about orders."""
     book: Where
     """Public messages about the book."""
-    everything: Where
-    """Every private request, for maintenance and pauses."""
     stops: Sequence[Stop]
     unsupported: OrderType
     """A type of order that `caps` lack."""

@@ -100,16 +100,15 @@ VENUE = ConformanceVenue(
         Way.SOCKET: Where(SOCKET, "order.cancel"),
         Way.REST: Where("rest", "DELETE /api/v3/order"),
     },
-    query={
-        Way.SOCKET: Where(SOCKET, "order.status"), Way.REST: Where("rest", "GET /api/v3/order"),
-    },
     order_event=Where(SOCKET, "executionReport"),
     book=Where("stream", "*@depth*"),
-    everything=Where("any", "*"),
     stops=(
-        Stop({"kind": "http_429", "retry_after_s": 4}, "egress", cancels_pass=True),
-        Stop({"kind": "http_418", "retry_after_s": 4}, "egress", cancels_pass=False),
-        Stop({"kind": "http_5xx", "status": 429, "code": -1015}, "account", cancels_pass=True),
+        Stop("429", {"kind": "http_429", "retry_after_s": 4}, "egress", cancels_pass=True),
+        Stop("418", {"kind": "http_418", "retry_after_s": 4}, "egress", cancels_pass=False),
+        Stop(
+            "too_many_orders", {"kind": "http_5xx", "status": 429, "code": -1015}, "account",
+            cancels_pass=True,
+        ),
     ),
     unsupported=OrderType.STOP,
     short_days=short_days,

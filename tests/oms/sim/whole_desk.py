@@ -15,7 +15,7 @@ from oms import ids
 from oms.agents.factory import make_agent
 from oms.config import LimitsConfig, SimConfig, SimInstrumentConfig, StrategyConfig
 from oms.exchange.market import MONEY_DIGITS
-from oms.instruments import parse_decimal
+from oms.instruments import currency_scale, parse_decimal
 from oms.journal.reader import Recovery, read_journal
 from oms.risk import world_hot as w_
 from oms.risk.fold import Fold
@@ -96,8 +96,12 @@ class WholeDesk:
         return self.harness.agents["risk"]
 
     @property
+    def market(self):
+        return self.harness.agents[VENUE].market
+
+    @property
     def log(self):
-        return self.harness.agents[VENUE].market.log
+        return self.market.log
 
     def finish(self):
         """No more faults: let everything settle, drain, and see that nothing is left open."""
@@ -190,18 +194,27 @@ class WholeDesk:
 
     def check_balances(self):
         """I5: what the venue's account holds is what it began with and the fold of the fills."""
-        market = self.harness.agents[VENUE].market
+        market = self.market
         held = {
             code: sum(pair) for code, pair in zip(market.assets, market.balances(0), strict=True)
         }
         rows = self.risk.arrays.positions[: self.state(w_.ST_POSITIONS_USED)]
         instrument = self.risk.arrays.instrument_table.rows[0]
-        unit = 10 ** (MONEY_DIGITS - int(instrument["qty_scale"]))
-        base = int(rows["qty"].sum()) * unit - int(rows["fee_base"].sum())
-        quote = int(rows["cash"].sum()) - int(rows["fee_quote"].sum())
-        began = {code: parse_decimal(text, MONEY_DIGITS) for code, text in BALANCES.items()}
-        assert held["BTC"] - began["BTC"] == base, f"seed {self.seed}: BTC"
-        assert held["USDT"] - began["USDT"] == quote, f"seed {self.seed}: USDT"
+        spec = market.specs[0]
+        lots, fees, money = (
+            10 ** (MONEY_DIGITS - scale)
+            for scale in (
+                int(instrument["qty_scale"]), currency_scale(spec.base), currency_scale(spec.quote),
+            )
+        )  # fmt: skip
+        moved = {
+            spec.base: int(rows["qty"].sum()) * lots - int(rows["fee_base"].sum()) * fees,
+            spec.quote: (int(rows["cash"].sum()) - int(rows["fee_quote"].sum())) * money,
+        }
+        (sim,) = self.config.sims
+        for code, amount in moved.items():
+            began = parse_decimal(sim.balances[code], MONEY_DIGITS)
+            assert held[code] - began == amount, f"seed {self.seed}: {code}"
         assert int(rows["fee_other_count"].sum()) == 0, f"seed {self.seed}: fees elsewhere"
 
     def check_unknown(self):
