@@ -74,7 +74,7 @@ fuzz: $(TEST_READY) ## 10 M random operations, engine against reference; ARGS="-
 	@exec $(PY) -m tests.oms.exchange.fuzzing $(ARGS)
 
 conformance: $(TEST_READY) ## every numbered case on every traded market, public clients, a fuzz of 200,000 operations
-	@$(PY) -m pytest -q tests/conformance $(ARGS)
+	@MEXOMS_CONFORMANCE=full $(PY) -m pytest -q tests/conformance $(ARGS)
 	@$(PY) -m pytest -q tests/clients
 	@exec $(PY) -m tests.oms.exchange.fuzzing --operations 200000
 

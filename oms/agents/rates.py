@@ -400,13 +400,10 @@ class Ledger:
         return True
 
     def next_window_ns(self, now_ns: int) -> int:
-        """When to ask again: at the end of the pause that is in force, because there may be room
-        then; else when the window of request weight ends."""
-        paused_ns = max(self.pause_until_ns, self.ban_until_ns)
-        if paused_ns > now_ns:
-            return paused_ns
+        """When the window of request weight ends, or the pause, whichever is later."""
         shift_ns = self.venue_ns(now_ns) - now_ns
-        return ((now_ns + shift_ns) // MINUTE_NS + 1) * MINUTE_NS - shift_ns
+        ends_ns = ((now_ns + shift_ns) // MINUTE_NS + 1) * MINUTE_NS - shift_ns
+        return max(ends_ns, self.pause_until_ns, self.ban_until_ns)
 
     def _turn(self, now_ns: int) -> None:
         venue_ns = self.venue_ns(now_ns)

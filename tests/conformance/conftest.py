@@ -3,7 +3,7 @@
 A test is named after its case, `test_c04_…`, and takes `venue`: it runs at each market that the
 case applies to by the market's own facts. One named `test_c22_lack_…` runs at the others, and
 asserts the lack. What else it takes of `BY_FACT` is the market's own, too: by which way orders go
-(at smoke size the preferred one), which lists of orders there are, how it asks for a pause.
+(at small size the preferred one), which lists of orders there are, how it asks for a pause.
 """
 
 import itertools
@@ -15,12 +15,12 @@ import pytest
 
 from oms.venues.conformance import case
 from oms.venues.registry import traded_markets
-from tests.conftest import SMOKE
+from tests.conformance.size import FULL
 
 NAMED = re.compile(r"test_c(\d\d)_(lack_)?")
 BY_FACT = {
     "space": lambda venue: venue.facts.caps.spaces,
-    "way": lambda venue: venue.facts.caps.ways[: 1 if SMOKE else None],
+    "way": lambda venue: venue.facts.caps.ways[: None if FULL else 1],
     "stop": lambda venue: venue.stops,
     "ban": lambda venue: [one for one in venue.stops if not one.cancels_pass],
     "account_stop": lambda venue: [one for one in venue.stops if one.key == "account"],
@@ -83,6 +83,16 @@ def pytest_terminal_summary(terminalreporter):
         write(f"{one.name} {market:<14} {seconds:7.2f}  {word:<8} {one.title}")
     total = sum(_seconds.values())
     write(f"in all {'':<13}{total:7.2f}")
+
+
+@pytest.fixture
+def sized():
+    """`sized(full, small)`: the size for this run."""
+
+    def choose(full, small):
+        return full if FULL else small
+
+    return choose
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ and text.
 
 from __future__ import annotations
 
+import itertools
+
 from oms.agents.limits_view import LimitsView
 from oms.venues.registry import order_market
 from oms.venues.shared.decimal_text import to_text
@@ -106,6 +108,13 @@ class LastChecks:
         if command.order_type == OrderType.POST_ONLY and command.time_in_force != TimeInForce.GTC:
             return RejectReason.BAD_SHAPE, "POST_ONLY rests: GTC"
         return None
+
+    @staticmethod
+    def known(instrument: Instrument) -> int:
+        """Bit `type << 3 | time in force` for each pair that the instrument's market takes."""
+        caps = order_market(VENUE_NAMES[Venue(instrument.venue)]).caps
+        pairs = itertools.product(caps.order_types, caps.times_in_force)
+        return sum(1 << (kind << 3 | time) for kind, time in pairs if caps.knows(kind, time))
 
     def _unknown(self, command: Command, instrument: Instrument) -> Refusal | None:
         """An order that its market would refuse, or take for another."""

@@ -391,7 +391,7 @@ class FeedAgent(BaseAgent):
         else:
             wanted = self.pace.verification(book.symbol, now_ns)
         if wanted is None:
-            room_ns = self.ledger.next_window_ns(now_ns)
+            room_ns = self.pace.again_ns(now_ns)
             if syncing:
                 book.ask_at_ns = room_ns
             self.ports.log("warning", "snapshot_waits", instrument=book.name, syncing=syncing,
