@@ -22,10 +22,19 @@ STRATEGIES_MAX = 16
 STRATEGY_ROWS_MAX = 512
 """Strategies that one journal has ever known by name and account; the operator is one for each."""
 PROCESSES_MAX = 64
-INSTRUMENTS_MAX = 512
+INSTRUMENTS_MAX = 2048
 ACCOUNTS_MAX = 256
-CURRENCIES_MAX = 128
-CONNECTIONS_PER_AGENT_MAX = 64
+CURRENCIES_MAX = 1024
+CONNECTIONS_PER_AGENT_MAX = 512
+LINKS_SHARED_FROM = 64
+"""Accounts of one executor; with more of them several share a private connection, where the venue
+allows that: opening one for each takes longer than an address may."""
+BALANCES_MAX = 8192
+"""Pairs of account and currency; beyond it a pair is named in the log and in no table."""
+VENUE_POSITIONS_MAX = 4096
+"""Positions as exchanges say them: by account, instrument and side."""
+FEE_RATES_MAX = 4096
+"""Fee rates as exchanges say them: by account, market, instrument or group, and side."""
 FEED_CONNECTIONS_MAX = 16
 
 MD_SLOTS = 1 << 15
@@ -148,3 +157,4 @@ assert BOOK_LEVELS_MAX > 5000, "a snapshot has up to 5,000 levels a side"
 assert BOOK_TABLE_LEVELS <= BOOK_LEVELS_MAX
 assert CURRENCY_SCALE_DIGITS <= SCALE_DIGITS_MAX
 assert ORDER_SLOTS // CANCEL_RESERVE_DIVISOR >= 64, "the cancel reserve must be of use"
+assert LINKS_SHARED_FROM <= CONNECTIONS_PER_AGENT_MAX

@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "positions": ("procs.cli.positions", "what each strategy holds"),
     "pnl": ("procs.cli.pnl", "profit and loss, fees included, marked at mid"),
     "book": ("procs.cli.book", "a book as the desk sees it"),
+    "venues": ("procs.cli.venues", "what each market can do, and which case holds there"),
     "latency": ("procs.cli.latency", "where the time of a tick and of an order goes"),
     "logs": ("procs.cli.logs", "what the desk's processes log"),
     "tail": ("procs.cli.tail", "follow orders, executions, positions, P&L or logs"),

@@ -27,8 +27,9 @@ from oms.agents.executor.links import Account, Link, Wire
 from oms.agents.executor.orders import OrderTable
 from oms.agents.executor.out import Outbox
 from oms.agents.executor.predecessor import PredecessorWork, released_commands
+from oms.agents.executor.refusals import Refusals
 from oms.agents.executor.sender_word import LOOK_NS, SenderWord
-from oms.agents.executor.session import Question, What, question_of
+from oms.agents.executor.session import PLACES, Question, What, question_of
 from oms.agents.executor.stamp_hot import note_sent
 from oms.agents.executor.start import Start, make_session
 from oms.agents.latch import LatchView
@@ -61,8 +62,9 @@ ACCOUNTS_PUBLISHED_MAX = 8
 GARBAGE_RECONCILE_NS = 1_000_000_000
 
 _COMMAND_QUESTIONS = frozenset(
-    {What.NEW, What.CANCEL, What.CANCEL_ALL, What.QUERY, What.QUERY_TRADES, What.FENCE}
+    {*PLACES, What.CANCEL, What.CANCEL_ALL, What.QUERY, What.QUERY_TRADES, What.FENCE}
 )
+_PLACING = frozenset({int(Action.NEW), int(Action.REPLACE)})
 _SESSION_QUESTIONS = frozenset({What.LOGON, What.SUBSCRIBE})
 
 
@@ -74,7 +76,6 @@ class ExecutorAgent(BaseAgent):
         self._config = config
         self._group_index = [g.name for g in config.groups].index(group_name)
         self._group = config.groups[self._group_index]
-        self._checks = LastChecks(self._group, config.limits)
         self._draining = False
         self._now_ns = 0
         self.garbage = 0
@@ -91,7 +92,7 @@ class ExecutorAgent(BaseAgent):
         self._commands = CommandReader(self._orders)
         self._outbox = Outbox(ports, self._group.name, Exchange[self._group.exchange.upper()])
         self._latch = LatchView(ports)
-        self._limits = LimitsView(ports)
+        self._checks = LastChecks(LimitsView(ports))
         self._order_table = OrderTable(ports.table_reader("orders"))
         self._latency = ports.table_writer(f"latency.{self.role}").rows
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
@@ -110,7 +111,7 @@ class ExecutorAgent(BaseAgent):
             self._session.new_orders, now_ns,
         )  # fmt: skip
         for command in released_commands(self._orders):
-            if command.action == Action.NEW:
+            if command.action in _PLACING:
                 self._checks.saw(command)
         self._prepared = False
         self._quiet_until_ns = 0
@@ -122,6 +123,7 @@ class ExecutorAgent(BaseAgent):
             orders=self._order_table, now_ns=now_ns,
         )  # fmt: skip
         self._instruments = self._start.instruments
+        self._refusals = Refusals(self._outbox, self._instruments)
         self._accounts = self._start.accounts
         self._reconcilers = self._start.reconcilers
         self._start.ask_listing(now_ns)
@@ -271,7 +273,7 @@ class ExecutorAgent(BaseAgent):
 
     def _take(self, command: Command, pos: int, now_ns: int) -> None:
         self._predecessor.took(command.client_order_id)
-        if command.action == Action.NEW:
+        if command.action in _PLACING:
             self._new(command, pos, now_ns)
             return
         account = self._accounts.get(command.account_id)
@@ -283,12 +285,12 @@ class ExecutorAgent(BaseAgent):
                 RejectReason.UNKNOWN_INSTRUMENT
             )  # fmt: skip
             if command.action == Action.CANCEL:
-                self._say(ExecKind.CANCEL_REJECT, command, pos, now_ns, (reason, ""))
+                self._refusals.say(ExecKind.CANCEL_REJECT, command, pos, now_ns, (reason, ""))
         elif command.action == Action.CANCEL:
             asked = question_of(What.CANCEL, Want.CANCEL, command, account, instrument, pos)
             if not self._session.ask(asked, now_ns):
                 refusal = (RejectReason.MESSAGE_RATE, "the address is banned, or out of weight")
-                self._say(ExecKind.CANCEL_REJECT, command, pos, now_ns, refusal)
+                self._refusals.say(ExecKind.CANCEL_REJECT, command, pos, now_ns, refusal)
         elif command.action == Action.QUERY:
             about = question_of(What.QUERY, Want.ORDER, command, account, instrument, pos)
             self._answers.query(about, command.attempt, now_ns)
@@ -301,21 +303,23 @@ class ExecutorAgent(BaseAgent):
         if self._checks.taken_before(command.client_order_id):
             # By us or by a predecessor: it may have been sent, and goes never again.
             refusal = (RejectReason.UNSET, "this id was taken before")
-            self._say(ExecKind.NO_ANSWER, command, pos, now_ns, refusal)
+            self._refusals.doubted(command, pos, now_ns, refusal)
             return
         refused = self._refuse(command, account, instrument, now_ns)
         self._checks.saw(command)
         if refused is not None:
-            self._say(ExecKind.NOT_SENT, command, pos, now_ns, refused)
+            self._refusals.not_sent(command, pos, now_ns, refused)
             return
         assert account is not None
         assert instrument is not None
         wire = account.link.wire
         assert wire is not None
-        question = question_of(What.NEW, Want.PLACE, command, account, instrument, pos)
+        replaces = command.action == Action.REPLACE
+        what, want = (What.REPLACE, Want.REPLACE) if replaces else (What.NEW, Want.PLACE)
+        question = question_of(what, want, command, account, instrument, pos)
         why_not = self._session.place(question, wire, now_ns)
         if why_not:
-            self._say(ExecKind.NOT_SENT, command, pos, now_ns, (RejectReason.NOT_SENT, why_not))
+            self._refusals.not_sent(command, pos, now_ns, (RejectReason.NOT_SENT, why_not))
             return
         self.sent += 1
         if self._session.order_way is Way.SOCKET:
@@ -325,8 +329,7 @@ class ExecutorAgent(BaseAgent):
 
     def _may_trade(self) -> bool:
         """Whether any order may go; takes over what risk has changed."""
-        if (changed := self._limits.news()) is not None:
-            self._checks.set_max_notional(changed)
+        self._checks.look()
         return not self._latch.latched() and not self._draining
 
     def _refuse(
@@ -335,8 +338,7 @@ class ExecutorAgent(BaseAgent):
         """The last checks: the kill latch, the command, the account, the connection."""
         if self._latch.latched():
             return RejectReason.KILLED, "the kill latch is set"
-        if (changed := self._limits.news()) is not None:
-            self._checks.set_max_notional(changed)
+        self._checks.look()
         if account is None:
             return RejectReason.UNKNOWN_ACCOUNT, "not of this group"
         if instrument is None:
@@ -358,14 +360,6 @@ class ExecutorAgent(BaseAgent):
         if not self._session.may_place(account, now_ns):
             return RejectReason.MESSAGE_RATE, self._session.why_not(account, now_ns)
         return None
-
-    def _say(
-        self, kind: ExecKind, command: Command, pos: int, now_ns: int, refusal: Refusal
-    ) -> None:
-        instrument = self._instruments.get(command.instrument_id)
-        report = Report(kind, command.client_order_id, instrument)
-        report.reason, report.text = refusal
-        self._outbox.report(report, command.account_id, now_ns, pos)
 
     def _cancel_all(self, command: Command, account: Account | None, pos: int, now_ns: int) -> None:
         """All open orders of an account: in one instrument, or (NO_ID) in each."""

@@ -65,15 +65,20 @@ class What(IntEnum):
     ORDER_TRADES = 11
     TRADES = 12
     WHOSE = 13
-    FENCE = 14
+    FACT = 14
+    """What `OrderSide.setup` wants to know of the account."""
+    REPLACE = 15
+    FENCE = 16
 
 
+PLACES = frozenset({What.NEW, What.REPLACE})
+"""What may bring a new order to the exchange."""
 _CANCELS = (What.CANCEL, What.CANCEL_ALL)
 
 
 def share_of(what: What) -> RateShare:
     """The share that a question is charged to."""
-    if what is What.NEW:
+    if what in PLACES:
         return RateShare.ORDERS
     return RateShare.CANCELS if what in _CANCELS else RateShare.RECONCILIATION
 
@@ -413,7 +418,7 @@ class Session:
             *self.questions.values(), *self.late.values(),
             *rest.open.values(), *rest.late.values(),
         )  # fmt: skip
-        return [(q.client_order_id, q.sent_ns, q.overdue) for q in asked if q.what is What.NEW]
+        return [(q.client_order_id, q.sent_ns, q.overdue) for q in asked if q.what in PLACES]
 
     # Ends
 

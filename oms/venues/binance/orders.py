@@ -15,7 +15,6 @@ from typing import Any
 from oms.config import GroupConfig
 from oms.errors import ConfigError
 from oms.ports import Key
-from oms.units import NS_PER_MS
 from oms.venues.binance import errors, trade
 from oms.venues.binance.exchange_info import DOCUMENTED, parse_exchange_info
 from oms.venues.binance.spec import SPOT_ORDERS
@@ -26,6 +25,7 @@ from oms.venues.orders import Link
 from oms.venues.reports import (
     Ask,
     Balance,
+    FeeRate,
     HttpCall,
     Item,
     Judgement,
@@ -42,19 +42,24 @@ from oms.venues.reports import (
     Verdict,
     Want,
 )
+from oms.venues.shared import fields
+from oms.venues.shared.decimal_text import from_text, to_text
 from oms.venues.shared.order_text import Buffers, OrderText
 from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Instrument, Usage
+from shm_layout.enums import RejectReason, Side
 from shm_layout.limits import TEXT_CHARS_MAX
 
 WEIGHT, ORDERS_10S, ORDERS_DAY = "weight", "orders_10s", "orders_day"
 HISTORY_MAX_MS = 23 * 3_600_000
 """myTrades by time reaches 24 h back at most; an older order is asked for by its own id."""
 _MS_PER_S = 1000
+_RATE_DIGITS = 10
+HTTP_BAD_REQUEST = 400
 _PING_EVERY_MS = 1000
-_AGE_MAX_MS = 24 * 3_600_000
 _METHODS = {
     Want.PLACE: "order.place",
     Want.CANCEL: "order.cancel",
+    Want.REPLACE: "order.cancelReplace",
     Want.CANCEL_ALL: "openOrders.cancelAll",
     Want.ORDER: "order.status",
     Want.OPEN_ORDERS: "openOrders.status",
@@ -68,6 +73,7 @@ _WEIGHTS = {
     Want.LOGON: trade.WEIGHT_SESSION,
     Want.SUBSCRIBE: trade.WEIGHT_SESSION,
     Want.CONNECT: trade.WEIGHT_CONNECT,
+    Want.REPLACE: trade.WEIGHT_ORDER,
 }
 
 
@@ -110,7 +116,8 @@ class BinanceOrders:
     def links(self, accounts: Sequence[str], got: Mapping[str, Reply]) -> Sequence[Link]:
         """One connection for requests and events; several accounts may share it."""
         del got
-        return (Link(Role.BOTH, tuple(accounts), True, "frame", _PING_EVERY_MS, _AGE_MAX_MS),)
+        age_ms = SPOT_ORDERS.caps.link_age_ms
+        return (Link(Role.BOTH, tuple(accounts), True, "frame", _PING_EVERY_MS, age_ms),)
 
     def open(self, link: Link, stamp: Stamp) -> tuple[str, Mapping[str, str]]:
         """The address of the config is the whole of it."""
@@ -132,7 +139,7 @@ class BinanceOrders:
         if weight is None:
             weight = trade.weight_of(_METHODS[ask.want], self._params(ask))
         charge = Charge(WEIGHT, ("",), weight)
-        if ask.want is not Want.PLACE:
+        if ask.want not in {Want.PLACE, Want.REPLACE}:
             return (charge,)
         return charge, Charge(ORDERS_10S, (ask.account,)), Charge(ORDERS_DAY, (ask.account,))
 
@@ -173,6 +180,8 @@ class BinanceOrders:
             return {}
         assert ask.instrument is not None
         symbol = ask.instrument.symbol
+        if ask.want is Want.REPLACE:
+            return self._frames[ask.account].replace_params(ask.instrument, ask.orders[0])
         if ask.want is Want.CANCEL_ALL:
             return {"symbol": symbol}
         if ask.want is Want.ORDER_FILLS:
@@ -224,7 +233,7 @@ class BinanceOrders:
             return Read(reports=((who, report),) if report is not None else ())
         if message.kind == "outboundAccountPosition":
             found = self._reader.balances(message.event)
-            stamp_ns = int(message.event.get("E", 0)) * NS_PER_MS
+            stamp_ns = self._reader.event_ns(message.event)
             return Read(balances=tuple((who, one) for one in found), event_ns=stamp_ns)
         return Read()
 
@@ -249,6 +258,8 @@ class BinanceOrders:
         made = Reply(request_id=answer.request_id, usage=_counts(answer.usage))
         failed = answer.code != 0 or not 200 <= answer.status < 300
         item = Item(code=answer.code, text=answer.text, status=answer.status)
+        if ask is not None and ask.want is Want.REPLACE and answer.halves is not None:
+            return self._halves(answer, self._knowing(known), made)
         if failed:
             return replace(made, items=(item,), pause=_pause(ask, answer))
         if ask is None:
@@ -259,6 +270,27 @@ class BinanceOrders:
         except (MalformedMessageError, TypeError, KeyError, AttributeError) as error:
             why = f"{ask.want.name}: {type(error).__name__} {error}"
             return replace(made, unreadable=why[:TEXT_CHARS_MAX])
+
+    @staticmethod
+    def _halves(answer: Answer, reader: TradeReader, made: Reply) -> Reply:
+        """Of a REPLACE: (what became of the order before it, what of the new one)."""
+        halves = answer.halves
+        assert halves is not None, "only an answer with both halves is read so"
+        items = []
+        try:
+            for name in ("cancel", "newOrder"):
+                word, said = halves[f"{name}Result"], halves[f"{name}Response"]
+                if word == "SUCCESS":
+                    items.append(Item(order=reader.order(said)))
+                elif word == "FAILURE":
+                    code, text = int(said["code"]), str(said["msg"])
+                    items.append(Item(code=code, text=text, status=HTTP_BAD_REQUEST))
+                else:
+                    items.append(Item(text="not attempted", finding=RejectReason.NOT_SENT))
+        except (MalformedMessageError, TypeError, KeyError, AttributeError, ValueError) as error:
+            why = f"REPLACE: {type(error).__name__} {error}"
+            return replace(made, items=(Item(),), unreadable=why[:TEXT_CHARS_MAX])
+        return replace(made, items=tuple(items))
 
     def _rows(self, ask: Ask, result: Any, reader: TradeReader, made: Reply) -> Reply:
         if ask.want in {Want.PLACE, Want.CANCEL, Want.ORDER}:
@@ -276,7 +308,12 @@ class BinanceOrders:
             return replace(made, rows=tuple(reader.order(one) for one in result), complete=True)
         if ask.want is Want.BALANCES:
             balances: list[Balance] = reader.account(result)
-            return replace(made, rows=tuple(balances), complete=True)
+            items = made.items
+            if result.get("canTrade") is False:
+                words = "the exchange says of this account canTrade false"
+                items = (replace(items[0], finding=RejectReason.ACCOUNT_MODE, text=words),)
+            rates = _fee_rates(result)
+            return replace(made, items=items, rows=(*balances, *rates), complete=True)
         if ask.want in {Want.FILLS, Want.ORDER_FILLS}:
             fills = [fill for fill in map(reader.trade, result) if fill is not None]
             whole = len(result) < trade.TRADES_LIMIT
@@ -288,6 +325,8 @@ class BinanceOrders:
     def judge(self, ask: Ask, item: Item) -> Judgement:
         """See OrderSide."""
         del ask
+        if item.finding is not RejectReason.UNSET:
+            return Judgement(Verdict.REFUSED, item.finding)
         if item.code == 0 and 200 <= item.status < 300:
             return Judgement(Verdict.DONE)
         found = errors.judge(item.status, item.code, item.text)
@@ -358,3 +397,21 @@ def _pause(ask: Ask | None, answer: Answer) -> Pause | None:
         key, answer.retry_at_ms, cancels_pass=answer.status == HTTP_TOO_MANY,
         for_ms=answer.retry_after_s * _MS_PER_S,
     )  # fmt: skip
+
+
+def _fee_rates(account: Mapping[str, Any]) -> list[FeeRate]:
+    """Of every instrument without rates of its own. The buyer's and the seller's parts come on top
+    of maker's and taker's (account documents, "commissionRates")."""
+    rates = account.get("commissionRates")
+    if rates is None:
+        return []
+    maker, taker, buyer, seller = (
+        from_text(fields.decimal(rates[name]), _RATE_DIGITS)
+        for name in ("maker", "taker", "buyer", "seller")
+    )
+    if buyer == seller:
+        return [FeeRate(to_text(maker + buyer, _RATE_DIGITS), to_text(taker + buyer, _RATE_DIGITS))]
+    return [
+        FeeRate(to_text(maker + of, _RATE_DIGITS), to_text(taker + of, _RATE_DIGITS), side=side)
+        for side, of in ((Side.BUY, buyer), (Side.SELL, seller))
+    ]

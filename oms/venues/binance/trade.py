@@ -51,6 +51,7 @@ WEIGHT_ORDER = 1
 _WEIGHTS = {
     "order.place": WEIGHT_ORDER,
     "order.cancel": 1,
+    "order.cancelReplace": 1,
     "openOrders.cancelAll": 1,
     "order.status": 4,
     "openOrders.status": WEIGHT_OPEN_ORDERS_ALL,
@@ -70,6 +71,7 @@ _REST_OF_METHOD = {
     "order.place": ("POST", "/api/v3/order"),
     "order.status": ("GET", "/api/v3/order"),
     "order.cancel": ("DELETE", "/api/v3/order"),
+    "order.cancelReplace": ("POST", "/api/v3/order/cancelReplace"),
     "openOrders.status": ("GET", "/api/v3/openOrders"),
     "account.status": ("GET", "/api/v3/account"),
     "myTrades": ("GET", "/api/v3/myTrades"),
@@ -262,6 +264,26 @@ class AccountFrames:
         """Params of `order.status` and `order.cancel`: an order by our id."""
         text = ids.to_text(self._system_id, client_order_id)
         return {"origClientOrderId": text, "symbol": instrument.symbol}
+
+    def replace_params(self, instrument: Instrument, command: Command) -> dict[str, str | int]:
+        """Params of `order.cancelReplace`: the new order is placed only where the one before it was
+        cancelled (rest-api.md "Cancel an Existing Order and Send a New Order": STOP_ON_FAILURE)."""
+        kind = OrderType(command.order_type)
+        params: dict[str, str | int] = {
+            "cancelOrigClientOrderId": ids.to_text(self._system_id, command.target_client_order_id),
+            "cancelReplaceMode": "STOP_ON_FAILURE",
+            "newClientOrderId": ids.to_text(self._system_id, command.client_order_id),
+            "newOrderRespType": _RESPONSE_TYPE,
+            "price": to_text(command.px, instrument.px_scale),
+            "quantity": to_text(command.qty, instrument.qty_scale),
+            "selfTradePreventionMode": self._self_trade,
+            "side": Side(command.side).name,
+            "symbol": instrument.symbol,
+            "type": _TYPES[kind],
+        }
+        if kind is OrderType.LIMIT:
+            params["timeInForce"] = TimeInForce(command.time_in_force).name
+        return params
 
     def rest(
         self, method: str, now_ms: int, params: Mapping[str, str | int]

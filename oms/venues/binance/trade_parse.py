@@ -29,6 +29,8 @@ from shm_layout.enums import FLAG_LAST, ExecKind, Liquidity, RejectReason, Side
 from shm_layout.records import UNDEF
 
 _TEXT_CHARS_MAX = 48
+_ID_DIGITS_MAX = 18
+"""More than our own request ids ever have, and it fits 64 bits."""
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 
 OPEN_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL"})
@@ -45,6 +47,11 @@ _END_REASONS = {
     "EXPIRED_IN_MATCH": RejectReason.SELF_TRADE,
 }
 """Why it ended, where the status says so: EXPIRED_IN_MATCH is self-trade prevention."""
+_WITHOUT_ALL = {
+    ExecKind.FOUND_OPEN: ExecKind.REDUCED, ExecKind.FOUND_FILLED: ExecKind.EXPIRED,
+}  # fmt: skip
+"""What it is where self-trade prevention took a part: an end is told by amounts, and what is called
+FILLED then has fewer fills than were ordered."""
 
 _T = TypeVar("_T")
 
@@ -64,6 +71,9 @@ class Reply:
     retry_after_s: int = 0
     """The same as REST says it: so long from now."""
     usage: Usage = NO_USAGE
+    halves: Mapping[str, Any] | None = None
+    """Of a cancelReplace: cancelResult, cancelResponse, newOrderResult, newOrderResponse, whether
+    they came as a result or with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +102,8 @@ def parse_frame(data: bytes) -> Reply | UserEvent:
 
 def _frame(message: Any) -> Reply | UserEvent:
     if "status" in message and "id" in message:
-        given = message["id"]
-        number = int(given) if isinstance(given, (int, str)) and str(given).isdigit() else -1
+        given = str(message["id"])
+        number = int(given) if given.isdecimal() and len(given) <= _ID_DIGITS_MAX else -1
         return _reply(number, _integer(message["status"]), message)
     if "event" in message:
         event = message["event"]
@@ -105,12 +115,17 @@ def _reply(request_id: int, status: int, message: Mapping[str, Any]) -> Reply:
     error = message.get("error")
     usage = usage_of_limits(message.get("rateLimits"))
     if error is None:
-        return Reply(request_id, status, message.get("result"), usage=usage)
-    retry_at_ms = (error.get("data") or {}).get("retryAfter", 0)
+        result = message.get("result")
+        return Reply(request_id, status, result, usage=usage, halves=_halves(result))
+    data = error.get("data") or {}
     return Reply(
-        request_id, status, None, _integer(error["code"]), _text(error["msg"]), int(retry_at_ms),
-        usage=usage,
+        request_id, status, None, _integer(error["code"]), _text(error["msg"]),
+        int(data.get("retryAfter", 0)), usage=usage, halves=_halves(data),
     )  # fmt: skip
+
+
+def _halves(found: Any) -> Mapping[str, Any] | None:
+    return found if isinstance(found, dict) and "cancelResult" in found else None
 
 
 def parse_http(
@@ -122,14 +137,17 @@ def parse_http(
     usage = usage_of_headers(headers or {})
     if 200 <= status < 300:
         found = _read(lambda: orjson.loads(body), "body")
-        return Reply(request_id, status, found, usage=usage)
+        return Reply(request_id, status, found, usage=usage, halves=_halves(found))
     retry_s = retry_after_s(headers or {})
     try:
         error = orjson.loads(body)
         code, text = int(error["code"]), str(error["msg"])
-    except (ValueError, TypeError, KeyError):
-        code, text = 0, body[:_TEXT_CHARS_MAX].decode("ascii", "replace")
-    return Reply(request_id, status, None, code, text, retry_after_s=retry_s, usage=usage)
+        halves = _halves(error.get("data"))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        code, text, halves = 0, body[:_TEXT_CHARS_MAX].decode("ascii", "replace"), None
+    return Reply(
+        request_id, status, None, code, text, retry_after_s=retry_s, usage=usage, halves=halves
+    )
 
 
 def _integer(value: Any) -> int:
@@ -164,18 +182,23 @@ class TradeReader:
         client_text = _text(result.get("origClientOrderId") or result["clientOrderId"])
         stamp_ms = result.get("updateTime") or result.get("transactTime") or 0
         px = qty = executed = UNDEF
+        prevented = 0
         if instrument is not None:
             px = from_text(result["price"], instrument.px_scale)
-            qty = from_text(result["origQty"], instrument.qty_scale)
+            prevented = from_text(result.get("preventedQuantity", "0"), instrument.qty_scale)
+            qty = _without(result["origQty"], prevented, instrument)
             executed = from_text(result["executedQty"], instrument.qty_scale)
         status = _text(result["status"])
+        kind, reason = _kind_of(status), _END_REASONS.get(status, RejectReason.UNSET)
+        if prevented and kind in _WITHOUT_ALL:
+            kind, reason = _WITHOUT_ALL[kind], RejectReason.SELF_TRADE
         return OrderView(
             ids.from_text(self.system_id, client_text) or 0, client_text,
-            str(_integer(result["orderId"])), instrument, symbol, _kind_of(status),
+            str(_integer(result["orderId"])), instrument, symbol, kind,
             _SIDES[result["side"]], px, qty, executed,
             ts_event_ns=_integer(stamp_ms) * NS_PER_MS,
             by_amount=bool(_text(result.get("origQuoteOrderQty", "0")).strip("0.")),
-            reason=_END_REASONS.get(status, RejectReason.UNSET), word=status,
+            reason=reason, word=status,
         )  # fmt: skip
 
     def trade(self, result: Any) -> Fill | None:
@@ -200,6 +223,7 @@ class TradeReader:
             ts_event_ns=_integer(result["time"]) * NS_PER_MS,
             venue_order_id=str(_integer(result["orderId"])),
         )
+        _check_fill(report)
         return Fill(report.venue_order_id, report, str(report.trade_id))
 
     def execution_report(self, event: Any) -> Report | None:
@@ -239,6 +263,10 @@ class TradeReader:
             report.kind = _END_KINDS[status]
             report.reason = _END_REASONS.get(status, RejectReason.UNSET)
             report.text = _text(event.get("r") or "")
+        elif what == "TRADE_PREVENTION":
+            report.kind, report.reason = ExecKind.REDUCED, RejectReason.SELF_TRADE
+            prevented = from_text(event["A"], instrument.qty_scale)
+            report.total_qty = _without(event["q"], prevented, instrument)
         elif what != "NEW":
             return None
         return report
@@ -249,15 +277,12 @@ class TradeReader:
         report.liquidity = Liquidity.MAKER if _boolean(event["m"]) else Liquidity.TAKER
         report.px = from_text(event["L"], instrument.px_scale)
         report.qty = from_text(event["l"], instrument.qty_scale)
-        if report.px <= 0 or report.qty <= 0:
-            raise MalformedMessageError(f"a trade of {event['l']} at {event['L']}")
         report.quote_qty = _quote_qty(event.get("Y"), report, instrument)
         report.fee_text = _text(event["n"])
         report.fee_currency = event["N"] or ""
         report.trade_id = _integer(event["t"])
-        if report.trade_id < 0:
-            raise MalformedMessageError("a trade without its id")
         report.ts_event_ns = _integer(event["T"]) * NS_PER_MS
+        _check_fill(report)
 
     @staticmethod
     def balances(event: Any) -> list[Balance]:
@@ -265,6 +290,11 @@ class TradeReader:
         return _read(
             lambda: [Balance(_text(b["a"]), b["f"], b["l"]) for b in event["B"]], "balances"
         )
+
+    @staticmethod
+    def event_ns(event: Any) -> int:
+        """When an event was made; 0 = it does not say."""
+        return _read(lambda: _integer(event.get("E", 0)) * NS_PER_MS, "event")
 
     @staticmethod
     def account(result: Any) -> list[Balance]:
@@ -277,11 +307,26 @@ class TradeReader:
         )
 
 
+def _check_fill(report: Report) -> None:
+    if report.px <= 0 or report.qty <= 0:
+        raise MalformedMessageError(f"a trade of {report.qty} at {report.px}")
+    if report.trade_id < 0:
+        raise MalformedMessageError("a trade without its id")
+
+
 def _quote_qty(text: Any, report: Report, instrument: Instrument) -> int:
     """Amount of a fill: the venue's own where it gives it, else price times quantity, cut."""
     if text is not None:
         return from_text_down(text, instrument.quote_scale)
     return report.px * report.qty // instrument.notional_divisor
+
+
+def _without(text: Any, prevented: int, instrument: Instrument) -> int:
+    """A quantity without what self-trade prevention took of it."""
+    left = from_text(text, instrument.qty_scale) - prevented
+    if left < 0:
+        raise MalformedMessageError(f"more was prevented than {text}")
+    return left
 
 
 def _kind_of(status: str) -> ExecKind:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from oms.venues.data import (
     Absent,
     AmendWay,
+    BookWay,
     Bucket,
     Capabilities,
     Fees,
@@ -15,6 +16,7 @@ from oms.venues.data import (
     Proof,
     Role,
     Way,
+    statuses_of,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
 from oms.venues.trade_base import VenueLimits
@@ -61,6 +63,9 @@ LISTING_CODES = 100
 PING_EVERY_MS = 15_000
 """Measured: a silent connection ends after 60 s (the page says 120)."""
 
+STATUSES = {False: "TRADING", True: "WARNING"}
+"""market/all: `market_event.warning`; a pair that is delisted is no longer in it."""
+
 CAPS = Capabilities(
     absent=Absent.BY_FENCE,
     order_types=frozenset(
@@ -88,6 +93,10 @@ CAPS = Capabilities(
     client_id_chars=64,
     request_lifetime=False,
     open_list_max=OPEN_PAGE,
+    links=(Role.EVENTS,),
+    dated=False,
+    ladder=True,
+    statuses=statuses_of(STATUSES),
 )  # fmt: skip
 
 _HOSTS = Hosts(
@@ -115,5 +124,6 @@ DOCUMENTED = VenueLimits(
 )
 """The same limits in the words of an exchange that counts weight: 10, 12 and 5 a second."""
 MARKET = OrderMarket(
-    NAME, CAPS, Fees(maker_e6=500, taker_e6=500, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS
-)
+    NAME, CAPS, Fees(maker_e6=500, taker_e6=500, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS,
+    book=BookWay.WHOLE_EACH,
+)  # fmt: skip

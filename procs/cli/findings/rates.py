@@ -179,10 +179,8 @@ def _orders(
     buckets: Iterable[Bucket],
 ) -> Row:  # fmt: skip
     """What the strategies may want, by their own limit, against what the exchange takes."""
-    trading = [
-        one for one in config.strategies
-        if one.account in {account.name for account in group.accounts}
-    ]  # fmt: skip
+    accounts = {account.name for account in group.accounts}
+    trading = [one for one in config.strategies if accounts & set(one.accounts)]
     wanted = len(trading) * config.limits.max_orders_per_s * _MINUTE_S
     place = side.charges(Ask(Want.PLACE, group.accounts[0].name, group.venues[0]))
     share = _share(bucket, "orders") // max(_taken(place, bucket), 1)
