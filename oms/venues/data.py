@@ -100,9 +100,9 @@ class Bucket:
     window_ms: int
     users: Mapping[str, int] = field(default_factory=dict)
     """Who spends it, with his part in percent: "orders", "cancels", "kill", "snapshots",
-    "reconciliation", "connections". Empty: whoever comes, or as the config's [shares] say."""
+    "reconciliation", "connections". Empty: as the config's [shares] say."""
     slides: bool = True
-    """False: the exchange counts in fixed windows."""
+    """We count in any window; False: in fixed ones, which the exchange aligns to its clock."""
 
     def __post_init__(self) -> None:
         assert self.keys, f"{self.name}: a bucket is counted by something"

@@ -100,6 +100,7 @@ class FastPath:
             (command, word_of(LATCH_ROW, "count")),
             (limits, word_of(LIMITS_ROW, "seq")),
         ]
+        still += [(peer, word_of(RATE_ROW, "pauses")) for peer in peers]
         over = [
             (peer, word_of(RATE_ROW, name))
             for peer in peers
@@ -170,7 +171,11 @@ class FastPath:
         view[hot_.S_ROOM] = self._session.has_order_room(now_ns)
 
     def _grant(self, account: Account, now_ns: int) -> None:
-        may = account.ready and account.link.wire is not None and not account.orders.full(now_ns)
+        may = (
+            account.ready
+            and account.link.wire is not None
+            and self._session.has_order_room_of(account, now_ns)
+        )
         self._grants[account.account_id] = self._view[hot_.S_GENERATION] if may else 0
 
     # Orders

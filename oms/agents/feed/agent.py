@@ -24,12 +24,14 @@ from oms.agents.base import BaseAgent
 from oms.agents.feed.link import SHUTDOWN_BYTES_MAX, FeedLink
 from oms.agents.feed.pace import SHALLOW_LEVELS, Pace
 from oms.agents.feed.quiet import Book, Quiet
-from oms.agents.rates import Ledger
+from oms.agents.rates.ledger import Ledger
+from oms.agents.rates.peers import feed_shares, rate_peers
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.config import DeskConfig, VenueConfig
 from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
 from oms.units import NS_PER_MS
 from oms.venues.base import DecodeStatus
+from oms.venues.buckets import divided
 from oms.venues.registry import market_data
 from oms.venues.shared import decode_status_hot as words
 from oms.venues.shared import sync_hot
@@ -89,27 +91,24 @@ class FeedAgent(BaseAgent):
         """The connection, and the ledger and the clock that all feeds and executors keep."""
         venue, spec = self.venue, self.market.spec
         exchange = Exchange[self.venue_name.partition(".")[0].upper()]
-        groups = [g.name for g in self._config.groups if self.venue_name in g.venues]
-        peers = [f"rates.{role}.{name}" for role in ("executor", "watchdog") for name in groups]
         self.ledger = Ledger(
-            ports, ports.table_writer(f"rates.{self.role}"), exchange, venue.shares, spec.limits,
-            (RateShare.SNAPSHOTS,), [ports.table_reader(name) for name in peers], now_ns,
+            ports, ports.table_writer(f"rates.{self.role}"), exchange,
+            divided(spec.buckets, venue.shares), feed_shares(self._config, venue),
+            [ports.table_reader(name) for name in rate_peers(self._config, self.role)], now_ns,
         )  # fmt: skip
         self.clock = VenueClock(
             ports, exchange=exchange, rest_url=venue.rest_url, target=spec.time_path,
             warn_ms=venue.clock_warn_ms,
-            may_ask=lambda at_ns: self.ledger.charge(RateShare.SNAPSHOTS, WEIGHT, at_ns),
+            may_ask=lambda at_ns: self.ledger.take(RateShare.SNAPSHOTS, spec.taken(WEIGHT), at_ns),
         )  # fmt: skip
         self.ledger.venue_ns = self.clock.venue_ns
-        self.pace = Pace(
-            self.ledger, self.market.snapshot_request, spec.snapshot_levels, venue.snapshot_levels
-        )
+        self.pace = Pace(self.ledger, self.market.snapshot_request, spec, venue.snapshot_levels)
         self.quiet = Quiet(
             ports, self.world.handle, self.sync, spec.book_rule, venue.quiet_after_ms,
             verify=self._ask_snapshot, resync=self._resync_quiet, reopen=self._reopen,
         )  # fmt: skip
         self.link = FeedLink(
-            ports, venue, exchange, self.ledger, spec.connection_hours_max,
+            ports, venue, exchange, self.ledger, spec,
             opened=self._on_opened, lost=self._on_lost, switched=self._on_switched,
         )  # fmt: skip
 
@@ -175,8 +174,9 @@ class FeedAgent(BaseAgent):
         self.clock.begin(now_ns)
         self._look_at_ns = now_ns + LOOK_NS
         weight = self.market.snapshot_request("", SHALLOW_LEVELS).weight
-        share = self.ledger.share_of(RateShare.SNAPSHOTS)
-        self.quiet.space(len(self.books), weight, share)
+        shares = self.ledger.shares_of(self.market.spec.requests_in)
+        part = shares.part[RateShare.SNAPSHOTS]
+        self.quiet.space(len(self.books), weight, part, shares.window_ns)
         return True
 
     # Turns and timers
@@ -214,6 +214,7 @@ class FeedAgent(BaseAgent):
     def _look(self, now_ns: int) -> None:
         """Hold every book against its connection, and quiet ones against a snapshot."""
         self._look_at_ns = now_ns + LOOK_NS
+        self.link.keep_closed(now_ns)
         if not self.link.is_open:
             return
         handle, heard_ns = self.world.handle, self.link.beat.heard_ns
@@ -393,7 +394,7 @@ class FeedAgent(BaseAgent):
         else:
             wanted = self.pace.verification(book.symbol, now_ns)
         if wanted is None:
-            room_ns = self.ledger.next_window_ns(now_ns)
+            room_ns = self.pace.window_ends_ns(now_ns)
             if syncing:
                 book.ask_at_ns = room_ns
             self.ports.log("warning", "snapshot_waits", instrument=book.name, syncing=syncing,
