@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "up": ("procs.cli.up", "start a desk and leave it running"),
     "down": ("procs.cli.down", "stop a running desk: cancel its orders, then close"),
     "status": ("procs.cli.status", "what runs, how far it is behind, what is open"),
+    "venues": ("procs.cli.venues", "each market: state, clock, connections, budgets, keys"),
     "kill": ("procs.cli.kill", "no new order leaves, every open one is cancelled at the exchange"),
     "resume": ("procs.cli.resume", "lift the kill latch, with a reason"),
     "order": ("procs.cli.order", "place, cancel or amend an order by hand"),

@@ -276,6 +276,10 @@ class FixedCount(Count):
         while log and log[0][0] <= mark:
             self._since -= log.popleft()[1]
         self.reported, self.word_mark = count, mark
+        if self.shares.bucket.gives_back and self.ours > count + self._since:
+            self.ours = count + self._since
+            (user,) = self.shares.bucket.users
+            self.sent[RateShare[user.upper()]] = self.ours
         return True
 
     def window_begins_ns(self, now_ns: int, shift_ns: int) -> int:

@@ -15,7 +15,8 @@ BUCKETS = (
     Bucket(WEIGHT, ("egress",), 6000, 60_000, slides=False),
     # The exchange counts orders of ten seconds in fixed windows; ours slides, and fits each.
     Bucket("orders_10s", ("account",), 100, 10_000, users={"orders": 100}),
-    Bucket("orders_day", ("account",), 200_000, 86_400_000, users={"orders": 100}, slides=False),
+    Bucket("orders_day", ("account",), 200_000, 86_400_000, users={"orders": 100}, slides=False,
+           gives_back=True),
     Bucket(CONNECTIONS, ("egress",), 300, 300_000, users={"connections": 100}, slides=False),
 )  # fmt: skip
 """Spot: rest-api.md "LIMITS", web-socket-api.md "WebSocket limits"; an account's may be others."""

@@ -68,6 +68,7 @@ class LinkTables:
             {
                 "role": role, "large": bool(row["large"]), "samples": int(row["samples"]),
                 "offset_ms": _ms(row["offset_ns"]), "round_trip_ms": _ms(row["round_trip_ns"]),
+                "last_round_trip_ms": _ms(row["last_round_trip_ns"]),
                 "age_ms": max(now_ns - int(row["ts_ns"]), 0) // NS_PER_MS,
                 "failed": int(row["failed"]), "steps": int(row["steps"]),
             }
@@ -226,6 +227,8 @@ def together(rates: list[dict[str, Any]]) -> list[dict[str, Any]]:
             before = one["users"].setdefault(user, {"used": 0, "part": 0})
             before["used"] += spent["used"]
             before["part"] += spent["part"]
+    for one in found.values():
+        one["used"] = max(one["used"], sum(user["used"] for user in one["users"].values()))
     return list(found.values())
 
 

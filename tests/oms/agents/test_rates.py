@@ -227,7 +227,15 @@ class Orders:
         buckets = [Bucket("orders_10s", ("account",), limit, 10_000, users=users)]
         if day:
             buckets.append(
-                Bucket("orders_day", ("account",), day, 86_400_000, users=users, slides=False)
+                Bucket(
+                    "orders_day",
+                    ("account",),
+                    day,
+                    86_400_000,
+                    users=users,
+                    slides=False,
+                    gives_back=True,
+                )
             )
         ports = FakePorts(Memory(), "executor.binance")
         table = ports.table_writer("rates.executor.binance")
@@ -284,6 +292,15 @@ def test_orders_of_the_day_are_counted_by_the_venue():
     mark = made.count(T0)
     made.note("orders_day", 9, mark, T0, T0)
     assert fill(made, T0) == 1
+    assert made.full(T0 + 3600 * S)
+
+
+def test_orders_of_the_day_that_filled_are_taken_off_again_by_the_venue():
+    made = orders(limit=100, day=10)
+    mark = [made.count(T0) for _ in range(10)][-1]
+    assert made.full(T0)
+    made.note("orders_day", 4, mark, T0, T0)
+    assert fill(made, T0) == 6
     assert made.full(T0 + 3600 * S)
 
 
