@@ -110,10 +110,8 @@ class Account:
     account_id: int
     name: str
     link: Link = field(repr=False)
-    takes: Taking = field(default=(), repr=False)
-    """What a plain new order takes."""
     placing: Taking = field(default=(), repr=False)
-    """Of it, what is counted for this account alone."""
+    """What a plain new order takes of what is counted for this account alone."""
     subscribed: bool = False
     """The link's wire carries its events."""
     ready: bool = False

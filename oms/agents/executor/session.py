@@ -188,10 +188,16 @@ class Session:
         self.newest_id += 1
         return self.newest_id
 
-    def placed(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
-        """A new order left on `wire`, for which there was room: count it, wait for its answer."""
-        self.ledger.sent(RateShare.ORDERS, question.account.takes, now_ns)
+    def placed(
+        self, request_id: int, question: Question, wire: Wire, now_ns: int
+    ) -> tuple[bool, bool]:
+        """A new order left on `wire`, for which there was room: count it, wait for its answer.
+        Returns `has_order_room` and `has_order_room_of` its account from now on."""
+        fits = self.ledger.sent_one_of_many(
+            RateShare.ORDERS, self._placing, question.account.placing, now_ns
+        )
         self._await(request_id, question, wire, now_ns)
+        return fits
 
     def has_order_room(self, now_ns: int) -> bool:
         """Whether the counts that all accounts share have room for one more order."""
@@ -204,7 +210,6 @@ class Session:
     def learn_placing(self, account: Account) -> None:
         """What the account's plain orders take: its own counts, and those of all accounts."""
         taking = self.ledger.taking(self.side.charges(Ask(Want.PLACE, account.name)))
-        account.takes = taking
         account.placing = tuple(one for one in taking if account.name in one[0].key)
         self._placing = tuple(one for one in taking if account.name not in one[0].key)
 

@@ -77,7 +77,7 @@ class Shares:
 
     __slots__ = (
         "_holders", "_percent", "above", "borrowers", "bucket", "foreign", "lends", "lent",
-        "limit", "own", "part", "spender", "whole", "window_ns",
+        "limit", "of_one", "own", "part", "spender", "whole", "window_ns",
     )  # fmt: skip
 
     def __init__(self, bucket: Bucket, own: Mapping[RateShare, int]) -> None:
@@ -107,6 +107,8 @@ class Shares:
             self.whole[share] = limit * percent // 100
             if share in self.own:
                 self.part[share] = self.whole[share] // self._holders[share]
+        self.of_one = max(self.part) == limit
+        """A single user has all of it, and it is ours."""
         self.above: list[tuple[int, ...]] = [() for _ in self.part]
         """By share: those of ours that are more important and have a part."""
         for place, share in enumerate(BY_IMPORTANCE):
@@ -189,7 +191,10 @@ class Count:
 
     def room(self, share: int) -> int:
         """The most that may go; negative where more important shares lack something."""
-        shares, used = self.shares, self.used()
+        shares = self.shares
+        if shares.of_one:
+            return shares.part[share] - self.used()
+        used = self.used()
         part, sent = shares.part, self.sent
         lent = min(shares.lent, sent[0])
         kept = shares.foreign - (used - self.ours) - lent
@@ -328,11 +333,14 @@ class SlidingCount(Count):
         # What we sent so soon behind it may have overtaken it: no stranger's.
         behind_ns = sent_ns + self.trips.spread_ns
         later = 0
-        for entry_ns, entry_mark, n, _ in reversed(self._log):
-            if entry_mark <= mark or entry_ns <= behind_ns:
-                break
-            later += n
-        self._foreign = max(count - (self.ours - later), 0)
+        log = self._log
+        if log and log[-1][1] > mark and log[-1][0] > behind_ns:
+            for entry_ns, entry_mark, n, _ in reversed(log):
+                if entry_mark <= mark or entry_ns <= behind_ns:
+                    break
+                later += n
+        foreign = count - self.ours + later
+        self._foreign = max(0, foreign)
         self._foreign_until_ns = now_ns + self.shares.window_ns
         self.reported, self.word_mark = count, mark
         return True

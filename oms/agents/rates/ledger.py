@@ -246,6 +246,27 @@ class Ledger:
             if not count.changed:
                 self._touch(count)
 
+    def sent_one_of_many(
+        self, share: RateShare, shared: Taking, own: Taking, now_ns: int
+    ) -> tuple[bool, bool]:
+        """Count what `fits_in` let go a moment ago, and say whether the same fits once more: what
+        all accounts share, and what is an account's own. For who sends many."""
+        self.total = mark = self.total + 1
+        venue_ns = self.venue_ns(now_ns)
+        free = not self.blocked(share, now_ns)
+        fits = []
+        for taking in (shared, own):
+            fit = free
+            for count, n in taking:
+                count.turn(now_ns, venue_ns)
+                count.add(share, n, mark, now_ns, venue_ns)
+                if not count.changed:
+                    self._touch(count)
+                if n > count.room(share) or now_ns < count.pause_until_ns:
+                    fit = False
+            fits.append(fit)
+        return fits[0], fits[1]
+
     def _touch(self, count: Count) -> None:
         self._changed = True
         if not count.changed:
@@ -365,13 +386,17 @@ class Ledger:
     def note(self, usage: Iterable[Charge], mark: int, sent_ns: int, now_ns: int) -> None:
         """The venue's own counts, in the answer to a request of that mark."""
         self._trips.note(now_ns - sent_ns, now_ns)
+        venue_ns = self.venue_ns(now_ns)
         for said in usage:
-            if said.bucket in self._shares:
+            count = self._counts.get((said.bucket, said.key))
+            if count is None:
+                if said.bucket not in self._shares:
+                    continue
                 count = self._count(said.bucket, said.key)
-                venue_ns = self.venue_ns(now_ns)
-                count.turn(now_ns, venue_ns)
-                if count.note(said.count, mark, sent_ns, now_ns, venue_ns - now_ns):
-                    self._touch(count)
+            count.turn(now_ns, venue_ns)
+            news = count.note(said.count, mark, sent_ns, now_ns, venue_ns - now_ns)
+            if news and not count.changed:
+                self._touch(count)
 
     def note_refusal(self, status: int, until_ns: int, now_ns: int) -> None:
         """429 or 418 of the address, and until when (0 = not said): RELIABILITY D22."""
