@@ -11,8 +11,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal
 
 Network = Literal["sim", "testnet", "mainnet"]
@@ -21,6 +23,8 @@ Capacity = Literal["small", "full"]
 Wait = Literal["park", "spin"]
 OPERATOR = "operator"
 """Reserved name of the strategy that carries a person's orders; the first of every desk."""
+_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?: ([A-Z0-9]{1,16}))?")
+OrderWay = Literal["preferred", "socket", "rest"]
 SelfTrade = Literal["expire_maker", "expire_taker", "expire_both", "none"]
 
 
@@ -105,6 +109,14 @@ class GroupConfig:
     link_max_age_ms: int = 84_600_000
     """A private link of this age (less up to a 48th, by chance) gets a successor before it is
     closed; Binance cuts at 24 h."""
+    order_way: OrderWay = "preferred"
+    """By which way new orders leave: "socket" (the private WebSocket), "rest" (HTTP connections
+    that stand open), "preferred": the one that its connector prefers (Binance spot: socket)."""
+    order_connections: int = 4
+    """With "rest": how many stand open; so many orders can wait for their answers at a time."""
+    order_idle_ms: int = 30_000
+    """With "rest": a connection that was idle for so long is closed, and was replaced before; less
+    than the time after which the exchange ends it."""
     clock_warn_ms: int = 250
     """A difference to the venue's clock from which on there is a warning."""
     shares: SharesConfig = field(default_factory=SharesConfig)
@@ -122,8 +134,9 @@ class StrategyConfig:
     """What files and the view call it: 1 to 32 letters, digits, '-' or '_'."""
     plugin: str
     """One of oms/strategies/, or "module:Class" of your own, beside the desk's file."""
-    account: str
-    """Which account it trades on."""
+    accounts: tuple[str, ...]
+    """Which accounts it trades on, at most a few of each exchange; an order that names none goes on
+    the first of them that trades on the instrument's market."""
     instruments: tuple[str, ...]
     """`venue:name`, e.g. "binance.spot:BTC/USDT"."""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -131,13 +144,32 @@ class StrategyConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsConfig:
-    """Risk limits; amounts as decimal text in the unit that the name says."""
+class Amount:
+    """An amount of a limit; `code` "" = the desk's currency."""
 
-    max_order_notional_quote: str
-    """One order, in the quote currency: NOTIONAL_ABOVE_MAX."""
-    max_position_notional_quote: str
-    """Worst case, open and unknown orders counted as filled, per strategy and instrument."""
+    value: Fraction
+    code: str
+
+    @classmethod
+    def parse(cls, text: str) -> Amount:
+        """ValueError where it is no amount above nothing."""
+        matched = _AMOUNT.fullmatch(text)
+        if matched is None or not Fraction(matched[1]):
+            raise ValueError(f"{text[:40]!r} is no amount above 0")
+        return cls(Fraction(matched[1]), matched[2] or "")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """Risk limits. An amount is decimal text in the desk's currency, or with its currency behind
+    it; for other quote currencies it is converted by the desk's own books, 1 % against us, by a
+    price of at most ten minutes of age."""
+
+    max_order_notional: str
+    """One order, such as "20000" of the desk's currency or "30000000 KRW": NOTIONAL_ABOVE_MAX."""
+    max_position_notional: str
+    """Worst case, open and unknown orders counted as filled, per strategy and instrument; as
+    above."""
     price_collar_bps: int
     """Distance from mid, in basis points, beyond which a price is refused."""
     max_open_orders: int
@@ -243,6 +275,8 @@ class DeskConfig:
     sims: tuple[SimConfig, ...] = ()
     capacity: Capacity = "full"
     """"full", or "small" for a desk of a few instruments."""
+    currency: str = "USDT"
+    """The desk's own: limits without a currency are in it, P&L is summed up in it."""
     dead_man_ms: int = 5000
     """Risk or an executor without a turn for so long, and orders are open: the watchdog cancels
     them; 0 = never."""
@@ -263,6 +297,11 @@ class DeskConfig:
     def account_names(self) -> tuple[str, ...]:
         """All accounts; the position is the account_id."""
         return tuple(account.name for group in self.groups for account in group.accounts)
+
+    def accounts_of(self, strategy: StrategyConfig, venue: str) -> tuple[str, ...]:
+        """The strategy's accounts that trade on `venue`, its default one first."""
+        there = {a.name for group in self.groups if venue in group.venues for a in group.accounts}
+        return tuple(name for name in strategy.accounts if name in there)
 
     def group_of_venue(self, venue: str) -> int:
         """Index of the executor group that trades `venue`."""

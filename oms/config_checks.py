@@ -12,17 +12,32 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from oms.config import DeskConfig, GroupConfig, LimitsConfig, SimConfig, VenueConfig
+from oms.config import (
+    OPERATOR,
+    Amount,
+    DeskConfig,
+    GroupConfig,
+    LimitsConfig,
+    SimConfig,
+    StrategyConfig,
+    VenueConfig,
+)
 from oms.config_build import build, nearest, one_of_many, said, secrets_in
 from oms.errors import ConfigError
-from oms.instruments import parse_decimal
 from shm_layout.channels import Capacity
 from shm_layout.enums import VENUES_BY_NAME
-from shm_layout.limits import GROUPS_MAX, PROCESSES_MAX, STRATEGIES_MAX, VENUES_MAX
+from shm_layout.limits import (
+    GROUPS_MAX,
+    ORDER_CONNECTIONS_MAX,
+    PROCESSES_MAX,
+    STRATEGIES_MAX,
+    VENUES_MAX,
+)
 
 _DIGITS = 8
 _PERCENT = 100
 LINK_AGE_MS_MIN = 60_000
+ORDER_IDLE_MS_MIN = 1000
 LINK_AGE_MS_MAX = 86_400_000
 """Binance ends a connection after 24 h (web-socket-api.md "General API information")."""
 _STRATEGY_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -184,6 +199,16 @@ def _links(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
                 f"{where}: link_max_age_ms: found {group.link_max_age_ms}, required is "
                 f"{LINK_AGE_MS_MIN} to {LINK_AGE_MS_MAX}: the exchange cuts a connection at 24 h"
             )
+        if not 1 <= group.order_connections <= ORDER_CONNECTIONS_MAX:
+            yield (
+                f"{where}: order_connections: found {group.order_connections}, required is 1 to "
+                f"{ORDER_CONNECTIONS_MAX}"
+            )
+        if group.order_idle_ms < ORDER_IDLE_MS_MIN:
+            yield (
+                f"{where}: order_idle_ms: found {group.order_idle_ms}, required is "
+                f"{ORDER_IDLE_MS_MIN} or more, or connections are opened all the time"
+            )
     for venue in desk.venues:
         if venue.stale_after_ms <= venue.ping_after_ms:
             yield (
@@ -198,11 +223,7 @@ def _strategies(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
     traded = {f"{v.name}:{name}": v.name for v in desk.venues for name in v.instruments}
     for strategy in desk.strategies:
         where = f"{files['desk']}: strategy {strategy.name}"
-        if strategy.account not in desk.account_names():
-            yield (
-                f"{where}: account '{strategy.account}' is in no group "
-                f"(known: {', '.join(desk.account_names())})"
-            )
+        yield from _accounts_of(desk, strategy, where)
         for instrument in strategy.instruments:
             venue_name, _, name = instrument.partition(":")
             if venue_name not in venues or not name:
@@ -217,18 +238,44 @@ def _strategies(desk: DeskConfig, files: Mapping[str, str]) -> Iterator[str]:
                 )
 
 
+def _accounts_of(desk: DeskConfig, strategy: StrategyConfig, where: str) -> Iterator[str]:
+    """Each account has an instrument to trade, each instrument an account that trades it."""
+    known = desk.account_names()
+    unknown = [name for name in strategy.accounts if name not in known]
+    for name in unknown:
+        yield f"{where}: account '{name}' is in no group (known: {', '.join(known)})"
+    if not strategy.accounts:
+        yield f"{where}: accounts: found none, required is one (known: {', '.join(known)})"
+    for name in {n for n in strategy.accounts if strategy.accounts.count(n) > 1}:
+        yield f"{where}: account '{name}' stands there twice"
+    if unknown or not strategy.accounts:
+        return
+    traded = {venue for group in desk.groups for venue in group.venues}
+    venues = {one.partition(":")[0] for one in strategy.instruments} & traded
+    for venue in sorted(venues):
+        if not desk.accounts_of(strategy, venue):
+            group = desk.groups[desk.group_of_venue(venue)]
+            there = ", ".join(account.name for account in group.accounts)
+            yield f"{where}: none of its accounts trades on {venue} (those that do: {there})"
+    used = {name for venue in venues for name in desk.accounts_of(strategy, venue)}
+    for name in strategy.accounts:
+        if name not in used and venues and strategy.name != OPERATOR:
+            yield (
+                f"{where}: account '{name}': its exchange lists none of the strategy's "
+                f"instruments ({', '.join(strategy.instruments)})"
+            )
+
+
 def limit_mistakes(limits: LimitsConfig, where: str) -> Iterator[str]:
     """Limits that are no amount or number above 0; `where` is their file."""
-    for name in ("max_order_notional_quote", "max_position_notional_quote"):
+    for name in ("max_order_notional", "max_position_notional"):
         given = getattr(limits, name)
         try:
-            amount = parse_decimal(given, _DIGITS)
+            Amount.parse(given)
         except ValueError:
-            amount = 0
-        if amount <= 0:
             yield (
-                f"{where}: {name}: found {given!r}, required is an amount of the quote currency "
-                'above 0, in quotes, such as "20000"'
+                f"{where}: {name}: found {given!r}, required is an amount above 0, in quotes, such "
+                'as "20000", or "30000000 KRW" where it is not of the desk\'s currency'
             )
     for name in ("price_collar_bps", "max_open_orders", "max_orders_per_s", "book_max_age_ms"):
         if getattr(limits, name) <= 0:

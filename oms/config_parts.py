@@ -73,6 +73,8 @@ class DeskFile:
     capacity: Capacity = "full"
     """"small" for a desk of a few instruments, "full" for six exchanges: size of rings and
     tables."""
+    currency: str = "USDT"
+    """The desk's own: limits without a currency are in it, P&L is summed up in it."""
     dead_man_ms: int = 5000
     """Risk or an executor stands still for so long with orders open: the watchdog cancels them at
     the exchange; 0 = never."""

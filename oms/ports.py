@@ -155,6 +155,21 @@ class Ports(Protocol):
         conn 0 and that id in its meta; a time-out or failure comes as status 0."""
         ...
 
+    def open_http(self, base_url: str) -> int:
+        """Begin to open an HTTP connection for `request_on`; returns its conn. OPENED or FAILED
+        follows, later CLOSED. What was not sent when its process dies never leaves, and it ends
+        when the peer's system acknowledges nothing for ORDER_BYTES_UNACKNOWLEDGED_MS."""
+        ...
+
+    def request_on(
+        self, conn: int, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> int:
+        """Send one HTTP request, at most once, on a connection of `open_http` that is open and has
+        no question; returns its request_id, or 0: the connection has ended, and nothing left. The
+        answer comes as one to `request` does; if the connection ends before, as status 0, and then
+        CLOSED. The host sets it no time."""
+        ...
+
     def listen(self, host: str, port: int, kind: str) -> int:
         """Serve "http" or "ws"; returns a listener id. A client's WebSocket arrives as OPENED
         with a fresh conn (see `conn_info`), an HTTP request as on_bytes with its meta."""

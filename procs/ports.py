@@ -92,6 +92,17 @@ class LivePorts:
         network, sink = self._net()
         return network.request(sink, base_url, method, target, headers, body)
 
+    def open_http(self, base_url: str) -> int:
+        """Begin to open an HTTP connection for orders."""
+        network, sink = self._net()
+        return network.open_http(sink, base_url)
+
+    def request_on(
+        self, conn: int, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> int:
+        """One HTTP request on such a connection."""
+        return self._net()[0].request_on(conn, method, target, headers, body)
+
     def listen(self, host: str, port: int, kind: str) -> int:
         """Serve."""
         network, sink = self._net()

@@ -22,15 +22,18 @@ from shm_layout.records import (
     CLOCK_ROW,
     CURRENCY_ROW,
     EXECUTION,
+    FEE_RATE,
     FEE_ROW,
     FEED_ROW,
     INSTRUMENT_ROW,
     INSTRUMENT_SPEC,
     INTENT,
+    KEY_STATE,
     LATCH_ROW,
     LATENCY_ROW,
     LIMITS_ROW,
     LINK_ROW,
+    MARK_ROW,
     MD_LEVELS,
     MD_MARK,
     MD_STATE,
@@ -137,13 +140,17 @@ class Capacity:
     orders: int = limits.ORDERS_MAX
     positions: int = 4096
     fees: int = 8192
+    balances: int = limits.BALANCES_MAX
+    venue_positions: int = limits.VENUE_POSITIONS_MAX
+    fee_rates: int = limits.FEE_RATES_MAX
 
     @classmethod
     def small(cls) -> Capacity:
         return cls(
             md_slots=4096, top_slots=1024, intent_slots=256, order_slots=256,
             execution_slots=512, update_slots=1024, instruments=32, accounts=16,
-            currencies=32, orders=4096, positions=256, fees=256,
+            currencies=32, orders=4096, positions=256, fees=256, balances=256,
+            venue_positions=128, fee_rates=128,
         )  # fmt: skip
 
 
@@ -157,6 +164,7 @@ def _tables(
         Table("resync", FEED_ROW, size.instruments, "aggregator"),
         Table("instruments", INSTRUMENT_ROW, size.instruments, "risk"),
         Table("currencies", CURRENCY_ROW, size.currencies, "risk"),
+        Table("marks", MARK_ROW, size.currencies, "risk"),
         Table("accounts", ACCOUNT_ROW, size.accounts, "risk"),
         Table("orders", ORDER_ROW, size.orders, "risk"),
         Table("positions", POSITION_ROW, size.positions, "risk"),
@@ -167,6 +175,10 @@ def _tables(
         Table("latch.command", LATCH_ROW, 1, COMMAND),
         *(Table(f"sender.{group}", SENDER_ROW, 1, f"executor.{group}") for group in groups),
         Table("fees", FEE_ROW, size.fees, "risk"),
+        Table("balances", BALANCE, size.balances, "risk"),
+        Table("venue_positions", POSITION_SAID, size.venue_positions, "risk"),
+        Table("fee_rates", FEE_RATE, size.fee_rates, "risk"),
+        Table("keys", KEY_STATE, size.accounts, "risk"),
         Table("strategies", STRATEGY_ROW, limits.STRATEGY_ROWS_MAX, "risk"),
         Table("plugins", PLUGIN_ROW, limits.STRATEGY_ROWS_MAX, "risk"),
         *(Table(f"plugin.{name}", PLUGIN_ROW, 1, f"strategy.{name}") for name in strategies),
@@ -252,7 +264,9 @@ def topology(
     broadcast("top", tops, size.top_slots, "aggregator", (*strategy_roles, "risk"))
     for name, role in zip(strategies, strategy_roles, strict=True):
         lossless(f"intents.{name}", (INTENT,), size.intent_slots, role, "risk", WhenFull.REFUSE)
-    executions = (EXECUTION, BALANCE, INSTRUMENT_SPEC, TICK_LADDER, POSITION_SAID)
+    executions = (
+        EXECUTION, BALANCE, INSTRUMENT_SPEC, TICK_LADDER, POSITION_SAID, FEE_RATE, KEY_STATE,
+    )  # fmt: skip
     for group in groups:
         role = f"executor.{group}"
         lossless(

@@ -54,6 +54,9 @@ class RecordType(IntEnum):
     MD_STATUS = 38
     PLUGIN_ROW = 39
     SENDER_ROW = 40
+    FEE_RATE = 41
+    KEY_STATE = 42
+    MARK_ROW = 43
 
 
 class Exchange(IntEnum):
@@ -255,6 +258,8 @@ class ExecKind(IntEnum):
     TRANSFER = 24
     BUST = 25
     """A trade that the exchange took back."""
+    ACCOUNT_REFUSED = 26
+    """How the account is set, or what its key may, keeps the desk from trading on it."""
 
 
 class RejectReason(IntEnum):

@@ -22,10 +22,16 @@ STRATEGIES_MAX = 16
 STRATEGY_ROWS_MAX = 512
 """Strategies that one journal has ever known by name and account; the operator is one for each."""
 PROCESSES_MAX = 64
-INSTRUMENTS_MAX = 512
+INSTRUMENTS_MAX = 2048
 ACCOUNTS_MAX = 256
-CURRENCIES_MAX = 128
-CONNECTIONS_PER_AGENT_MAX = 64
+CURRENCIES_MAX = 1024
+CONNECTIONS_PER_AGENT_MAX = 512
+BALANCES_MAX = 8192
+"""Pairs of account and currency; beyond it a pair is named in the log and in no table."""
+VENUE_POSITIONS_MAX = 4096
+"""Positions as exchanges say them: by account, instrument and side."""
+FEE_RATES_MAX = 4096
+"""Fee rates as exchanges say them: by account, market, instrument or group, and side."""
 
 MD_SLOTS = 1 << 15
 TOP_SLOTS = 1 << 14
@@ -69,6 +75,10 @@ HTTP_HEAD_BYTES_MAX = 1 << 15
 HTTP_REQUEST_BODY_BYTES_MAX = 1 << 20
 """Of a request to a server of ours; HTTP_BODY_BYTES_MAX is for what venues answer."""
 HTTP_IN_FLIGHT_MAX = 64
+ORDER_CONNECTIONS_MAX = 32
+"""HTTP connections of one executor that stand open for new orders."""
+ORDER_BYTES_UNACKNOWLEDGED_MS = 5000
+"""TCP_USER_TIMEOUT of such a connection: then it ends, and what is unsent never leaves."""
 ORIGINS_MAX = 64
 """Addresses (scheme, host, port) that one process sends requests to."""
 HTTP_PIPELINE_MAX = 32

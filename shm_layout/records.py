@@ -67,7 +67,7 @@ UNDEF = -(2**63)
 NO_ID = -1
 """No row: ids are row numbers, from 0."""
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,6 +517,33 @@ POSITION_SAID = record(
     ("reserved", ("i8", (29,)), "0"),
 )  # fmt: skip
 
+FEE_RATE = record(
+    "FeeRate", RecordType.FEE_RATE, 320,
+    ("account_id", "i4", "row of the account table"),
+    ("instrument_id", "i4", "row of the instrument table; NO_ID = every one of `venue`"),
+    ("venue", "u2", "market", Venue),
+    ("side", "u1", "UNSET = both", Side),
+    ("final", "u1", "1 = the last of a full report"),
+    ("reserved0", "u4", "0"),
+    ("maker_e10", "i8", "part of the amount, 10^-10; negative = is paid to us"),
+    ("taker_e10", "i8", "part of the amount, 10^-10"),
+    ("ts_event_ns", "i8", "venue's clock; 0 = not given"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("fee_group", "S16", "the venue's own group of instruments; empty = `instrument_id`"),
+    ("reserved", ("i8", (30,)), "0"),
+)  # fmt: skip
+
+KEY_STATE = record(
+    "KeyState", RecordType.KEY_STATE, 320,
+    ("account_id", "i4", "row of the account table"),
+    ("may_trade", "u2", "1 = the key may place orders"),
+    ("bound", "u2", "1 = it works from listed addresses alone"),
+    ("until_ns", "i8", "venue's clock when it ends by itself; 0 = never, or not said"),
+    ("ts_recv_ns", "i8", "our clock"),
+    ("text", "S96", "the venue's own words, cut"),
+    ("reserved", ("i8", (23,)), "0"),
+)  # fmt: skip
+
 ORDER_UPDATE = record(
     "OrderUpdate", RecordType.ORDER_UPDATE, 384,
     ("client_order_id", "i8", "ours; 0 when an intent was refused before it got one"),
@@ -595,8 +622,10 @@ ORDER_ROW = record(
     ("ts_state_ns", "i8", "our clock at the last change of state"),
     ("next_query_ns", "i8", "UNKNOWN: when to ask again; 0 = not asking"),
     ("query_count", "i4", "UNKNOWN: how often asked"),
-    ("cancel_asked", "i4", "1 = a cancel is wanted or under way"),
-    ("was_unknown", "i4", "1 = has been UNKNOWN"),
+    ("cancel_asked", "u1", "1 = a cancel is wanted or under way"),
+    ("was_unknown", "u1", "1 = has been UNKNOWN"),
+    ("absent_count", "u2", "UNKNOWN: how often the venue said that it knows no such order"),
+    ("successor", "u4", "REPLACE under way: row of what is to take its place, + 1; 0 = none"),
     ("venue", "u2", "market", Venue),
     ("group", "u2", "index of the executor group"),
     ("venue_cum_qty", "i8", "what the venue says is filled; may run ahead of the fills"),
@@ -609,7 +638,7 @@ ORDER_ROW = record(
     ("venue_order_id", "S40", "venue's id"),
     ("risk_mid_px", "i8", "mid that risk checked against, half units of px_scale"),
     ("risk_book_version", "i8", "version of the top of book that risk checked against"),
-    ("absent_count", "i8", "UNKNOWN: how often the venue said that it knows no such order"),
+    ("cum_fee", "i8", "fees so far, scale of the currency that its fills name"),
     ("exposed_qty", "i8", "base quantity that limits count: qty, or the most an amount may trade"),
     ("asked_by", "i8", "a person's: user id << 32 | process id; 0 = a strategy's own"),
     *_TERMS,
@@ -696,6 +725,22 @@ CURRENCY_ROW = record(
     ("reserved", ("i8", (3,)), "0"),
 )  # fmt: skip
 
+MARK_ROW = record(
+    "MarkRow", RecordType.MARK_ROW, 128,
+    ("currency_id", "i4", "this row: that of the currency table"),
+    ("instrument_id", "i4", "whose book priced it; NO_ID = it is the desk's own currency"),
+    ("rate", "i8", "mantissa: the desk's currency for one unit; 0 = never priced"),
+    ("rate_digits", "i4", "decimal digits of that mantissa"),
+    ("live_digits", "i4", "of `live_rate`"),
+    ("book_version", "i8", "version of the top of book that priced `rate`"),
+    ("ts_ns", "i8", "our clock when `rate` was taken; limits go by it"),
+    ("live_rate", "i8", "newest, for decisions; not journaled"),
+    ("live_ts_ns", "i8", "our clock when `live_rate` was taken"),
+    ("max_order", "i8", "what one order may be worth, scale of the currency; UNDEF = no mark"),
+    ("max_position", "i8", "what a position may be worth, scale of the currency; UNDEF = no mark"),
+    ("reserved", ("i8", (5,)), "0"),
+)  # fmt: skip
+
 ACCOUNT_ROW = record(
     "AccountRow", RecordType.ACCOUNT_ROW, 128,
     ("account_id", "i4", "this row; never changes its meaning"),
@@ -707,7 +752,10 @@ ACCOUNT_ROW = record(
     ("name", "S32", "as in the config"),
     ("key_name", "S32", "name of its key at the KeySource; never the key"),
     ("system_id", "i8", "identity of this desk; part of every client order id"),
-    ("reserved", ("i8", (2,)), "0"),
+    ("refused", "u2", "why it trades nothing: how it is set, or its key; 0 = it may", RejectReason),
+    ("reserved0", "u2", "0"),
+    ("reserved1", "u4", "0"),
+    ("reserved", "i8", "0"),
 )  # fmt: skip
 
 STRATEGY_ROW = record(
@@ -858,8 +906,8 @@ LIMITS_ROW = record(
     ("max_open_orders", "i8", "per strategy"),
     ("max_orders_per_s", "i8", "per strategy, new orders"),
     ("book_max_age_ms", "i8", "milliseconds"),
-    ("max_order_notional_quote", "S32", "decimal text, units of the quote currency"),
-    ("max_position_notional_quote", "S32", "decimal text, units of the quote currency"),
+    ("max_order_notional", "S32", "decimal text, and a currency where it is not the desk's"),
+    ("max_position_notional", "S32", "decimal text, and a currency where it is not the desk's"),
     ("changed_count", "i8", "limits that differ from the config's"),
     ("config_hash", "i8", "of the config's limits under which the changes were made"),
     ("reserved", ("i8", (6,)), "0"),
@@ -940,7 +988,7 @@ LINK_ROW = record(
 
 # --- the head of a segment: bytes 0..511 of its head page; no record, so without the common head --
 
-SEGMENT_TYPES_MAX = 6
+SEGMENT_TYPES_MAX = 9
 """Record types of one slot size that a ring may carry."""
 SEGMENT_ENUMS_MAX = 12
 """Enums that the fields of one record type may use."""
@@ -954,10 +1002,11 @@ SEGMENT_HEAD = _lay_out("SegmentHead", 512, tuple(Field(*field) for field in (
     ("record_size_bytes", "i4", "of one slot or row"),
     ("type_count", "i4", "record types that follow"),
     ("types", ("u2", (SEGMENT_TYPES_MAX,)), "RecordType of each"),
-    ("reserved0", ("u2", (2,)), "0"),
+    ("reserved0", ("u2", (3,)), "0"),
     ("type_hashes", ("i8", (SEGMENT_TYPES_MAX,)), "RecordSpec.type_hash() of each"),
-    ("enum_counts", ("u2", (SEGMENT_TYPES_MAX * SEGMENT_ENUMS_MAX,)),
+    ("enum_counts", ("u1", (SEGMENT_TYPES_MAX * SEGMENT_ENUMS_MAX,)),
      "names in each enum of each type, enums in order of name"),
+    ("reserved1", "u4", "0"),
     ("boot_id", "i8", "hash of the machine's boot id: a segment of an earlier boot is dead"),
     ("maker_pid", "i8", "process that made the segment"),
     ("generation", "i8", "one number for all segments made together; grows with time"),

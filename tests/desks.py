@@ -27,8 +27,8 @@ START_NS = 1_700_000_000_000_000_000
 def desk_config(**changes: Any) -> DeskConfig:
     """One venue, one group with two accounts, one strategy `mm`."""
     limits = LimitsConfig(
-        max_order_notional_quote="10000",
-        max_position_notional_quote="20000",
+        max_order_notional="10000",
+        max_position_notional="20000",
         price_collar_bps=500,
         max_open_orders=8,
         max_orders_per_s=50,
@@ -61,7 +61,9 @@ def desk_config(**changes: Any) -> DeskConfig:
                 ),
             ),
         ),
-        "strategies": (StrategyConfig("mm", "market_maker", "main", ("binance.spot:BTC/USDT",)),),
+        "strategies": (
+            StrategyConfig("mm", "market_maker", ("main",), ("binance.spot:BTC/USDT",)),
+        ),
         "limits": limits,
         "host": HostConfig("test", (ProcessConfig("all", (*roles, "journaler"), 0),)),
         "capacity": "small",

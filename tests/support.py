@@ -61,8 +61,8 @@ class Memory:
 
 
 class FakePorts:
-    """Ports that note what an agent does: `sent`, `requested`, `opened`, `closed`, `pinged`,
-    `lines`.
+    """Ports that note what an agent does: `sent`, `requested`, `opened`, `opened_http`, `closed`,
+    `pinged`, `lines`.
     """
 
     def __init__(self, memory: Memory, role: str, epoch: int = 1) -> None:
@@ -74,6 +74,9 @@ class FakePorts:
         self.sent: list[tuple[int, bytes]] = []
         self.requested: list[dict] = []
         self.opened: list[tuple[int, str]] = []
+        self.opened_http: list[tuple[int, str]] = []
+        self.gone: set[int] = set()
+        """HTTP connections that the host knows to have ended."""
         self.closed: list[int] = []
         self.pinged: list[int] = []
         self.lines: dict[str, list[str]] = {}
@@ -117,6 +120,22 @@ class FakePorts:
         request_id = next(self._requests)
         self.requested.append(
             {"id": request_id, "base": base_url, "method": method, "target": target,
+             "headers": dict(headers), "body": body}
+        )  # fmt: skip
+        return request_id
+
+    def open_http(self, base_url: str) -> int:
+        conn = next(self._conns)
+        self.opened_http.append((conn, base_url))
+        return conn
+
+    def request_on(self, conn: int, method: str, target: str, headers, body: bytes) -> int:
+        if conn in self.gone:
+            return 0
+        assert conn not in self.closed, "a request on a closed connection"
+        request_id = next(self._requests)
+        self.requested.append(
+            {"id": request_id, "conn": conn, "method": method, "target": target,
              "headers": dict(headers), "body": body}
         )  # fmt: skip
         return request_id

@@ -30,6 +30,7 @@ from oms.risk.limits import LimitBook, limits_hash
 from oms.risk.plugin_modes import PluginModes
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
+from oms.risk.said import Said
 from oms.risk.state import RiskArrays, Worlds
 from oms.risk.venue_modes import ResumeRefusedError, VenueModes
 from shm_layout.enums import VENUE_NAMES, Durability, ExecKind, OrderState, RecordType, Venue
@@ -76,7 +77,8 @@ class RiskAgent(BaseAgent):
         self.limits = self.registry.limit_book
         self._latch = LatchView(ports)
         self.modes = VenueModes(self.config, ports, self.arrays)
-        found = recover(ports, Fold(self.arrays, self.registry), self.worlds)
+        self.said = Said(self.arrays, ports)
+        found = recover(ports, Fold(self.arrays, self.registry, self.said), self.worlds)
         arrays = self.arrays
         arrays.state[w_.ST_EPOCH] = found.risk_epoch
         arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
@@ -85,17 +87,16 @@ class RiskAgent(BaseAgent):
         self._journal = BlockWriter(
             self._port, found.risk_epoch, found.recovery, JOURNAL_FILE_RECORDS_MAX
         )
-        strategy_ids, strategy_rows = self.registry.strategies(now_ns)
-        arrays.configure(
-            self.config, strategy_ids, self.registry.operator_rows(), self.registry.account_ids()
-        )
+        strategy_rows, made_rows = self.registry.strategies(now_ns)
+        strategy_ids = [rows[0] for rows in strategy_rows]
+        arrays.configure(self.config, strategy_rows, self.registry.account_ids())
         self.worlds.build(self._journal.block, strategy_ids)
         self.plugins = PluginModes(self.config, ports, arrays, strategy_ids)
         self._state = arrays.state.data
         self._watch_snapshots(ports, found.snapshot_seq)
         self._journal_start(now_ns, found.system_id)
         self._begin_limits(now_ns)
-        for row in strategy_rows:
+        for row in made_rows:
             self.journal_record(row)
         for row in self.registry.begin(found.system_id, found.same_memory, now_ns):
             self.journal_record(row)
@@ -217,12 +218,25 @@ class RiskAgent(BaseAgent):
         """Venues become reduce-only, or free again; what rested at one is cancelled. Plugins that
         have failed are journaled.
         """
+        self._look_at_marks(now_ns)
         for record in self.modes.look(now_ns, int(self.arrays.state[w_.ST_JOURNAL_SEQ]) + 1):
             self._make_room()
             self.journal_record(record)
         self._look_at_plugins()
         for row in self.modes.to_cancel(now_ns):
             self.worlds.rare(k_.TASK_CANCEL, row, now_ns)
+
+    def _look_at_marks(self, now_ns: int) -> None:
+        """Once a second: what each currency is worth in the desk's."""
+        marks = self.registry.marks
+        if now_ns < marks.due_ns:
+            return
+        records = marks.look(now_ns)
+        for record in records:
+            self._make_room()
+            self.journal_record(record)
+        if records:
+            self.limits.touch()
 
     def _look_at_plugins(self) -> None:
         for record in self.plugins.look():
@@ -284,6 +298,10 @@ class RiskAgent(BaseAgent):
             self.registry.ladder(as_record(row))
         elif int(row["type"]) == RecordType.BALANCE:
             self._take_balance(row)
+        elif self.said.takes(int(row["type"])):
+            record = np.atleast_1d(as_record(row).copy())
+            if self.said.put(record[0]):
+                self.journal_record(record)
         elif int(row["type"]) == RecordType.EXECUTION:
             self._take_rare_execution(row, index)
         else:
@@ -298,6 +316,7 @@ class RiskAgent(BaseAgent):
             self.journal_record(new)
         record["currency_id"] = currency_id
         self.journal_record(record)
+        self.said.put(record[0])
 
     def _take_rare_execution(self, row: np.ndarray[Any, Any], group: int) -> None:
         kind = int(row["kind"])
@@ -307,6 +326,11 @@ class RiskAgent(BaseAgent):
             for changed in self.registry.reconciled(account_id, self._now_ns):
                 self.journal_record(changed)
             self.doubt_open_orders(account_id, int(row["ts_event_ns"]))
+        elif kind == ExecKind.ACCOUNT_REFUSED:
+            for changed in self.registry.refused(
+                int(row["account_id"]), int(row["reason"]), self._now_ns
+            ):
+                self.journal_record(changed)
         else:
             self.arrays.state[w_.ST_UNMATCHED] += 1
             self.journal_record(record)

@@ -7,9 +7,11 @@ rules, the book, then the desk's limits. Worst case is counted: open and unknown
 
 from __future__ import annotations
 
+import numpy as np
+
 from oms.instruments_hot import tick_at
 from oms.risk import world_hot as w_
-from oms.risk.fold_hot import BUY, position_of
+from oms.risk.fold_hot import BUY, may_trade_qty, position_of
 from shm_layout.enums import (
     BookState,
     OrderType,
@@ -22,7 +24,7 @@ from shm_layout.jit import hot
 from shm_layout.limits import CANCEL_RESERVE_DIVISOR
 from shm_layout.money import OK, ROUND_DOWN, ROUND_UP
 from shm_layout.money_hot import mul_div
-from shm_layout.records import UNDEF
+from shm_layout.records import NO_ID, UNDEF
 
 PASSED = 0
 BAD_SHAPE = int(RejectReason.BAD_SHAPE)
@@ -52,6 +54,7 @@ ORDER_TABLE_FULL = int(RejectReason.ORDER_TABLE_FULL)
 EXPIRED_INTENT = int(RejectReason.EXPIRED_INTENT)
 UNSUPPORTED_TICK = int(RejectReason.UNSUPPORTED_TICK)
 UNSUPPORTED_ORDER = int(RejectReason.UNSUPPORTED_ORDER)
+UNKNOWN_CURRENCY_RATE = int(RejectReason.UNKNOWN_CURRENCY_RATE)
 PRICE_BAND = int(RejectReason.PRICE_BAND)
 
 SELL = int(Side.SELL)
@@ -128,10 +131,12 @@ def check_shape(w, intents, k, strategy_id, now_ns):
     if account_id != w_.strategies(w)[strategy_id, w_.SG_ACCOUNT]:
         return UNKNOWN_ACCOUNT
     accounts = w_.accounts(w)
-    if accounts["enabled"][account_id] == 0:
+    group = w_.venue_groups(w)[instruments["venue"][instrument_id]]
+    if accounts["enabled"][account_id] == 0 or accounts["group"][account_id] != group:
         return UNKNOWN_ACCOUNT
     if accounts["reconciled"][account_id] == 0:
-        return NOT_RECONCILED
+        refused = accounts["refused"][account_id]
+        return refused if refused != 0 else NOT_RECONCILED
     if intents["valid_until_ns"][k] <= now_ns:
         return EXPIRED_INTENT
     return PASSED
@@ -249,7 +254,10 @@ def check_price(w, intents, k, strategy_id, now_ns):
     most = w_.instruments(w)["max_notional"][i]
     if intents["order_type"][k] == MARKET:
         most = w_.instruments(w)["market_max_notional"][i]
-    if notional > most or notional > w_.order_limits(w)[strategy_id, i]:
+    limit = w_.order_limits(w)[strategy_id, i]
+    if limit == UNDEF:
+        return UNKNOWN_CURRENCY_RATE
+    if notional > most or notional > limit:
         return NOTIONAL_ABOVE_MAX
     fresh["reserved_notional"][0] = notional
     return PASSED
@@ -272,6 +280,37 @@ def _reduces(w, i, account_id, side, qty):
 
 
 @hot
+def _worst_position(w, owner, i, side):
+    """Of the strategy, on all its accounts together: its position towards `side` with every open
+    order of that side filled, qty_scale."""
+    strategies = w_.strategies(w)
+    index = w_.position_index(w)
+    positions = w_.positions(w)
+    worst = np.int64(0)
+    row = owner
+    while row != NO_ID:
+        at = index[row, i]
+        if at >= 0 and side == BUY:
+            worst += positions["qty"][at] + positions["open_buy_qty"][at]
+        elif at >= 0:
+            worst += positions["open_sell_qty"][at] - positions["qty"][at]
+        row = strategies[row, w_.SG_NEXT]
+    return worst
+
+
+@hot
+def _open_orders(w, owner):
+    """Of the strategy, on all its accounts together."""
+    strategies = w_.strategies(w)
+    count = np.int64(0)
+    row = owner
+    while row != NO_ID:
+        count += strategies[row, w_.SG_OPEN_COUNT]
+        row = strategies[row, w_.SG_NEXT]
+    return count
+
+
+@hot
 def check_limits(w, intents, k, strategy_id, now_ns):
     """A reduce-only venue; the desk's limits: position by the worst case, open orders, rate; room
     towards the venue.
@@ -285,14 +324,13 @@ def check_limits(w, intents, k, strategy_id, now_ns):
         w, i, intents["account_id"][k], intents["side"][k], qty
     ):
         return REDUCE_ONLY
-    row = position_of(w, strategy_id, i, intents["account_id"][k])
-    if row < 0:
+    if position_of(w, strategy_id, i, intents["account_id"][k]) < 0:
         return ORDER_TABLE_FULL
-    positions = w_.positions(w)
-    if intents["side"][k] == BUY:
-        worst = positions["qty"][row] + positions["open_buy_qty"][row] + qty
-    else:
-        worst = -positions["qty"][row] + positions["open_sell_qty"][row] + qty
+    owner = strategies[strategy_id, w_.SG_OWNER]
+    worst = _worst_position(w, owner, i, intents["side"][k]) + qty
+    replaced = state[w_.ST_REPLACED] - 1
+    if replaced >= 0:
+        worst -= min(qty, may_trade_qty(w, replaced))
     if worst > 0:
         mid2 = w_.tops(w)[i, w_.TOP_MID2]
         amount, status = mul_div(mid2, worst, 2 * instruments["notional_divisor"][i], ROUND_UP)
@@ -300,11 +338,12 @@ def check_limits(w, intents, k, strategy_id, now_ns):
             return OVERFLOW
         if amount > w_.position_limits(w)[strategy_id, i]:
             return POSITION_LIMIT
-    if strategies[strategy_id, w_.SG_OPEN_COUNT] >= strategies[strategy_id, w_.SG_MAX_OPEN]:
+    standing = _open_orders(w, owner) - (1 if replaced >= 0 else 0)
+    if standing >= strategies[owner, w_.SG_MAX_OPEN]:
         return OPEN_ORDERS_LIMIT
-    tat = max(strategies[strategy_id, w_.SG_RATE_TAT_NS], now_ns)
-    cost = strategies[strategy_id, w_.SG_RATE_COST_NS]
-    if tat + cost - now_ns > strategies[strategy_id, w_.SG_RATE_BURST_NS]:
+    tat = max(strategies[owner, w_.SG_RATE_TAT_NS], now_ns)
+    cost = strategies[owner, w_.SG_RATE_COST_NS]
+    if tat + cost - now_ns > strategies[owner, w_.SG_RATE_BURST_NS]:
         return MESSAGE_RATE
     orders = w_.orders(w)
     next_row = (state[w_.ST_ORDER_COUNT] + 1) & (orders.shape[0] - 1)

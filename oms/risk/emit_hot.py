@@ -68,6 +68,7 @@ def update_of_row(w, row, now_ns):
     u["terminal_state"][0] = orders["terminal_state"][row]
     u["was_unknown"][0] = orders["was_unknown"][row]
     u["absent_count"][0] = orders["absent_count"][row]
+    u["cum_fee"][0] = orders["cum_fee"][row]
     u["query_count"][0] = orders["query_count"][row]
     u["asked_by"][0] = w_.state(w)[w_.ST_ASKED_BY]
     u["ts_ns"][0] = now_ns

@@ -173,6 +173,25 @@ def _price_fee(w, now_ns):
 
 
 @hot
+def _take_fee(w, executions, k, row, now_ns):
+    """The fee of an execution into `update`: its own, or what a running sum has grown by since (a
+    venue that tells sums tells nothing else; a sum of nothing is none)."""
+    u = w_.update(w)
+    cum_fee = executions["cum_fee"][k]
+    fee = executions["fee"][k]
+    if cum_fee > 0:
+        fee = max(cum_fee - w_.orders(w)["cum_fee"][row], 0)
+    elif executions["kind"][k] != K_FILL:
+        return
+    if fee == 0 and executions["kind"][k] != K_FILL:
+        return
+    u["fee"][0] = fee
+    u["fee_currency_id"][0] = executions["fee_currency_id"][k]
+    u["cum_fee"][0] += fee
+    _price_fee(w, now_ns)
+
+
+@hot
 def _after_terminal(w, after, cum, venue_cum, filled_waits):
     """Hold a terminal word until every fill that the venue counts has come. FILLED is such a word
     (`filled_waits`) where the venue says it; else the fills themselves make it.
@@ -228,13 +247,11 @@ def _take_execution(w, k, now_ns, ring_id, pos):
     u["cause_ring"][0] = ring_id
     u["cause_pos"][0] = pos
     _copy_venue_words(w, k)
+    _take_fee(w, executions, k, row, now_ns)
     if kind == K_FILL:
         u["last_px"][0] = executions["px"][k]
         u["last_qty"][0] = executions["qty"][k]
         u["last_quote_qty"][0] = _fill_amount(w, executions, k, u["instrument_id"][0])
-        u["fee"][0] = executions["fee"][k]
-        u["fee_currency_id"][0] = executions["fee_currency_id"][k]
-        _price_fee(w, now_ns)
         u["liquidity"][0] = executions["liquidity"][k]
         u["exec_key_low"][0] = low
         u["exec_key_high"][0] = high

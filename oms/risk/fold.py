@@ -15,6 +15,7 @@ from oms.ids import COUNT_MAX
 from oms.journal.reader import Recovery
 from oms.risk import world_hot as w_
 from oms.risk.registry import Registry
+from oms.risk.said import Said
 from oms.risk.state import FoldWorlds, RiskArrays
 from shm_layout.enums import RecordType
 from shm_layout.records import SPEC_OF_TYPE
@@ -36,9 +37,10 @@ class Known:
 class Fold:
     """Takes every record of a journal in order; `recovery` counts them as the reader does."""
 
-    def __init__(self, arrays: RiskArrays, registry: Registry) -> None:
+    def __init__(self, arrays: RiskArrays, registry: Registry, said: Said) -> None:
         self.arrays = arrays
         self.registry = registry
+        self.said = said
         self.known = Known()
         self.recovery = Recovery()
         self._worlds = FoldWorlds(arrays)
@@ -60,6 +62,8 @@ class Fold:
             self._start(record)
         elif kind == RecordType.EXECUTION:
             self._unmatched(record)
+        elif self.said.takes(kind):
+            self.said.put(record)
         else:
             self.registry.restore(record)
 

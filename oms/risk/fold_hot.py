@@ -24,6 +24,7 @@ UNKNOWN = int(OrderState.UNKNOWN)
 PENDING_CANCEL = int(OrderState.PENDING_CANCEL)
 ACTION_CANCEL = int(Action.CANCEL)
 ACTION_QUERY = int(Action.QUERY)
+ACTION_REPLACE = int(Action.REPLACE)
 KIND_FILL = int(ExecKind.FILL)
 KIND_ABSENT = int(ExecKind.ABSENT)
 KIND_AMENDED = int(ExecKind.AMENDED)
@@ -37,6 +38,7 @@ QUERY_BACKOFF_NS = np.array([10**9 << k for k in range(6)], np.int64)
 _KEY_LOW, _KEY_HIGH, _KEY_ORDER, _KEY_USED = range(4)
 _EDGE_E8 = 100_000_000
 _MASK31 = (1 << 31) - 1
+_LOW32 = (1 << 32) - 1
 
 
 @hot
@@ -178,12 +180,23 @@ def _expose(w, row, qty):
 
 
 @hot
-def _exposed(w, row):
-    """Worst case of an order that still counts, qty_scale: what may be traded beyond its fills."""
+def may_trade_qty(w, row):
+    """Worst case of an order by itself, qty_scale: what it may trade beyond its fills."""
     orders = w_.orders(w)
     if IS_TERMINAL[orders["state"][row]]:
         return 0
     return max(orders["exposed_qty"][row] - orders["cum_qty"][row], 0)
+
+
+@hot
+def _exposed(w, row):
+    """Worst case that is counted for an order. Of an order and what is to replace it, at most one
+    comes to stand: both together count as the larger, the successor with what it has more."""
+    qty = may_trade_qty(w, row)
+    replaced = row_of(w, w_.orders(w)["target_client_order_id"][row])
+    if replaced >= 0:
+        qty -= min(qty, may_trade_qty(w, replaced))
+    return qty
 
 
 @hot
@@ -205,6 +218,11 @@ def fold_new(w):
         orders["exposed_qty"][row] = orders["qty"][row]
     row_end(words, at)
     state[w_.ST_ORDER_COUNT] = max(state[w_.ST_ORDER_COUNT], count)
+    replaced = row_of(w, orders["target_client_order_id"][row])
+    if replaced >= 0:
+        row_begin(words, replaced * w_.ORDER_ROW_WORDS)
+        orders["successor"][replaced] = row + 1
+        row_end(words, replaced * w_.ORDER_ROW_WORDS)
     _open_add(w, row)
     _expose(w, row, _exposed(w, row))
     return row
@@ -254,32 +272,13 @@ def _add_fee(w, position_row, currency_id, amount, unpriced, ts_ns):
 
 
 @hot
-def _fold_fill(w, row):
-    """Position and totals of the fill in `update`."""
+def _book_fee(w, at, instrument_id):
+    """The fee in `update`, to the position in row `at`, whose row is being written."""
     update = w_.update(w)
-    orders = w_.orders(w)
-    at = position_of(
-        w, orders["strategy_id"][row], orders["instrument_id"][row], orders["account_id"][row]
-    )
-    if at < 0:
-        return
     positions = w_.positions(w)
     instruments = w_.instruments(w)
-    instrument_id = orders["instrument_id"][row]
-    qty = update["last_qty"][0]
-    amount = update["last_quote_qty"][0]
     fee = update["fee"][0]
     currency = update["fee_currency_id"][0]
-    words = w_.position_words(w)
-    row_begin(words, at * w_.POSITION_ROW_WORDS)
-    if orders["side"][row] == BUY:
-        positions["qty"][at] += qty
-        positions["cash"][at] -= amount
-        positions["bought_qty"][at] += qty
-    else:
-        positions["qty"][at] -= qty
-        positions["cash"][at] += amount
-        positions["sold_qty"][at] += qty
     if currency == instruments["quote_currency_id"][instrument_id]:
         positions["fee_quote"][at] += fee
     elif currency == instruments["base_currency_id"][instrument_id]:
@@ -290,6 +289,48 @@ def _fold_fill(w, row):
         if priced:
             positions["fee_quote"][at] += update["fee_quote"][0]
         _add_fee(w, at, currency, fee, 0 if priced else fee, update["ts_ns"][0])
+
+
+@hot
+def _fold_fee(w, row):
+    """A fee that came without a fill: the venue tells an order's fees as a running sum."""
+    orders = w_.orders(w)
+    instrument_id = orders["instrument_id"][row]
+    at = position_of(w, orders["strategy_id"][row], instrument_id, orders["account_id"][row])
+    if at < 0:
+        return
+    words = w_.position_words(w)
+    row_begin(words, at * w_.POSITION_ROW_WORDS)
+    _book_fee(w, at, instrument_id)
+    w_.positions(w)["ts_ns"][at] = w_.update(w)["ts_ns"][0]
+    row_end(words, at * w_.POSITION_ROW_WORDS)
+
+
+@hot
+def _fold_fill(w, row):
+    """Position and totals of the fill in `update`."""
+    update = w_.update(w)
+    orders = w_.orders(w)
+    at = position_of(
+        w, orders["strategy_id"][row], orders["instrument_id"][row], orders["account_id"][row]
+    )
+    if at < 0:
+        return
+    positions = w_.positions(w)
+    instrument_id = orders["instrument_id"][row]
+    qty = update["last_qty"][0]
+    amount = update["last_quote_qty"][0]
+    words = w_.position_words(w)
+    row_begin(words, at * w_.POSITION_ROW_WORDS)
+    if orders["side"][row] == BUY:
+        positions["qty"][at] += qty
+        positions["cash"][at] -= amount
+        positions["bought_qty"][at] += qty
+    else:
+        positions["qty"][at] -= qty
+        positions["cash"][at] += amount
+        positions["sold_qty"][at] += qty
+    _book_fee(w, at, instrument_id)
     positions["volume_quote"][at] += amount
     positions["fills"][at] += 1
     if update["liquidity"][0] == MAKER:
@@ -346,6 +387,8 @@ def fold_update(w):
     was_open = not IS_TERMINAL[before]
     is_open = not IS_TERMINAL[after]
     exposed_before = _exposed(w, row)
+    successor = np.int64(orders["successor"][row]) - 1
+    successor_before = _exposed(w, successor) if successor >= 0 else 0
     at = row * w_.ORDER_ROW_WORDS
     row_begin(words, at)
     orders["state"][row] = after
@@ -356,6 +399,7 @@ def fold_update(w):
     orders["terminal_state"][row] = update["terminal_state"][0]
     orders["reason"][row] = update["reason"][0]
     orders["absent_count"][row] = update["absent_count"][0]
+    orders["cum_fee"][row] += update["fee"][0]
     orders["query_count"][row] = update["query_count"][0]
     orders["ts_state_ns"][row] = update["ts_ns"][0]
     source = w_.update_words(w)
@@ -366,7 +410,7 @@ def fold_update(w):
         orders["px"][row] = update["px"][0]
         orders["qty"][row] = update["qty"][0]
         orders["exposed_qty"][row] = update["qty"][0]
-    if update["action"][0] == ACTION_CANCEL:
+    if update["action"][0] == ACTION_CANCEL or update["action"][0] == ACTION_REPLACE:
         orders["cancel_asked"][row] = 1
     elif after != PENDING_CANCEL and after != UNKNOWN:
         orders["cancel_asked"][row] = 0
@@ -387,6 +431,10 @@ def fold_update(w):
     elif is_open and not was_open:
         _open_add(w, row)
     _expose(w, row, _exposed(w, row) - exposed_before)
+    if successor >= 0:
+        _expose(w, successor, _exposed(w, successor) - successor_before)
+        if not is_open or IS_TERMINAL[orders["state"][successor]]:
+            orders["successor"][row] = 0
     if update["kind"][0] == KIND_FILL:
         if _overfilled(w, row):
             state[w_.ST_OVERFILLS] += 1
@@ -397,3 +445,40 @@ def fold_update(w):
             update["client_order_id"][0],
         )
         _fold_fill(w, row)
+    elif update["fee"][0] != 0:
+        _fold_fee(w, row)
+
+
+@hot
+def balance_row(w, account_id, currency_id):
+    """Row of an account's balance in one currency, made when it is first needed; NO_ID = there is
+    no room, or no such pair."""
+    index = w_.balance_index(w)
+    if not (0 <= account_id < index.shape[0] and 0 <= currency_id < index.shape[1]):
+        return NO_ID
+    if index[account_id, currency_id] == NO_ID:
+        state = w_.state(w)
+        made = state[w_.ST_BALANCES_USED]
+        if made >= w_.balances(w).shape[0]:
+            return NO_ID
+        state[w_.ST_BALANCES_USED] = made + 1
+        index[account_id, currency_id] = made
+    return index[account_id, currency_id]
+
+
+@hot
+def fold_balance(w, words, body):
+    """Fold the BALANCE at word `body` of a journal: the newest of each account and currency stands
+    in the table. One without an amount only asks for the row of its currency."""
+    if words[body + w_.BALANCE_FREE_AT] == UNDEF:
+        return
+    both = words[body + w_.BALANCE_ACCOUNT_AT]
+    row = balance_row(w, both & _LOW32, both >> 32)
+    if row == NO_ID:
+        return
+    into = w_.balance_words(w)
+    at = row * w_.BALANCE_WORDS
+    row_begin(into, at)
+    for k in range(1, w_.BALANCE_WORDS):
+        into[at + k] = words[body + k]
+    row_end(into, at)

@@ -8,6 +8,7 @@ import numpy as np
 
 from oms.ids import COUNT_BITS
 from oms.journal.frames_hot import append_frame
+from oms.orders.states import TABLE, Event
 from oms.risk import world_hot as w_
 from oms.risk.check_hot import PASSED, check_intent
 from oms.risk.emit_hot import (
@@ -20,7 +21,7 @@ from oms.risk.emit_hot import (
 )
 from oms.risk.fold_hot import fold_new, row_of
 from oms.risk.timers_hot import cancel_order
-from shm_layout.enums import Action, Hop, OrderState, RecordType, RejectReason
+from shm_layout.enums import Action, Hop, OrderState, OrderType, RecordType, RejectReason
 from shm_layout.jit import hot
 from shm_layout.latency_hot import note_latency, stamp_if
 from shm_layout.records import NO_ID, UNDEF
@@ -30,8 +31,14 @@ T_ORDER_ROW = int(RecordType.ORDER_ROW)
 T_ORDER_UPDATE = int(RecordType.ORDER_UPDATE)
 A_NEW = int(Action.NEW)
 A_CANCEL = int(Action.CANCEL)
+A_AMEND = int(Action.AMEND)
+A_REPLACE = int(Action.REPLACE)
+E_ASK_CANCEL = int(Event.ASK_CANCEL)
+S_OPEN = int(OrderState.OPEN)
+T_MARKET = int(OrderType.MARKET)
 S_PENDING_NEW = int(OrderState.PENDING_NEW)
 S_REJECTED = int(OrderState.REJECTED)
+R_UNSUPPORTED = int(RejectReason.UNSUPPORTED_ORDER)
 R_BAD_SHAPE = int(RejectReason.BAD_SHAPE)
 R_UNKNOWN_ORDER = int(RejectReason.UNKNOWN_ORDER)
 R_ORDER_CLOSED = int(RejectReason.ORDER_CLOSED)
@@ -102,7 +109,8 @@ def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles):
     fresh["group"][0] = w_.venue_groups(w)[fresh["venue"][0]]
     fresh["venue_cum_qty"][0] = UNDEF
     fresh["asked_by"][0] = intents["asked_by"][k]
-    fresh["target_client_order_id"][0] = intents["target_client_order_id"][k]
+    replaces = intents["action"][k] == A_REPLACE
+    fresh["target_client_order_id"][0] = intents["target_client_order_id"][k] if replaces else 0
     fresh["parent_id"][0] = intents["parent_id"][k]
     fresh["trigger_px"][0] = intents["trigger_px"][k]
     fresh["activation_px"][0] = intents["activation_px"][k]
@@ -118,22 +126,64 @@ def _accept(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles):
     fresh["cause_ring"][0] = ring_id
     fresh["cause_pos"][0] = pos
     strategies = w_.strategies(w)
-    tat = max(strategies[strategy_id, w_.SG_RATE_TAT_NS], now_ns)
-    strategies[strategy_id, w_.SG_RATE_TAT_NS] = tat + strategies[strategy_id, w_.SG_RATE_COST_NS]
+    owner = strategies[strategy_id, w_.SG_OWNER]
+    tat = max(strategies[owner, w_.SG_RATE_TAT_NS], now_ns)
+    strategies[owner, w_.SG_RATE_TAT_NS] = tat + strategies[owner, w_.SG_RATE_COST_NS]
     row = fold_new(w)
     append_frame(w_.frames(w), state, w_.ST_FRAME_USED, w_.new_row_words(w), 0, w_.ORDER_ROW_WORDS)
-    stage_command(w, row, A_NEW, now_ns, 0)
+    stage_command(w, row, A_REPLACE if replaces else A_NEW, now_ns, 0)
     staged = w_.staged(w)
     staged["stamp_cycles"][state[w_.ST_STAGED] - 1] = intents["stamp_cycles"][k]
     staged["risk_cycles"][state[w_.ST_STAGED] - 1] = read_cycles
     update_of_row(w, row, now_ns)
     u = w_.update(w)
-    u["action"][0] = A_NEW
+    u["action"][0] = A_REPLACE if replaces else A_NEW
     u["leaves_qty"][0] = u["qty"][0]
     u["journal_seq"][0] = state[w_.ST_JOURNAL_SEQ]
     u["cause_ring"][0] = ring_id
     u["cause_pos"][0] = pos
     publish_update(w)
+
+
+@hot
+def _replace_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles):
+    """A new order in place of one that stands, in one request; every check of a new one, and the
+    worst case is the larger of both. The order before it waits for the venue's word."""
+    orders = w_.orders(w)
+    row = row_of(w, intents["target_client_order_id"][k])
+    if row < 0 or orders["strategy_id"][row] != strategy_id:
+        return R_UNKNOWN_ORDER
+    if w_.venue_replaces(w)[orders["venue"][row]] == 0:
+        return R_UNSUPPORTED
+    before = row_of(w, orders["target_client_order_id"][row])
+    waits = before >= 0 and w_.open_index(w)[before] >= 0
+    if w_.open_index(w)[row] < 0 or orders["state"][row] != S_OPEN or waits:
+        return R_ORDER_CLOSED
+    same = (
+        intents["instrument_id"][k] == orders["instrument_id"][row]
+        and intents["side"][k] == orders["side"][row]
+        and intents["order_type"][k] != T_MARKET
+        and orders["qty"][row] != UNDEF
+    )
+    if not same:
+        return R_BAD_SHAPE
+    state = w_.state(w)
+    state[w_.ST_REPLACED] = row + 1
+    reason = check_intent(w, intents, k, strategy_id, now_ns)
+    state[w_.ST_REPLACED] = 0
+    if reason != PASSED:
+        return reason
+    _accept(w, intents, k, strategy_id, now_ns, ring_id, pos, read_cycles)
+    fresh_id = w_.new_row(w)["client_order_id"][0]
+    update_of_row(w, row, now_ns)
+    u = w_.update(w)
+    u["action"][0] = A_REPLACE
+    u["state"][0] = TABLE[orders["state"][row], E_ASK_CANCEL]
+    u["linked_client_order_id"][0] = fresh_id
+    u["cause_ring"][0] = ring_id
+    u["cause_pos"][0] = pos
+    settle_update(w)
+    return PASSED
 
 
 @hot
@@ -144,8 +194,10 @@ def _cancel_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos):
     not take the operator's number for one of its own.
     """
     row = row_of(w, intents["target_client_order_id"][k])
-    mine = row >= 0 and w_.orders(w)["strategy_id"][row] == strategy_id
-    if row < 0 or (not mine and w_.strategies(w)[strategy_id, w_.SG_OPERATOR] == 0):
+    strategies = w_.strategies(w)
+    owner = strategies[strategy_id, w_.SG_OWNER]
+    mine = row >= 0 and strategies[w_.orders(w)["strategy_id"][row], w_.SG_OWNER] == owner
+    if row < 0 or (not mine and strategies[strategy_id, w_.SG_OPERATOR] == 0):
         return R_UNKNOWN_ORDER
     if w_.open_index(w)[row] < 0:
         return R_ORDER_CLOSED
@@ -157,16 +209,13 @@ def _cancel_by_intent(w, intents, k, strategy_id, now_ns, ring_id, pos):
 
 @hot
 def _strategy_of(w, intents, k, owner):
-    """Whose intent it is: a ring is one strategy's, and the operator's carries one of them for
-    each account, which its records name.
-    """
+    """The row of an intent: a ring is one strategy's, which has a row for each of its accounts;
+    the intent names one of them."""
     strategies = w_.strategies(w)
-    named = intents["strategy_id"][k]
-    if strategies[owner, w_.SG_OPERATOR] == 0 or named < 0 or named >= strategies.shape[0]:
+    named = np.int64(intents["strategy_id"][k])
+    if named >= strategies.shape[0] or strategies[named, w_.SG_OWNER] != owner:
         return owner
-    if strategies[named, w_.SG_OPERATOR] == 0:
-        return owner
-    return np.int64(named)
+    return named
 
 
 @hot
@@ -197,6 +246,10 @@ def take_intents(w, now_ns, budget):
             reason = check_intent(w, slots, k, strategy_id, now_ns)
             if reason == PASSED:
                 _accept(w, slots, k, strategy_id, now_ns, ring_id, pos, read_cycles)
+        elif action == A_REPLACE:
+            reason = _replace_by_intent(w, slots, k, strategy_id, now_ns, ring_id, pos, read_cycles)
+        elif action == A_AMEND:
+            reason = R_UNSUPPORTED
         elif action == A_CANCEL:
             reason = _cancel_by_intent(w, slots, k, strategy_id, now_ns, ring_id, pos)
         else:

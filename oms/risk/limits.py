@@ -73,6 +73,7 @@ class LimitBook:
         now_ns = int(record["ts_ns"])
         if int(record["verb"]) == OperatorVerb.LIMITS_SET:
             name, value = bytes(record["name"]).decode(), bytes(record["value"]).decode()
+            name = name.removesuffix("_quote")  # so named before limits had currencies
             self.put(changed(self.now, name, value), now_ns)
 
     def begin(self, now_ns: int) -> Array | None:
@@ -94,6 +95,11 @@ class LimitBook:
         take them for what is now (FLAG_RISK_STARTED).
         """
         self._flags = FLAG_RISK_STARTED
+        self._table.write(0, flags=self._flags)
+
+    def touch(self) -> None:
+        """Marks have moved, and with them what the amounts are in other currencies: whoever holds
+        orders against them looks again."""
         self._table.write(0, flags=self._flags)
 
     # Changing
@@ -118,7 +124,7 @@ class LimitBook:
 
     def _write(self, limits: LimitsConfig, now_ns: int, config_hash: int) -> None:
         values = dataclasses.asdict(limits)
-        for name in ("max_order_notional_quote", "max_position_notional_quote"):
+        for name in ("max_order_notional", "max_position_notional"):
             values[name] = values[name].encode()
         count = sum(getattr(limits, n) != getattr(self.config, n) for n in NAMES)
         self._table.write(

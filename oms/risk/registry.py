@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from oms.config import OPERATOR, DeskConfig, LimitsConfig
+from oms.config import DeskConfig, LimitsConfig
 from oms.errors import ConfigError
 from oms.instruments import (
     OPEN_STATUSES,
@@ -22,7 +22,6 @@ from oms.instruments import (
     UnsupportedInstrumentError,
     completed,
     currency_scale,
-    parse_decimal,
     rungs_of,
     scales_of,
     steps_at,
@@ -30,8 +29,10 @@ from oms.instruments import (
 from oms.ports import Ports
 from oms.risk import world_hot as w_
 from oms.risk.limits import LimitBook
+from oms.risk.marks import Marks
 from oms.risk.state import RiskArrays
-from shm_layout.enums import Exchange, RecordType
+from shm_layout.enums import Exchange, RecordType, RejectReason
+from shm_layout.records import NO_ID
 from shm_layout.table import TableWriter
 
 Array = np.ndarray[Any, Any]
@@ -50,6 +51,7 @@ class Registry:
         self._config = config
         self.limits = config.limits
         self.limit_book = LimitBook(config.limits, arrays.tables["limits"])
+        self.marks = Marks(config, arrays)
         self._ports = ports
         self._arrays = arrays
         self._instruments: dict[tuple[int, str], int] = {}
@@ -58,6 +60,8 @@ class Registry:
         self._new_accounts: set[int] = set()
         """Rows that no journal holds yet."""
         self._strategies: dict[tuple[str, int], int] = {}
+        self._without_room: set[tuple[str, str]] = set()
+        """(table, name) of what the log has named."""
         self._ladders: dict[tuple[int, bytes], Array] = {}
         """Ladders whose instruments have not come yet, by venue and name."""
 
@@ -70,13 +74,16 @@ class Registry:
             row = int(record["instrument_id"])
             self._instruments[int(record["venue"]), bytes(record["symbol"]).decode()] = row
             self._put(self._arrays.instrument_table, row, completed(record))
-            self._apply_limits(row)
+            self.marks.apply(row)
         elif kind == RecordType.OPERATOR:
             self.limit_book.fold(record)
         elif kind == RecordType.CURRENCY_ROW:
             row = int(record["currency_id"])
             self._currencies[bytes(record["code"]).decode()] = row
             self._put(self._arrays.currency_table, row, record)
+            self.marks.register(row)
+        elif kind == RecordType.MARK_ROW:
+            self.marks.restore(record)
         elif kind == RecordType.ACCOUNT_ROW:
             row = int(record["account_id"])
             self._accounts[bytes(record["name"]).decode()] = row
@@ -103,18 +110,32 @@ class Registry:
     # Currencies
 
     def currency(self, code: str) -> tuple[int, list[Array]]:
-        """Id of a currency, and the record of its row where it was made just now."""
+        """Id of a currency, and the record of its row where it was made just now; NO_ID where
+        there is no room for one more, which the log names."""
         if code in self._currencies:
             return self._currencies[code], []
         table = self._arrays.currency_table
         row = len(self._currencies)
-        assert row < len(table.rows), "more currencies than limits.CURRENCIES_MAX"
+        if row >= len(table.rows):
+            self._say_no_room("currencies", code)
+            return NO_ID, []
         self._currencies[code] = row
         table.write(
             row, type=RecordType.CURRENCY_ROW, currency_id=row, scale=currency_scale(code),
             code=code.encode(),
         )  # fmt: skip
+        self.marks.register(row)
         return row, [self._row(table, row)]
+
+    def _say_no_room(self, table: str, name: str) -> None:
+        """Once for each name: a table has no row left for it."""
+        if (table, name) not in self._without_room:
+            self._without_room.add((table, name))
+            rows = len(self._arrays.tables[table].rows)
+            self._ports.log(
+                "error", "no_room", table=table, rows=rows, name=name,
+                hint="it is left out; capacity = \"full\" in the desk's file has the most room",
+            )  # fmt: skip
 
     # Instruments
 
@@ -134,13 +155,18 @@ class Registry:
         except UnsupportedInstrumentError as trouble:
             self._ports.log("error", "unsupported_instrument", symbol=key[1], why=str(trouble))
             return []
+        table = self._arrays.instrument_table
+        row = len(self._instruments)
+        if row >= len(table.rows):
+            self._say_no_room("instruments", key[1])
+            return []
         base_id, made = self.currency(bytes(spec["base"]).decode())
         quote_id, more = self.currency(bytes(spec["quote"]).decode())
         settle_id, also = self.currency(bytes(spec["settle"] or spec["quote"]).decode())
+        if NO_ID in (base_id, quote_id, settle_id):
+            self._say_no_room("instruments", key[1])
+            return [*made, *more, *also]
         quote_scale = int(self._arrays.currency_table.rows["scale"][quote_id])
-        table = self._arrays.instrument_table
-        row = len(self._instruments)
-        assert row < len(table.rows), "more instruments than the desk's capacity"
         self._instruments[key] = row
         table.write(
             row, type=RecordType.INSTRUMENT_ROW, instrument_id=row, venue=key[0],
@@ -150,7 +176,7 @@ class Registry:
             name=spec["name"], **{n: int(spec[n]) for n in _STATED},
             **steps_at(spec, scales, quote_scale, rungs),
         )  # fmt: skip
-        self._apply_limits(row)
+        self.marks.apply(row)
         self._ports.log(
             "info", "instrument", id=row, symbol=key[1], px_scale=scales.px, qty_scale=scales.qty
         )
@@ -173,49 +199,42 @@ class Registry:
         self._ports.log("warning", "instrument_changed", id=row, **told)
         return [self._row(table, row)]
 
-    def _apply_limits(self, row: int) -> None:
-        """The desk's limits of amount, at the scale of this instrument's quote currency."""
-        quote = int(self._arrays.instrument_table.rows["quote_currency_id"][row])
-        scale = int(self._arrays.currency_table.rows["scale"][quote])
-        limits = self.limits
-        self._arrays.order_limits[:, row] = parse_decimal(limits.max_order_notional_quote, scale)
-        self._arrays.position_limits[:, row] = parse_decimal(
-            limits.max_position_notional_quote, scale
-        )
-
     def set_limits(self, limits: LimitsConfig) -> None:
         """Amounts that orders are held against, from now on."""
         self.limits = limits
-        for row in self._instruments.values():
-            self._apply_limits(row)
+        self.marks.set_limits(limits)
 
     # Strategies
 
-    def strategies(self, now_ns: int) -> tuple[list[int], list[Array]]:
-        """(rows of the config's strategies in its order, records of the rows that were made or
-        changed). A strategy is its name and its account, wherever it stands in the config: its
-        row holds its orders and positions. One that left the config keeps its row. The operator,
-        where the config has one, gets a row for every account (`operator_rows`).
+    def strategies(self, now_ns: int) -> tuple[list[list[int]], list[Array]]:
+        """(rows of each of the config's strategies in its order, one for each of its accounts;
+        records of the rows that were made or changed). A strategy's row is its name and an
+        account, wherever they stand in the config: it holds orders and positions there. What left
+        the config keeps its row.
 
         In a journal without such rows strategies were known by their place: the config's first
         gets row 0, so that its orders stay its own.
         """
         table = self._arrays.strategy_table
         accounts = self.account_ids()
-        wanted = [(one.name, accounts[one.account]) for one in self._config.strategies]
-        count = len(wanted)
-        if any(name == OPERATOR for name, _ in wanted):
-            mine = [(OPERATOR, account_id) for account_id in accounts.values()]
-            wanted += [key for key in mine if key not in wanted]
         made: list[Array] = []
         free = itertools.count(self._free_strategy_row())
-        ids = [self._strategy_row(key, free, made, now_ns) for key in wanted]
+        firsts = [
+            self._strategy_row((one.name, accounts[one.accounts[0]]), free, made, now_ns)
+            for one in self._config.strategies
+        ]
+        rows = [
+            [first, *(self._strategy_row((one.name, accounts[name]), free, made, now_ns)
+                      for name in one.accounts[1:])]
+            for first, one in zip(firsts, self._config.strategies, strict=True)
+        ]  # fmt: skip
+        used = {row for each in rows for row in each}
         for (name, _), row in self._strategies.items():
-            if row not in ids and int(table.rows["in_config"][row]) == 1:
+            if row not in used and int(table.rows["in_config"][row]) == 1:
                 table.write(row, in_config=0, ts_ns=now_ns)
                 made.append(self._row(table, row))
                 self._ports.log("warning", "strategy_left_config", strategy=name)
-        return ids[:count], made
+        return rows, made
 
     def _strategy_row(
         self, key: tuple[str, int], free: Iterator[int], made: list[Array], now_ns: int
@@ -238,12 +257,6 @@ class Registry:
             )  # fmt: skip
             made.append(self._row(table, row))
         return row
-
-    def operator_rows(self) -> dict[int, int]:
-        """Row of the operator -> its account, for every account of the config."""
-        known = self._strategies
-        accounts = self.account_ids().values()
-        return {known[OPERATOR, k]: k for k in accounts if (OPERATOR, k) in known}
 
     def _free_strategy_row(self) -> int:
         """The first row that no strategy has or had; 0 where the journal names none."""
@@ -299,6 +312,19 @@ class Registry:
     def reconciled(self, account_id: int, now_ns: int) -> list[Array]:
         """The venue's orders and ours agree for this account: it may trade."""
         table = self._arrays.account_table
-        table.write(account_id, reconciled=1, ts_ns=now_ns)
+        table.write(account_id, reconciled=1, refused=0, ts_ns=now_ns)
         self._ports.log("info", "reconciled", account_id=account_id)
+        return [self._row(table, account_id)]
+
+    def refused(self, account_id: int, reason: int, now_ns: int) -> list[Array]:
+        """How the account is set, or what its key may, keeps it from trading; until the next
+        reconciliation has found it in order."""
+        table = self._arrays.account_table
+        known = int(table.rows["refused"][account_id])
+        table.write(account_id, reconciled=0, refused=reason, ts_ns=now_ns)
+        if known == reason:
+            return []
+        self._ports.log(
+            "error", "account_refused", account_id=account_id, reason=RejectReason(reason).name
+        )
         return [self._row(table, account_id)]

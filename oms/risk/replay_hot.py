@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from oms.journal.format import BLOCK_HEAD_WORDS
 from oms.risk import world_hot as w_
-from oms.risk.fold_hot import fold_new, fold_update
+from oms.risk.fold_hot import fold_balance, fold_new, fold_update
 from shm_layout.enums import RecordType
 from shm_layout.jit import hot
 
@@ -49,9 +49,10 @@ def _fold_record(w, body):
         note_cause(w, w_.new_row(w)["cause_ring"][0], w_.new_row(w)["cause_pos"][0])
     elif kind == T_CYCLE:
         w_.cycle_words(w)[w_.CYCLE_COUNT_AT] = words[body + w_.CYCLE_COUNT_AT]
+    elif kind == T_BALANCE:
+        fold_balance(w, words, body)
     else:
-        # Balances change nothing that risk decides by.
-        return kind == T_BALANCE
+        return False
     return True
 
 

@@ -31,13 +31,14 @@ Array = np.ndarray[Any, Any]
 MAGIC = b"MXRISK01"
 PATH = "snapshots/risk.mxs"
 """Below the desk's data directory."""
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Grows whenever a record folds to another state than before: older snapshots are then not used."""
 _HEAD_BYTES = 8
 _SHA_BYTES = 32
 _RECORDS = (
     "OrderRow", "PositionRow", "FeeRow", "InstrumentRow", "CurrencyRow", "AccountRow",
-    "StrategyRow", "LimitsRow", "VenueRow", "OrderUpdate", "Start",
+    "StrategyRow", "LimitsRow", "VenueRow", "OrderUpdate", "Start", "Balance", "PositionSaid",
+    "FeeRate", "KeyState", "MarkRow",
 )  # fmt: skip
 _LIVE_WORDS = frozenset(
     {
@@ -173,6 +174,7 @@ class Snapshot:
         for name in ("currencies", "instruments", "accounts", "strategies"):
             for row in arrays.tables[name].rows[arrays.tables[name].rows["seq"] != 0].copy():
                 fold.registry.restore(row)
+        fold.said.reindex()
         arrays.caused[:] = head["caused"]
         fold.known = Known(**head["known"])
         fold.recovery = self.recovery()

@@ -18,7 +18,7 @@ from oms.ports import Ports
 from oms.risk import kernel_hot as k_
 from oms.risk import world_hot as w_
 from oms.units import NS_PER_MS, NS_PER_S
-from oms.venues.data import lifetime_ms
+from oms.venues.data import AmendWay, lifetime_ms
 from oms.venues.registry import order_market
 from shm_layout.enums import VENUES_BY_NAME
 from shm_layout.limits import (
@@ -48,7 +48,7 @@ _KEY_COLUMNS = 4
 _SMALL_ORDERS = 8192
 _TABLES = (
     "orders", "positions", "fees", "instruments", "currencies", "accounts", "strategies", "limits",
-    "venues", "plugins",
+    "venues", "plugins", "marks", "balances", "venue_positions", "fee_rates", "keys",
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -63,12 +63,16 @@ class RiskArrays:
     positions: Array
     fees: Array
     position_index: Array
+    balance_index: Array
+    """Row of the balance table by account and currency; NO_ID = none yet."""
     tops: Array
     strategies: Array
     order_limits: Array
     position_limits: Array
     groups: Array
     venue_groups: Array
+    venue_replaces: Array
+    """By market: 1 = an order can be replaced by a new one in one request."""
     open_rows: Array
     open_index: Array
     keys: Array
@@ -115,12 +119,16 @@ class RiskArrays:
             positions=tables["positions"].rows,
             fees=tables["fees"].rows,
             position_index=np.full((STRATEGY_ROWS_MAX, instruments), NO_ID, np.int64),
+            balance_index=np.full(
+                (len(tables["accounts"].rows), len(tables["currencies"].rows)), NO_ID, np.int64
+            ),
             tops=np.zeros((instruments, w_.TOP_COLUMNS), np.int64),
             strategies=np.zeros((STRATEGY_ROWS_MAX, w_.SG_COLUMNS), np.int64),
             order_limits=np.zeros((STRATEGY_ROWS_MAX, instruments), np.int64),
             position_limits=np.zeros((STRATEGY_ROWS_MAX, instruments), np.int64),
             groups=np.zeros((GROUPS_MAX, w_.GR_COLUMNS), np.int64),
             venue_groups=np.zeros(VENUES_MAX, np.int64),
+            venue_replaces=np.zeros(VENUES_MAX, np.int64),
             open_rows=np.zeros(len(orders), np.int64),
             open_index=np.full(len(orders), NO_ID, np.int64),
             keys=np.zeros((2, key_count, _KEY_COLUMNS), np.int64),
@@ -138,6 +146,8 @@ class RiskArrays:
         for group_index, group in enumerate(config.groups):
             for venue in group.venues:
                 made.venue_groups[VENUES_BY_NAME[venue]] = group_index
+                replaces = order_market(venue).caps.amend is AmendWay.NEW_ID
+                made.venue_replaces[VENUES_BY_NAME[venue]] = int(replaces)
             made.groups[group_index, w_.GR_LIFETIME_NS] = _lifetime_ns(group)
         return made
 
@@ -160,23 +170,22 @@ class RiskArrays:
     def configure(
         self,
         config: DeskConfig,
-        strategy_ids: Sequence[int],
-        operator_rows: Mapping[int, int],
+        strategy_rows: Sequence[Sequence[int]],
         account_ids: Mapping[str, int],
     ) -> None:
-        """Limits of the config's strategies, whose rows are `strategy_ids`, and of the operator's
-        (row -> account); all others may place nothing.
+        """Limits of the config's strategies; `strategy_rows`: of each its rows, one for each of its
+        accounts. All others may place nothing.
         """
-        self.strategies[:, w_.SG_ENABLED] = 0
+        self.strategies[:, w_.SG_OWNER] = self.strategies[:, w_.SG_NEXT] = NO_ID
         self.strategies[:, w_.SG_OPERATOR] = 0
-        for strategy, row_index in zip(config.strategies, strategy_ids, strict=True):
-            row = self.strategies[row_index]
-            row[w_.SG_ACCOUNT] = account_ids[strategy.account]
-            row[w_.SG_ENABLED] = 1
-        if any(strategy.name == OPERATOR for strategy in config.strategies):
-            for row_index, account_id in operator_rows.items():
-                row = self.strategies[row_index]
-                row[w_.SG_ACCOUNT], row[w_.SG_ENABLED], row[w_.SG_OPERATOR] = account_id, 1, 1
+        for strategy, rows in zip(config.strategies, strategy_rows, strict=True):
+            for name, row, following in zip(
+                strategy.accounts, rows, [*rows[1:], NO_ID], strict=True
+            ):
+                self.strategies[row, w_.SG_ACCOUNT] = account_ids[name]
+                self.strategies[row, w_.SG_OWNER] = rows[0]
+                self.strategies[row, w_.SG_NEXT] = following
+                self.strategies[row, w_.SG_OPERATOR] = int(strategy.name == OPERATOR)
         self.apply_limits(config.limits)
 
     def apply_limits(self, limits: LimitsConfig) -> None:
@@ -235,6 +244,9 @@ def _shared(a: RiskArrays, block: Array) -> dict[str, Array]:
         "position_words": a.positions.view(np.int64),
         "fees": a.fees,
         "fee_words": a.fees.view(np.int64),
+        "balances": a.tables["balances"].rows,
+        "balance_words": a.tables["balances"].words,
+        "balance_index": a.balance_index,
         "position_index": a.position_index,
         "instruments": a.instrument_table.rows,
         "currencies": a.currency_table.rows,
@@ -246,6 +258,7 @@ def _shared(a: RiskArrays, block: Array) -> dict[str, Array]:
         "position_limits": a.position_limits,
         "groups": a.groups,
         "venue_groups": a.venue_groups,
+        "venue_replaces": a.venue_replaces,
         "open_rows": a.open_rows,
         "open_index": a.open_index,
         "keys": a.keys,
@@ -348,7 +361,7 @@ class Worlds:
 
     def build(self, block: Array, strategy_ids: Sequence[int]) -> None:
         """Make the worlds; `block` is the journal block under construction, head and all,
-        `strategy_ids` the rows of the config's strategies.
+        `strategy_ids` the first row of each of the config's strategies.
         """
         self._arrays.state[w_.ST_UPDATES_POS] = self.updates.pos
         core = _Rings(updates=self.updates)

@@ -12,6 +12,7 @@ import numpy as np
 from shm_layout.jit import WorldSpec
 from shm_layout.records import (
     ACCOUNT_ROW,
+    BALANCE,
     CURRENCY_ROW,
     CYCLE,
     EXECUTION,
@@ -60,7 +61,10 @@ from shm_layout.records import (
     ST_BEHIND,
     ST_ASKED_BY,
     ST_SEALED_SEQ,
-) = range(30)
+    ST_BALANCES_USED,
+    ST_REPLACED,
+) = range(32)
+"""ST_REPLACED: while a REPLACE is checked, the row of what it is to replace, + 1."""
 STATE_WORDS = 32
 
 # Columns of `tops`: what the top ring last said of an instrument.
@@ -76,10 +80,13 @@ TOP_MID2, TOP_VERSION, TOP_STATE, TOP_TS, TOP_COLUMNS = range(5)
     SG_MAX_OPEN,
     SG_COLLAR_BPS,
     SG_BOOK_AGE_NS,
-    SG_ENABLED,
+    SG_OWNER,
+    SG_NEXT,
     SG_OPERATOR,
     SG_COLUMNS,
-) = range(11)
+) = range(12)
+"""SG_OWNER: the first row of the same strategy, which owns its ring; NO_ID = not in the config.
+SG_NEXT: its next row, on another account; NO_ID = the last. Limits hold over all of them."""
 
 # Columns of `groups`.
 GR_FREE, GR_SLOTS, GR_LIFETIME_NS, GR_COLUMNS = range(4)
@@ -96,6 +103,10 @@ IO_INPUT, IO_OWNER, IO_RING, IO_TASK, IO_ROW, IO_AT, IO_BLOCK_END, IO_END, IO_SE
 ORDER_ROW_WORDS = ORDER_ROW.itemsize // 8
 POSITION_ROW_WORDS = POSITION_ROW.itemsize // 8
 FEE_ROW_WORDS = FEE_ROW.itemsize // 8
+BALANCE_WORDS = BALANCE.itemsize // 8
+BALANCE_ACCOUNT_AT = word_of(BALANCE, "account_id")
+"""The row of its account stands in the low half of that word, that of its currency in the high."""
+BALANCE_FREE_AT = word_of(BALANCE, "free")
 CYCLE_WORDS = CYCLE.itemsize // 8
 CYCLE_COUNT_AT = word_of(CYCLE, "cycle")
 UPDATE_WORDS = ORDER_UPDATE.itemsize // 8
@@ -129,6 +140,9 @@ positions = WORLD.field("positions", POSITION_ROW)
 position_words = WORLD.field("position_words", np.int64)
 fees = WORLD.field("fees", FEE_ROW)
 fee_words = WORLD.field("fee_words", np.int64)
+balances = WORLD.field("balances", BALANCE)
+balance_words = WORLD.field("balance_words", np.int64)
+balance_index = WORLD.field("balance_index", np.int64, ndim=2)
 position_index = WORLD.field("position_index", np.int64, ndim=2)
 instruments = WORLD.field("instruments", INSTRUMENT_ROW)
 currencies = WORLD.field("currencies", CURRENCY_ROW)
@@ -139,6 +153,7 @@ strategies = WORLD.field("strategies", np.int64, ndim=2)
 order_limits = WORLD.field("order_limits", np.int64, ndim=2)
 position_limits = WORLD.field("position_limits", np.int64, ndim=2)
 groups = WORLD.field("groups", np.int64, ndim=2)
+venue_replaces = WORLD.field("venue_replaces", np.int64)
 venue_groups = WORLD.field("venue_groups", np.int64)
 open_rows = WORLD.field("open_rows", np.int64)
 open_index = WORLD.field("open_index", np.int64)

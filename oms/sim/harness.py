@@ -135,6 +135,14 @@ class HarnessPorts:
     ) -> int:
         return self._harness.network.request(self.role, base_url, method, target, headers, body)
 
+    def open_http(self, base_url: str) -> int:
+        return self._harness.network.open_http(self.role, base_url)
+
+    def request_on(
+        self, conn: int, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> int:
+        return self._harness.network.request_on(conn, method, target, headers, body)
+
     def listen(self, host: str, port: int, kind: str) -> int:
         self._harness.network.listen(self.role, host, port, kind)
         return port

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from oms.chance import Chance
 from oms.ports import ConnEvent, HttpMeta
+from oms.sim.order_http import VirtualOrderHttp
 
 HTTP_TIMEOUT_NS = 5_000_000_000
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
@@ -61,6 +62,7 @@ class VirtualNetwork:
         self._infos: dict[int, dict[str, str]] = {}
         self.silenced: set[str] = set()
         self.now_ns = 0
+        self.orders = VirtualOrderHttp(self)
 
     # The queue of the virtual clock
 
@@ -88,15 +90,19 @@ class VirtualNetwork:
         assert (host, port, kind) not in self._listeners, f"{host}:{port} is served already"
         self._listeners[host, port, kind] = role
 
-    def _listener(self, url: str, kind: str) -> str | None:
+    def listener(self, url: str, kind: str) -> str | None:
+        """The role that serves this address."""
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
         return self._listeners.get((parts.hostname or "", port, kind))
 
-    def _make_end(self, role: str, info: Mapping[str, str]) -> _End:
-        end = _End(role, self._next_conn, 0, info)
-        self._ends[end.conn] = end
+    def new_conn(self) -> int:
         self._next_conn += 1
+        return self._next_conn - 1
+
+    def _make_end(self, role: str, info: Mapping[str, str]) -> _End:
+        end = _End(role, self.new_conn(), 0, info)
+        self._ends[end.conn] = end
         return end
 
     def open_ws(self, role: str, url: str) -> int:
@@ -105,7 +111,7 @@ class VirtualNetwork:
         return client.conn
 
     def _accept(self, client: _End, url: str) -> None:
-        server_role = self._listener(url, "ws")
+        server_role = self.listener(url, "ws")
         if not client.open:
             return
         if server_role is None or client.role in self.silenced:
@@ -169,6 +175,7 @@ class VirtualNetwork:
 
     def close(self, conn: int) -> None:
         """Close one end; it hears nothing more, its peer hears CLOSED after the latency."""
+        self.orders.close(conn)
         end = self._ends.get(conn)
         if end is None or not end.open:
             return
@@ -189,14 +196,38 @@ class VirtualNetwork:
 
     # HTTP
 
+    def new_request(self, role: str, base_url: str, target: str) -> int:
+        """The number of a request, which its server finds in `conn_info`."""
+        request_id = self._next_request
+        self._next_request += 1
+        port = urlsplit(base_url).port or _DEFAULT_PORTS[urlsplit(base_url).scheme]
+        self._infos[request_id] = {"target": target, "peer": role, "listener": str(port)}
+        return request_id
+
+    def tell(self, role: str, conn: int, event: ConnEvent) -> None:
+        """Something happened to a connection."""
+        self._receiver.deliver_event(role, conn, event)
+
+    def hand_over(self, role: str, body: bytes, meta: HttpMeta, conn: int = 0) -> None:
+        """A request to its server (conn: minus its number), an answer to who asked."""
+        self._receiver.deliver_bytes(role, conn, body, meta)
+
+    def open_http(self, role: str, base_url: str) -> int:
+        return self.orders.open(role, base_url)
+
+    def request_on(
+        self, conn: int, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> int:
+        return self.orders.request(conn, method, target, headers, body)
+
     def request(
         self, role: str, base_url: str, method: str, target: str, headers: Mapping[str, str],
         body: bytes,
     ) -> int:  # fmt: skip
-        request_id = self._next_request
-        self._next_request += 1
-        server_role = self._listener(base_url, "http")
+        request_id = self.new_request(role, base_url, target)
+        server_role = self.listener(base_url, "http")
         if server_role is None:
+            del self._infos[request_id]
             self.at(
                 self.now_ns + self.latency_ns(),
                 lambda: self._answer(role, HttpMeta(request_id), b"connection refused"),
@@ -205,8 +236,6 @@ class VirtualNetwork:
         self._requests[request_id] = (role, server_role)
         lowered = {name.lower(): value for name, value in headers.items()}
         meta = HttpMeta(request_id, method, target, 0, lowered)
-        port = urlsplit(base_url).port or _DEFAULT_PORTS[urlsplit(base_url).scheme]
-        self._infos[request_id] = {"target": target, "peer": role, "listener": str(port)}
         self.at(self.now_ns + self.latency_ns(), lambda: self._ask(server_role, meta, body))
         self.at(self.now_ns + HTTP_TIMEOUT_NS, lambda: self._time_out(request_id))
         return request_id
@@ -219,8 +248,10 @@ class VirtualNetwork:
     def respond(
         self, request_id: int, status: int, headers: Mapping[str, str], body: bytes
     ) -> None:
-        asked = self._requests.pop(request_id, None)
         self._infos.pop(request_id, None)
+        if self.orders.respond(request_id, status, headers, body):
+            return
+        asked = self._requests.pop(request_id, None)
         if asked is None:
             return
         role = asked[0]
@@ -248,6 +279,7 @@ class VirtualNetwork:
                 self._closed(end)
                 if peer is not None:
                     self._closed(peer)
+        self.orders.cut(role)
         for request_id, (client, server) in list(self._requests.items()):
             if role in (client, server):
                 del self._requests[request_id]
@@ -258,6 +290,7 @@ class VirtualNetwork:
         for end in list(self._ends.values()):
             if end.role == role and end.open:
                 self.close(end.conn)
+        self.orders.forget(role)
         for request_id, (client, server) in list(self._requests.items()):
             if client == role:
                 del self._requests[request_id]

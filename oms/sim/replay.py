@@ -119,7 +119,11 @@ def replay_config(
     traded = tuple(f"{market}:{name}" for name in names)
     accounts = {account.name for account in group.accounts}
     strategies = tuple(
-        dataclasses.replace(s, instruments=traded) for s in desk.strategies if s.account in accounts
+        dataclasses.replace(
+            s, instruments=traded, accounts=tuple(name for name in s.accounts if name in accounts)
+        )
+        for s in desk.strategies
+        if accounts & set(s.accounts)
     )
     if not strategies:
         raise ConfigError(f"replay: no strategy of '{desk.name}' trades {market}; add one")

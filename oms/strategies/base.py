@@ -96,6 +96,9 @@ class Order:
     cancel_asked: bool = False
     quote_qty: int = 0
     """> 0: ordered by quote amount, scale of the quote currency (`Instrument.quote_scale`)."""
+    account_id: int = 0
+    """The account that it stands on."""
+    time_in_force: TimeInForce = TimeInForce.GTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +133,23 @@ class Desk(Protocol):
         px: int | None,
         order_type: OrderType = OrderType.LIMIT,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        account: str | None = None,
     ) -> Order | None:
-        """Ask for an order; None when there is no room or no price to decide by."""
+        """Ask for an order; None when there is no room or no price to decide by. `account`: one of
+        the strategy's; None = the first that trades on the instrument's market."""
         ...
 
-    def place_amount(self, instrument: Instrument, side: Side, quote_qty: int) -> Order | None:
+    def place_amount(
+        self, instrument: Instrument, side: Side, quote_qty: int, account: str | None = None
+    ) -> Order | None:
         """Ask for a market order worth `quote_qty` (at the instrument's quote_scale): a buy spends
         it, a sell takes it in. None as for `place`."""
+        ...
+
+    def replace(self, order: Order, qty: int, px: int) -> Order | None:
+        """Ask for a new order in place of one that stands, in one request; None as for `place`, or
+        where the order does not stand or is to be cancelled already. `on_order` tells what became
+        of each: the new one may be refused although the old one ended, or the other way round."""
         ...
 
     def cancel(self, order: Order) -> bool:
@@ -145,7 +158,7 @@ class Desk(Protocol):
         ...
 
     def position(self, instrument: Instrument) -> int:
-        """Net quantity of this strategy's fills."""
+        """Net quantity of this strategy's fills, on all its accounts."""
         ...
 
     def top(self, instrument: Instrument) -> Top | None: ...

@@ -162,6 +162,8 @@ class Capabilities:
     fee: FeeWay = FeeWay.PER_FILL
     place_proves: Proof = Proof.ACCEPTED
     cancel_proves: Proof = Proof.STATE
+    ways: tuple[Way, ...] = (Way.SOCKET, Way.REST)
+    """By which ways it takes orders and cancels, the preferred one first."""
     batch_max: int = 1
     cancel_batch_max: int = 1
     resend: str = "never"

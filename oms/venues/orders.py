@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from oms.config import GroupConfig
+from oms.errors import ConfigError
 from oms.ports import Key
 from oms.venues.data import Capabilities, Charge, OrderMarket, Role, Way
 from oms.venues.reports import (
@@ -129,3 +131,18 @@ class OrderSide(Protocol):
     def listed(self, market: str, replies: Sequence[Reply]) -> Sequence[Listed]:
         """The list out of those answers."""
         ...
+
+
+def order_way(group: GroupConfig, markets: Sequence[OrderMarket]) -> Way:
+    """By which way the group's new orders leave; ConfigError where a market takes none by that."""
+    if group.order_way == "preferred":
+        return markets[0].caps.ways[0]
+    wanted = Way[group.order_way.upper()]
+    for market in markets:
+        if wanted not in market.caps.ways:
+            taken = ", ".join(way.name.lower() for way in market.caps.ways)
+            raise ConfigError(
+                f"groups.{group.name}: order_way: found {group.order_way}, "
+                f"{market.name} takes orders by {taken}"
+            )
+    return wanted

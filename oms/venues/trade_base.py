@@ -18,7 +18,7 @@ from shm_layout.enums import (
     RejectReason,
     Side,
 )
-from shm_layout.records import UNDEF
+from shm_layout.records import NO_ID, UNDEF
 
 HTTP_TOO_MANY = 429
 HTTP_BANNED = 418
@@ -49,6 +49,8 @@ class Instrument:
     """Base units of a contract, qty_scale; 0 = the venue counts base units."""
     venue_code: int = 0
     """The venue's own number of it, where it has one (OKX instIdCode)."""
+    quote_currency_id: int = NO_ID
+    """Row of the currency table."""
 
     @classmethod
     def from_row(cls, row: Any, quote_scale: int) -> Instrument:
@@ -56,7 +58,9 @@ class Instrument:
         return cls(
             int(row["instrument_id"]), int(row["venue"]), row["symbol"].decode(),
             row["name"].decode(), int(row["px_scale"]), int(row["qty_scale"]), quote_scale,
-            int(row["notional_divisor"]),
+            int(row["notional_divisor"]), lot=int(row["lot"]),
+            contract_size=int(row["contract_size"]), venue_code=int(row["venue_code"]),
+            kind=InstrumentKind(int(row["kind"])), quote_currency_id=int(row["quote_currency_id"]),
         )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from decimal import Decimal
 from typing import Any
 
 from oms.config import DeskConfig, LimitsConfig
@@ -23,7 +22,7 @@ examples:
   oms limits                                                     what is in force, and its use
   oms limits --json
   oms limits set max_open_orders 10 --reason "calm down"         at once, for every strategy
-  oms limits set max_order_notional_quote 5000 --reason "news" --dry-run
+  oms limits set max_order_notional 5000 --reason "news" --dry-run
 
 A change is journaled before it counts, and holds over restarts for as long as the file in
 configs/risk stays as it is: a changed file wins over every change made before, and that is
@@ -40,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     changes.add_argument("name", help=", ".join(NAMES))
-    changes.add_argument("value", help="a whole number, or an amount in the quote currency")
+    changes.add_argument("value", help="a whole number, or an amount: 5000, '30000000 KRW'")
     changes.add_argument("--reason", default="", help="why; required, and journaled")
     changes.add_argument("--dry-run", action="store_true", help="check it; nothing is changed")
     _shared(changes)
@@ -61,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found)
         return ExitCode.OK
+    print(f"amounts without a currency are in {config.currency}, the desk's\n")
     print(f"{'limit':30} {'in force':>14} {'in the config':>14}")
     for row in found["limits"]:
         mark = "  changed" if row["value"] != row["config"] else ""
@@ -70,8 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{use['strategy']:16} {use['open']:>12}")
     print(f"\n{'strategy':16} {'instrument':26} {'worst case':>16} {'of the limit':>12}")
     for use in found["positions"]:
+        percent = "no mark" if use["percent"] is None else f"{use['percent']:.1f}%"
         print(f"{use['strategy']:16} {use['instrument']:26} {use['worst_notional']:>16.2f} "
-              f"{use['percent']:>11.1f}%")  # fmt: skip
+              f"{percent:>12}")  # fmt: skip
     return ExitCode.OK
 
 
@@ -101,7 +102,6 @@ def _found(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
         configured = getattr(config.limits, name)
         value = configured if row is None else row[name]
         limits[name] = value.decode() if isinstance(value, bytes) else str(value)
-    most = Decimal(limits["max_position_notional_quote"])
     opened = [order["strategy"] for order in look.orders()]
     return {
         "limits": [
@@ -112,6 +112,10 @@ def _found(config: DeskConfig, paths: DeskPaths) -> dict[str, Any]:
             {"strategy": s.name, "open": opened.count(s.name)} for s in config.strategies
         ],
         "positions": [
-            {**use, "percent": 100 * use["worst_notional"] / most} for use in look.exposures()
+            {
+                **use,
+                "percent": 100 * use["worst_notional"] / use["limit"] if use["limit"] else None,
+            }
+            for use in look.exposures()
         ],
     }

@@ -239,7 +239,7 @@ class _Assembly:
 
     def with_operator(self, named: tuple[StrategyConfig, ...]) -> tuple[StrategyConfig, ...]:
         """The strategy that carries a person's orders before the desk's own: in everything that
-        the desk reads; its account here is the first, its orders may go on any.
+        the desk reads, on every account.
         """
         if any(strategy.name == OPERATOR for strategy in named):
             self.found.mistakes.append(
@@ -250,7 +250,7 @@ class _Assembly:
         if not accounts:
             return named
         read = tuple(f"{venue.name}:{name}" for venue in self.venues for name in venue.instruments)
-        return (StrategyConfig(OPERATOR, OPERATOR, accounts[0], read), *named)
+        return (StrategyConfig(OPERATOR, OPERATOR, tuple(accounts), read), *named)
 
     def run(self, data_dir: str | None, map_name: str | None = None) -> Assembled:
         """Read everything that the desk names, whatever is wrong with the rest of it."""
@@ -292,6 +292,7 @@ class _Assembly:
             venues=tuple(self.venues),
             groups=tuple(self.groups),
             strategies=self.with_operator(desk.strategies),
+            currency=desk.currency,
             dead_man_ms=desk.dead_man_ms,
             limits=limits,
             host=host or HostConfig("", ()),

@@ -28,13 +28,13 @@ REQUEST_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
 IDLE_S = 20.0
 """A kept connection is closed after this; servers close theirs later, so few are found stale."""
-_EYEBALLS_S = 0.25
+EYEBALLS_S = 0.25
 _PORTS = {"http": 80, "https": 443}
 _SAFE = ("GET", "HEAD")
 
 
 @dataclass(slots=True)
-class _Origin:
+class Origin:
     """Where requests go, and the connections kept to it."""
 
     secure: bool
@@ -51,7 +51,7 @@ class _Exchange:
 
     sink: Sink
     request_id: int
-    origin: _Origin
+    origin: Origin
     method: str
     data: bytes
     until_s: float
@@ -64,7 +64,7 @@ class HttpClient:
 
     def __init__(self, tls: Callable[[], ssl.SSLContext]) -> None:
         self._tls = tls
-        self._origins: dict[str, _Origin] = {}
+        self._origins: dict[str, Origin] = {}
         self._in_flight: set[_Exchange] = set()
         self._connecting: set[asyncio.Task[None]] = set()
 
@@ -88,7 +88,7 @@ class HttpClient:
             data = request_bytes(method, origin.authority, target, headers, body)
         except ValueError as error:
             reason = str(error).encode("utf-8", "backslashreplace")
-            loop.call_soon(_deliver, sink, request_id, 0, {}, reason)
+            loop.call_soon(deliver, sink, request_id, 0, {}, reason)
             return
         until_s = loop.time() + REQUEST_TIMEOUT_S
         exchange = _Exchange(sink, request_id, origin, method, data, until_s)
@@ -100,13 +100,13 @@ class HttpClient:
                 return
         self._connect(exchange)
 
-    def _origin(self, base_url: str) -> _Origin:
+    def _origin(self, base_url: str) -> Origin:
         """The origin of a URL, made at its first use; ValueError where there is none."""
         known = self._origins.get(base_url)
         if known is None:
             if len(self._origins) >= ORIGINS_MAX:
                 raise ValueError(f"{ORIGINS_MAX} origins are in use already")
-            known = self._origins[base_url] = _parse_origin(base_url)
+            known = self._origins[base_url] = parse_origin(base_url)
         return known
 
     # Connections
@@ -125,7 +125,7 @@ class HttpClient:
                     origin.host,
                     origin.port,
                     ssl=self._tls() if origin.secure else None,
-                    happy_eyeballs_delay=_EYEBALLS_S,
+                    happy_eyeballs_delay=EYEBALLS_S,
                 )
         except TimeoutError:
             self.fail(exchange, f"timed out connecting to {origin.authority}")
@@ -158,7 +158,7 @@ class HttpClient:
         """Hand the response over, unless the time-out did so already."""
         if exchange in self._in_flight:
             self._in_flight.remove(exchange)
-            _deliver(
+            deliver(
                 exchange.sink,
                 exchange.request_id,
                 response.status,
@@ -171,7 +171,7 @@ class HttpClient:
         if exchange in self._in_flight:
             self._in_flight.remove(exchange)
             found = reason.encode("utf-8", "backslashreplace")
-            _deliver(exchange.sink, exchange.request_id, 0, {}, found)
+            deliver(exchange.sink, exchange.request_id, 0, {}, found)
 
     # Housekeeping
 
@@ -204,7 +204,7 @@ class HttpClient:
 class _Connection(asyncio.Protocol):
     """One connection to an origin: idle, or busy with one exchange."""
 
-    def __init__(self, client: HttpClient, origin: _Origin) -> None:
+    def __init__(self, client: HttpClient, origin: Origin) -> None:
         self.origin = origin
         self.idle_since_s = 0.0
         self._client = client
@@ -284,7 +284,8 @@ class _Connection(asyncio.Protocol):
         self._client.lost(exchange, reason, stale=self._served > 0 and not reader.begun)
 
 
-def _parse_origin(base_url: str) -> _Origin:
+def parse_origin(base_url: str) -> Origin:
+    """Where a URL's requests go; ValueError where it is none."""
     parts = urlsplit(base_url)
     if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"no http or https address: {base_url[:200]!r}")
@@ -294,11 +295,12 @@ def _parse_origin(base_url: str) -> _Origin:
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     authority = name if port == _PORTS[parts.scheme] else f"{name}:{port}"
     prefix = parts.path.rstrip("/")
-    return _Origin(parts.scheme == "https", parts.hostname, port, authority, prefix)
+    return Origin(parts.scheme == "https", parts.hostname, port, authority, prefix)
 
 
-def _deliver(
+def deliver(
     sink: Sink, request_id: int, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
+    """One answer, or status 0 with the reason, to its agent."""
     sink.on_bytes(0, body, HttpMeta(request_id, status=status, headers=headers))
     sink.after_input()

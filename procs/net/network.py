@@ -23,6 +23,7 @@ from oms.ports import ConnEvent
 from procs.net.framing import client_protocol, server_protocol
 from procs.net.http_client import HttpClient
 from procs.net.http_server import HttpServer
+from procs.net.order_http import OrderHttp
 from procs.net.sink import Sink
 from procs.net.ws import HANDSHAKE_S, Gate, WsConnection
 from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, SERVER_CONNECTIONS_MAX
@@ -45,6 +46,7 @@ class Network:
         self._listeners: dict[int, dict[str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._client = HttpClient(self.tls)
+        self._orders = OrderHttp(self.tls)
         self.gate = Gate()
         """Whoever takes a turn holds it meanwhile."""
 
@@ -115,6 +117,8 @@ class Network:
         self._opening.pop(conn, None)
         if conn in self._connections:
             self._connections[conn].close()
+        elif conn in self._orders:
+            self._orders.close(conn)
         elif conn in self._servers:
             self._servers.pop(conn).close()
         else:
@@ -154,6 +158,23 @@ class Network:
         request_id = next(self._ids)
         self._client.request(sink, request_id, base_url, method, target, headers, body)
         return request_id
+
+    def open_http(self, sink: Sink, base_url: str) -> int:
+        """See `Ports.open_http`."""
+        conn = next(self._ids)
+        if len(self._orders) >= SERVER_CONNECTIONS_MAX:
+            self._fail_later(sink, conn, base_url, f"{SERVER_CONNECTIONS_MAX} are open")
+            return conn
+        self._orders.open(sink, conn, base_url)
+        return conn
+
+    def request_on(
+        self, conn: int, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> int:
+        """See `Ports.request_on`."""
+        request_id = next(self._ids)
+        left = self._orders.request(conn, request_id, method, target, headers, body)
+        return request_id if left else 0
 
     def respond(
         self, request_id: int, status: int, headers: Mapping[str, str], body: bytes
@@ -226,6 +247,7 @@ class Network:
         for http in self._https:
             http.close()
         await self._client.close()
+        await self._orders.shut()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oms.agents.venue_sim import agent as venue_sim
 from oms.ports import Key
+from oms.venues.binance.server import served as served_exchange
 from oms.venues.binance.server.limits import LimitRules
 from procs.files.paths import DeskPaths
 from procs.net.network import Network
@@ -69,7 +69,8 @@ class _TlsNetwork(Network):
 
 def raise_limits() -> None:
     """Simulated exchanges that are made from now on, here and in what is forked."""
-    venue_sim.LimitRules = lambda **_: LimitRules(MUCH, MUCH, MUCH, MUCH, MUCH)
+    assert served_exchange.LimitRules, "the rules are made where this puts its own"
+    served_exchange.LimitRules = lambda **_: LimitRules(MUCH, MUCH, MUCH, MUCH, MUCH)
 
 
 def serve_exchange(

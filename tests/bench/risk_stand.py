@@ -41,8 +41,8 @@ def stand_config(folder: Path) -> DeskConfig:
     config = bench_config(folder, "park", (0, 0))
     roles = ("aggregator", "strategy.mm", "risk", "executor.binance")
     limits = dataclasses.replace(
-        config.limits, max_order_notional_quote="1000000", max_orders_per_s=10**9,
-        max_position_notional_quote="1000000000", max_open_orders=OPEN_ORDERS_PER_STRATEGY_MAX,
+        config.limits, max_order_notional="1000000", max_orders_per_s=10**9,
+        max_position_notional="1000000000", max_open_orders=OPEN_ORDERS_PER_STRATEGY_MAX,
     )  # fmt: skip
     host = HostConfig("bench", (ProcessConfig(PROCESS, roles, -1),))
     return dataclasses.replace(config, host=host, limits=limits)

@@ -293,17 +293,17 @@ def test_order_beyond_a_limit_is_refused_with_the_reason(desk):
 def test_limit_changed_by_hand_counts_at_once_and_after_a_restart(desk):
     desk.up().until_open()
     px = resting(desk)
-    code, _, err = desk.oms("limits", "set", "max_order_notional_quote", "50")
+    code, _, err = desk.oms("limits", "set", "max_order_notional", "50")
     assert code == ExitCode.REFUSED
     assert "reason" in err
-    words = ("limits", "set", "max_order_notional_quote", "50", "--reason", "test")
+    words = ("limits", "set", "max_order_notional", "50", "--reason", "test")
     assert desk.oms(*words, "--dry-run")[0] == ExitCode.OK
     assert desk.oms(*words)[0] == ExitCode.OK
     for _ in range(2):
         _, shown = desk.json("limits")
         values = {row["name"]: row for row in shown["limits"]}
-        assert values["max_order_notional_quote"]["value"] == "50"
-        assert values["max_order_notional_quote"]["config"] == "20000"
+        assert values["max_order_notional"]["value"] == "50"
+        assert values["max_order_notional"]["config"] == "20000"
         code, found = desk.json("order", "place", "BTC/USDT", "buy", "0.001", px)
         assert (code, found["reason"]) == (ExitCode.REFUSED, "NOTIONAL_ABOVE_MAX")
         owner = desk.owner("engine")

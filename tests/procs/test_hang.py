@@ -45,7 +45,7 @@ class Seen(BaseStrategy):
 def seat_of(plugin):
     PLUGINS["seen"] = plugin
     memory = Memory()
-    made = PluginSeat(StrategyConfig("mm", "seen", "main", ()), time.time_ns)
+    made = PluginSeat(StrategyConfig("mm", "seen", ("main",), ()), time.time_ns)
     made.begin(FakePorts(memory, "strategy.mm"))
     PLUGINS.pop("seen")
     return made, memory.table_reader("plugin.mm")

@@ -27,8 +27,9 @@ from oms.agents.executor.links import Account, Link, Wire
 from oms.agents.executor.orders import OrderTable
 from oms.agents.executor.out import Outbox
 from oms.agents.executor.predecessor import PredecessorWork, released_commands
+from oms.agents.executor.refusals import Refusals
 from oms.agents.executor.sender_word import LOOK_NS, SenderWord
-from oms.agents.executor.session import Question, What, question_of
+from oms.agents.executor.session import PLACES, Question, What, question_of
 from oms.agents.executor.stamp_hot import note_sent
 from oms.agents.executor.start import Start, make_session
 from oms.agents.latch import LatchView
@@ -36,6 +37,7 @@ from oms.agents.limits_view import LimitsView
 from oms.config import DeskConfig
 from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
 from oms.units import NS_PER_MS
+from oms.venues.data import Way
 from oms.venues.reports import (
     Ask,
     Balance,
@@ -47,12 +49,7 @@ from oms.venues.reports import (
     Want,
 )
 from oms.venues.shared.order_command import Command, CommandReader
-from shm_layout.enums import (
-    Action,
-    Exchange,
-    ExecKind,
-    RejectReason,
-)
+from shm_layout.enums import Action, Exchange, ExecKind, RejectReason
 from shm_layout.limits import EXECUTION_BACKLOG_MAX, TEXT_CHARS_MAX, WORK_BUDGET
 
 TABLE_POLL_NS = 20_000_000
@@ -63,8 +60,9 @@ been asked for anything.
 GARBAGE_RECONCILE_NS = 1_000_000_000
 
 _COMMAND_QUESTIONS = frozenset(
-    {What.NEW, What.CANCEL, What.CANCEL_ALL, What.QUERY, What.QUERY_TRADES}
+    {*PLACES, What.CANCEL, What.CANCEL_ALL, What.QUERY, What.QUERY_TRADES}
 )
+_PLACING = frozenset({int(Action.NEW), int(Action.REPLACE)})
 _SESSION_QUESTIONS = frozenset({What.LOGON, What.SUBSCRIBE})
 
 
@@ -76,7 +74,6 @@ class ExecutorAgent(BaseAgent):
         self._config = config
         self._group_index = [g.name for g in config.groups].index(group_name)
         self._group = config.groups[self._group_index]
-        self._checks = LastChecks(self._group, config.limits)
         self._draining = False
         self._now_ns = 0
         self.garbage = 0
@@ -93,7 +90,7 @@ class ExecutorAgent(BaseAgent):
         self._commands = CommandReader(self._orders)
         self._outbox = Outbox(ports, self._group.name, Exchange[self._group.exchange.upper()])
         self._latch = LatchView(ports)
-        self._limits = LimitsView(ports)
+        self._checks = LastChecks(LimitsView(ports))
         self._order_table = OrderTable(ports.table_reader("orders"))
         self._latency = ports.table_writer(f"latency.{self.role}").rows
         settle_ns = self._group.answer_timeout_ms * NS_PER_MS
@@ -112,7 +109,7 @@ class ExecutorAgent(BaseAgent):
             self._session.new_orders, now_ns,
         )  # fmt: skip
         for command in released_commands(self._orders):
-            if command.action == Action.NEW:
+            if command.action in _PLACING:
                 self._checks.saw(command)
         self._prepared = False
         self._quiet_until_ns = 0
@@ -124,6 +121,7 @@ class ExecutorAgent(BaseAgent):
             orders=self._order_table, now_ns=now_ns,
         )  # fmt: skip
         self._instruments = self._start.instruments
+        self._refusals = Refusals(self._outbox, self._instruments)
         self._accounts = self._start.accounts
         self._reconcilers = self._start.reconcilers
         self._start.ask_listing(now_ns)
@@ -170,6 +168,7 @@ class ExecutorAgent(BaseAgent):
         self._hold_or_go(now_ns)
         done += self._session.keep_closed(now_ns)
         done += self._session.links.work(now_ns)
+        done += self._session.rest.work(now_ns)
         done += self._session.expire(now_ns)
         if self._session.stirred or now_ns >= self._reconcile_due_ns:
             done += self._reconcile(now_ns)
@@ -234,7 +233,8 @@ class ExecutorAgent(BaseAgent):
 
     def drained(self) -> bool:
         """Nothing of ours is on its way."""
-        asked = (*self._session.questions.values(), *self._session.rest.values())
+        session = self._session
+        asked = (*session.questions.values(), *session.rest.open.values())
         busy = any(q.what in _COMMAND_QUESTIONS for q in asked)
         return not busy and not len(self._outbox)
 
@@ -265,7 +265,7 @@ class ExecutorAgent(BaseAgent):
 
     def _take(self, command: Command, pos: int, now_ns: int) -> None:
         self._predecessor.took(command.client_order_id)
-        if command.action == Action.NEW:
+        if command.action in _PLACING:
             self._new(command, pos, now_ns)
             return
         account = self._accounts.get(command.account_id)
@@ -277,12 +277,12 @@ class ExecutorAgent(BaseAgent):
                 RejectReason.UNKNOWN_INSTRUMENT
             )  # fmt: skip
             if command.action == Action.CANCEL:
-                self._say(ExecKind.CANCEL_REJECT, command, pos, now_ns, (reason, ""))
+                self._refusals.say(ExecKind.CANCEL_REJECT, command, pos, now_ns, (reason, ""))
         elif command.action == Action.CANCEL:
             asked = question_of(What.CANCEL, Want.CANCEL, command, account, instrument, pos)
             if not self._session.ask(asked, now_ns):
                 refusal = (RejectReason.MESSAGE_RATE, "the address is banned, or out of weight")
-                self._say(ExecKind.CANCEL_REJECT, command, pos, now_ns, refusal)
+                self._refusals.say(ExecKind.CANCEL_REJECT, command, pos, now_ns, refusal)
         elif command.action == Action.QUERY:
             about = question_of(What.QUERY, Want.ORDER, command, account, instrument, pos)
             self._answers.query(about, command.attempt, now_ns)
@@ -295,32 +295,37 @@ class ExecutorAgent(BaseAgent):
         if self._checks.taken_before(command.client_order_id):
             # By us or by a predecessor: it may have been sent, and goes never again.
             refusal = (RejectReason.UNSET, "this id was taken before")
-            self._say(ExecKind.NO_ANSWER, command, pos, now_ns, refusal)
+            self._refusals.doubted(command, pos, now_ns, refusal)
             return
         refused = self._refuse(command, account, instrument, now_ns)
         self._checks.saw(command)
         if refused is not None:
-            self._say(ExecKind.NOT_SENT, command, pos, now_ns, refused)
+            self._refusals.not_sent(command, pos, now_ns, refused)
             return
         assert account is not None
         assert instrument is not None
         wire = account.link.wire
         assert wire is not None
-        question = question_of(What.NEW, Want.PLACE, command, account, instrument, pos)
+        replaces = command.action == Action.REPLACE
+        what, want = (What.REPLACE, Want.REPLACE) if replaces else (What.NEW, Want.PLACE)
+        question = question_of(what, want, command, account, instrument, pos)
         # The last check of all: what it lets through is charged.
         if why := self._session.refusal(question, now_ns):
-            self._say(ExecKind.NOT_SENT, command, pos, now_ns, (RejectReason.MESSAGE_RATE, why))
+            self._refusals.not_sent(command, pos, now_ns, (RejectReason.MESSAGE_RATE, why))
+            return
+        why_not = self._session.place(question, wire, now_ns)
+        if why_not:
+            self._refusals.not_sent(command, pos, now_ns, (RejectReason.NOT_SENT, why_not))
             return
         self.sent += 1
-        self._fast_path.traded(account)
-        self._session.place(command, account, wire, instrument, question, now_ns)
+        if self._session.order_way is Way.SOCKET:
+            self._fast_path.traded(account)
         if command.stamp_cycles or command.risk_cycles:
             note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
 
     def _may_trade(self) -> bool:
         """Whether any order may go; takes over what risk has changed."""
-        if (changed := self._limits.news()) is not None:
-            self._checks.set_max_notional(changed)
+        self._checks.look()
         return not self._latch.latched() and not self._draining
 
     def _refuse(
@@ -329,8 +334,7 @@ class ExecutorAgent(BaseAgent):
         """The last checks: the kill latch, the command, the account, the connection."""
         if self._latch.latched():
             return RejectReason.KILLED, "the kill latch is set"
-        if (changed := self._limits.news()) is not None:
-            self._checks.set_max_notional(changed)
+        self._checks.look()
         if account is None:
             return RejectReason.UNKNOWN_ACCOUNT, "not of this group"
         if instrument is None:
@@ -346,15 +350,9 @@ class ExecutorAgent(BaseAgent):
             return RejectReason.NOT_SENT, "connection is down"
         if not account.ready:
             return RejectReason.NOT_RECONCILED, ""
+        if why_not := self._session.why_no_connection():
+            return RejectReason.NOT_SENT, why_not
         return None
-
-    def _say(
-        self, kind: ExecKind, command: Command, pos: int, now_ns: int, refusal: Refusal
-    ) -> None:
-        instrument = self._instruments.get(command.instrument_id)
-        report = Report(kind, command.client_order_id, instrument)
-        report.reason, report.text = refusal
-        self._outbox.report(report, command.account_id, now_ns, pos)
 
     def _cancel_all(self, command: Command, account: Account | None, pos: int, now_ns: int) -> None:
         """All open orders of an account: in one instrument, or (NO_ID) in each."""
@@ -373,7 +371,8 @@ class ExecutorAgent(BaseAgent):
         self._now_ns = now_ns
         self._quiet_until_ns = 0
         self._fast_path.close()
-        self._session.links.on_conn(conn, event, now_ns)
+        if not self._session.rest.on_conn(conn, event, now_ns):
+            self._session.links.on_conn(conn, event, now_ns)
 
     def _relieved(self, link: Link, now_ns: int) -> None:
         """The accounts' events come by a new wire: one whose events were cut off is reconciled
@@ -414,7 +413,7 @@ class ExecutorAgent(BaseAgent):
         if meta.request_id == self._start.listing_id:
             self._start.listed(body, now_ns, meta)
             return
-        question = self._session.rest.pop(meta.request_id, None)
+        question = self._session.rest.take(meta.request_id, meta.status, now_ns)
         if question is None:
             return
         try:
@@ -422,7 +421,8 @@ class ExecutorAgent(BaseAgent):
                 question.ask, meta.status, meta.headers, body, self._session.known
             )
         except MalformedMessageError:
-            self._ended(question, now_ns)
+            if not question.overdue:
+                self._ended(question, now_ns)
             return
         self._answered(question, reply, now_ns)
 

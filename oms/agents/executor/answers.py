@@ -8,8 +8,10 @@ A QUERY says something only when the venue said something.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from oms.agents.executor.out import Outbox
-from oms.agents.executor.session import Question, Session, What
+from oms.agents.executor.session import PLACES, Question, Session, What
 from oms.agents.executor.statuses import archived_report, status_report
 from oms.venues.reports import (
     Ask,
@@ -27,6 +29,8 @@ from shm_layout.enums import FLAG_LAST, ExecKind, RejectReason
 from shm_layout.limits import TEXT_CHARS_MAX
 
 _OPEN_OR_FILLED = (ExecKind.FOUND_OPEN, ExecKind.FOUND_FILLED)
+_HALVES = 2
+"""Items of an answer to a REPLACE that say what became of each of the two orders."""
 OWN_QUERY = -1
 """Context of a query that the executor asks of itself: it reports evidence, never absence."""
 
@@ -42,9 +46,12 @@ class Answers:
     def answered(self, question: Question, reply: Reply, now_ns: int) -> None:
         """A question of a command has its answer."""
         try:
-            (item,) = reply.items
             if reply.unreadable:
                 raise MalformedMessageError(reply.unreadable)
+            if question.what is What.REPLACE and len(reply.items) == _HALVES:
+                self._replaced(question, reply, now_ns)
+                return
+            (item,) = reply.items
             judged = self._session.side.judge(question.ask, item)
             if judged.verdict is not Verdict.DONE:
                 self._refused(question, item, judged, now_ns)
@@ -61,8 +68,31 @@ class Answers:
 
     def ended(self, question: Question, now_ns: int) -> None:
         """A question of a command ended without a readable answer."""
-        if question.what in (What.NEW, What.CANCEL):
+        if question.what in (What.NEW, What.CANCEL, What.REPLACE):
             self._say(Report(ExecKind.NO_ANSWER), question, now_ns)
+        if question.what is What.REPLACE:
+            self._say(Report(ExecKind.NO_ANSWER), _of_target(question), now_ns)
+
+    def _replaced(self, question: Question, reply: Reply, now_ns: int) -> None:
+        """Both halves have their answer: the order before it, then the new one; each may have gone
+        its own way."""
+        ended, placed = reply.items
+        about = _of_target(question)
+        judged = self._session.side.judge(about.ask, ended)
+        if judged.verdict is not Verdict.DONE:
+            self._refused(about, ended, judged, now_ns)
+        elif ended.order is not None:
+            self._of_order(about, reply, ended.order, now_ns)
+        elif ended.report is not None:
+            self._say(ended.report, about, now_ns)
+        new = replace(question, what=What.NEW)
+        judged = self._session.side.judge(question.ask, placed)
+        if judged.verdict is not Verdict.DONE:
+            self._refused(new, placed, judged, now_ns)
+        elif placed.order is not None:
+            self._of_order(new, reply, placed.order, now_ns)
+        elif placed.report is not None:
+            self._say(placed.report, new, now_ns)
 
     def _say(self, report: Report, question: Question, now_ns: int) -> None:
         report.client_order_id = question.client_order_id
@@ -75,8 +105,10 @@ class Answers:
                 self.ended(question, now_ns)
             return
         said = Report(ExecKind.REJECT, reason=judged.reason, venue_code=item.code, text=item.text)
-        if question.what is What.NEW:
+        if question.what in PLACES:
             self._say(said, question, now_ns)
+        if question.what is What.REPLACE:
+            self._refused(_of_target(question), item, judged, now_ns)
         elif question.what is What.CANCEL:
             said.kind = ExecKind.CANCEL_REJECT
             self._say(said, question, now_ns)
@@ -98,6 +130,10 @@ class Answers:
             return
         if order is None:
             raise MalformedMessageError("an answer that names no order")
+        self._of_order(question, reply, order, now_ns)
+
+    def _of_order(self, question: Question, reply: Reply, order: OrderView, now_ns: int) -> None:
+        """An order as a success shows it."""
         if order.client_order_id != question.client_order_id or order.instrument is None:
             self.wrong_answers += 1
             self._session.ports.log(
@@ -175,6 +211,14 @@ class Answers:
                 if report is not None:
                     account_id = question.account.account_id
                     self._outbox.report(report, account_id, now_ns, question.cause_pos)
+
+
+def _of_target(question: Question) -> Question:
+    """The cancel that is one half of a REPLACE."""
+    (command,) = question.ask.orders
+    order_id = command.target_client_order_id
+    ask = replace(question.ask, want=Want.CANCEL, client_order_id=order_id, orders=())
+    return replace(question, what=What.CANCEL, ask=ask, client_order_id=order_id)
 
 
 def _acknowledged(order: OrderView) -> Report:

@@ -8,8 +8,8 @@ and text.
 
 from __future__ import annotations
 
-from oms.config import GroupConfig, LimitsConfig
-from oms.venues.shared.decimal_text import from_text_down
+from oms.agents.limits_view import LimitsView
+from oms.venues.shared.decimal_text import to_text
 from oms.venues.shared.order_command import Command
 from oms.venues.trade_base import Instrument
 from shm_layout.enums import OrderType, RejectReason, Side, TimeInForce
@@ -26,10 +26,12 @@ Refusal = tuple[RejectReason, str]
 class LastChecks:
     """State of the checks over all accounts of one executor."""
 
-    def __init__(self, group: GroupConfig, limits: LimitsConfig) -> None:
-        self.max_notional_text = limits.max_order_notional_quote
-        """The largest order amount, as decimal text."""
-        self._max_notional: dict[int, int] = {}
+    def __init__(self, limits: LimitsView) -> None:
+        self._limits = limits
+        self._max_orders: dict[int, int] = {}
+        """By quote currency."""
+        self.version = 0
+        """Counts changes of the limits."""
         self.newest_epoch = 0
         self.newest_id = 0
         self._seen: dict[int, None] = {}
@@ -51,19 +53,18 @@ class LastChecks:
         """
         return client_order_id in self._seen or client_order_id <= self._forgotten_below
 
-    def set_max_notional(self, text: str) -> None:
-        """A person changed the largest order amount; risk has journaled it."""
-        if text != self.max_notional_text:
-            self.max_notional_text = text
-            self._max_notional.clear()
+    def look(self) -> None:
+        """Takes over what risk has changed of limits and marks."""
+        if self._limits.news():
+            self.version += 1
+            self._max_orders.clear()
 
-    def max_notional(self, quote_scale: int) -> int:
-        """The largest order amount, at a quote currency's scale."""
-        found = self._max_notional.get(quote_scale)
+    def max_order(self, instrument: Instrument) -> int:
+        """The largest order amount, at the scale of the instrument's quote currency."""
+        found = self._max_orders.get(instrument.quote_currency_id)
         if found is None:
-            found = self._max_notional[quote_scale] = from_text_down(
-                self.max_notional_text, quote_scale
-            )
+            found = self._limits.max_order(instrument.quote_currency_id)
+            self._max_orders[instrument.quote_currency_id] = found
         return found
 
     def refuse(self, command: Command, instrument: Instrument, now_ns: int) -> Refusal | None:
@@ -98,7 +99,7 @@ class LastChecks:
         return None
 
     def _size(self, command: Command, instrument: Instrument) -> Refusal | None:
-        limit = self.max_notional(instrument.quote_scale)
+        limit = self.max_order(instrument)
         if command.order_type == OrderType.MARKET:
             amount = command.notional if command.qty != UNDEF else command.quote_qty
             if command.notional <= 0:
@@ -109,5 +110,8 @@ class LastChecks:
             over = command.px * command.qty > limit * instrument.notional_divisor
             over = over or command.notional > limit
         if over:
-            return RejectReason.NOTIONAL_ABOVE_MAX, f"above {self.max_notional_text}"
+            return (
+                RejectReason.NOTIONAL_ABOVE_MAX,
+                f"above {to_text(limit, instrument.quote_scale)}",
+            )
         return None

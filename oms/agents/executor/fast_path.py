@@ -72,7 +72,7 @@ class FastPath:
         self._texts: dict[int, tuple[Account, Instrument, dict[bool, OrderText]]] = {}
         self._guards, self._same = self._make_guards(session.ledger.peers)
         self._ring = ring
-        self._sized_by = ""
+        self._sized_by = -1
         self._accounts: dict[int, Account] = {}
         self._instruments: dict[int, Instrument] = {}
         self.sent = 0
@@ -129,9 +129,9 @@ class FastPath:
         self._handle = world.handle
 
     def _set_sizes(self) -> None:
-        self._sized_by = self._checks.max_notional_text
+        self._sized_by = self._checks.version
         for instrument_id, instrument in self._instruments.items():
-            most = self._checks.max_notional(instrument.quote_scale)
+            most = self._checks.max_order(instrument)
             self._sizes[instrument_id] = most, instrument.notional_divisor
 
     # Grants
@@ -162,7 +162,7 @@ class FastPath:
             self._guards[row, 2] = words[at]
         if self._predecessor.due_ns != NEVER or not self._may_trade():
             return
-        if self._sized_by != checks.max_notional_text:
+        if self._sized_by != checks.version:
             self._set_sizes()
         view[hot_.S_NEWEST_ID] = max(checks.newest_id, max(self._predecessor.given_up, default=0))
         view[hot_.S_NEWEST_EPOCH] = checks.newest_epoch

@@ -27,7 +27,7 @@ from oms.ports import NEVER, ConnEvent, Ports
 from oms.units import NS_PER_MS
 from oms.venues.orders import Link as AskedLink
 from oms.venues.orders import OrderSide
-from oms.venues.reports import Ask, MalformedMessageError, Want
+from oms.venues.reports import Ask, MalformedMessageError, Stamp, Want
 from shm_layout.enums import Exchange, LinkState, RateShare, RecordType
 from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, EVENTS_REMEMBERED_MAX, ORDERS_MAX
 
@@ -58,6 +58,8 @@ class Wire:
     conn: int
     link: Link
     beat: Heartbeat
+    ping_text: bytes = b""
+    """How it is pinged; empty = by the protocol's own frame."""
     opened: bool = False
     logged_on: bool = False
     carries: dict[str, Account] = field(default_factory=dict)
@@ -147,6 +149,7 @@ class Account:
 class Links:
     """All links of one executor. What it calls back:
 
+    `stamp(now_ns)`             clock and chance of a handshake
     `prepare(wire, now_ns)`     it is open: log on and subscribe, then `carried` per account
     `relieved(link, now_ns)`    its accounts' events come by a new wire; `ready` says if without gap
     `ended(conn, now_ns)`       a connection is gone: what was asked on it has no answer
@@ -160,6 +163,7 @@ class Links:
         ledger: Ledger,
         side: OrderSide,
         *,
+        stamp: Callable[[int], Stamp],
         prepare: Callable[[Wire, int], None],
         relieved: Callable[[Link, int], None],
         ended: Callable[[int, int], None],
@@ -170,6 +174,7 @@ class Links:
         self._ledger = ledger
         self._side = side
         self._exchange = Exchange[group.exchange.upper()]
+        self._stamp = stamp
         self._prepare, self._relieved, self._ended, self._busy = prepare, relieved, ended, busy
         self._table = ports.table_writer(f"links.{ports.role}")
         self._by_conn: dict[int, Wire] = {}
@@ -345,9 +350,14 @@ class Links:
         if not ledger.take(RateShare.RECONCILIATION, charges, now_ns):
             link.retry_ns = now_ns + RETRY_WHEN_FULL_NS
             return 0
-        conn = self._ports.open_ws(self._group.ws_api_url)
-        beat = Heartbeat(self._group.ping_after_ms, self._group.pong_within_ms, now_ns)
-        link.coming = self._by_conn[conn] = Wire(conn, link, beat)
+        asked = self.asked(link)
+        target, headers = self._side.open(asked, self._stamp(now_ns))
+        conn = self._ports.open_ws(self._group.ws_api_url + target, headers)
+        by_frame = asked.ping == "frame"
+        ping_after_ms = self._group.ping_after_ms if by_frame else asked.ping_every_ms
+        beat = Heartbeat(ping_after_ms, self._group.pong_within_ms, now_ns)
+        ping_text = b"" if by_frame else asked.ping.encode()
+        link.coming = self._by_conn[conn] = Wire(conn, link, beat, ping_text)
         self.tell(link)
         return 1
 
@@ -363,7 +373,10 @@ class Links:
             return 1
         beat = wire.beat.look(now_ns)
         if beat is Beat.PING:
-            self._ports.ping(wire.conn, PING_PAYLOAD)
+            if wire.ping_text:
+                self._ports.send(wire.conn, wire.ping_text)
+            else:
+                self._ports.ping(wire.conn, PING_PAYLOAD)
             return 1
         if beat is Beat.DEAD:
             wire.link.dead_peers += 1

@@ -22,7 +22,7 @@ from oms.agents.executor.stamp_hot import stamp
 from oms.instruments import currency_scale
 from oms.ports import NEVER, Ports
 from oms.venues.reports import Balance, Report
-from oms.venues.shared.decimal_text import from_text
+from oms.venues.shared.decimal_text import cut_down, from_text, from_text_up
 from shm_layout.enums import Exchange, RecordType
 from shm_layout.limits import EXECUTION_BACKLOG_MAX
 from shm_layout.records import BALANCE, EXECUTION, NO_ID, UNDEF
@@ -50,6 +50,11 @@ def exec_key(report: Report) -> tuple[int, int]:
     return report.instrument.instrument_id, report.trade_id
 
 
+def _cut_down(text: str, scale: int) -> tuple[int, bool]:
+    """(amount, whether digits were cut); UNDEF where nothing is said."""
+    return cut_down(text, scale) if text else (UNDEF, False)
+
+
 class Outbox:
     """The writing end of `executions.<group>`, with its bounded backlog."""
 
@@ -57,6 +62,7 @@ class Outbox:
         self._ports = ports
         self._writer = ports.writer(f"executions.{group_name}")
         self._table = ports.table_reader("currencies")
+        self._balance_table = ports.table_reader("balances")
         self._exchange = exchange
         self.backlog: deque[Any] = deque()
         """What the ring had no room for, or waits for a row; its owner alone changes it."""
@@ -96,22 +102,37 @@ class Outbox:
     def balances(
         self, found: Sequence[Balance], account_id: int, recv_ns: int, ts_event_ns: int, full: bool
     ) -> None:
-        """Queue balances; `full`: all of the account, so the last one is marked final and what is
-        zero and has no row is left out.
+        """Queue balances; `full`: all of the account, so the last one is marked final, what is
+        zero and has no row is left out, and what risk holds and is not among them is nothing now.
+        Digits beyond the currency's scale are cut, and the row says so.
         """
         rows = []
-        for view in found:
+        codes = {view.currency for view in found}
+        gone = [c for c in self._held(account_id) if c not in codes] if full else []
+        for view in [*found, *(Balance(code, "0", "0") for code in gone)]:
             currency_id, scale = self.currency(view.currency)
-            free, locked = from_text(view.free, scale), from_text(view.locked, scale)
+            amounts = [
+                _cut_down(text, scale) for text in (view.free, view.locked, view.wallet, view.total)
+            ]
+            (free, _), (locked, _), (wallet, _), (total, _) = amounts
             if full and currency_id == NO_ID and not free and not locked:
                 continue
             row = self._balance(view.currency, account_id, recv_ns)
             row["currency_id"], row["free"], row["locked"] = currency_id, free, locked
+            row["wallet"], row["total"] = wallet, total
+            row["rounded"] = any(is_cut for _, is_cut in amounts)
             row["ts_event_ns"] = ts_event_ns
             rows.append(row)
         if full and rows:
             rows[-1]["final"] = 1
         self.backlog.extend(rows)
+
+    def _held(self, account_id: int) -> list[str]:
+        """Currencies of which risk's table says that the account has some."""
+        rows = self._balance_table.rows
+        mine = (rows["account_id"] == account_id) & ((rows["free"] != 0) | (rows["locked"] != 0))
+        held = self._balance_table.written(mine)
+        return [bytes(row["currency"]).decode() for row in held]
 
     def _balance(self, code: str, account_id: int, recv_ns: int) -> np.ndarray[Any, Any]:
         row = np.zeros(1, BALANCE)
@@ -169,15 +190,17 @@ class Outbox:
     ) -> np.ndarray[Any, Any]:
         row = np.zeros(1, EXECUTION)
         instrument = report.instrument
-        fee_id, fee, text = NO_ID, 0, report.text
+        fee_id, fee, cum_fee, text = NO_ID, 0, UNDEF, report.text
         if report.fee_currency:
             fee_id, scale = self.currency(report.fee_currency)
             try:
-                fee = from_text(report.fee_text, scale) if fee_id != NO_ID else 0
+                fee = from_text(report.fee_text or "0", scale) if fee_id != NO_ID else 0
+                if report.cum_fee_text and fee_id != NO_ID:
+                    cum_fee = from_text_up(report.cum_fee_text, scale)
             except ValueError:
                 fee_id = NO_ID
             if fee_id == NO_ID:
-                text = f"fee {report.fee_text} {report.fee_currency}"
+                text = f"fee {report.fee_text or report.cum_fee_text} {report.fee_currency}"
         row["type"], row["flags"] = RecordType.EXECUTION, report.flags
         row["client_order_id"] = report.client_order_id
         row["instrument_id"] = NO_ID if instrument is None else instrument.instrument_id
@@ -194,6 +217,6 @@ class Outbox:
         row["venue_order_id"] = report.venue_order_id.encode()
         row["text"] = text.encode("ascii", "replace")[:_TEXT_BYTES]
         row["cum_quote_qty"], row["total_qty"] = report.cum_quote_qty, report.total_qty
-        row["cum_fee"], row["space"] = UNDEF, report.space
+        row["cum_fee"], row["space"] = cum_fee, report.space
         row["position_side"], row["second_id"] = report.position_side, report.second_id.encode()
         return row

@@ -6,6 +6,8 @@ before has all its answers. What an answer is, is told by what was asked:
   BALANCES     -> BALANCE records
   ORDER        an order that risk holds open, unless a list has shown it
   FILLS        a history from the cursor on -> FILL (risk drops known ones)
+The first run begins with what `OrderSide.setup` wants to know (fees, key, modes): facts for risk's
+tables, and maybe a refusal, with which the account trades nothing and is asked again later.
 In the end RECONCILED: risk may send from now on; after a new connection its ts_event_ns says when
 the venue was asked, and risk doubts open orders that were not named since.
 Where all accounts together exceed a minute of that share (`thrifty`), the first run of a connection
@@ -27,6 +29,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from oms.agents.executor import facts
 from oms.agents.executor.links import Account
 from oms.agents.executor.orders import CERTAIN_STATES, OrderTable
 from oms.agents.executor.out import Outbox
@@ -34,12 +37,13 @@ from oms.agents.executor.session import Question, Session, What
 from oms.agents.executor.statuses import archived_report, status_report
 from oms.agents.heartbeat import RETRY_FIRST_NS
 from oms.ports import NEVER
-from oms.units import NS_PER_MS
+from oms.units import NS_PER_MS, NS_PER_S
 from oms.venues.reports import (
     Ask,
     Balance,
     Fill,
     Instrument,
+    Item,
     MalformedMessageError,
     OrderView,
     Reply,
@@ -48,11 +52,13 @@ from oms.venues.reports import (
     Verdict,
     Want,
 )
-from shm_layout.enums import ExecKind, OrderState
+from shm_layout.enums import ExecKind, OrderState, RejectReason
 from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID, UNDEF
 
 RETRY_NS = 1_000_000_000
+REFUSED_RETRY_NS = 60_000_000_000
+"""An account that is refused is looked at again after this: a person may have set it right."""
 IN_FLIGHT_MAX = 16
 HISTORY_MARGIN_NS = 60_000_000_000
 
@@ -102,6 +108,7 @@ class Reconciler:
         """Histories that the first run left out, and no run has pulled since."""
         self._run = 0
         self._asked_ns = 0
+        self._is_set_up = False
 
     def waits(self, now_ns: int) -> bool:
         """Whether the account trades nothing before a run that is under way, due, or due as soon
@@ -181,6 +188,8 @@ class Reconciler:
         self._stages = deque(
             [ask for ask in stage if _history_of(ask) not in later] for stage in stages
         )
+        if not self._is_set_up and (asks := self._session.side.setup(self.account.name)):
+            self._stages.appendleft(asks)
 
     def _knowledge(self, now_ns: int) -> Run:
         """What the exchange's side plans by."""
@@ -220,7 +229,7 @@ class Reconciler:
         while self._stages and not self._todo:
             for ask in self._stages.popleft():
                 if ask.want is not Want.ORDER or ask.client_order_id not in self._shown:
-                    self._plan(_WHAT[ask.want], ask)
+                    self._plan(_WHAT.get(ask.want, What.FACT), ask)
         if not self._todo:
             self._finish(now_ns)
 
@@ -231,6 +240,7 @@ class Reconciler:
 
     def _finish(self, now_ns: int) -> None:
         self.running = False
+        self._is_set_up = True
         self._live, self._cursor = {}, dict(self._reached)
         self._due_ns = min(self._due_ns, now_ns + self._every_ns)
         if self._later and self.account.ready:
@@ -278,7 +288,11 @@ class Reconciler:
             return
         self._in_flight -= 1
         (item,) = reply.items
-        verdict = self._session.side.judge(question.ask, item).verdict
+        judged = self._session.side.judge(question.ask, item)
+        verdict = judged.verdict
+        if judged.reason in _REFUSE_ACCOUNT:
+            self._refuse(judged.reason, item, now_ns)
+            return
         if verdict is not Verdict.DONE:
             if question.what is What.ORDER and verdict is Verdict.ARCHIVED:
                 ended = archived_report()
@@ -298,8 +312,12 @@ class Reconciler:
             self._open_orders(reply.rows, now_ns)
             self._next_page(question, reply)
         elif question.what is What.BALANCES:
-            found: list[Balance] = list(reply.rows)
+            found: list[Balance] = [row for row in reply.rows if isinstance(row, Balance)]
             self._outbox.balances(found, self.account.account_id, now_ns, 0, full=True)
+            self._say_facts(question.ask, reply, now_ns)
+        elif question.what is What.FACT:
+            self._say_facts(question.ask, reply, now_ns)
+            self._next_page(question, reply)
         elif question.what is What.ORDER_TRADES:
             self._order_trades(context, reply.rows, now_ns)
         elif question.what is What.TRADES:
@@ -310,6 +328,24 @@ class Reconciler:
             self._order(item.order, now_ns)
         else:
             self._whose(context, item.order, now_ns)
+
+    def _refuse(self, reason: RejectReason, item: Item, now_ns: int) -> None:
+        """The account trades nothing: how it is set, or what its key may, is not what we need."""
+        self._session.ports.log(
+            "error", "account_refused", account=self.account.name, reason=reason.name,
+            words=item.text[:TEXT_CHARS_MAX], asked_again_s=REFUSED_RETRY_NS // NS_PER_S,
+        )  # fmt: skip
+        self.abort()
+        self.account.ready, self._is_set_up = False, False
+        self._due_ns = now_ns + REFUSED_RETRY_NS
+        self._say(Report(ExecKind.ACCOUNT_REFUSED, reason=reason, text=item.text), now_ns)
+
+    def _say_facts(self, ask: Ask, reply: Reply, now_ns: int) -> None:
+        for record in facts.records_of(
+            reply.rows, account_id=self.account.account_id, market=ask.market or self._markets[0],
+            known=self._session.known, now_ns=now_ns,
+        ):  # fmt: skip
+            self._outbox.record(record)
 
     def _next_page(self, question: Question, reply: Reply) -> None:
         for ask in self._session.side.follow(question.ask, reply):
@@ -413,6 +449,7 @@ class Reconciler:
             self._say(report, now_ns)
 
 
+_REFUSE_ACCOUNT = frozenset({RejectReason.ACCOUNT_MODE, RejectReason.KEY_REFUSED})
 _WHAT = {
     Want.OPEN_ORDERS: What.OPEN_ORDERS,
     Want.BALANCES: What.BALANCES,

@@ -4,9 +4,10 @@ Owns every question that has no answer yet, and the rate ledger that each is cha
 ends in exactly one way: its answer, its time-out, or the end of its connection; the agent's
 `answered` is told. A late answer still comes through, marked `overdue`: it is evidence.
 
-By which way: queries and cancels go by the account's wire, else by REST. A new order goes by the
-wire alone: where that is down it is NOT_SENT, which is known at once and costs nothing, while a
-second way would have to be proved never to double the first (DESIGN.md law 8).
+By which way: queries and cancels go by the account's wire where it carries them, else by REST. A
+new order goes by `order_way` alone: where that is not open it is NOT_SENT, which is known at once
+and costs nothing, while a second way would have to be proved never to double the first (DESIGN.md
+law 8).
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from enum import IntEnum
 from typing import Any
 
 from oms.agents.executor.links import Account, Link, Links, Wire
+from oms.agents.executor.rest import RestQuestions
 from oms.agents.rates.ledger import Charges, Ledger, Taking
 from oms.agents.venue_clock import VenueClock
 from oms.config import GroupConfig
 from oms.ports import NEVER, Ports
+from oms.text import uuid_text
 from oms.units import NS_PER_MS
 from oms.venues.buckets import URGENT_PERCENT
 from oms.venues.data import Way
-from oms.venues.orders import OrderSide
+from oms.venues.orders import OrderSide, order_way
 from oms.venues.reports import (
     Ask,
-    HttpCall,
     Instrument,
     Item,
     Pause,
@@ -43,6 +45,7 @@ from shm_layout.records import NO_ID
 
 OVERDUE_MAX = 4096
 CONNECTION = "connection"
+_UUID_BYTES = 16
 
 
 class What(IntEnum):
@@ -61,14 +64,19 @@ class What(IntEnum):
     ORDER_TRADES = 11
     TRADES = 12
     WHOSE = 13
+    FACT = 14
+    """What `OrderSide.setup` wants to know of the account."""
+    REPLACE = 15
 
 
+PLACES = frozenset({What.NEW, What.REPLACE})
+"""What may bring a new order to the exchange."""
 _CANCELS = (What.CANCEL, What.CANCEL_ALL)
 
 
 def share_of(what: What) -> RateShare:
     """The share that a question is charged to."""
-    if what is What.NEW:
+    if what in PLACES:
         return RateShare.ORDERS
     return RateShare.CANCELS if what in _CANCELS else RateShare.RECONCILIATION
 
@@ -156,17 +164,19 @@ class Session:
         """What a new order takes of counts that all accounts share."""
         self._closed_until_ns = 0
         self.links = Links(
-            ports, group, ledger, side,
+            ports, group, ledger, side, stamp=self._rest_stamp,
             prepare=self._prepare, relieved=relieved, ended=self._conn_ended, busy=self._busy,
         )  # fmt: skip
         self.questions: dict[int, Question] = {}
         """Open ones, oldest first."""
         self.late: dict[int, Question] = {}
         """Ended by time; an answer may still come."""
-        self.rest: dict[int, Question] = {}
+        self.order_way = order_way(group, [side.markets[name] for name in group.venues])
+        self.rest = RestQuestions(
+            ports, group, self.order_way, lambda now_ns: now_ns >= ledger.ban_until_ns
+        )
         self.stirred = True
         """Something happened that a reconciliation may wait for; its owner looks, and resets it."""
-        self._group = group
         self._ended = ended
         self._timeout_ns = group.answer_timeout_ms * NS_PER_MS
         self.newest_id = 1
@@ -174,14 +184,24 @@ class Session:
 
     # Asking
 
-    def place(
-        self, command: Command, account: Account, wire: Wire, instrument: Instrument,
-        question: Question, now_ns: int,
-    ) -> None:  # fmt: skip
-        """Send a new order that passed every check and was charged to the ledger."""
-        del command, instrument, account
-        self.newest_id += 1
-        self._send(self.newest_id, question, wire, now_ns)
+    def place(self, question: Question, wire: Wire, now_ns: int) -> str:
+        """Send a new order that passed every check and was charged to the ledger. Returns "", or
+        why nothing left.
+        """
+        if self.order_way is Way.SOCKET:
+            sent = self._send(question, wire, now_ns)
+            assert sent, "orders go by the socket"
+            return ""
+        made = self.side.ask(question.ask, Way.REST, self._rest_stamp(now_ns))
+        if made is None:
+            return "the exchange has no such order"
+        question.sent_ns, question.mark = now_ns, self.ledger.total
+        return "" if self.rest.place(made.body, question) else self.why_no_connection()
+
+    def why_no_connection(self) -> str:
+        """Why no new order can leave now, as far as connections go; "" = one can."""
+        connections = self.rest.connections
+        return connections.why_not() if connections and not connections.free() else ""
 
     def next_request_id(self) -> int:
         """Of a request that the caller sends itself."""
@@ -223,13 +243,22 @@ class Session:
     def _stamp(self, request_id: int, now_ns: int, *, logged_on: bool = False) -> Stamp:
         return Stamp(self.clock.venue_ms(now_ns), request_id, logged_on=logged_on)
 
-    def _send(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
+    def _rest_stamp(self, now_ns: int) -> Stamp:
+        nonce = uuid_text(self.ports.random_bytes(_UUID_BYTES))
+        return Stamp(self.clock.venue_ms(now_ns), 0, nonce)
+
+    def _send(self, question: Question, wire: Wire, now_ns: int) -> bool:
+        """Ask on a socket; False = that carries no such question."""
+        request_id = self.newest_id + 1
         stamp = self._stamp(request_id, now_ns, logged_on=wire.logged_on)
         made = self.side.ask(question.ask, Way.SOCKET, stamp)
-        assert made is not None, f"{question.ask.want.name} goes by no socket"
+        if made is None:
+            return False
         assert isinstance(made.body, bytes), "what leaves on a socket is bytes"
+        self.newest_id = request_id
         self._await(request_id, question, wire, now_ns)
         self.ports.send(wire.conn, made.body)
+        return True
 
     def _await(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
         question.sent_ns, question.conn, question.mark = now_ns, wire.conn, self.ledger.total
@@ -259,8 +288,8 @@ class Session:
         return self.ledger.next_window_ns(now_ns, self.side.charges(question.ask))
 
     def ask(self, question: Question, now_ns: int) -> bool:
-        """Ask by WebSocket where the wire is up, else by REST; False = not sent: it did not fit
-        its share, or the venue wants a pause.
+        """Ask by WebSocket where the wire is up and carries it, else by REST; False = not sent: it
+        did not fit its share, or the venue wants a pause.
         """
         charges = self.side.charges(question.ask)
         if not self.ledger.take(share_of(question.what), charges, now_ns):
@@ -270,21 +299,12 @@ class Session:
 
     def _ask(self, question: Question, now_ns: int) -> None:
         wire = question.account.link.wire
-        if wire is not None:
-            self.newest_id += 1
-            self._send(self.newest_id, question, wire, now_ns)
+        if wire is not None and self._send(question, wire, now_ns):
             return
-        made = self.side.ask(question.ask, Way.REST, self._stamp(0, now_ns))
+        made = self.side.ask(question.ask, Way.REST, self._rest_stamp(now_ns))
         assert made is not None, f"{question.ask.want.name} goes by no REST"
-        self.rest[self.request(made.body)] = question
         question.sent_ns, question.mark = now_ns, self.ledger.total
-
-    def request(self, call: bytes | HttpCall) -> int:
-        """Send a REST request; returns its number."""
-        assert isinstance(call, HttpCall), "REST takes a call"
-        return self.ports.request(
-            self._group.rest_url, call.method, call.target, call.headers, call.body
-        )
+        self.rest.ask(made.body, question)
 
     # Preparing a wire
 
@@ -299,8 +319,8 @@ class Session:
         self.ledger.take(RateShare.RECONCILIATION, self.charges(ask, wire.conn), now_ns)
         what = What.LOGON if ask.want is Want.LOGON else What.SUBSCRIBE
         account = next(one for one in wire.link.accounts if one.name == ask.account)
-        self.newest_id += 1
-        self._send(self.newest_id, Question(what, account, ask), wire, now_ns)
+        sent = self._send(Question(what, account, ask), wire, now_ns)
+        assert sent, f"{ask.want.name} goes by no socket"
 
     def prepared(self, question: Question, reply: Reply, now_ns: int) -> None:
         """The venue's answer to a logon or a subscription."""
@@ -395,8 +415,12 @@ class Session:
 
     def new_orders(self) -> list[tuple[int, int, bool]]:
         """(our id, when it was signed, whether it timed out) of each without an answer."""
-        asked = (*self.questions.values(), *self.late.values(), *self.rest.values())
-        return [(q.client_order_id, q.sent_ns, q.overdue) for q in asked if q.what is What.NEW]
+        rest = self.rest
+        asked = (
+            *self.questions.values(), *self.late.values(),
+            *rest.open.values(), *rest.late.values(),
+        )  # fmt: skip
+        return [(q.client_order_id, q.sent_ns, q.overdue) for q in asked if q.what in PLACES]
 
     # Ends
 
@@ -423,7 +447,10 @@ class Session:
             # The end of one may close a connection, and with it others.
             if request_id in self.questions:
                 self._expire(request_id, now_ns)
-        return len(late)
+        unanswered = self.rest.expire(now_ns)
+        for question in unanswered:
+            self._ended(question, now_ns)
+        return len(late) + len(unanswered)
 
     def _expire(self, request_id: int, now_ns: int) -> None:
         question = self.questions.pop(request_id)
@@ -439,4 +466,4 @@ class Session:
         for question in self.questions.values():
             due = question.sent_ns + self._timeout_ns
             break
-        return min(due, self.links.next_timer_ns())
+        return min(due, self.links.next_timer_ns(), self.rest.next_timer_ns())

@@ -150,7 +150,7 @@ class Start:
         self._asked_ns, self._mark = now_ns, ledger.total
         made = self._side.ask(ask, Way.REST, Stamp(now_ns // NS_PER_MS, 0))
         assert made is not None, "a list is asked for by REST"
-        self.listing_id = self._session.request(made.body)
+        self.listing_id = self._session.rest.request(made.body)
 
     def listed(self, body: bytes, now_ns: int, meta: HttpMeta) -> None:
         """A part of the venue's list came, or not."""

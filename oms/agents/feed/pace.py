@@ -84,7 +84,7 @@ class Pace:
         where none is.
         """
         (charge,) = self._spec.taken(0)
-        share = self._ledger.share_of(RateShare.SNAPSHOTS, charge.bucket)
+        share = self._ledger.shares_of(charge.bucket).part[RateShare.SNAPSHOTS]
         budget = part_of(self._ledger.room(RateShare.SNAPSHOTS, charge, now_ns), share, waiting)
         levels = self._levels
         wanted = self._request(symbol, levels)

@@ -33,6 +33,7 @@ from oms.ports import NEVER, Journal, Ports
 from oms.risk.fold import Fold
 from oms.risk.recovery import resume_from_snapshot
 from oms.risk.registry import Registry
+from oms.risk.said import Said
 from oms.risk.snapshot import PATH, capture
 from oms.risk.state import RiskArrays
 from shm_layout.enums import RecordType
@@ -79,7 +80,7 @@ class JournalerAgent(BaseAgent):
         self._watch_tail = JournalTail(ports.journal(WATCHDOG))
         self._snapshot_table = ports.table_writer("snapshot")
         arrays = RiskArrays.shadow(self._config, ports)
-        self._fold = Fold(arrays, Registry(self._config, ports, arrays))
+        self._fold = Fold(arrays, Registry(self._config, ports, arrays), Said(arrays, ports))
         if snapshot := resume_from_snapshot(ports, self._fold, self._place.seq):
             system_id = self._fold.known.system_id
             self._lines.resume(snapshot.extra, arrays.tables, system_id)

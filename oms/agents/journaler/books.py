@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oms.agents.journaler.text import amount
-from shm_layout.enums import Side
+from shm_layout.enums import ExecKind, Side
 from shm_layout.records import NO_ID
 
 Key = tuple[int, int, int]
@@ -52,7 +52,9 @@ class Books:
         self._positions: defaultdict[Key, Position] = defaultdict(Position)
 
     def fold(self, record: Any, row: Any) -> Position:
-        """Fold one fill (an ORDER_UPDATE) in the instrument of `row`; returns its position."""
+        """Fold one fill, or a fee without one (an ORDER_UPDATE), in the instrument of `row`;
+        returns its position.
+        """
         position = self._positions[
             int(record["strategy_id"]), int(record["instrument_id"]), int(record["account_id"])
         ]
@@ -63,7 +65,7 @@ class Books:
         else:
             position.sold_qty += qty
             position.cash += cash
-        position.fills += 1
+        position.fills += int(record["kind"]) == ExecKind.FILL
         currency_id, fee = int(record["fee_currency_id"]), int(record["fee"])
         if currency_id != NO_ID:
             position.fees[currency_id] = position.fees.get(currency_id, 0) + fee

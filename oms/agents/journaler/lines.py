@@ -102,10 +102,13 @@ class Lines:
             self._seen_at(int(record["ts_ns"]))
             self._unknown(int(record["client_order_id"]), int(record["state"]), self._ts_ns)
             self._begun.add(self._csv_path("orders"))
-            if int(record["kind"]) == ExecKind.FILL:
+            is_fill = int(record["kind"]) == ExecKind.FILL
+            if is_fill:
                 self._traded(record)
+            if is_fill or int(record["fee"]):
                 self._books.fold(record, self._instruments[int(record["instrument_id"])])
-                self._begun |= {self._csv_path(name) for name in _FILES_OF_A_FILL}
+                names = _FILES_OF_A_FILL if is_fill else _FILES_OF_A_FILL[:1]
+                self._begun |= {self._csv_path(name) for name in names}
             self._ended(record)
         elif kind == RecordType.ORDER_ROW:
             self._accepted(record)
@@ -332,6 +335,9 @@ class Lines:
         yield from self._order_line(seq, record, event, leaves=leaves)
         if kind == ExecKind.FILL:
             yield from self._fill(seq, record)
+        elif int(record["fee"]):
+            yield from self._execution_line(seq, record)
+            self._books.fold(record, self._instruments[int(record["instrument_id"])])
         self._ended(record)
 
     def _order_line(
@@ -380,7 +386,8 @@ class Lines:
 
     # Fills
 
-    def _fill(self, seq: int, record: Any) -> Iterator[Line]:
+    def _execution_line(self, seq: int, record: Any) -> Iterator[Line]:
+        """A fill; or, with quantity 0 and no price, what an order's running fee has grown by."""
         px_scale, qty_scale, quote_scale = self._scales(int(record["instrument_id"]))
         currency_id = int(record["fee_currency_id"])
         fee_code, fee_scale = self._currencies.get(currency_id, (None, 0))
@@ -403,6 +410,10 @@ class Lines:
             "edge_bp": amount(int(record["edge_e4"]), 4),
             "position_qty": amount(int(record["position_qty"]), qty_scale),
         })  # fmt: skip
+
+    def _fill(self, seq: int, record: Any) -> Iterator[Line]:
+        yield from self._execution_line(seq, record)
+        _, qty_scale, _ = self._scales(int(record["instrument_id"]))
         row = self._instruments[int(record["instrument_id"])]
         position = self._books.fold(record, row)
         head = {"ts": time_text(int(record["ts_ns"])), "seq": seq, **self._place(record)}

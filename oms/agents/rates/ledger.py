@@ -147,10 +147,6 @@ class Ledger:
         """The bucket of that name, as this process spends it."""
         return self._shares[bucket]
 
-    def share_of(self, share: RateShare, bucket: str) -> int:
-        """What of a window is set apart for it."""
-        return self._shares[bucket].part[share]
-
     # Charges
 
     def taking(self, charges: Charges) -> Taking:
@@ -278,19 +274,6 @@ class Ledger:
             count.refused += 1
             self._touch(count)
 
-    def borrows(self, charges: Charges, now_ns: int) -> bool:
-        """Whether `borrow` would say yes."""
-        if self.blocked(RateShare.RECONCILIATION, now_ns):
-            return False
-        venue_ns = self.venue_ns(now_ns)
-        for count, n in self.taking(charges):
-            count.turn(now_ns, venue_ns)
-            if count.blocked(RateShare.RECONCILIATION, now_ns):
-                return False
-            if n > self._left_for_first(count):
-                return False
-        return True
-
     @staticmethod
     def _left_for_first(count: Count) -> int:
         """What a first reconciliation may take beside its part; where nobody lends, of it."""
@@ -300,11 +283,16 @@ class Ledger:
         """Take the charges of a first reconciliation out of what other shares do not use; False =
         not in this window.
         """
-        if not self.borrows(charges, now_ns):
+        if self.blocked(RateShare.RECONCILIATION, now_ns):
             return False
+        venue_ns, taking = self.venue_ns(now_ns), self.taking(charges)
+        for count, n in taking:
+            count.turn(now_ns, venue_ns)
+            paused = count.blocked(RateShare.RECONCILIATION, now_ns)
+            if paused or n > self._left_for_first(count):
+                return False
         self.total += 1
-        venue_ns = self.venue_ns(now_ns)
-        for count, n in self.taking(charges):
+        for count, n in taking:
             share = RateShare.UNSET if count.shares.lends else RateShare.RECONCILIATION
             count.add(share, n, self.total, now_ns, venue_ns)
             self._touch(count)

@@ -50,7 +50,7 @@ FAILED_POLL_NS = 100_000_000
 _UPDATES_FIRST, _WRITTEN = hot_.UPDATES_FIRST, hot_.WRITTEN
 _RARE = hot_.HAS_TRADES | hot_.WAS_LAPPED
 _ROWS_MASK, _TAKEN_SHIFT = hot_.ROWS_MASK, hot_.TAKEN_SHIFT
-_NEW, _CANCEL = int(Action.NEW), int(Action.CANCEL)
+_NEW, _CANCEL, _REPLACE = int(Action.NEW), int(Action.CANCEL), int(Action.REPLACE)
 _TOP = Struct("<q?7x9q8x")
 """A row of the kernel's `tops` as the fields of `Top`."""
 assert _TOP.size == hot_.T_WORDS * WORD_BYTES
@@ -76,13 +76,14 @@ class StrategyAgent(BaseAgent):
         self.settings = next(s for s in config.strategies if s.name == name)
         self.strategy_id = NO_ID
         """Its row in risk's table of strategies; found by name once risk has made it."""
-        self.accounts: tuple[str, ...] = (self.settings.account,)
-        """Names of the accounts that it may place on; the operator on all. Its own comes first."""
+        self.accounts = self.settings.accounts
+        """Names of the accounts that it may place on."""
         self.account_ids: dict[str, int] = {}
         """Their rows, once risk has made them."""
-        self.account_id = NO_ID
         self.strategy_ids: dict[int, int] = {}
-        """Its row for each of them."""
+        """Account -> our row in the table of strategies."""
+        self._default_accounts: dict[int, int] = {}
+        """Instrument -> the account of an order that names none."""
         self._seat = PluginSeat(self.settings, lambda: self._now_ns)
         self._timed = False
         self._failed_look_ns = 0
@@ -128,43 +129,92 @@ class StrategyAgent(BaseAgent):
         px: int | None,
         order_type: OrderType = OrderType.LIMIT,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        account: str | None = None,
     ) -> Order | None:
         """See `Desk.place`."""
+        account_id = self._choose_account(instrument, account)
         limit_px = UNDEF if px is None else px
         intent_id = qty > 0 and self._ask(
             instrument.id, side, order_type, time_in_force, limit_px, qty, UNDEF
         )
         if not intent_id:
             return None
-        order = Order(intent_id, instrument.id, side, order_type, px or 0, qty, qty)
+        order = Order(
+            intent_id, instrument.id, side, order_type, px or 0, qty, qty, account_id=account_id,
+            time_in_force=time_in_force,
+        )  # fmt: skip
         self.orders[intent_id] = order
         return order
 
-    def place_amount(self, instrument: Instrument, side: Side, quote_qty: int) -> Order | None:
+    def place_amount(
+        self, instrument: Instrument, side: Side, quote_qty: int, account: str | None = None
+    ) -> Order | None:
         """See `Desk.place_amount`."""
+        account_id = self._choose_account(instrument, account)
         kind = OrderType.MARKET
         intent_id = quote_qty > 0 and self._ask(
             instrument.id, side, kind, TimeInForce.IOC, UNDEF, UNDEF, quote_qty
         )
         if not intent_id:
             return None
-        order = Order(intent_id, instrument.id, side, kind, 0, 0, 0, quote_qty=quote_qty)
+        order = Order(
+            intent_id, instrument.id, side, kind, 0, 0, 0, quote_qty=quote_qty,
+            account_id=account_id,
+        )  # fmt: skip
         self.orders[intent_id] = order
         return order
 
+    def replace(self, order: Order, qty: int, px: int) -> Order | None:
+        """See `Desk.replace`."""
+        if order.state is not OrderState.OPEN or order.cancel_asked or order.quote_qty or qty <= 0:
+            return None
+        self._write_as(order.account_id)
+        intent_id = self._ask(
+            order.instrument_id, order.side, order.order_type, order.time_in_force, px, qty, UNDEF,
+            order.client_order_id,
+        )  # fmt: skip
+        if not intent_id:
+            return None
+        order.cancel_asked = True
+        self._book.replaced[intent_id] = order
+        made = Order(
+            intent_id, order.instrument_id, order.side, order.order_type, px, qty, qty,
+            account_id=order.account_id, time_in_force=order.time_in_force,
+        )  # fmt: skip
+        self.orders[intent_id] = made
+        return made
+
+    def _choose_account(self, instrument: Instrument, name: str | None) -> int:
+        """The account of the next intent; ValueError where it is none of ours that trades there."""
+        if name is None and instrument.id in self._default_accounts:
+            account_id = self._default_accounts[instrument.id]
+        elif name in self.config.accounts_of(self.settings, instrument.venue):
+            account_id = self.account_ids[name]
+        else:
+            raise ValueError(f"{name or 'no account'} trades on {instrument.venue} for {self.name}")
+        self._write_as(account_id)
+        return account_id
+
+    def _write_as(self, account_id: int) -> None:
+        """The account, and our row there, of the next intent."""
+        words = self._params.data
+        words[hot_.P_ACCOUNT] = account_id
+        words[hot_.P_STRATEGY] = self.strategy_ids[account_id]
+
     def _ask(
         self, instrument_id: int, side: Side, order_type: OrderType, time_in_force: TimeInForce,
-        px: int, qty: int, quote_qty: int,
+        px: int, qty: int, quote_qty: int, replaces: int = 0,
     ) -> int:  # fmt: skip
-        """The intent that was written; 0 = there is no price to decide by, or no room."""
+        """The intent that was written; 0 = there is no price to decide by, or no room. `replaces`:
+        the order whose place it takes."""
         self._seat.asked(self._now_ns)
         if self._seat.failed or len(self.orders) >= OPEN_ORDERS_PER_STRATEGY_MAX or self._draining:
             return 0
         book = self._book
         intent_id = book.intent_id + 1
         done = write_intent(
-            self._handle, intent_id, instrument_id, _NEW, side, order_type, time_in_force, px, qty,
-            quote_qty, 0, self._now_ns,
+            self._handle, intent_id, instrument_id, _REPLACE if replaces else _NEW, side,
+            order_type, time_in_force, px, qty, quote_qty, replaces, self._now_ns,
         )  # fmt: skip
         if done == _WRITTEN:
             book.intent_id = intent_id
@@ -182,6 +232,7 @@ class StrategyAgent(BaseAgent):
         waiting = order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN)
         if waiting or order.cancel_asked or order.state in TERMINAL:
             return False
+        self._write_as(order.account_id)
         done = write_intent(
             self._handle, self._book.intent_id + 1, order.instrument_id, _CANCEL, 0, 0, 0, UNDEF,
             UNDEF, UNDEF, order.client_order_id, self._now_ns,
@@ -193,7 +244,7 @@ class StrategyAgent(BaseAgent):
         return True
 
     def position(self, instrument: Instrument) -> int:
-        return self._book.positions.get(instrument.id, 0)
+        return self._book.position(instrument.id)
 
     def top(self, instrument: Instrument) -> Top | None:
         return self._tops.get(instrument.id)
@@ -254,9 +305,9 @@ class StrategyAgent(BaseAgent):
         ids, rows_by_account = self._account_rows(), self._own_rows()
         if len(ids) < len(self.accounts) or any(k not in rows_by_account for k in ids.values()):
             return False
-        self.account_ids, self.account_id = ids, ids[self.settings.account]
+        self.account_ids = ids
         self.strategy_ids = {k: rows_by_account[k] for k in ids.values()}
-        self.strategy_id = self.strategy_ids[self.account_id]
+        self.strategy_id = self.strategy_ids[ids[self.accounts[0]]]
         rows = {}
         for row in self._instrument_table.written():
             name = f"{VENUE_NAMES[Venue(int(row['venue']))]}:{bytes(row['name']).decode()}"
@@ -275,6 +326,9 @@ class StrategyAgent(BaseAgent):
                 min_qty=int(row["min_qty"]), min_notional=int(row["min_notional"]),
                 notional_divisor=int(row["notional_divisor"]), quote_scale=int(quote["scale"]),
             )  # fmt: skip
+            one = self.instruments[name]
+            for account in self.config.accounts_of(self.settings, one.venue)[:1]:
+                self._default_accounts[one.id] = ids[account]
         self._make_world()
         self._own_ids = frozenset(self.strategy_ids.values())
         self._book = OrderBook(self.orders, self._own_ids, self._ports, self._writer)
@@ -302,7 +356,6 @@ class StrategyAgent(BaseAgent):
         self._rows = tops.view(np.uint8).reshape(-1).data
         self._trades = trades.view(np.uint8).reshape(-1).data
         words = self._params.data
-        words[hot_.P_ACCOUNT], words[hot_.P_STRATEGY] = self.account_id, self.strategy_id
         words[hot_.P_TOP_RING] = self._top_reader.channel.id
         words[hot_.P_EPOCH], words[hot_.P_VALID_FOR_NS] = self._writer.epoch, VALID_FOR_NS
         words[hot_.P_LIVE_ONLY] = self.live_only
@@ -347,8 +400,8 @@ class StrategyAgent(BaseAgent):
         if order is None:
             return
         if update.last_qty:
-            self._book.positions[order.instrument_id] = update.position_qty
-            fill = Fill(order, update.last_px, update.last_qty, update.position_qty, update.edge_e4)
+            position = self._book.filled(update, order)
+            fill = Fill(order, update.last_px, update.last_qty, position, update.edge_e4)
             self._seat.call("on_fill", fill, now_ns)
         self._seat.call("on_order", order, _REASONS[update.reason], now_ns)
 

@@ -77,7 +77,6 @@ class OperatorAgent(StrategyAgent):
 
     def __init__(self, config: DeskConfig) -> None:
         super().__init__(config, OPERATOR)
-        self.accounts = config.account_names()
         self._outcomes: dict[int, Outcome] = {}
 
     def on_start(self, ports: Ports, now_ns: int) -> None:
@@ -177,10 +176,8 @@ class OperatorAgent(StrategyAgent):
         """An intent into the ring; its number. `shape` is side, type and time in force, `amounts`
         are price, quantity and quote amount."""
         uid, pid = by_whom(fields)
-        words = self._params.data
-        words[hot_.P_ACCOUNT] = account_id
-        words[hot_.P_STRATEGY] = self.strategy_ids[account_id]
-        words[hot_.P_ASKED_BY] = uid << _PID_BITS | pid
+        self._write_as(account_id)
+        self._params.data[hot_.P_ASKED_BY] = uid << _PID_BITS | pid
         done = hot_.write_intent(
             self._handle, self._book.intent_id + 1, instrument_id, action, *shape, *amounts,
             target_client_order_id, self._now_ns,

@@ -16,7 +16,7 @@ from oms.ids import COUNT_MAX
 from oms.orders.states import TERMINAL
 from oms.ports import Ports
 from oms.strategies.base import Order
-from shm_layout.enums import Action, OrderState, OrderType, RejectReason, Side
+from shm_layout.enums import Action, OrderState, OrderType, RejectReason, Side, TimeInForce
 from shm_layout.packing import packing
 from shm_layout.records import ORDER_UPDATE, UNDEF
 from shm_layout.ring import RingWriter
@@ -45,6 +45,7 @@ class Update(NamedTuple):
 
 UPDATE, _NAMES = packing(ORDER_UPDATE, Update._fields)
 assert Update._fields == _NAMES
+_PLACING = (Action.NEW, Action.REPLACE)
 _STATES = {int(state): state for state in OrderState}
 _new = tuple.__new__
 
@@ -61,7 +62,7 @@ def updates(data: bytes, mine: Collection[int], flag: int) -> list[Update]:
 
 class OrderBook:
     """Orders of one strategy. `orders` (by intent_id) is the agent's own dict, never replaced.
-    `strategy_ids` are its rows: the operator has one for each account.
+    `strategy_ids` are its rows, one for each of its accounts.
     """
 
     def __init__(
@@ -72,9 +73,12 @@ class OrderBook:
         intents: RingWriter,
     ) -> None:
         self.orders = orders
-        self.positions: dict[int, int] = {}
+        self._positions: dict[int, dict[int, int]] = {}
+        """Instrument -> our row -> position there."""
         self.cancels: dict[int, Order] = {}
         """Cancels that were asked and not answered, by their own intent_id."""
+        self.replaced: dict[int, Order] = {}
+        """Orders whose place another is to take, by that one's intent_id, until risk has spoken."""
         self._strategy_ids = frozenset(strategy_ids)
         self._intents = intents
         self._by_client_id: dict[int, Order] = {}
@@ -100,8 +104,12 @@ class OrderBook:
             asked = self.cancels.pop(update.intent_id, None)
             if not client_order_id:
                 return self._cancel_refused(asked)
+        if action == Action.REPLACE:
+            replaced = self.replaced.pop(update.intent_id, None)
+            if not client_order_id:
+                self._cancel_refused(replaced)
         order = self._by_client_id.get(client_order_id) if client_order_id else None
-        if order is None and action == Action.NEW:
+        if order is None and action in _PLACING:
             order = self.orders.get(update.intent_id)
         if order is None and client_order_id:
             order = self._adopt(client_order_id)
@@ -175,8 +183,19 @@ class OrderBook:
         self._recall_cancels(taken_to)
         for row in self._position_table.written():
             if int(row["strategy_id"]) in self._strategy_ids:
-                self.positions[int(row["instrument_id"])] = int(row["qty"])
+                of = self._positions.setdefault(int(row["instrument_id"]), {})
+                of[int(row["strategy_id"])] = int(row["qty"])
         return changed
+
+    def position(self, instrument_id: int) -> int:
+        """Net quantity on all accounts together, qty_scale."""
+        return sum(self._positions.get(instrument_id, {}).values())
+
+    def filled(self, update: Update, order: Order) -> int:
+        """Note the position that a fill leaves; returns that of all accounts together."""
+        of = self._positions.setdefault(order.instrument_id, {})
+        of[update.strategy_id] = update.position_qty
+        return sum(of.values())
 
     def _of_interest(self) -> np.ndarray[Any, Any]:
         """Which rows of the order table are ours, and open or known to the plugin: bool per row.
@@ -225,5 +244,6 @@ def _order_of(row: Any) -> Order:
         OrderType(int(row["order_type"])), _or_zero(row["px"]), qty,
         max(qty - int(row["cum_qty"]), 0), int(row["client_order_id"]),
         OrderState(int(row["state"])), int(row["state"]) == OrderState.PENDING_CANCEL,
-        _or_zero(row["quote_qty"]),
+        _or_zero(row["quote_qty"]), int(row["account_id"]),
+        TimeInForce(int(row["time_in_force"])),
     )  # fmt: skip

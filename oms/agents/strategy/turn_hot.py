@@ -80,6 +80,7 @@ _INTENT = int(RecordType.INTENT)
 _BOOK = int(OrderSpace.BOOK)
 _LIVE = int(BookState.LIVE)
 _NEW = int(Action.NEW)
+_REPLACE = int(Action.REPLACE)
 
 
 @hot
@@ -220,7 +221,7 @@ def write_intent(
     row = known.shape[0] - 1
     if 0 <= instrument < row_of(world).shape[0] and row_of(world)[instrument] >= 0:
         row = row_of(world)[instrument]
-    if action == _NEW and p[P_LIVE_ONLY] != 0 and known[row, T_LIVE] == 0:
+    if (action == _NEW or action == _REPLACE) and p[P_LIVE_ONLY] != 0 and known[row, T_LIVE] == 0:
         return NOT_LIVE
     pos = claim_free(words, intent_gate(world), slots.shape[0])
     if pos < 0:

@@ -1,9 +1,9 @@
 """Binance spot's order side: asks in canonical words -> WebSocket-API frames and REST requests, and
 their answers back (`oms/venues/orders.py: OrderSide`). `trade` writes, `trade_parse` reads.
 
-Queries and cancels go by the socket, or by REST with the same meaning; new orders by the socket
-alone. A connection of one account with an Ed25519 key is logged on once; others subscribe by
-signature, several accounts on one connection.
+Orders, queries and cancels go by the socket, or by REST with the same meaning. A connection of one
+account with an Ed25519 key is logged on once; others subscribe by signature, several accounts on
+one connection.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from oms.venues.orders import Link
 from oms.venues.reports import (
     Ask,
     Balance,
+    FeeRate,
     HttpCall,
     Item,
     Judgement,
@@ -43,19 +44,25 @@ from oms.venues.reports import (
     Verdict,
     Want,
 )
+from oms.venues.shared import fields
+from oms.venues.shared.decimal_text import from_text, to_text
 from oms.venues.shared.order_text import Buffers, OrderText
 from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Instrument
+from shm_layout.enums import RejectReason, Side
 from shm_layout.limits import TEXT_CHARS_MAX
 
 ORDERS_10S, ORDERS_DAY = "orders_10s", "orders_day"
 HISTORY_MAX_MS = 23 * 3_600_000
 """myTrades by time reaches 24 h back at most; an older order is asked for by its own id."""
 _MS_PER_S = 1000
+_RATE_DIGITS = 10
+HTTP_BAD_REQUEST = 400
 _PING_EVERY_MS = 1000
 _AGE_MAX_MS = 24 * 3_600_000
 _METHODS = {
     Want.PLACE: "order.place",
     Want.CANCEL: "order.cancel",
+    Want.REPLACE: "order.cancelReplace",
     Want.CANCEL_ALL: "openOrders.cancelAll",
     Want.ORDER: "order.status",
     Want.OPEN_ORDERS: "openOrders.status",
@@ -69,6 +76,7 @@ _WEIGHTS = {
     Want.LOGON: trade.WEIGHT_SESSION,
     Want.SUBSCRIBE: trade.WEIGHT_SESSION,
     Want.CONNECT: trade.WEIGHT_CONNECT,
+    Want.REPLACE: trade.WEIGHT_ORDER,
 }
 
 
@@ -133,7 +141,7 @@ class BinanceOrders:
         charge = Charge(WEIGHT, ("",), weight)
         if ask.want is Want.CONNECT:
             return charge, Charge(CONNECTIONS, ("",))
-        if ask.want is not Want.PLACE:
+        if ask.want not in {Want.PLACE, Want.REPLACE}:
             return (charge,)
         return charge, Charge(ORDERS_10S, (ask.account,)), Charge(ORDERS_DAY, (ask.account,))
 
@@ -146,8 +154,12 @@ class BinanceOrders:
         frames = self._frames[ask.account]
         dies_ms = stamp.now_ms + self._group.recv_window_ms
         if way is Way.REST:
-            if ask.want is Want.PLACE or ask.want not in _METHODS:
+            if ask.want not in _METHODS:
                 return None
+            if ask.want is Want.PLACE:
+                assert ask.instrument is not None
+                placed = frames.place_by_rest(stamp.now_ms, ask.instrument, ask.orders[0])
+                return Outgoing(HttpCall(*placed), self.charges(ask), dies_ms)
             call = HttpCall(*frames.rest(_METHODS[ask.want], stamp.now_ms, self._params(ask)))
             return Outgoing(call, self.charges(ask), dies_ms)
         return Outgoing(self._frame(frames, ask, stamp), self.charges(ask), dies_ms)
@@ -170,6 +182,8 @@ class BinanceOrders:
             return {}
         assert ask.instrument is not None
         symbol = ask.instrument.symbol
+        if ask.want is Want.REPLACE:
+            return self._frames[ask.account].replace_params(ask.instrument, ask.orders[0])
         if ask.want is Want.CANCEL_ALL:
             return {"symbol": symbol}
         if ask.want is Want.ORDER_FILLS:
@@ -247,6 +261,8 @@ class BinanceOrders:
         made = Reply(request_id=answer.request_id, usage=_counts(answer.usage, whose))
         failed = answer.code != 0 or not 200 <= answer.status < 300
         item = Item(code=answer.code, text=answer.text, status=answer.status)
+        if ask is not None and ask.want is Want.REPLACE and answer.halves is not None:
+            return self._halves(answer, self._knowing(known), made)
         if failed:
             return replace(made, items=(item,), pause=_pause(ask, answer))
         if ask is None:
@@ -257,6 +273,27 @@ class BinanceOrders:
         except (MalformedMessageError, TypeError, KeyError, AttributeError) as error:
             why = f"{ask.want.name}: {type(error).__name__} {error}"
             return replace(made, unreadable=why[:TEXT_CHARS_MAX])
+
+    @staticmethod
+    def _halves(answer: Answer, reader: TradeReader, made: Reply) -> Reply:
+        """Of a REPLACE: (what became of the order before it, what of the new one)."""
+        halves = answer.halves
+        assert halves is not None, "only an answer with both halves is read so"
+        items = []
+        try:
+            for name in ("cancel", "newOrder"):
+                word, said = halves[f"{name}Result"], halves[f"{name}Response"]
+                if word == "SUCCESS":
+                    items.append(Item(order=reader.order(said)))
+                elif word == "FAILURE":
+                    code, text = int(said["code"]), str(said["msg"])
+                    items.append(Item(code=code, text=text, status=HTTP_BAD_REQUEST))
+                else:
+                    items.append(Item(text="not attempted", finding=RejectReason.NOT_SENT))
+        except (MalformedMessageError, TypeError, KeyError, AttributeError, ValueError) as error:
+            why = f"REPLACE: {type(error).__name__} {error}"
+            return replace(made, items=(Item(),), unreadable=why[:TEXT_CHARS_MAX])
+        return replace(made, items=tuple(items))
 
     def _rows(self, ask: Ask, result: Any, reader: TradeReader, made: Reply) -> Reply:
         if ask.want in {Want.PLACE, Want.CANCEL, Want.ORDER}:
@@ -274,7 +311,12 @@ class BinanceOrders:
             return replace(made, rows=tuple(reader.order(one) for one in result), complete=True)
         if ask.want is Want.BALANCES:
             balances: list[Balance] = reader.account(result)
-            return replace(made, rows=tuple(balances), complete=True)
+            items = made.items
+            if result.get("canTrade") is False:
+                words = "the exchange says of this account canTrade false"
+                items = (replace(items[0], finding=RejectReason.ACCOUNT_MODE, text=words),)
+            rates = _fee_rates(result)
+            return replace(made, items=items, rows=(*balances, *rates), complete=True)
         if ask.want in {Want.FILLS, Want.ORDER_FILLS}:
             fills = [fill for fill in map(reader.trade, result) if fill is not None]
             whole = len(result) < trade.TRADES_LIMIT
@@ -286,6 +328,8 @@ class BinanceOrders:
     def judge(self, ask: Ask, item: Item) -> Judgement:
         """See OrderSide."""
         del ask
+        if item.finding is not RejectReason.UNSET:
+            return Judgement(Verdict.REFUSED, item.finding)
         if item.code == 0 and 200 <= item.status < 300:
             return Judgement(Verdict.DONE)
         found = errors.judge(item.status, item.code, item.text)
@@ -353,3 +397,21 @@ def _pause(ask: Ask | None, answer: Answer) -> Pause | None:
         key, answer.retry_at_ms, cancels_pass=answer.status == HTTP_TOO_MANY,
         for_ms=answer.retry_after_s * _MS_PER_S,
     )  # fmt: skip
+
+
+def _fee_rates(account: Mapping[str, Any]) -> list[FeeRate]:
+    """Of every instrument without rates of its own. The buyer's and the seller's parts come on top
+    of maker's and taker's (account documents, "commissionRates")."""
+    rates = account.get("commissionRates")
+    if rates is None:
+        return []
+    maker, taker, buyer, seller = (
+        from_text(fields.decimal(rates[name]), _RATE_DIGITS)
+        for name in ("maker", "taker", "buyer", "seller")
+    )
+    if buyer == seller:
+        return [FeeRate(to_text(maker + buyer, _RATE_DIGITS), to_text(taker + buyer, _RATE_DIGITS))]
+    return [
+        FeeRate(to_text(maker + of, _RATE_DIGITS), to_text(taker + of, _RATE_DIGITS), side=side)
+        for side, of in ((Side.BUY, buyer), (Side.SELL, seller))
+    ]

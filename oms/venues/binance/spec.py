@@ -6,7 +6,7 @@ Sources: VENUES.md 4.4 and 4.5, developers.binance.com; what is odd stands in QU
 from __future__ import annotations
 
 from oms.venues.base import MarketSpec
-from oms.venues.data import Absent, Bucket, Capabilities, Fees, Hosts, OrderMarket, Role
+from oms.venues.data import Absent, AmendWay, Bucket, Capabilities, Fees, Hosts, OrderMarket, Role
 from shm_layout.enums import BookRule, OrderType, SelfTrade, TimeInForce, Venue
 
 WEIGHT, CONNECTIONS = "weight", "connections"
@@ -112,6 +112,7 @@ SPOT_ORDERS = OrderMarket(
             }
         ),
         amount_orders=frozenset({"buy", "sell"}),
+        amend=AmendWay.NEW_ID,
         forgets_unfilled_ms=90 * 86_400_000,
         timestamp_ahead_ms=1000,
     ),

@@ -51,6 +51,7 @@ WEIGHT_ORDER = 1
 _WEIGHTS = {
     "order.place": WEIGHT_ORDER,
     "order.cancel": 1,
+    "order.cancelReplace": 1,
     "openOrders.cancelAll": 1,
     "order.status": 4,
     "openOrders.status": WEIGHT_OPEN_ORDERS_ALL,
@@ -67,8 +68,10 @@ _TYPES = {OrderType.LIMIT: "LIMIT", OrderType.MARKET: "MARKET", OrderType.POST_O
 EXCHANGE_INFO_TARGET = "/api/v3/exchangeInfo"
 _HOLE = hole(PIECE_TIME)[0]
 _REST_OF_METHOD = {
+    "order.place": ("POST", "/api/v3/order"),
     "order.status": ("GET", "/api/v3/order"),
     "order.cancel": ("DELETE", "/api/v3/order"),
+    "order.cancelReplace": ("POST", "/api/v3/order/cancelReplace"),
     "openOrders.status": ("GET", "/api/v3/openOrders"),
     "account.status": ("GET", "/api/v3/account"),
     "myTrades": ("GET", "/api/v3/myTrades"),
@@ -132,27 +135,35 @@ class AccountFrames:
         """`order.place` of a command that passed the sender's checks: LIMIT and POST_ONLY by `px`
         and `qty`, MARKET by `qty`, or by `quote_qty` where `qty` is UNDEF.
         """
-        by_quote = command.qty == UNDEF
-        shape = (
-            instrument.symbol, command.side, command.order_type, command.time_in_force, by_quote,
-            logged_on,
-        )  # fmt: skip
-        template = self._templates.get(shape)
-        if template is None:
-            template = self._templates[shape] = self._template(*shape)
-        client_text = ids.tail_text(command.client_order_id)
-        if by_quote:
-            amounts: tuple[str, ...] = (to_text(command.quote_qty, instrument.quote_scale),)
-        elif command.order_type == OrderType.MARKET:
-            amounts = (to_text(command.qty, instrument.qty_scale),)
-        else:
-            px = to_text(command.px, instrument.px_scale)
-            amounts = (px, to_text(command.qty, instrument.qty_scale))
-        filled = (client_text, *amounts, now_ms)
+        template = self._template_of(instrument, command, logged_on=logged_on)
+        filled = (*_filled(instrument, command), now_ms)
         if logged_on:
             return (template[1] % (request_id, *filled)).encode()
         signature = self._order_signer.text((template[0] % filled).encode())
         return (template[1] % (request_id, *filled, signature)).encode()
+
+    def _template_of(
+        self, instrument: Instrument, command: Command, *, logged_on: bool
+    ) -> tuple[str, str]:
+        shape = (
+            instrument.symbol, command.side, command.order_type, command.time_in_force,
+            command.qty == UNDEF, logged_on,
+        )  # fmt: skip
+        template = self._templates.get(shape)
+        if template is None:
+            template = self._templates[shape] = self._template(*shape)
+        return template
+
+    def place_by_rest(
+        self, now_ms: int, instrument: Instrument, command: Command
+    ) -> tuple[str, str, dict[str, str]]:
+        """What `place` says, as (HTTP method, target, headers) of a REST request without a body."""
+        template, _ = self._template_of(instrument, command, logged_on=False)
+        params = f"newClientOrderId={template}" % (*_filled(instrument, command), now_ms)
+        pairs = [(name, value) for name, _, value in (p.partition("=") for p in params.split("&"))]
+        query = sign.signed_query(self._signer, pairs)
+        verb, path = _REST_OF_METHOD["order.place"]
+        return verb, f"{path}?{query}", {"X-MBX-APIKEY": self._api_key}
 
     def order_text(
         self, instrument: Instrument, shape: tuple[int, int, int], logged_on: bool,
@@ -248,6 +259,26 @@ class AccountFrames:
         text = ids.to_text(self._system_id, client_order_id)
         return {"origClientOrderId": text, "symbol": instrument.symbol}
 
+    def replace_params(self, instrument: Instrument, command: Command) -> dict[str, str | int]:
+        """Params of `order.cancelReplace`: the new order is placed only where the one before it was
+        cancelled (rest-api.md "Cancel an Existing Order and Send a New Order": STOP_ON_FAILURE)."""
+        kind = OrderType(command.order_type)
+        params: dict[str, str | int] = {
+            "cancelOrigClientOrderId": ids.to_text(self._system_id, command.target_client_order_id),
+            "cancelReplaceMode": "STOP_ON_FAILURE",
+            "newClientOrderId": ids.to_text(self._system_id, command.client_order_id),
+            "newOrderRespType": _RESPONSE_TYPE,
+            "price": to_text(command.px, instrument.px_scale),
+            "quantity": to_text(command.qty, instrument.qty_scale),
+            "selfTradePreventionMode": self._self_trade,
+            "side": Side(command.side).name,
+            "symbol": instrument.symbol,
+            "type": _TYPES[kind],
+        }
+        if kind is OrderType.LIMIT:
+            params["timeInForce"] = TimeInForce(command.time_in_force).name
+        return params
+
     def rest(
         self, method: str, now_ms: int, params: Mapping[str, str | int]
     ) -> tuple[str, str, dict[str, str]]:
@@ -258,6 +289,17 @@ class AccountFrames:
         pairs = [*params.items(), ("recvWindow", self._recv_window_ms), ("timestamp", now_ms)]
         query = sign.signed_query(self._signer, pairs)
         return verb, f"{path}?{query}", {"X-MBX-APIKEY": self._api_key}
+
+
+def _filled(instrument: Instrument, command: Command) -> tuple[str, ...]:
+    """Our id and the order's amounts, in the order in which a template wants them."""
+    client_text = ids.tail_text(command.client_order_id)
+    if command.qty == UNDEF:
+        return client_text, to_text(command.quote_qty, instrument.quote_scale)
+    qty = to_text(command.qty, instrument.qty_scale)
+    if command.order_type == OrderType.MARKET:
+        return client_text, qty
+    return client_text, to_text(command.px, instrument.px_scale), qty
 
 
 def trades_params(symbol: str, **where: int) -> dict[str, str | int]:

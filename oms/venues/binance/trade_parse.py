@@ -65,6 +65,9 @@ class Reply:
     retry_after_s: int = 0
     """The same as REST says it: so long from now."""
     usage: Usage = NO_USAGE
+    halves: Mapping[str, Any] | None = None
+    """Of a cancelReplace: cancelResult, cancelResponse, newOrderResult, newOrderResponse, whether
+    they came as a result or with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,17 @@ def _reply(request_id: int, status: int, message: Mapping[str, Any]) -> Reply:
     error = message.get("error")
     usage = usage_of_limits(message.get("rateLimits"))
     if error is None:
-        return Reply(request_id, status, message.get("result"), usage=usage)
-    retry_at_ms = (error.get("data") or {}).get("retryAfter", 0)
+        result = message.get("result")
+        return Reply(request_id, status, result, usage=usage, halves=_halves(result))
+    data = error.get("data") or {}
     return Reply(
-        request_id, status, None, _integer(error["code"]), _text(error["msg"]), int(retry_at_ms),
-        usage=usage,
+        request_id, status, None, _integer(error["code"]), _text(error["msg"]),
+        int(data.get("retryAfter", 0)), usage=usage, halves=_halves(data),
     )  # fmt: skip
+
+
+def _halves(found: Any) -> Mapping[str, Any] | None:
+    return found if isinstance(found, dict) and "cancelResult" in found else None
 
 
 def parse_http(
@@ -123,14 +131,17 @@ def parse_http(
     usage = usage_of_headers(headers or {})
     if 200 <= status < 300:
         found = _read(lambda: orjson.loads(body), "body")
-        return Reply(request_id, status, found, usage=usage)
+        return Reply(request_id, status, found, usage=usage, halves=_halves(found))
     retry_s = retry_after_s(headers or {})
     try:
         error = orjson.loads(body)
         code, text = int(error["code"]), str(error["msg"])
-    except (ValueError, TypeError, KeyError):
-        code, text = 0, body[:_TEXT_CHARS_MAX].decode("ascii", "replace")
-    return Reply(request_id, status, None, code, text, retry_after_s=retry_s, usage=usage)
+        halves = _halves(error.get("data"))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        code, text, halves = 0, body[:_TEXT_CHARS_MAX].decode("ascii", "replace"), None
+    return Reply(
+        request_id, status, None, code, text, retry_after_s=retry_s, usage=usage, halves=halves
+    )
 
 
 def _integer(value: Any) -> int:

@@ -13,6 +13,7 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    Way,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
@@ -70,6 +71,7 @@ CAPS = Capabilities(
     amount_orders=frozenset({"buy"}),
     quantity_markets=frozenset({"sell"}),
     fee=FeeWay.RUNNING,
+    ways=(Way.REST,),
     place_proves=Proof.RECEIVED,
     cancel_proves=Proof.RECEIVED,
     batch_max=BATCH_MAX,

@@ -12,6 +12,7 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    Way,
 )
 from shm_layout.enums import OrderSpace, OrderType, TimeInForce
 
@@ -42,6 +43,7 @@ CAPS = Capabilities(
     amount_orders=frozenset({"buy"}),
     quantity_markets=frozenset({"sell"}),
     worst_price=True,
+    ways=(Way.REST,),
     place_proves=Proof.ACCEPTED,
     cancel_proves=Proof.STATE,
     settle_ms=SETTLE_MS,

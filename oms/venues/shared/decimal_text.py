@@ -57,6 +57,21 @@ def from_text_down(text: str, scale: int) -> int:
     return _digits(text, scale)[0]
 
 
+def from_text_up(text: str, scale: int) -> int:
+    """As `from_text`, but digits beyond the scale count as one more of its last (away from zero):
+    for sums of fees, which are never told too small."""
+    value, spare = _digits(text, scale)
+    if not spare.strip("0"):
+        return value
+    return value - 1 if text[0] == "-" else value + 1
+
+
+def cut_down(text: str, scale: int) -> tuple[int, bool]:
+    """As `from_text_down`, and whether anything but zeros was cut off."""
+    value, spare = _digits(text, scale)
+    return value, bool(spare.strip("0"))
+
+
 def _digits(given: Any, scale: int) -> tuple[int, str]:
     """(integer at `scale`, the digits that did not fit)."""
     if not isinstance(given, str) or not 0 < len(given) <= _TEXT_CHARS_MAX:

@@ -14,6 +14,7 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    Way,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
@@ -77,6 +78,7 @@ CAPS = Capabilities(
     quantity_markets=frozenset({"sell"}),
     amend=AmendWay.NEW_ID,
     fee=FeeWay.RUNNING,
+    ways=(Way.REST,),
     place_proves=Proof.ACCEPTED,
     cancel_proves=Proof.RECEIVED,
     cancel_batch_max=CANCEL_IDS_MAX,

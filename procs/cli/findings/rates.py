@@ -33,7 +33,7 @@ from oms.venues.buckets import (
 )
 from oms.venues.data import Bucket, Charge
 from oms.venues.kill import KillSide
-from oms.venues.orders import OrderSide
+from oms.venues.orders import OrderSide, order_way
 from oms.venues.registry import market_data, order_market, order_side
 from oms.venues.reports import Ask, Instrument, Run, Want
 from oms.venues.shared.decimal_text import to_text
@@ -89,6 +89,7 @@ def check_rates(config: DeskConfig) -> Iterator[Row]:
     kills = kill_sides(config)
     for group in config.groups:
         markets = [order_market(name) for name in group.venues]
+        order_way(group, markets)
         buckets = group_buckets(markets, group)
         own = executor_shares(config, group)
         one = _Group(
@@ -272,16 +273,15 @@ def _requests(one: _Group) -> Iterator[Row]:
 def _orders(one: _Group) -> Row:
     """What the strategies may want, by their own limit, against what the exchange takes."""
     config, group = one.config, one.group
-    trading = [
-        strategy for strategy in config.strategies
-        if strategy.account in {account.name for account in group.accounts}
-    ]  # fmt: skip
+    accounts = {account.name for account in group.accounts}
+    trading = [strategy for strategy in config.strategies if accounts & set(strategy.accounts)]
     wanted = len(trading) * config.limits.max_orders_per_s * _MINUTE_S
     place = one.side.charges(Ask(Want.PLACE, one.account, group.venues[0]))
     shown, most = [], []
     for keys, whose, times in (
         (frozenset(), "", 1),
         ({ACCOUNT}, " of each account", len(group.accounts)),
+        ({_INSTRUMENT}, " of each instrument", one.instruments),
         ({ACCOUNT, _INSTRUMENT}, " of each account and instrument",
          len(group.accounts) * one.instruments),
     ):  # fmt: skip

@@ -216,20 +216,30 @@ class Look:
         return {**newest.shown(), "latched": is_latched(own, command)}
 
     def exposures(self) -> list[dict[str, Any]]:
-        """Worst case of every position in its quote currency: open and unknown orders as filled."""
+        """Worst case of each strategy's position, on all its accounts, in the quote currency: open
+        and unknown orders as filled. `limit` is what it may be, None where no mark says."""
         mids = {row["instrument"]: row["mid"] for row in self.markets()}
-        rows = []
+        marks = self.memory.table_reader("marks")
+        sides: dict[tuple[str, int], list[int]] = {}
         for row in self._positions.written():
-            instrument = self._instrument(int(row["instrument_id"]))
+            key = self._strategy(int(row["strategy_id"])), int(row["instrument_id"])
+            worst = sides.setdefault(key, [0, 0])
+            worst[0] += int(row["qty"]) + int(row["open_buy_qty"])
+            worst[1] += int(row["open_sell_qty"]) - int(row["qty"])
+        rows = []
+        for (strategy, instrument_id), worst in sides.items():
+            instrument = self._instrument(instrument_id)
             if instrument is None or (mid := mids.get(self._label(instrument))) is None:
                 continue
-            qty = int(row["qty"])
-            worst = max(qty + int(row["open_buy_qty"]), -qty + int(row["open_sell_qty"]), 0)
+            mark = marks.read(int(instrument["quote_currency_id"]))
+            limit = None if mark is None else self._amount(instrument, int(mark["max_position"]))
+            qty = Decimal(max(*worst, 0)).scaleb(-int(instrument["qty_scale"]))
             rows.append(
                 {
-                    "strategy": self._strategy(int(row["strategy_id"])),
+                    "strategy": strategy,
                     "instrument": self._label(instrument),
-                    "worst_notional": Decimal(worst).scaleb(-int(instrument["qty_scale"])) * mid,
+                    "worst_notional": qty * mid,
+                    "limit": limit,
                 }
             )
         return rows

@@ -61,7 +61,7 @@ def config(accounts: int = 1, **group: Any) -> DeskConfig:
         venues=(VenueConfig("binance.spot", "sim", "ws://h:1", "http://h:2", ("BTC/USDT",)),),
         groups=(GroupConfig("binance", "binance", ("binance.spot",), "ws://h:3/ws-api/v3",
                             "http://h:2", names, **group),),
-        strategies=(StrategyConfig("mm", "mm", "acc0", ("binance.spot:BTC/USDT",)),),
+        strategies=(StrategyConfig("mm", "mm", ("acc0",), ("binance.spot:BTC/USDT",)),),
         limits=LimitsConfig("1000", "5000", 500, 10, 10, 1000),
         host=HostConfig("h", ()),
     )  # fmt: skip
@@ -130,12 +130,13 @@ class Desk:
 
     def register(self) -> None:
         self.register_rows()
+        self.memory.table_writer("marks").write(1, currency_id=1, max_order=1000 * 10**8)
         self.memory.table_writer("limits").write(
             0,
             version=1,
             flags=FLAG_RISK_STARTED,
-            max_order_notional_quote=b"1000",
-            max_position_notional_quote=b"5000",
+            max_order_notional=b"1000",
+            max_position_notional=b"5000",
         )
 
     def register_rows(self) -> None:

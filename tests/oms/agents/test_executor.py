@@ -12,7 +12,7 @@ from shm_layout.enums import (
     RejectReason,
     TimeInForce,
 )
-from shm_layout.records import NO_ID, UNDEF
+from shm_layout.records import BALANCE, NO_ID, UNDEF
 from tests.oms.agents.executor_desk import EPOCH, EXCHANGE_INFO, MS, Desk, S, kinds
 
 
@@ -270,6 +270,39 @@ def test_event_of_a_foreign_order_is_external_when_it_opens(desk):
     desk.event("by-hand", "NEW", "NEW")
     desk.event("by-hand", "TRADE", "FILLED", l="0.01", L="61000", t=5)
     assert kinds(desk.take()) == ["EXTERNAL_OPEN"]
+
+
+def test_account_that_may_not_trade_is_refused_and_asked_again():
+    desk = Desk()
+    desk.start(ready=False)
+    desk.connect()
+    refused = {"balances": [], "canTrade": False}
+    for _ in range(2):
+        (lists,) = desk.asked("openOrders.status")
+        desk.answer(lists, [])
+        (account,) = desk.asked("account.status")
+        desk.answer(account, refused)
+        (said,) = desk.take(ExecKind.ACCOUNT_REFUSED, ExecKind.RECONCILED)
+        assert int(said["kind"]) == ExecKind.ACCOUNT_REFUSED
+        assert int(said["reason"]) == RejectReason.ACCOUNT_MODE
+        assert desk.asked() == []
+        desk.advance(61 * S)
+    desk.reconcile()
+    assert kinds(desk.take(ExecKind.ACCOUNT_REFUSED, ExecKind.RECONCILED)) == ["RECONCILED"]
+
+
+def test_currency_that_a_full_list_leaves_out_is_nothing_now():
+    desk = Desk()
+    desk.start()
+    desk.memory.table_writer("balances").write(
+        0, account_id=0, currency_id=0, free=7, currency=b"BTC"
+    )
+    desk.read = []
+    desk.advance(61 * S)
+    desk.reconcile(balances=[{"asset": "USDT", "free": "1.123456789", "locked": "0"}])
+    rows = [row for row in desk.read if row.dtype == BALANCE]
+    found = {row["currency"]: (int(row["free"]), int(row["rounded"])) for row in rows}
+    assert found == {b"USDT": (112345678, 1), b"BTC": (0, 0)}
 
 
 def test_balance_event_is_a_balance_in_both_forms(desk):

@@ -51,6 +51,7 @@ def desks(monkeypatch, accounts=3):
     for desk in made:
         desk.start()
         desk.limits = desk.memory.table_writer("limits")
+        desk.marks = desk.memory.table_writer("marks")
         desk.latches = desk.memory.table_writer("latch")
         desk.peer = desk.memory.table_writer("rates.feed.binance.spot")
         desk.agent._ledger._publish_ns = desk.now_ns
@@ -93,7 +94,8 @@ def happen(rng, desk, index):
         desk.latches.write(0, latched=1, count=2 * index)
     elif what < 4:
         desk.latches.write(0, latched=0, count=2 * index + 1)
-        desk.limits.write(0, max_order_notional_quote=str(200 + much).encode())
+        desk.marks.write(1, max_order=(200 + much) * 10**8)
+        desk.limits.write(0, version=index)
     elif what == 4:
         desk.peer.write(0, pause_until_ns=desk.now_ns + much * MS)
     elif what < 8:
@@ -171,13 +173,15 @@ def test_second_short_order_of_a_shape_is_written_by_the_kernel(monkeypatch):
     ("table", "values", "reason"),
     [
         ("latches", {"latched": 1, "count": 1}, RejectReason.KILLED),
-        ("limits", {"max_order_notional_quote": b"1"}, RejectReason.NOTIONAL_ABOVE_MAX),
+        ("limits", {"version": 7}, RejectReason.NOTIONAL_ABOVE_MAX),
         ("peer", {"pause_until_ns": 2**62}, RejectReason.MESSAGE_RATE),
         ("peer", {"ban_until_ns": 2**62}, RejectReason.MESSAGE_RATE),
     ],
 )
 def test_what_another_process_says_a_moment_before_holds(monkeypatch, table, values, reason):
     desk = ready(monkeypatch)
+    if table == "limits":
+        desk.marks.write(1, max_order=10**8)
     getattr(desk, table).write(0, **values)
     desk.command(qty=10_0000)
     assert desk.agent._fast_path.take(desk.now_ns) == OTHER

@@ -180,6 +180,27 @@ def test_fees_stand_coin_by_coin_and_what_has_no_price_is_named(desk):
     assert desk.table("pnl")[-1]["fees"] == "BTC 0.00000100; USDT 0.01000000; BNB 0.00000700"
 
 
+def test_running_fee_behind_the_last_fill_is_a_line_and_no_fill(desk):
+    usdt = register(desk.bench, "USDT")
+    order_id = desk.bench.place()
+    fill_with_fee(desk.bench, order_id, 1, 10**6, usdt)
+    qty = QTY // 10
+    desk.bench.execution(
+        ExecKind.FOUND_OPEN, order_id, cum_qty=qty, cum_fee=3 * 10**6, fee_currency_id=usdt
+    )
+    desk.bench.settle()
+    fill_with_fee(desk.bench, order_id, 2, 0, usdt)
+    desk.settle()
+    lines = desk.rows("executions")
+    assert [(line["qty"], line["px"] is None, line["fee"]) for line in lines] == [
+        ("0.0010000", False, "0.01000000"),
+        ("0.0000000", True, "0.02000000"),
+        ("0.0010000", False, "0.00000000"),
+    ]
+    assert [line["fills"] for line in desk.rows("positions")] == [1, 2]
+    assert desk.rows("pnl")[-1]["fees"] == {"USDT": "0.03000000"}
+
+
 def test_fee_of_a_known_price_is_in_the_p_and_l(desk):
     bench = desk.bench
     bnb = list_pair(bench)

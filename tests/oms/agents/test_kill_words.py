@@ -1,9 +1,11 @@
 """What a kill says depends on its sender: one that lives, stands still, or has ended."""
 
+import dataclasses
+
 import pytest
 
 from tests.oms.agents.test_watchdog import GuardedDesk
-from tests.oms.sim.whole_desk import EXECUTOR, MS, S
+from tests.oms.sim.whole_desk import EXECUTOR, MS, S, whole_config
 
 pytestmark = pytest.mark.compiled
 
@@ -11,9 +13,12 @@ LIFETIME_NS = 6_250 * MS
 """Of a request: recv_window_ms, what a time stamp may lie ahead, what clocks may differ."""
 
 
-@pytest.fixture
-def desk():
-    made = GuardedDesk(5)
+@pytest.fixture(params=["socket", "rest"])
+def desk(request):
+    """By each way of new orders."""
+    plain = whole_config(5)
+    group = dataclasses.replace(plain.groups[0], order_way=request.param)
+    made = GuardedDesk(5, dataclasses.replace(plain, groups=(group,)))
     made.run(3 * S)
     made.until_open()
     return made

@@ -9,6 +9,7 @@ from oms.agents.limits_view import LimitsView
 from oms.agents.risk import RiskAgent
 from oms.risk import world_hot as w_
 from oms.sim.harness import HarnessPorts, MemoryJournal
+from oms.venues.trade_base import Instrument
 from shm_layout.enums import FLAG_DISK_LOW, OperatorVerb, RecordType, RejectReason
 from tests.oms.sim.whole_desk import S, WholeDesk, whole_config
 
@@ -51,8 +52,8 @@ def unchanged():
 
 def test_change_is_journaled_and_counts_at_once(desk):
     assert int(desk.risk.arrays.order_limits[0, 0]) == 10_000 * 10**8
-    answer = desk.set("max_order_notional_quote", "50")
-    assert answer["limits"]["max_order_notional_quote"] == "50"
+    answer = desk.set("max_order_notional", "50")
+    assert answer["limits"]["max_order_notional"] == "50"
     assert int(desk.risk.arrays.order_limits[0, 0]) == 50 * 10**8
     record = desk.operator_records()[0]
     assert int(record["verb"]) == OperatorVerb.LIMITS_SET
@@ -65,10 +66,10 @@ def test_change_is_journaled_and_counts_at_once(desk):
 
 
 def test_change_holds_over_a_restart_with_the_same_config(desk):
-    desk.set("max_order_notional_quote", "50")
+    desk.set("max_order_notional", "50")
     desk.set("price_collar_bps", "77")
     desk.restart_risk()
-    assert desk.risk.limits.now.max_order_notional_quote == "50"
+    assert desk.risk.limits.now.max_order_notional == "50"
     assert int(desk.risk.arrays.strategies[0, w_.SG_COLLAR_BPS]) == 77
     assert int(desk.risk.arrays.order_limits[0, 0]) == 50 * 10**8
     desk.restart_risk()
@@ -76,7 +77,7 @@ def test_change_holds_over_a_restart_with_the_same_config(desk):
 
 
 def test_changed_config_wins_over_every_change_before(desk):
-    desk.set("max_order_notional_quote", "50")
+    desk.set("max_order_notional", "50")
     desk.restart_risk(max_open_orders=5)
     assert desk.risk.limits.now == desk.config.limits
     assert int(desk.operator_records()[-1]["verb"]) == OperatorVerb.LIMITS_DROPPED
@@ -87,13 +88,13 @@ def test_changed_config_wins_over_every_change_before(desk):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("max_opne_orders", "3", "known: max_order_notional_quote"),
+        ("max_opne_orders", "3", "known: max_order_notional"),
         ("max_open_orders", "0", "above 0"),
         ("max_open_orders", "2.5", "whole number"),
         ("max_open_orders", "-1", "whole number"),
         ("max_open_orders", "9" * 40, "number"),
-        ("max_order_notional_quote", "lots", "required is an amount"),
-        ("max_order_notional_quote", "-5", "required is an amount"),
+        ("max_order_notional", "lots", "required is an amount"),
+        ("max_order_notional", "-5", "required is an amount"),
     ],
 )
 def test_nonsense_is_refused_and_changes_nothing(unchanged, name, value, said):
@@ -114,14 +115,16 @@ def test_dry_run_changes_nothing(unchanged):
 
 def test_executors_last_check_follows(desk):
     view = LimitsView(HarnessPorts(desk.harness, "tool", 1))
-    assert view.news() == "10000"
-    assert view.news() is None
-    checks = LastChecks(desk.config.groups[0], desk.config.limits)
-    assert checks.max_notional(8) == 10_000 * 10**8
-    desk.set("max_order_notional_quote", "50")
-    checks.set_max_notional(view.news())
-    assert checks.max_notional(8) == 50 * 10**8
-    assert view.news() is None
+    checks = LastChecks(view)
+    rows = desk.risk.arrays.instrument_table.rows
+    btc = Instrument.from_row(rows[0], 8)
+    checks.look()
+    assert checks.max_order(btc) == 10_000 * 10**8
+    desk.set("max_order_notional", "50")
+    assert checks.max_order(btc) == 10_000 * 10**8
+    checks.look()
+    assert checks.max_order(btc) == 50 * 10**8
+    assert not view.news()
 
 
 @pytest.mark.compiled  # the same kernels, at length

@@ -23,7 +23,7 @@ def config(seed):
     made = whole_config(seed, drop_reply_one_in=0)
     group = dataclasses.replace(made.groups[0], accounts=made.groups[0].accounts[:1])
     made = dataclasses.replace(made, groups=(group,))
-    operator = StrategyConfig(OPERATOR, OPERATOR, "main", BTC)
+    operator = StrategyConfig(OPERATOR, OPERATOR, ("main",), BTC)
     return dataclasses.replace(made, strategies=(operator, *made.strategies))
 
 
@@ -154,7 +154,9 @@ def wide():
     accounts = tuple(AccountConfig(name, f"binance.demo.{name}") for name in ("main", "sub1", "b"))
     made = config(12)
     group = dataclasses.replace(made.groups[0], accounts=accounts)
-    return Desk(12, dataclasses.replace(made, groups=(group,)))
+    operator = dataclasses.replace(made.strategies[0], accounts=("main", "sub1", "b"))
+    strategies = (operator, *made.strategies[1:])
+    return Desk(12, dataclasses.replace(made, groups=(group,), strategies=strategies))
 
 
 def test_order_by_hand_goes_on_the_account_that_is_named(wide):

@@ -73,7 +73,7 @@ class Desk:
         self.intents = self.memory.reader("intents.mm", "risk")
         self._rows()
         self.ports = FakePorts(self.memory, ROLE, EPOCH)
-        settings = StrategyConfig("mm", "hearing", "main", tuple(WANTED))
+        settings = StrategyConfig("mm", "hearing", ("main",), tuple(WANTED))
         self.agent = StrategyAgent(desk_config(strategies=(settings,)), "mm")
         self.agent.on_start(self.ports, self.now_ns)
         self.turn()

@@ -79,7 +79,7 @@ class PluginDesk(Desk):
 
     def again(self):
         """The agent's process is started again in the same shared memory."""
-        settings = StrategyConfig("mm", "hearing", "main", tuple(WANTED))
+        settings = StrategyConfig("mm", "hearing", ("main",), tuple(WANTED))
         self.agent = StrategyAgent(desk_config(strategies=(settings,)), "mm")
         self.ports = FakePorts(self.memory, ROLE, EPOCH + 1)
         self.agent.on_start(self.ports, self.now_ns)
@@ -200,7 +200,7 @@ def test_plugin_that_cannot_be_made_fails_and_one_with_a_mistake_in_its_config_e
     assert desk.reason().startswith(f"__init__, test_strategy_plugin.py:{LINE_OF_RAISE}, ValueErr")
     desk.resumed()
     assert (desk.state(), int(desk.row()["failures"])) == (PluginState.FAILED, 2)
-    settings = StrategyConfig("mm", "hearing", "main", tuple(WANTED))
+    settings = StrategyConfig("mm", "hearing", ("main",), tuple(WANTED))
     unstarted = StrategyAgent(desk_config(strategies=(settings,)), "mm")
     assert unstarted.plugin_mistake().endswith("ValueError: far too dear"), "a check of the config"
     with pytest.raises(ConfigError, match="far too dear"):

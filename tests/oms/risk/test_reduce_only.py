@@ -184,6 +184,6 @@ def test_failed_journaler_leaves_every_venue_free(desk):
 )  # fmt: skip
 def test_roles_have_the_venues_that_depend_on_them(role, found):
     config = desk_config()
-    none = StrategyConfig("none", "market_maker", "main", ())
+    none = StrategyConfig("none", "market_maker", ("main",), ())
     config = dataclasses.replace(config, strategies=(*config.strategies, none))
     assert venues_of_role(config, role) == found

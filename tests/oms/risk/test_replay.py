@@ -5,6 +5,7 @@ import numpy as np
 from oms.journal.reader import Recovery, read_journal
 from oms.risk.fold import Fold
 from oms.risk.registry import Registry
+from oms.risk.said import Said
 from oms.risk.state import RiskArrays
 from oms.sim.harness import Harness, HarnessPorts
 from shm_layout.enums import RecordType
@@ -17,7 +18,7 @@ def folded(desk, files, *, whole):
     other.outputs["risk"] = []
     ports = HarnessPorts(other, "risk", 1)
     arrays = RiskArrays.make(desk.config, ports)
-    made = Fold(arrays, Registry(desk.config, ports, arrays))
+    made = Fold(arrays, Registry(desk.config, ports, arrays), Said(arrays, ports))
     made.recovery = Recovery()
     taker = made.take_blocks if whole else None
     given = [made.take(record) for record in read_journal(files, made.recovery, whole=taker)]

@@ -10,6 +10,7 @@ from oms.risk import world_hot as w_
 from oms.risk.fold import Fold
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
+from oms.risk.said import Said
 from oms.risk.state import RiskArrays, Worlds
 from oms.sim.harness import Harness, HarnessPorts
 from shm_layout.enums import RejectReason
@@ -39,7 +40,7 @@ def started(desk, whole_files):
     other.outputs["risk"] = []
     ports = HarnessPorts(other, "risk", 1)
     arrays = RiskArrays.make(desk.config, ports)
-    fold = Fold(arrays, Registry(desk.config, ports, arrays))
+    fold = Fold(arrays, Registry(desk.config, ports, arrays), Said(arrays, ports))
     found = recover(ports, fold, Worlds(desk.config, ports, arrays))
     return fold, found, other.logs
 

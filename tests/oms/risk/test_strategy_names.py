@@ -29,7 +29,7 @@ from tests.oms.agents.test_risk import PX, QTY, Bench, Scripted
 
 
 def strategy(name, account="main"):
-    return StrategyConfig(name, "market_maker", account, ("binance.spot:BTC/USDT",))
+    return StrategyConfig(name, "market_maker", (account,), ("binance.spot:BTC/USDT",))
 
 
 def config_of(*strategies):
@@ -134,7 +134,7 @@ def test_rows_are_journaled_once(journal):
 
 def test_journal_without_names_gives_the_rows_by_place(journal, monkeypatch):
     """As a build wrote it that knew strategies by their place."""
-    monkeypatch.setattr(Registry, "strategies", lambda self, now_ns: ([0, 1], []))
+    monkeypatch.setattr(Registry, "strategies", lambda self, now_ns: ([[0], [1]], []))
     old = Bench(config=config_of(strategy("mm"), strategy("arb"))).ready()
     order = old.place()
     old.execution(ExecKind.CANCELED, order, cum_qty=0)

@@ -118,7 +118,7 @@ def run_until_sent(desk):
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.compiled)])
 def test_amounts_are_traded_and_both_books_agree(seed):
-    desk = desk_of(seed, StrategyConfig("mm", "Spender", "main", BTC))
+    desk = desk_of(seed, StrategyConfig("mm", "Spender", ("main",), BTC))
     for disturb in (kill_in_flight, silence_in_flight):
         desk.run(600 * MS)
         disturb(desk)
@@ -158,7 +158,7 @@ def check_passing_over(desk, seed):
 
 @pytest.mark.compiled  # the same kernels, at length
 def test_lines_of_an_order_by_amount_show_what_was_ordered_and_traded():
-    desk = desk_of(4, StrategyConfig("mm", "Spender", "main", BTC))
+    desk = desk_of(4, StrategyConfig("mm", "Spender", ("main",), BTC))
     desk.run(1500 * MS)
     desk.finish()
     cells = list(csv.DictReader(desk.harness.lines["days/2023-11-14/orders.csv"]))
@@ -177,8 +177,8 @@ def self_trades(desk):
 
 def maker_and_taker(seed, mode):
     made = desk_of(
-        seed, StrategyConfig("mm", "Rester", "main", BTC),
-        StrategyConfig("taker", "Sweeper", "main", BTC), self_trade_prevention=mode,
+        seed, StrategyConfig("mm", "Rester", ("main",), BTC),
+        StrategyConfig("taker", "Sweeper", ("main",), BTC), self_trade_prevention=mode,
     )  # fmt: skip
     made.run(1200 * MS)
     return made

@@ -46,7 +46,7 @@ class Desk(WholeDesk):
         PLUGINS["resting"] = Resting
         Resting.cue, Resting.made = False, 0
         config = whole_config(seed, drop_reply_one_in=0)
-        bad = StrategyConfig("bad", "resting", "main", ("binance.spot:BTC/USDT",))
+        bad = StrategyConfig("bad", "resting", ("main",), ("binance.spot:BTC/USDT",))
         strategies = (*config.strategies, bad)
         super().__init__(seed, config=dataclasses.replace(config, strategies=strategies))
         self.run(5 * S)

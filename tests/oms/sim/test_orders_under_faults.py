@@ -16,6 +16,7 @@ import pytest
 
 from oms import ids
 from oms.agents.base import BaseAgent
+from oms.agents.executor import start
 from oms.agents.executor.agent import ExecutorAgent
 from oms.agents.journaler.agent import JournalerAgent
 from oms.agents.risk import RiskAgent
@@ -26,6 +27,7 @@ from oms.sim.harness import Harness, HarnessPorts
 from shm_layout.enums import Action, OrderState, OrderType, RecordType, Side, TimeInForce
 from shm_layout.records import INTENT, ORDER_UPDATE, UNDEF
 from tests.desks import START_NS, desk_config, desk_topology, top
+from tests.oms.venues.rest_alone import RestAlone
 
 EXECUTOR = "executor.binance"
 MS = 1_000_000
@@ -194,11 +196,15 @@ def seeds(smoke):
     return range(2, 4) if smoke else range(6)
 
 
-def test_orders_and_fills_equal_the_venues_after_any_faults(seeds):
+@pytest.mark.parametrize("way", ["socket", "rest", "rest alone"])
+def test_orders_and_fills_equal_the_venues_after_any_faults(seeds, way, monkeypatch):
+    """`rest alone`: sockets carry events, all requests go by REST."""
+    if way == "rest alone":
+        monkeypatch.setattr(start, "order_side", RestAlone)
     fired: Counter[str] = Counter()
     fills = unknown = 0
     for seed in seeds:
-        market = Market(seed)
+        market = Market(seed, order_way=way.partition(" ")[0])
         market.run(S)
         for _ in range(5):
             market.fault()

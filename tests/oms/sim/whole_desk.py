@@ -21,6 +21,7 @@ from oms.risk import world_hot as w_
 from oms.risk.fold import Fold
 from oms.risk.recovery import recover
 from oms.risk.registry import Registry
+from oms.risk.said import Said
 from oms.risk.state import RiskArrays, Worlds
 from oms.sim.harness import Harness, HarnessPorts
 from shm_layout.channels import Capacity, topology
@@ -40,7 +41,7 @@ EVIDENCE = {
 }  # fmt: skip
 BALANCES = {"BTC": "100", "USDT": "10000000"}
 LIMITS = LimitsConfig(
-    max_order_notional_quote="10000", max_position_notional_quote="20000", price_collar_bps=500,
+    max_order_notional="10000", max_position_notional="20000", price_collar_bps=500,
     max_open_orders=8, max_orders_per_s=50, book_max_age_ms=5000,
 )  # fmt: skip
 LIVELY = {"min_requote_ms": 10, "requote_bps": "0.004", "half_spread_bps": "0.02"}
@@ -57,7 +58,7 @@ def whole_config(seed, *, drop_reply_one_in=8, flow_events_per_s=200, params=Non
     )  # fmt: skip
     settings = LIVELY if params is None else params
     strategies = tuple(
-        StrategyConfig(name, "market_maker", "main", ("binance.spot:BTC/USDT",), settings)
+        StrategyConfig(name, "market_maker", ("main",), ("binance.spot:BTC/USDT",), settings)
         for name in names
     )
     return desk_config(sims=(sim,), limits=LIMITS, strategies=strategies)
@@ -272,7 +273,8 @@ def folded_anew(desk):
     ports = HarnessPorts(other, "risk", 1)
     arrays = RiskArrays.make(desk.config, ports)
     worlds = Worlds(desk.config, ports, arrays)
-    found = recover(ports, Fold(arrays, Registry(desk.config, ports, arrays)), worlds)
+    fold = Fold(arrays, Registry(desk.config, ports, arrays), Said(arrays, ports))
+    found = recover(ports, fold, worlds)
     arrays.state[w_.ST_JOURNAL_SEQ] = found.recovery.last_seq
     return arrays
 

@@ -51,7 +51,7 @@ def test_plugin_of_the_page_trades_and_every_invariant_holds(my):
     load_plugins(config, my)
     written = next(one for one in config.strategies if one.name == "first")
     settings = StrategyConfig(
-        "mm", written.plugin, "main", ("binance.spot:BTC/USDT",), written.params
+        "mm", written.plugin, ("main",), ("binance.spot:BTC/USDT",), written.params
     )
     desk = WholeDesk(7, config=dataclasses.replace(whole_config(7), strategies=(settings,)))
     desk.run(60 * S)
