@@ -13,12 +13,13 @@ EXAMPLES = """\
 examples:
   oms venues               each market: state, clock, connections, budgets, keys
   oms venues --venue NAME  one of them, as the config and the page name it
-  oms venues --json        the same for a program, budgets by process, in ms and s
+  oms venues --json        the same for a program, budgets by process
 
-A clock's offset is wrong by its bound at most: half of the shortest round trip. A budget is what
-the exchange lets a key do in a window: "said" is its own count, "refused" what we did not send
-because it did not fit. Keys: the age of their files here; when one ends, the exchange would have
-to say. Exit code 0: every market is live; 7: see their states.
+A clock's offset is wrong by its bound at most: half of the shortest round trip.
+A budget is what the exchange lets a key do in a window: "said" is its own count,
+"refused" what we did not send because it did not fit. Keys: the age of their
+files here; when one ends, the exchange would have to say.
+Exit code 0: every market is live; 7: see their states.
 """
 
 

@@ -406,6 +406,7 @@ class Session:
     def keep_closed(self, now_ns: int) -> int:
         """Close every connection where the exchange told any process of the desk to be silent;
         returns whether it did."""
+        self.ledger.look_at_peers(now_ns)
         until_ns = self.ledger.close_until_ns
         if now_ns >= until_ns or until_ns == self._closed_until_ns:
             return 0

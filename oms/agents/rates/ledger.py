@@ -455,7 +455,9 @@ class Ledger:
         self._touch(count)
 
     def look_at_peers(self, now_ns: int) -> None:
-        """Pauses that another process of the desk was told."""
+        """Pauses that another process of the desk was told; seldom."""
+        if now_ns < self._peers_due_ns:
+            return
         self._peers_due_ns = now_ns + PEERS_NS
         for at, peer in enumerate(self.peers):
             rows = peer.rows
