@@ -29,7 +29,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test check stress chaos bench test-benchmark profile oracles fuzz layout tune-check lock clean
+.PHONY: help run test check stress chaos bench test-benchmark profile oracles fuzz conformance layout tune-check lock clean
 
 help:
 	@echo "mExOms: make TARGET"
@@ -72,6 +72,11 @@ oracles: $(TEST_READY) ## compares with outside material: make oracles DATA=DIR
 
 fuzz: $(TEST_READY) ## 10 M random operations, engine against reference; ARGS="--seed 7" resumes there
 	@exec $(PY) -m tests.oms.exchange.fuzzing $(ARGS)
+
+conformance: $(TEST_READY) ## every numbered case on every traded market, public clients, a fuzz of 200,000 operations
+	@MEXOMS_CONFORMANCE=full $(PY) -m pytest -q tests/conformance $(ARGS)
+	@$(PY) -m pytest -q tests/clients
+	@exec $(PY) -m tests.oms.exchange.fuzzing --operations 200000
 
 layout: $(RUN_READY) ## writes shm_layout/layout.lock from shm_layout/records.py
 	@exec $(PY) -m shm_layout.layout $(ARGS)

@@ -478,3 +478,5 @@ FLAG_LATCHED = 128
 """Cycle: the kill latch was set."""
 FLAG_DISK_LOW = 256
 """Cycle: the journal's preallocated room was nearly used up."""
+FLAG_FENCED = 512
+"""Execution ABSENT: the order's identifier was spent before the exchange was asked."""

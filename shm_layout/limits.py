@@ -26,6 +26,9 @@ INSTRUMENTS_MAX = 2048
 ACCOUNTS_MAX = 256
 CURRENCIES_MAX = 1024
 CONNECTIONS_PER_AGENT_MAX = 512
+LINKS_SHARED_FROM = 64
+"""Accounts of one executor; with more of them several share a private connection, where the venue
+allows that: opening one for each takes longer than an address may."""
 BALANCES_MAX = 8192
 """Pairs of account and currency; beyond it a pair is named in the log and in no table."""
 VENUE_POSITIONS_MAX = 4096
@@ -160,3 +163,4 @@ assert BOOK_LEVELS_MAX > 5000, "a snapshot has up to 5,000 levels a side"
 assert BOOK_TABLE_LEVELS <= BOOK_LEVELS_MAX
 assert CURRENCY_SCALE_DIGITS <= SCALE_DIGITS_MAX
 assert ORDER_SLOTS // CANCEL_RESERVE_DIVISOR >= 64, "the cancel reserve must be of use"
+assert LINKS_SHARED_FROM <= CONNECTIONS_PER_AGENT_MAX

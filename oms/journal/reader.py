@@ -275,6 +275,8 @@ def _converter(described: dict[str, Any], where: str) -> Any:
                 "simulated desk, move its data directory away"
             )
 
+    narrower = {name for name in shared if old[name].itemsize > spec.dtype[name].itemsize}
+
     def convert(words: np.ndarray[Any, Any], start: int) -> np.ndarray[Any, Any]:
         raw = words[start : start + old.itemsize // 8].view(old)[0]
         made = np.zeros(1, spec.dtype)
@@ -283,17 +285,24 @@ def _converter(described: dict[str, Any], where: str) -> Any:
                 made[name][0, : old[name].shape[0]] = raw[name]
             else:
                 made[name] = raw[name]
+                if name in narrower and made[name][0] != raw[name]:
+                    raise JournalError(
+                        f"{where}: {described['name']}.{name} is {raw[name]}, and this build holds "
+                        f"{spec.dtype[name]} there: use the build that wrote the journal"
+                    )
         return made[0]
 
     return convert
 
 
 def _fits(old: np.dtype[Any], new: np.dtype[Any]) -> bool:
-    """Whether every value of the old field stands in the new one: the same, a text, or a longer
-    list of the same (what is behind the old one's end is zero)."""
+    """Whether values of the old field may stand in the new one: the same, a text, a whole number
+    (each is looked at where the new field is narrower), or a longer list of the same (what is
+    behind the old one's end is zero)."""
     if old.shape and new.shape:
         return old.base == new.base and old.shape[0] <= new.shape[0]
-    return old == new or (old.kind == "S" and new.kind == "S")
+    whole = old.kind in "iu" and new.kind in "iu"
+    return old == new or whole or (old.kind == "S" and new.kind == "S")
 
 
 def _is_ours(described: dict[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from oms.risk import world_hot as w_
 from oms.risk.emit_hot import has_room, settle_update, update_of_row
 from oms.risk.fold_hot import edge_e4, fill_is_known, row_of
 from shm_layout.enums import (
+    FLAG_FENCED,
     FLAG_LAST,
     BookState,
     ExecKind,
@@ -111,16 +112,25 @@ def _dead_ns(w, row):
 
 
 @hot
-def _event_of(w, kind, row, new_cum, called_last, asked_ns):
+def _absent_counts(w, row, flags):
+    """Whether "no such order" says anything. Where requests never die by themselves it does once
+    the order's identifier was spent: what arrives later is refused.
+    """
+    dies = w_.groups(w)[w_.orders(w)["group"][row], w_.GR_LIFETIME_NS] < w_.LIFETIME_NEVER
+    return dies or flags & FLAG_FENCED != 0
+
+
+@hot
+def _event_of(w, kind, row, new_cum, flags, asked_ns):
     """Event of the state table for an execution kind; ILLEGAL for one that is not of orders.
     `asked_ns`: ABSENT: when the exchange was asked."""
     if kind == K_FILL:
-        return _fill_event(w, row, new_cum, called_last)
+        return _fill_event(w, row, new_cum, flags & FLAG_LAST != 0)
     if kind == K_ABSENT:
         known = w_.order_words(w)[row * w_.ORDER_ROW_WORDS + w_.ROW_VENUE_ID_AT] != 0
-        said = w_.orders(w)["absent_count"][row] + 1
+        said = w_.orders(w)["absent_count"][row] + _absent_counts(w, row, flags)
         proved = not known and new_cum == 0 and said >= ABSENT_PROOF
-        proved = proved and asked_ns >= _dead_ns(w, row)
+        proved = proved and (flags & FLAG_FENCED != 0 or asked_ns >= _dead_ns(w, row))
         return E_GONE if proved and w_.orders(w)["state"][row] == S_UNKNOWN else E_ABSENT
     return EVENT_OF_KIND[kind]
 
@@ -231,9 +241,10 @@ def _take_execution(w, k, now_ns, ring_id, pos):
     new_cum = orders["cum_qty"][row]
     if kind == K_FILL:
         new_cum += executions["qty"][k]
-    called_last = (executions["flags"][k] & FLAG_LAST) != 0
+    flags = executions["flags"][k]
+    called_last = (flags & FLAG_LAST) != 0
     by_amount = orders["qty"][row] == UNDEF
-    event = _event_of(w, kind, row, new_cum, called_last, executions["ts_event_ns"][k])
+    event = _event_of(w, kind, row, new_cum, flags, executions["ts_event_ns"][k])
     after = TABLE[orders["state"][row], event] if event != ILLEGAL else ILLEGAL
     if after == ILLEGAL:
         state[w_.ST_ILLEGAL] += 1
@@ -268,7 +279,7 @@ def _take_execution(w, k, now_ns, ring_id, pos):
         if kind == K_AMENDED and executions["px"][k] != UNDEF:
             u["px"][0] = executions["px"][k]
     if kind == K_ABSENT:
-        u["absent_count"][0] += 1
+        u["absent_count"][0] += _absent_counts(w, row, flags)
         if event == E_GONE:
             u["reason"][0] = R_NOT_SENT
     elif kind != K_NO_ANSWER:

@@ -283,6 +283,10 @@ class Harness:
     def drain(self, role: str) -> None:
         self._call(role, lambda agent: agent.on_drain(self.now_ns))
 
+    def act(self, role: str, action: Callable[[Agent], Any]) -> None:
+        """Do something to an agent as its host does: who reads what comes of it is woken."""
+        self._call(role, action)
+
     def _call(self, role: str, action: Callable[[Agent], Any]) -> None:
         agent = self.agents.get(role)
         if agent is None:

@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
-from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
+from shm_layout.enums import (
+    InstrumentKind,
+    MarketStatus,
+    OrderSpace,
+    OrderType,
+    SelfTrade,
+    TimeInForce,
+)
 
 
 class Role(IntEnum):
@@ -72,6 +80,17 @@ class FeeWay(IntEnum):
     PER_FILL = 1
     RUNNING = 2
     """As the order's sum so far: the fold books the difference."""
+
+
+class BookWay(IntEnum):
+    """How a book is told."""
+
+    SNAPSHOT_ASKED = 1
+    """Changes on the stream, and a snapshot by request that they are chained to."""
+    SNAPSHOT_STREAMED = 2
+    """The stream begins with its snapshot."""
+    WHOLE_EACH = 3
+    """Every message is a whole book: no chain that could break."""
 
 
 class DeadMan(IntEnum):
@@ -184,6 +203,26 @@ class Capabilities:
     """A request may be dated so far after the exchange's clock, and lives longer by as much."""
     open_list_max: int = 0
     """Orders that one page of the list of open orders shows; 0 = all."""
+    links: tuple[Role, ...] = (Role.BOTH,)
+    """Private connections that one account needs, by what each is for."""
+    link_age_ms: int = 0
+    """The exchange ends a private connection at this age; 0 = not documented."""
+    dated: bool = True
+    """Requests carry our time, and are refused where it is too far off."""
+    ladder: bool = False
+    """A tick depends on its price."""
+    statuses: frozenset[MarketStatus] = frozenset({MarketStatus.TRADING})
+    """What the listing says of an instrument."""
+
+    def knows(self, kind: OrderType, time: TimeInForce) -> bool:
+        """Whether the market takes orders of this type with this time in force."""
+        known = kind in self.order_types and time in self.times_in_force
+        return known and (kind, time) not in self.no_such_time
+
+
+def statuses_of(words: Mapping[Any, str]) -> frozenset[MarketStatus]:
+    """What a listing can say, out of its table: the exchange's word -> name of a MarketStatus."""
+    return frozenset(MarketStatus[name] for name in words.values())
 
 
 _SETTLES = 5
@@ -239,3 +278,5 @@ class OrderMarket:
     buckets: tuple[Bucket, ...]
     key_kinds: tuple[str, ...] = ("hmac",)
     """Kinds of keys that it signs with."""
+    kind: InstrumentKind = InstrumentKind.SPOT
+    book: BookWay = BookWay.SNAPSHOT_ASKED

@@ -23,12 +23,35 @@ _MARKET_DATA: dict[str, MarketData] = {
 }
 
 
+_TRADED: Mapping[str, OrderMarket] = {SPOT_ORDERS.name: SPOT_ORDERS}
+
+
 def order_market(venue_name: str) -> OrderMarket:
     """What the order side of the market of that name can do, as data."""
-    found = {"binance.spot": SPOT_ORDERS}.get(venue_name)
+    found = _TRADED.get(venue_name)
     if found is None:
         raise ConfigError(f"venues: no connector trades on '{venue_name}'")
     return found
+
+
+def traded_markets() -> tuple[str, ...]:
+    """Names of the markets that a connector trades on."""
+    return tuple(_TRADED)
+
+
+def known_markets() -> dict[str, OrderMarket]:
+    """Every market whose order side is written, traded ones first; the others are typed after their
+    documents, and no desk can name them yet. Imports them all."""
+    from oms.venues.binance.usdm import spec as usdm
+    from oms.venues.bithumb import spec as bithumb
+    from oms.venues.bybit import spec as bybit
+    from oms.venues.coinone import spec as coinone
+    from oms.venues.okx import spec as okx
+    from oms.venues.upbit import spec as upbit
+
+    typed = {**usdm.MARKETS, **bybit.MARKETS, **okx.MARKETS}
+    korean = {one.MARKET.name: one.MARKET for one in (upbit, bithumb, coinone)}
+    return {**_TRADED, **typed, **korean}
 
 
 def order_side(group: GroupConfig) -> OrderSide:

@@ -57,7 +57,7 @@ class Want(IntEnum):
     SET_ACCOUNT = 20
     FEES = 21
     FENCE = 22
-    """Spends an identifier by a request that must be refused."""
+    """Spends an identifier by a request that must be refused; judged DONE once it is spent."""
     DEAD_MAN = 23
     TEST_ORDER = 24
     SESSION_KEY = 25

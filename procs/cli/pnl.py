@@ -34,12 +34,40 @@ def run(arguments: argparse.Namespace) -> int:
     config, paths = running_desk(arguments)
     from procs.cli.parts.look import Look
 
-    rows = Look(config, paths).positions()
+    look = Look(config, paths)
+    rows = look.positions()
+    found = sums(rows)
+    whole = converted(found, look.marks(), config.currency)
     if arguments.json:
-        print_json({"rows": rows, "sums": sums(rows)})
+        print_json({"rows": rows, "sums": found, "desk": whole})
     else:
-        show(page(rows))
+        show(page(rows) + whole_line(found, whole))
     return ExitCode.OK
+
+
+def converted(
+    found: list[dict[str, Any]], marks: dict[str, Decimal], currency: str
+) -> dict[str, Any]:
+    """P&L and fees of all currencies in the desk's; `without_mark` names those that no price
+    brings there, and which are in neither."""
+    known = [one for one in found if one["currency"] in marks]
+    return {
+        "currency": currency,
+        "pnl": sum((one["pnl"] * marks[one["currency"]] for one in known), Decimal(0)),
+        "fees": sum((one["fees"] * marks[one["currency"]] for one in known), Decimal(0)),
+        "without_mark": [one["currency"] for one in found if one["currency"] not in marks],
+    }
+
+
+def whole_line(found: list[dict[str, Any]], whole: dict[str, Any]) -> list[str]:
+    """One line where there is more than the desk's own currency to add up."""
+    if all(one["currency"] == whole["currency"] for one in found):
+        return []
+    line = f"all of it in {whole['currency']}: P&L {whole['pnl']:+.2f}, fees {whole['fees']:.2f}"
+    if whole["without_mark"]:
+        names = ", ".join(whole["without_mark"])
+        line += f"; without {names}, for which the desk has no live book against it"
+    return [line]
 
 
 def sums(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -107,6 +107,12 @@ def _troubles(found: dict[str, Any]) -> list[str]:
         for row in found["strategies"]
         if row["state"] == "failed"
     ]
+    made += [
+        f"account {row['account']} ({row['group']}) is refused ({row['refused']}), trades nothing: "
+        "set it or its key right at the exchange; it is asked again each minute"
+        for row in found["accounts"]
+        if row["refused"]
+    ]
     for row in found["processes"]:
         if row["degraded"]:
             made.append(

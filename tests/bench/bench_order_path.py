@@ -23,7 +23,7 @@ from oms.ports import KeyKind
 from procs.files.locks import FileLock
 from procs.files.paths import DeskPaths
 from shm_layout import segment
-from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX
+from shm_layout.limits import LINKS_SHARED_FROM
 from tests.bench import order_peer
 from tests.bench.order_desk import (
     ACCOUNTS,
@@ -68,8 +68,8 @@ class Way:
 WAYS = (
     Way("", "hmac", False, ACCOUNTS),
     Way(".tls", "hmac", True, ACCOUNTS),
-    Way(".logon", "ed25519", False, CONNECTIONS_PER_AGENT_MAX),
-    Way(".logon_tls", "ed25519", True, CONNECTIONS_PER_AGENT_MAX),
+    Way(".logon", "ed25519", False, LINKS_SHARED_FROM),
+    Way(".logon_tls", "ed25519", True, LINKS_SHARED_FROM),
 )
 SMOKE_WAYS = (WAYS[0], WAYS[-1])
 """Between them they use both of each."""

@@ -25,10 +25,9 @@ from oms.agents.aggregator import AggregatorAgent
 from oms.agents.executor.agent import ExecutorAgent
 from oms.agents.feed.agent import FeedAgent
 from oms.agents.risk import RiskAgent
-from procs.net.network import Network
 from procs.net.ws import WsConnection
 from tests.bench.exchange_stand import raise_limits
-from tests.bench.tls import server_context
+from tests.bench.tls import encipher_desk
 
 ROWS = 1 << 16
 """Of each log; a feed that has heard more begins again at the first."""
@@ -118,7 +117,7 @@ def install(path: Path, certificate: tuple[Path, Path] | None) -> Stamps:
         _stamp_reads(stamps, WsConnection)
     else:
         _stamp_reads(stamps, asyncio.sslproto.SSLProtocol)
-        _encipher(*certificate)
+        encipher_desk(*certificate)
     return stamps
 
 
@@ -215,23 +214,3 @@ def _number(data: bytes) -> int:
     """The `id` of a request or of its answer, ours being numbers; -1 = it has none."""
     text = _text(data, b'"id":"')
     return int(text) if text.isdigit() else -1
-
-
-def _encipher(certificate: Path, key: Path) -> None:
-    """Every connection between the desk and its exchange speaks TLS."""
-    make, open_ws, request = Network.__init__, Network.open_ws, Network.request
-
-    def init(self: Network, loop: Any, ca_file: str | None = None) -> None:
-        make(self, loop, ca_file or str(certificate))
-
-    async def serve(self: Any, listener: int, bound: Any, made: Any) -> None:
-        context = server_context(certificate, key)
-        self._servers[listener] = await self._loop.create_server(made, sock=bound, ssl=context)
-
-    def opened(self: Network, sink: Any, url: str, headers: Any) -> int:
-        return open_ws(self, sink, url.replace("ws://", "wss://", 1), headers)
-
-    def asked(self: Network, sink: Any, base_url: str, *rest: Any) -> int:
-        return request(self, sink, base_url.replace("http://", "https://", 1), *rest)
-
-    _replace(Network, __init__=init, _serve=serve, open_ws=opened, request=asked)

@@ -11,11 +11,14 @@ import ipaddress
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from procs.net.network import Network
 
 VALID = dt.timedelta(days=2)
 
@@ -89,3 +92,30 @@ def wrapped(near: socket.socket, far: socket.socket, folder: Path):
                 continue
     ends[0].setblocking(True)
     return ends
+
+
+def encipher_desk(certificate: Path, key: Path) -> None:
+    """Every connection between a desk and its exchange speaks TLS: in this process, and in those
+    that are forked from it."""
+    network: Any = Network
+    make, open_ws, request = network.__init__, network.open_ws, network.request
+    open_http = network.open_http
+
+    def init(self: Any, loop: Any, ca_file: str | None = None) -> None:
+        make(self, loop, ca_file or str(certificate))
+
+    async def serve(self: Any, listener: int, bound: Any, made: Any) -> None:
+        context = server_context(certificate, key)
+        self._servers[listener] = await self._loop.create_server(made, sock=bound, ssl=context)
+
+    def opened(self: Any, sink: Any, url: str, headers: Any) -> int:
+        return int(open_ws(self, sink, url.replace("ws://", "wss://", 1), headers))
+
+    def stands(self: Any, sink: Any, base_url: str) -> int:
+        return int(open_http(self, sink, base_url.replace("http://", "https://", 1)))
+
+    def asked(self: Any, sink: Any, base_url: str, *rest: Any) -> int:
+        return int(request(self, sink, base_url.replace("http://", "https://", 1), *rest))
+
+    network.__init__, network._serve, network.open_ws = init, serve, opened
+    network.open_http, network.request = stands, asked

@@ -48,7 +48,7 @@ PROBE = """
 [[strategies]]
 name = "probe"
 plugin = "probe:Probe"
-account = "main"
+accounts = ["main"]
 instruments = ["binance.spot:BTC/USDT", "binance.spot:ETH/USDT"]
 """
 

@@ -95,7 +95,12 @@ def test_data_dir_of_the_command_line_counts_from_here(desk_file, tmp_path, monk
         ("risk/demo.toml", '"20000"', '"lots"', r"risk/demo.toml: max_order_not.*found 'lots'"),
         ("desk.demo.toml", 'network = "sim"', 'network = "mainnet"', "is not supported yet"),
         ("desk.demo.toml", '"BTC/USDT", ', '"DOGE/USDT", ', "market_maker|mm: 'binance.spot:BTC"),
-        ("desk.demo.toml", 'account = "main"', 'account = "mian"', r"no group \(known: main\)"),
+        (
+            "desk.demo.toml",
+            'accounts = ["main"]',
+            'accounts = ["mian"]',
+            r"no group \(known: main\)",
+        ),
         ("exchanges/binance.toml", 'base = "BTC"', 'base = "XBT"', "does not list 'BTC/USDT'"),
         ("hosts/two-core.toml", '"strategy.mm", ', "", r"two-core.*missing \['strategy.mm'\]"),
     ],
@@ -147,7 +152,7 @@ def test_every_kind_of_file_refuses_what_it_does_not_know(desk_file, kind):
 def test_every_mistake_is_told_and_not_only_the_first(desk_file, capsys):
     change(desk_file.parent / "risk/demo.toml", "max_open_orders = 20", "max_open_orders = 0")
     change(desk_file.parent / "risk/demo.toml", "price_collar_bps = 200", "")
-    change(desk_file, 'account = "main"', 'account = "mian"')
+    change(desk_file, 'accounts = ["main"]', 'accounts = ["mian"]')
     change(desk_file, 'lang = "en"', 'lang = "fr"')
     change(desk_file.parent / "exchanges/binance.toml", "seed = 23", "sead = 23")
     change(desk_file.parent / "hosts/two-core.toml", "core = 0   ", 'core = "0"')
@@ -164,7 +169,7 @@ def test_every_mistake_is_told_and_not_only_the_first(desk_file, capsys):
 
 
 def test_what_spans_files_is_told_all_at_once(desk_file):
-    change(desk_file, 'account = "main"', 'account = "mian"')
+    change(desk_file, 'accounts = ["main"]', 'accounts = ["mian"]')
     change(desk_file.parent / "risk/demo.toml", "max_open_orders = 20", "max_open_orders = 0")
     change(desk_file.parent / "hosts/two-core.toml", '"strategy.mm", ', "")
     found = assemble(desk_file).mistakes

@@ -200,7 +200,7 @@ class LiveDesk:
         (self.configs / "hanging.py").write_text(HANGING)
         self.path.write_text(
             self.path.read_text() + '\n[[strategies]]\nname = "bad"\nplugin = "hanging:Hanging"\n'
-            'account = "main"\ninstruments = ["binance.spot:BTC/USDT"]\n'
+            'accounts = ["main"]\ninstruments = ["binance.spot:BTC/USDT"]\n'
         )
         host = self.configs / "hosts" / "two-core.toml"
         host.write_text(host.read_text().replace('"strategy.mm"', '"strategy.mm", "strategy.bad"'))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -11,6 +12,7 @@ from procs.cli.book import levels_that_fit
 from procs.cli.main import VERBS, main
 from procs.cli.parts import links, page, status_page
 from procs.cli.parts.look import Look
+from procs.cli.pnl import converted, whole_line
 from shm_layout.enums import BookState, Hop, OrderState, PluginState, PluginTrouble
 from tests.procs.standing import StandingDesk
 
@@ -163,7 +165,7 @@ def test_status_names_who_gates_whom_within_80_columns(desk, capsys):
     found = as_json(capsys, desk, "status")
     assert found["venues"][0]["live"] == 1
     assert found["accounts"] == [
-        {"account": "main", "group": "binance", "reconciled": True, "enabled": True}
+        {"account": "main", "group": "binance", "reconciled": True, "enabled": True, "refused": ""}
     ]
 
 
@@ -188,14 +190,20 @@ def test_status_shows_a_failed_strategy_why_it_failed_and_how_it_is_resumed(desk
 
 def test_status_of_many_accounts_counts_them_and_names_some_that_wait():
     rows = [
-        {"account": f"sub{k:03d}", "group": "binance", "reconciled": k < 4, "enabled": k != 2}
+        {
+            "account": f"sub{k:03d}", "group": "binance", "reconciled": k < 4, "enabled": k != 2,
+            "refused": "ACCOUNT_MODE" if k == 120 else "",
+        }
         for k in range(121)
-    ]
+    ]  # fmt: skip
     assert status_page.accounts(rows) == [
         "accounts (binance): 4 of 121 reconciled",
-        "  may not trade yet: sub004, sub005, sub006, sub007, sub008 and 112 more",
+        "  may not trade yet: sub004, sub005, sub006, sub007, sub008 and 111 more",
+        "  refused: sub120",
         "  disabled: sub002",
     ]
+    (line,) = status_page.accounts(rows[-1:])
+    assert line.startswith("account sub120 (binance): refused (ACCOUNT_MODE)")
 
 
 def test_status_of_many_connections_names_those_that_are_not_well():
@@ -399,3 +407,17 @@ def test_age_has_one_unit(ns, text):
 )
 def test_count_takes_at_most_six_characters(value, text):
     assert page.count(value) == text
+
+
+def test_profit_in_several_currencies_is_summed_in_the_desks():
+    found = [
+        {"currency": "USDT", "pnl": Decimal(10), "fees": Decimal(1)},
+        {"currency": "KRW", "pnl": Decimal(-1400), "fees": Decimal(700)},
+        {"currency": "XYZ", "pnl": Decimal(5), "fees": Decimal(0)},
+    ]
+    marks = {"USDT": Decimal(1), "KRW": Decimal("0.0007")}
+    whole = converted(found, marks, "USDT")
+    assert (whole["pnl"], whole["fees"]) == (Decimal("9.02"), Decimal("1.49"))
+    (line,) = whole_line(found, whole)
+    assert line.startswith("all of it in USDT: P&L +9.02, fees 1.49; without XYZ,")
+    assert whole_line(found[:1], converted(found[:1], marks, "USDT")) == []

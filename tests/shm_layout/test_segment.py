@@ -87,7 +87,8 @@ def test_descriptor_tells_the_layout_that_the_maker_had(desk, shapes):
     create(desk, shape)
     found = segment.descriptor_of(attach(desk, shape))
     assert [d["name"] for d in found] == [
-        "Execution", "Balance", "InstrumentSpec", "TickLadder", "PositionSaid",
+        "Execution", "Balance", "InstrumentSpec", "TickLadder", "PositionSaid", "FeeRate",
+        "KeyState",
     ]  # fmt: skip
     assert found[0] == RECORDS["Execution"].descriptor()
 

@@ -60,7 +60,7 @@ been asked for anything.
 GARBAGE_RECONCILE_NS = 1_000_000_000
 
 _COMMAND_QUESTIONS = frozenset(
-    {*PLACES, What.CANCEL, What.CANCEL_ALL, What.QUERY, What.QUERY_TRADES}
+    {*PLACES, What.CANCEL, What.CANCEL_ALL, What.QUERY, What.QUERY_TRADES, What.FENCE}
 )
 _PLACING = frozenset({int(Action.NEW), int(Action.REPLACE)})
 _SESSION_QUESTIONS = frozenset({What.LOGON, What.SUBSCRIBE})

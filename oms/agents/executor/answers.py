@@ -4,6 +4,11 @@ A success is evidence of the order that it names, and of no other: an answer tha
 order is refused as one, and the question stays open. A definite refusal is a REJECT or a
 CANCEL_REJECT; whatever leaves the outcome open is NO_ANSWER, and risk asks (RELIABILITY D3a).
 A QUERY says something only when the venue said something.
+
+"No such order" is said with its time, and risk knows when the order's request has died. Where
+requests never die (`Absent.BY_FENCE`), the order's identifier is spent first, by a request that the
+exchange must refuse (FENCE); what is asked after that is said with FLAG_FENCED. Where nothing
+proves absence (NEVER) it is said without, and risk keeps the order in doubt.
 """
 
 from __future__ import annotations
@@ -13,6 +18,8 @@ from dataclasses import replace
 from oms.agents.executor.out import Outbox
 from oms.agents.executor.session import PLACES, Question, Session, What
 from oms.agents.executor.statuses import archived_report, status_report
+from oms.units import NS_PER_MS
+from oms.venues.data import Absent
 from oms.venues.reports import (
     Ask,
     Fill,
@@ -25,8 +32,8 @@ from oms.venues.reports import (
     Verdict,
     Want,
 )
-from shm_layout.enums import FLAG_LAST, ExecKind, RejectReason
-from shm_layout.limits import TEXT_CHARS_MAX
+from shm_layout.enums import FLAG_FENCED, FLAG_LAST, VENUE_NAMES, ExecKind, RejectReason, Venue
+from shm_layout.limits import ORDERS_MAX, TEXT_CHARS_MAX
 
 _OPEN_OR_FILLED = (ExecKind.FOUND_OPEN, ExecKind.FOUND_FILLED)
 _HALVES = 2
@@ -42,6 +49,8 @@ class Answers:
         self._session = session
         self._outbox = outbox
         self.wrong_answers = 0
+        self._spent: dict[int, int] = {}
+        """Our id -> when the answer came that it is spent. Newest ORDERS_MAX."""
 
     def answered(self, question: Question, reply: Reply, now_ns: int) -> None:
         """A question of a command has its answer."""
@@ -55,6 +64,8 @@ class Answers:
             judged = self._session.side.judge(question.ask, item)
             if judged.verdict is not Verdict.DONE:
                 self._refused(question, item, judged, now_ns)
+            elif question.what is What.FENCE:
+                self._note_spent(question.client_order_id, now_ns)
             elif question.what is What.QUERY_TRADES:
                 self._trades(question, reply, now_ns)
             elif question.what is What.CANCEL_ALL:
@@ -119,7 +130,37 @@ class Answers:
                 self._say(archived_report(), question, now_ns)
             elif judged.verdict is Verdict.NOT_FOUND and question.context != OWN_QUERY:
                 said.kind, said.ts_event_ns = ExecKind.ABSENT, question.sent_ns
-                self._say(said, question, now_ns)
+                self._say_absent(said, question, now_ns)
+
+    def _say_absent(self, said: Report, question: Question, now_ns: int) -> None:
+        assert question.instrument is not None
+        market = VENUE_NAMES[Venue(question.instrument.venue)]
+        caps = self._session.side.caps(market)
+        if caps.absent is Absent.BY_FENCE:
+            spent_ns = self._spent.get(question.client_order_id)
+            if spent_ns is None:
+                self._fence(question, market, now_ns)
+            elif question.sent_ns >= spent_ns + (caps.settle_ms + caps.visible_ms) * NS_PER_MS:
+                said.flags = FLAG_FENCED
+        self._say(said, question, now_ns)
+
+    def _fence(self, about: Question, market: str, now_ns: int) -> None:
+        """Spend the identifier of an order that may still arrive. Asked once more at the next "no
+        such order", as long as no answer says that it is spent.
+        """
+        ask = Ask(
+            Want.FENCE, about.account.name, market, instrument=about.instrument,
+            client_order_id=about.client_order_id,
+        )  # fmt: skip
+        asked = Question(
+            What.FENCE, about.account, ask, about.client_order_id, about.instrument, about.cause_pos
+        )
+        self._session.ask(asked, now_ns)
+
+    def _note_spent(self, client_order_id: int, now_ns: int) -> None:
+        if len(self._spent) >= ORDERS_MAX:
+            del self._spent[next(iter(self._spent))]
+        self._spent[client_order_id] = now_ns
 
     def _succeeded(
         self, question: Question, reply: Reply, order: OrderView | None, now_ns: int

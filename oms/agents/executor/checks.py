@@ -8,11 +8,21 @@ and text.
 
 from __future__ import annotations
 
+import itertools
+
 from oms.agents.limits_view import LimitsView
+from oms.venues.registry import order_market
 from oms.venues.shared.decimal_text import to_text
 from oms.venues.shared.order_command import Command
 from oms.venues.trade_base import Instrument
-from shm_layout.enums import OrderType, RejectReason, Side, TimeInForce
+from shm_layout.enums import (
+    VENUE_NAMES,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+    Venue,
+)
 from shm_layout.limits import ORDERS_MAX
 from shm_layout.records import UNDEF
 
@@ -75,7 +85,8 @@ class LastChecks:
             return RejectReason.STALE_EPOCH, f"epoch {command.risk_epoch} < {self.newest_epoch}"
         if now_ns > command.valid_until_ns:
             return RejectReason.EXPIRED_INTENT, "valid_until_ns has passed"
-        return self._shape(command) or self._size(command, instrument)
+        shape = self._shape(command) or self._unknown(command, instrument)
+        return shape or self._size(command, instrument)
 
     @staticmethod
     def _shape(command: Command) -> Refusal | None:
@@ -97,6 +108,21 @@ class LastChecks:
         if command.order_type == OrderType.POST_ONLY and command.time_in_force != TimeInForce.GTC:
             return RejectReason.BAD_SHAPE, "POST_ONLY rests: GTC"
         return None
+
+    @staticmethod
+    def known(instrument: Instrument) -> int:
+        """Bit `type << 3 | time in force` for each pair that the instrument's market takes."""
+        caps = order_market(VENUE_NAMES[Venue(instrument.venue)]).caps
+        pairs = itertools.product(caps.order_types, caps.times_in_force)
+        return sum(1 << (kind << 3 | time) for kind, time in pairs if caps.knows(kind, time))
+
+    def _unknown(self, command: Command, instrument: Instrument) -> Refusal | None:
+        """An order that its market would refuse, or take for another."""
+        market = VENUE_NAMES[Venue(instrument.venue)]
+        kind, time = OrderType(command.order_type), TimeInForce(command.time_in_force)
+        if order_market(market).caps.knows(kind, time):
+            return None
+        return RejectReason.UNSUPPORTED_ORDER, f"{market} knows no {kind.name} {time.name}"
 
     def _size(self, command: Command, instrument: Instrument) -> Refusal | None:
         limit = self.max_order(instrument)

@@ -132,7 +132,8 @@ class FastPath:
         self._sized_by = self._checks.version
         for instrument_id, instrument in self._instruments.items():
             most = self._checks.max_order(instrument)
-            self._sizes[instrument_id] = most, instrument.notional_divisor
+            known = self._checks.known(instrument)
+            self._sizes[instrument_id] = most, instrument.notional_divisor, known
 
     # Grants
 

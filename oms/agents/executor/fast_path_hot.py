@@ -58,7 +58,9 @@ assert WRITTEN + FORMS_MAX <= FORM_MASK
 SIZE_NOTIONAL_MAX = 0
 """Scale of the quote currency; 0 = an instrument that is not the group's."""
 SIZE_DIVISOR = 1
-SIZE_COLUMNS = 2
+SIZE_KNOWN = 2
+"""Bit `type << 3 | time in force` for each pair that its market takes."""
+SIZE_COLUMNS = 3
 
 # Rows of `guards`: (address of a word, rule, value).
 RULE_SAME = 0
@@ -150,6 +152,8 @@ def _sound(w, at, now_ns):
     if px <= 0 or qty <= 0:
         return False
     of = slot["instrument_id"][at]
+    if (sizes(w)[of, SIZE_KNOWN] >> (int(kind) << _TYPE_SHIFT | int(tif))) & 1 == 0:
+        return False
     most = sizes(w)[of, SIZE_NOTIONAL_MAX]
     if most <= 0 or slot["notional"][at] > most:
         return False

@@ -11,7 +11,7 @@ at once), and when the venue says `serverShutdown`. One that ends by itself, or 
 (`Heartbeat`), is gone at once: its accounts are neither subscribed nor ready until the next one
 took over and a reconciliation was through.
 
-Accounts share links when there are more of them than CONNECTIONS_PER_AGENT_MAX, where the venue
+Accounts share links when there are more of them than LINKS_SHARED_FROM, where the venue
 allows several subscriptions on one connection.
 """
 
@@ -29,7 +29,7 @@ from oms.venues.orders import Link as AskedLink
 from oms.venues.orders import OrderSide
 from oms.venues.reports import Ask, MalformedMessageError, Stamp, Want
 from shm_layout.enums import Exchange, LinkState, RateShare, RecordType
-from shm_layout.limits import CONNECTIONS_PER_AGENT_MAX, EVENTS_REMEMBERED_MAX, ORDERS_MAX
+from shm_layout.limits import EVENTS_REMEMBERED_MAX, LINKS_SHARED_FROM, ORDERS_MAX
 
 BACKOFF_MAX_NS = 5_000_000_000
 PREPARING_MAX = 8
@@ -186,7 +186,7 @@ class Links:
 
     def make(self, count: int) -> None:
         """As many links as accounts, up to the limit of connections."""
-        self.links = [Link(k) for k in range(min(count, CONNECTIONS_PER_AGENT_MAX))]
+        self.links = [Link(k) for k in range(min(count, LINKS_SHARED_FROM))]
         self._due_ns = 0
 
     def asked(self, link: Link) -> AskedLink:

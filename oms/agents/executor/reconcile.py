@@ -385,7 +385,7 @@ class Reconciler:
             behind = row is None or order.executed_qty > int(row["cum_qty"])
             if order.executed_qty and behind:
                 self._plan_order_trades(order)
-            elif not self.account.ready or row is None or row["state"] == OrderState.UNKNOWN:
+            elif not self.account.ready or _is_news(order, row):
                 self._say_status(order, now_ns)
 
     def _plan_order_trades(self, order: OrderView) -> None:
@@ -447,6 +447,13 @@ class Reconciler:
         for report in reports if order.client_order_id else ():
             report.client_order_id = order.client_order_id
             self._say(report, now_ns)
+
+
+def _is_news(order: OrderView, row: Any) -> bool:
+    """Whether an open order is not as risk has it (`row`; None = not at all)."""
+    if row is None or row["state"] == OrderState.UNKNOWN:
+        return True
+    return order.kind is ExecKind.REDUCED and order.qty < int(row["qty"])
 
 
 _REFUSE_ACCOUNT = frozenset({RejectReason.ACCOUNT_MODE, RejectReason.KEY_REFUSED})

@@ -67,6 +67,7 @@ class What(IntEnum):
     FACT = 14
     """What `OrderSide.setup` wants to know of the account."""
     REPLACE = 15
+    FENCE = 16
 
 
 PLACES = frozenset({What.NEW, What.REPLACE})

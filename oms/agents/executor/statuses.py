@@ -24,6 +24,7 @@ def status_report(order: OrderView, open_kind: ExecKind) -> Report | None:
         px=order.px if external else UNDEF,
         qty=order.qty if external else 0,
         cum_qty=order.executed_qty,
+        total_qty=order.qty if kind is ExecKind.REDUCED else UNDEF,
         ts_event_ns=order.ts_event_ns,
         venue_order_id=order.venue_order_id,
         second_id=order.second_id,

@@ -24,6 +24,7 @@ from oms.agents.base import BaseAgent
 from oms.agents.feed.link import SHUTDOWN_BYTES_MAX, FeedLink
 from oms.agents.feed.pace import SHALLOW_LEVELS, Pace
 from oms.agents.feed.quiet import Book, Quiet
+from oms.agents.feed.registered import Registered
 from oms.agents.rates.ledger import Ledger
 from oms.agents.rates.peers import feed_shares, rate_peers
 from oms.agents.venue_clock import WEIGHT, VenueClock
@@ -81,7 +82,10 @@ class FeedAgent(BaseAgent):
         self.ports = ports
         self.ring: RingWriter = ports.writer(f"md.{self.venue_name}")
         self.table: TableWriter = ports.table_writer(f"feed.{self.venue_name}")
-        self._instruments: TableReader = ports.table_reader("instruments")
+        self._registered = Registered(
+            ports, ports.table_reader("instruments"), int(self.market.spec.venue),
+            self.venue.instruments,
+        )  # fmt: skip
         self._resync: TableReader = ports.table_reader("resync")
         self._make_world(ports)
         self._make_link(ports, now_ns)
@@ -146,17 +150,9 @@ class FeedAgent(BaseAgent):
         self._handle, self._on_message = self.world.handle, self.market.on_message
 
     def _find_instruments(self, now_ns: int) -> bool:
-        """Take the rows of our instruments once all are there; True = they are."""
-        venue = int(self.market.spec.venue)
-        found = {
-            bytes(row["name"]).decode(): row
-            for row in self._instruments.written()
-            if int(row["venue"]) == venue
-        }
-        if not all(name in found for name in self.venue.instruments):
-            return False
-        for name in self.venue.instruments:
-            row = found[name]
+        """Take the rows of our instruments; True = they are there, or all that will come."""
+        rows = self._registered.rows(now_ns)
+        for name, row in rows:
             book = Book(int(row["instrument_id"]), name, bytes(row["symbol"]).decode())
             self.symbols.add(
                 book.instrument_id, book.symbol, int(row["px_scale"]), int(row["qty_scale"])
@@ -169,6 +165,8 @@ class FeedAgent(BaseAgent):
                 symbol=book.symbol.encode(),
                 latency_ns_min=UNDEF,
             )
+        if not rows:
+            return False
         symbols = [book.symbol for book in self.books.values()]
         self.link.begin(self.market.stream_url(self.venue.stream_url, symbols), now_ns)
         self.clock.begin(now_ns)
@@ -394,7 +392,7 @@ class FeedAgent(BaseAgent):
         else:
             wanted = self.pace.verification(book.symbol, now_ns)
         if wanted is None:
-            room_ns = self.pace.window_ends_ns(now_ns)
+            room_ns = self.pace.again_ns(now_ns)
             if syncing:
                 book.ask_at_ns = room_ns
             self.ports.log("warning", "snapshot_waits", instrument=book.name, syncing=syncing,

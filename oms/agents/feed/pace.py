@@ -106,6 +106,12 @@ class Pace:
         pace.deepen_ns = self.window_ends_ns(now_ns) if shallow else NEVER
         return wanted
 
+    def again_ns(self, now_ns: int) -> int:
+        """When to ask again for what was not paid for: at the end of the pause that is in force,
+        because there may be room then; else when the window ends."""
+        paused_ns = max(self._ledger.pause_until_ns, self._ledger.ban_until_ns)
+        return paused_ns if paused_ns > now_ns else self.window_ends_ns(now_ns)
+
     def may_deepen(self, pace: BookPace, symbol: str, now_ns: int) -> bool:
         """Whether a shallow book may now be given its depth."""
         due_ns = max(pace.deepen_ns, pace.asked_ns + pace.wait_ns)

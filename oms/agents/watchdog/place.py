@@ -119,8 +119,8 @@ class Place:
         if done and reply is not None:
             for order in reply.rows:
                 self.seen[order.symbol, order.venue_order_id] = order
-        if wish.kind is Kind.FENCE and judged.verdict is not Verdict.UNKNOWN:
-            self.domain.fenced[wish.ask.client_order_id] = now_ns
+        if wish.kind is Kind.FENCE:
+            self._fenced(wish, judged, reply, now_ns)
         elif done and reply is not None:
             if wish.round is not None:
                 self._shown(wish, wish.round, reply, now_ns)
@@ -130,6 +130,13 @@ class Place:
             self._again(wish, judged, reply, now_ns)
         if not self.wishes and not self.done:
             self._wish_look(self._look_due_ns(now_ns))
+
+    def _fenced(self, wish: Wish, judged: Judgement, reply: Reply | None, now_ns: int) -> None:
+        """DONE: the identifier is spent. Another refusal may not have looked at it."""
+        if judged.verdict is Verdict.DONE:
+            self.domain.fenced[wish.ask.client_order_id] = now_ns
+        else:
+            self._again(wish, judged, reply, now_ns)
 
     def _again(self, wish: Wish, judged: Judgement, reply: Reply | None, now_ns: int) -> None:
         paused = reply is not None and reply.pause is not None

@@ -40,6 +40,8 @@ ANSWER_NS = 3_000_000_000
 """A request without an answer for so long is asked again."""
 IN_FLIGHT_MAX = 32
 """Requests of all accounts; the host's pool takes twice as many."""
+FENCE_TRIES = 5
+"""After so many that spent no identifier a person may decide; it is tried on."""
 NO_LOOK = "the exchange has not said whether orders are open"
 _UUID_BYTES = 16
 
@@ -143,7 +145,7 @@ class Sweep:
         unproved = [place for place in self.places if place.word < KillWord.PROVED]
         return self.word is KillWord.EMPTY and all(
             place.domain.clear_ns(place.account.name) == NEVER
-            and not any(wish.kind is Kind.FENCE for wish in place.wishes)
+            and not any(w.kind is Kind.FENCE and w.tries < FENCE_TRIES for w in place.wishes)
             for place in unproved
         )
 

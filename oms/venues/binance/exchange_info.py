@@ -12,14 +12,12 @@ from typing import Any
 
 import orjson
 
-from oms.venues.binance.spec import BUCKETS
+from oms.venues.binance.spec import BUCKETS, STATUSES
 from oms.venues.data import Bucket
 from oms.venues.reports import Listed
 from oms.venues.shared.fields import decimal, text
 from oms.venues.trade_base import MalformedMessageError
 
-_STATUSES = {"END_OF_DAY": "HALT", "HALT": "HALT", "BREAK": "HALT"}
-"""enums.md "Symbol status"; TRADING without spot trading halts, too."""
 _LIMIT_TYPES = {
     ("REQUEST_WEIGHT", "MINUTE"): "weight", ("ORDERS", "SECOND"): "orders_10s",
     ("ORDERS", "DAY"): "orders_day", ("CONNECTIONS", "MINUTE"): "connections",
@@ -87,12 +85,12 @@ def _with_filters(names: tuple[str, str, str, str], symbol: Any) -> Listed:
     px, qty = filters["PRICE_FILTER"], filters["LOT_SIZE"]
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {"minNotional": "0"}
     market = filters.get("MARKET_LOT_SIZE") or {}
-    trading = symbol["status"] == "TRADING" and symbol["isSpotTradingAllowed"] is True
+    status = STATUSES.get(symbol["status"], "HALT")
     most = notional.get("maxNotional", "")
     return Listed(
         *names,
         kind="SPOT",
-        status="TRADING" if trading else _STATUSES.get(symbol["status"], "HALT"),
+        status=status if symbol["isSpotTradingAllowed"] is True else "HALT",
         tick=decimal(px["tickSize"]),
         lot=decimal(qty["stepSize"]),
         min_qty=decimal(qty["minQty"]),

@@ -15,7 +15,6 @@ from typing import Any
 from oms.config import GroupConfig
 from oms.errors import ConfigError
 from oms.ports import Key
-from oms.units import NS_PER_MS
 from oms.venues.binance import errors, trade
 from oms.venues.binance.exchange_info import parse_exchange_info
 from oms.venues.binance.spec import CONNECTIONS, SPOT_ORDERS, WEIGHT
@@ -58,7 +57,6 @@ _MS_PER_S = 1000
 _RATE_DIGITS = 10
 HTTP_BAD_REQUEST = 400
 _PING_EVERY_MS = 1000
-_AGE_MAX_MS = 24 * 3_600_000
 _METHODS = {
     Want.PLACE: "order.place",
     Want.CANCEL: "order.cancel",
@@ -117,7 +115,8 @@ class BinanceOrders:
     def links(self, accounts: Sequence[str], got: Mapping[str, Reply]) -> Sequence[Link]:
         """One connection for requests and events; several accounts may share it."""
         del got
-        return (Link(Role.BOTH, tuple(accounts), True, "frame", _PING_EVERY_MS, _AGE_MAX_MS),)
+        age_ms = SPOT_ORDERS.caps.link_age_ms
+        return (Link(Role.BOTH, tuple(accounts), True, "frame", _PING_EVERY_MS, age_ms),)
 
     def open(self, link: Link, stamp: Stamp) -> tuple[str, Mapping[str, str]]:
         """The address of the config is the whole of it."""
@@ -235,7 +234,7 @@ class BinanceOrders:
             return Read(reports=((who, report),) if report is not None else ())
         if message.kind == "outboundAccountPosition":
             found = self._reader.balances(message.event)
-            stamp_ns = int(message.event.get("E", 0)) * NS_PER_MS
+            stamp_ns = self._reader.event_ns(message.event)
             return Read(balances=tuple((who, one) for one in found), event_ns=stamp_ns)
         return Read()
 

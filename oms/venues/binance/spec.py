@@ -6,8 +6,21 @@ Sources: VENUES.md 4.4 and 4.5, developers.binance.com; what is odd stands in QU
 from __future__ import annotations
 
 from oms.venues.base import MarketSpec
-from oms.venues.data import Absent, AmendWay, Bucket, Capabilities, Fees, Hosts, OrderMarket, Role
+from oms.venues.data import (
+    Absent,
+    AmendWay,
+    Bucket,
+    Capabilities,
+    Fees,
+    Hosts,
+    OrderMarket,
+    Role,
+    statuses_of,
+)
 from shm_layout.enums import BookRule, OrderType, SelfTrade, TimeInForce, Venue
+
+STATUSES = {"TRADING": "TRADING", "END_OF_DAY": "HALT", "HALT": "HALT", "BREAK": "HALT"}
+"""enums.md "Symbol status"; TRADING without spot trading halts, too."""
 
 WEIGHT, CONNECTIONS = "weight", "connections"
 FUTURES_WEIGHT, FUTURES_CONNECTIONS = "futures.weight", "futures.connections"
@@ -105,6 +118,12 @@ SPOT_ORDERS = OrderMarket(
         absent=Absent.AFTER_LIFETIME,
         order_types=frozenset({OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY}),
         times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
+        no_such_time=frozenset(
+            {
+                (OrderType.MARKET, TimeInForce.FOK), (OrderType.POST_ONLY, TimeInForce.IOC),
+                (OrderType.POST_ONLY, TimeInForce.FOK),
+            }
+        ),
         self_trade=frozenset(
             {
                 SelfTrade.NONE, SelfTrade.CANCEL_MAKER, SelfTrade.CANCEL_TAKER,
@@ -115,6 +134,8 @@ SPOT_ORDERS = OrderMarket(
         amend=AmendWay.NEW_ID,
         forgets_unfilled_ms=90 * 86_400_000,
         timestamp_ahead_ms=1000,
+        link_age_ms=24 * 3_600_000,
+        statuses=statuses_of(STATUSES),
     ),
     fees=Fees(maker_e6=1000, taker_e6=1000, charged_in="got"),
     hosts={

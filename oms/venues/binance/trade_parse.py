@@ -30,6 +30,8 @@ from shm_layout.enums import FLAG_LAST, ExecKind, Liquidity, RejectReason, Side
 from shm_layout.records import UNDEF
 
 _TEXT_CHARS_MAX = 48
+_ID_DIGITS_MAX = 18
+"""More than our own request ids ever have, and it fits 64 bits."""
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 
 OPEN_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL"})
@@ -46,6 +48,11 @@ _END_REASONS = {
     "EXPIRED_IN_MATCH": RejectReason.SELF_TRADE,
 }
 """Why it ended, where the status says so: EXPIRED_IN_MATCH is self-trade prevention."""
+_WITHOUT_ALL = {
+    ExecKind.FOUND_OPEN: ExecKind.REDUCED, ExecKind.FOUND_FILLED: ExecKind.EXPIRED,
+}  # fmt: skip
+"""What it is where self-trade prevention took a part: an end is told by amounts, and what is called
+FILLED then has fewer fills than were ordered."""
 
 _T = TypeVar("_T")
 
@@ -96,8 +103,8 @@ def parse_frame(data: bytes) -> Reply | UserEvent:
 
 def _frame(message: Any) -> Reply | UserEvent:
     if "status" in message and "id" in message:
-        given = message["id"]
-        number = int(given) if isinstance(given, (int, str)) and str(given).isdigit() else -1
+        given = str(message["id"])
+        number = int(given) if given.isdecimal() and len(given) <= _ID_DIGITS_MAX else -1
         return _reply(number, _integer(message["status"]), message)
     if "event" in message:
         event = message["event"]
@@ -176,18 +183,23 @@ class TradeReader:
         client_text = _text(result.get("origClientOrderId") or result["clientOrderId"])
         stamp_ms = result.get("updateTime") or result.get("transactTime") or 0
         px = qty = executed = UNDEF
+        prevented = 0
         if instrument is not None:
             px = from_text(result["price"], instrument.px_scale)
-            qty = from_text(result["origQty"], instrument.qty_scale)
+            prevented = from_text(result.get("preventedQuantity", "0"), instrument.qty_scale)
+            qty = _without(result["origQty"], prevented, instrument)
             executed = from_text(result["executedQty"], instrument.qty_scale)
         status = _text(result["status"])
+        kind, reason = _kind_of(status), _END_REASONS.get(status, RejectReason.UNSET)
+        if prevented and kind in _WITHOUT_ALL:
+            kind, reason = _WITHOUT_ALL[kind], RejectReason.SELF_TRADE
         return OrderView(
             ids.from_text(self.system_id, client_text) or 0, client_text,
-            str(_integer(result["orderId"])), instrument, symbol, _kind_of(status),
+            str(_integer(result["orderId"])), instrument, symbol, kind,
             _SIDES[result["side"]], px, qty, executed,
             ts_event_ns=_integer(stamp_ms) * NS_PER_MS,
             by_amount=bool(_text(result.get("origQuoteOrderQty", "0")).strip("0.")),
-            reason=_END_REASONS.get(status, RejectReason.UNSET), word=status,
+            reason=reason, word=status,
         )  # fmt: skip
 
     def trade(self, result: Any) -> Fill | None:
@@ -212,6 +224,7 @@ class TradeReader:
             ts_event_ns=_integer(result["time"]) * NS_PER_MS,
             venue_order_id=str(_integer(result["orderId"])),
         )
+        _check_fill(report)
         return Fill(report.venue_order_id, report, str(report.trade_id))
 
     def execution_report(self, event: Any) -> Report | None:
@@ -251,6 +264,10 @@ class TradeReader:
             report.kind = _END_KINDS[status]
             report.reason = _END_REASONS.get(status, RejectReason.UNSET)
             report.text = _text(event.get("r") or "")
+        elif what == "TRADE_PREVENTION":
+            report.kind, report.reason = ExecKind.REDUCED, RejectReason.SELF_TRADE
+            prevented = from_text(event["A"], instrument.qty_scale)
+            report.total_qty = _without(event["q"], prevented, instrument)
         elif what != "NEW":
             return None
         return report
@@ -261,15 +278,12 @@ class TradeReader:
         report.liquidity = Liquidity.MAKER if _boolean(event["m"]) else Liquidity.TAKER
         report.px = from_text(event["L"], instrument.px_scale)
         report.qty = from_text(event["l"], instrument.qty_scale)
-        if report.px <= 0 or report.qty <= 0:
-            raise MalformedMessageError(f"a trade of {event['l']} at {event['L']}")
         report.quote_qty = _quote_qty(event.get("Y"), report, instrument)
         report.fee_text = _text(event["n"])
         report.fee_currency = event["N"] or ""
         report.trade_id = _integer(event["t"])
-        if report.trade_id < 0:
-            raise MalformedMessageError("a trade without its id")
         report.ts_event_ns = _integer(event["T"]) * NS_PER_MS
+        _check_fill(report)
 
     @staticmethod
     def balances(event: Any) -> list[Balance]:
@@ -277,6 +291,11 @@ class TradeReader:
         return _read(
             lambda: [Balance(_text(b["a"]), b["f"], b["l"]) for b in event["B"]], "balances"
         )
+
+    @staticmethod
+    def event_ns(event: Any) -> int:
+        """When an event was made; 0 = it does not say."""
+        return _read(lambda: _integer(event.get("E", 0)) * NS_PER_MS, "event")
 
     @staticmethod
     def account(result: Any) -> list[Balance]:
@@ -289,11 +308,26 @@ class TradeReader:
         )
 
 
+def _check_fill(report: Report) -> None:
+    if report.px <= 0 or report.qty <= 0:
+        raise MalformedMessageError(f"a trade of {report.qty} at {report.px}")
+    if report.trade_id < 0:
+        raise MalformedMessageError("a trade without its id")
+
+
 def _quote_qty(text: Any, report: Report, instrument: Instrument) -> int:
     """Amount of a fill: the venue's own where it gives it, else price times quantity, cut."""
     if text is not None:
         return from_text_down(text, instrument.quote_scale)
     return report.px * report.qty // instrument.notional_divisor
+
+
+def _without(text: Any, prevented: int, instrument: Instrument) -> int:
+    """A quantity without what self-trade prevention took of it."""
+    left = from_text(text, instrument.qty_scale) - prevented
+    if left < 0:
+        raise MalformedMessageError(f"more was prevented than {text}")
+    return left
 
 
 def _kind_of(status: str) -> ExecKind:

@@ -17,9 +17,6 @@ from oms.venues.shared.bid_ask import requests as requests_
 from oms.venues.shared.bid_ask.named_listing import codes_of
 from oms.venues.shared.bid_ask.rows import LOT, quote_of
 
-_WARNINGS = {"NONE": "TRADING", "CAUTION": "WARNING"}
-"""market_warning: CAUTION is the review before a delisting."""
-
 
 def call(ask: Ask) -> HttpCall:
     """The pairs, or the tickers of those that `values` names."""
@@ -46,11 +43,11 @@ def _pair(row: Mapping[str, Any]) -> Listed:
     warning = fields.text(row.get("market_warning", "NONE"))
     traded = quote == spec.QUOTE
     left_out = "" if traded else f"quoted in {quote}: the market is KRW's alone"
-    if warning not in _WARNINGS:
+    if warning not in spec.STATUSES:
         left_out = left_out or f"its market_warning {fields.shown(warning)} is not known"
     return Listed(
         symbol, symbol, symbol.partition("-")[2], quote, "SPOT",
-        _WARNINGS.get(warning, "HALT"), "", LOT,
+        spec.STATUSES.get(warning, "HALT"), "", LOT,
         ladder=spec.LADDER if traded else (),
         min_notional=spec.MIN_TOTAL if traded else "",
         max_notional=spec.MAX_TOTAL if traded else "",

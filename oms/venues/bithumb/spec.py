@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from oms.venues.data import (
     Absent,
+    BookWay,
     Bucket,
     Capabilities,
     Fees,
@@ -14,6 +15,7 @@ from oms.venues.data import (
     Proof,
     Role,
     Way,
+    statuses_of,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
@@ -54,6 +56,9 @@ LISTING_CODES = 100
 PING_EVERY_MS = 15_000
 """Measured: a silent connection ends after 60 s (the page says 120)."""
 
+STATUSES = {"NONE": "TRADING", "CAUTION": "WARNING"}
+"""market/all: `market_warning`; CAUTION is the review before a delisting."""
+
 CAPS = Capabilities(
     absent=Absent.NEVER,
     order_types=frozenset(
@@ -81,6 +86,9 @@ CAPS = Capabilities(
     client_id_chars=36,
     request_lifetime=False,
     open_list_max=OPEN_PAGE,
+    links=(Role.EVENTS,),
+    ladder=True,
+    statuses=statuses_of(STATUSES),
 )  # fmt: skip
 
 _HOSTS = Hosts(
@@ -109,5 +117,5 @@ BUCKETS = (
 )  # fmt: skip
 MARKET = OrderMarket(
     NAME, CAPS, Fees(maker_e6=2_500, taker_e6=2_500, charged_in="quote"), {"mainnet": _HOSTS},
-    BUCKETS,
+    BUCKETS, book=BookWay.WHOLE_EACH,
 )  # fmt: skip

@@ -9,16 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oms.venues.bybit.spec import CATEGORIES
+from oms.venues.bybit.spec import CATEGORIES, STATUSES
 from oms.venues.reports import Listed
 from oms.venues.shared import fields
-
-_STATUS = {
-    "Trading": "TRADING",
-    "PreLaunch": "PRE_OPEN",
-    "Delivering": "DELISTING",
-    "Closed": "HALT",
-}
 
 
 def listed(market: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Listed, ...]:
@@ -30,11 +23,11 @@ def listed(market: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Listed, ...]
 def _base_of(row: Mapping[str, Any], **words: Any) -> Listed:
     status = fields.text(row["status"])
     left_out = words.pop("left_out", "")
-    if status not in _STATUS:
+    if status not in STATUSES:
         left_out = f"its status {fields.shown(status)} is not known"
     return Listed(
         symbol=fields.text(row["symbol"]), base=fields.text(row["baseCoin"]),
-        quote=fields.text(row["quoteCoin"]), status=_STATUS.get(status, "HALT"),
+        quote=fields.text(row["quoteCoin"]), status=STATUSES.get(status, "HALT"),
         tick=fields.decimal(row["priceFilter"]["tickSize"]), left_out=left_out, **words,
     )  # fmt: skip
 

@@ -42,7 +42,6 @@ PING_TEXT = '{"op":"ping"}'
 PING_EVERY_MS = 20_000
 TOPICS = ("order", "execution", "position", "wallet")
 DEAD_MAN_TOPICS = ("dcp.future", "dcp.spot")
-_WITHOUT_AGE = 0
 _CURSOR_CHARS = "%="
 """A cursor comes percent-encoded and goes back as it came."""
 
@@ -92,9 +91,9 @@ class BybitOrders:
     def links(self, accounts: Sequence[str], got: Mapping[str, Reply]) -> Sequence[Link]:
         """Each account has a connection for its events and one for its orders."""
         return [
-            Link(role, (account,), True, PING_TEXT, PING_EVERY_MS, _WITHOUT_AGE)
+            Link(role, (account,), True, PING_TEXT, PING_EVERY_MS)
             for account in accounts
-            for role in (Role.EVENTS, Role.ORDERS)
+            for role in spec.SPOT_CAPS.links
         ]
 
     def open(self, link: Link, stamp: Stamp) -> tuple[str, Mapping[str, str]]:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from oms.venues.data import (
     Absent,
     AmendWay,
+    BookWay,
     Bucket,
     Capabilities,
     DeadMan,
@@ -20,8 +21,9 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    statuses_of,
 )
-from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
+from shm_layout.enums import InstrumentKind, OrderSpace, OrderType, SelfTrade, TimeInForce
 
 CATEGORIES = {"bybit.spot": "spot", "bybit.linear": "linear"}
 MARKETS_BY_CATEGORY = {category: name for name, category in CATEGORIES.items()}
@@ -37,6 +39,11 @@ HISTORY_WINDOW_MS = 7 * 86_400_000
 """order/order-list, order/execution: "endTime - startTime <= 7 days"."""
 EGRESS_PAUSE_MS = 600_000
 """rate-limit: after HTTP 403 "access too frequent" all sessions stop for ten minutes."""
+
+STATUSES = {
+    "Trading": "TRADING", "PreLaunch": "PRE_OPEN", "Delivering": "DELISTING", "Closed": "HALT",
+}  # fmt: skip
+"""enum: `status` of an instrument."""
 
 _MODES = frozenset(
     {SelfTrade.NONE, SelfTrade.CANCEL_MAKER, SelfTrade.CANCEL_TAKER, SelfTrade.CANCEL_BOTH}
@@ -60,6 +67,8 @@ _COMMON = {
     "client_id_chars": 36,
     "dead_man": _DEAD_MAN,
     "open_list_max": PAGE_ORDERS,
+    "links": (Role.EVENTS, Role.ORDERS),
+    "statuses": statuses_of(STATUSES),
 }
 
 LINEAR_CAPS = Capabilities(
@@ -129,6 +138,7 @@ LINEAR = OrderMarket(
         "linear", place=10, amend=10, cancel=10, place_batch=10, amend_batch=10, cancel_batch=10,
         cancel_all=10,
     ),
+    kind=InstrumentKind.LINEAR, book=BookWay.SNAPSHOT_STREAMED,
 )  # fmt: skip
 SPOT = OrderMarket(
     "bybit.spot", SPOT_CAPS, Fees(1_000, 1_000, "got"), HOSTS,
@@ -136,6 +146,7 @@ SPOT = OrderMarket(
         "spot", place=20, amend=10, cancel=20, place_batch=20, amend_batch=20, cancel_batch=20,
         cancel_all=20,
     ),
+    book=BookWay.SNAPSHOT_STREAMED,
 )  # fmt: skip
 
 MARKETS = MappingProxyType({market.name: market for market in (SPOT, LINEAR)})

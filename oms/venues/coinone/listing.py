@@ -12,8 +12,6 @@ from oms.venues.reports import Ask, HttpCall, Listed, Reply
 from oms.venues.shared import fields
 
 _SYMBOL = "symbol"
-_TRADE_STATES = {0: "HALT", 1: "TRADING", 2: "SELL_ONLY", 3: "BUY_ONLY"}
-"""trade_status (reference/market): none, both, no buying, no selling."""
 
 
 def call(ask: Ask) -> HttpCall:
@@ -45,11 +43,11 @@ def _pair(row: Mapping[str, Any]) -> Listed:
     quote, target = fields.text(row["quote_currency"]), fields.text(row["target_currency"])
     symbol = spec.symbol_of(quote, target)
     state = fields.integer(row["trade_status"])
-    status = _TRADE_STATES.get(state, "HALT")
+    status = spec.STATUSES.get(state, "HALT")
     if fields.integer(row["maintenance_status"]):
         status = "HALT"
     left_out = "" if quote.upper() == spec.QUOTE else f"quoted in {quote}"
-    if state not in _TRADE_STATES:
+    if state not in spec.STATUSES:
         left_out = left_out or f"its trade_status {state} is not known"
     return Listed(
         symbol, symbol, target.upper(), quote.upper(), "SPOT", status,

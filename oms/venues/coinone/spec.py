@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from oms.venues.data import (
     Absent,
+    BookWay,
     Bucket,
     Capabilities,
     Fees,
@@ -13,6 +14,7 @@ from oms.venues.data import (
     Proof,
     Role,
     Way,
+    statuses_of,
 )
 from shm_layout.enums import OrderSpace, OrderType, TimeInForce
 
@@ -33,6 +35,9 @@ AMOUNT_DIGITS = 4
 SECONDS_BELOW = 10**11
 """A time below this is in seconds: the pages' samples differ."""
 
+STATUSES = {0: "HALT", 1: "TRADING", 2: "SELL_ONLY", 3: "BUY_ONLY"}
+"""trade_status (reference/market): none, both, no buying, no selling."""
+
 _NEVER = (OrderType.LIMIT, OrderType.POST_ONLY, OrderType.STOP, OrderType.TAKE_PROFIT)
 CAPS = Capabilities(
     absent=Absent.NEVER,
@@ -52,6 +57,10 @@ CAPS = Capabilities(
     client_id_case="lower",
     request_lifetime=False,
     open_list_max=OPEN_LIST_MAX,
+    links=(Role.EVENTS,),
+    dated=False,
+    ladder=True,
+    statuses=statuses_of(STATUSES),
 )
 
 _HOSTS = Hosts(
@@ -76,8 +85,9 @@ USAGE_HEADERS = {
     "private-ratelimit-remaining": "private",
 }
 MARKET = OrderMarket(
-    NAME, CAPS, Fees(maker_e6=200, taker_e6=200, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS
-)
+    NAME, CAPS, Fees(maker_e6=200, taker_e6=200, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS,
+    book=BookWay.WHOLE_EACH,
+)  # fmt: skip
 
 
 def symbol_of(quote: str, target: str) -> str:

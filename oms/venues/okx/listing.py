@@ -10,20 +10,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from oms.venues.okx.spec import INST_TYPES
+from oms.venues.okx.spec import INST_TYPES, STATUSES
 from oms.venues.reports import Listed
 from oms.venues.shared import fields
-
-_STATUS = {
-    "live": "TRADING",
-    "suspend": "HALT",
-    "preopen": "PRE_OPEN",
-    "rebase": "HALT",
-    "post_only": "POST_ONLY",
-    "test": "HALT",
-    "settling": "HALT",
-    "expired": "HALT",
-}
 
 
 def listed(market: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Listed, ...]:
@@ -36,10 +25,10 @@ def listed(market: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Listed, ...]
 def _made(row: Mapping[str, Any], **words: Any) -> Listed:
     status = fields.text(row["state"])
     left_out = words.pop("left_out", "")
-    if status not in _STATUS:
+    if status not in STATUSES:
         left_out = f"its state {fields.shown(status)} is not known"
     return Listed(
-        symbol=fields.text(row["instId"]), status=_STATUS.get(status, "HALT"),
+        symbol=fields.text(row["instId"]), status=STATUSES.get(status, "HALT"),
         tick=_shown(row, "tickSz"), lot=_shown(row, "lotSz"), min_qty=_shown(row, "minSz"),
         max_qty=_shown(row, "maxLmtSz"), venue_code=fields.integer(row.get("instIdCode") or 0),
         fee_group=fields.text(row.get("groupId") or ""), left_out=left_out, **words,

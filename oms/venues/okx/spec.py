@@ -11,6 +11,7 @@ from types import MappingProxyType
 from oms.venues.data import (
     Absent,
     AmendWay,
+    BookWay,
     Bucket,
     Capabilities,
     DeadMan,
@@ -20,8 +21,9 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    statuses_of,
 )
-from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
+from shm_layout.enums import InstrumentKind, OrderSpace, OrderType, SelfTrade, TimeInForce
 
 INST_TYPES = {"okx.spot": "SPOT", "okx.swap": "SWAP"}
 MARKETS_BY_TYPE = {kind: name for name, kind in INST_TYPES.items()}
@@ -40,6 +42,12 @@ HISTORY_MS = 7 * 86_400_000
 ALGO_KINDS = ("conditional,oco", "trigger", "move_order_stop", "iceberg", "twap", "chase")
 """`ordType` of orders-algo-pending, which shows one kind a question (algo-trading)."""
 CANCEL_ALGOS_MAX = 10
+
+STATUSES = {
+    "live": "TRADING", "suspend": "HALT", "preopen": "PRE_OPEN", "rebase": "HALT",
+    "post_only": "POST_ONLY", "test": "HALT", "settling": "HALT", "expired": "HALT",
+}  # fmt: skip
+"""public-data "Get instruments": `state`."""
 
 _COMMON = {
     "absent": Absent.AFTER_LIFETIME,
@@ -65,6 +73,8 @@ _COMMON = {
     "client_id_chars": 32,
     "dead_man": DeadManSwitch(DeadMan.COUNTDOWN, "account", 10_000, 120_000),
     "open_list_max": PAGE,
+    "links": (Role.BOTH, Role.EVENTS),
+    "statuses": statuses_of(STATUSES),
 }  # fmt: skip
 SPOT_CAPS = Capabilities(
     amount_orders=frozenset({"buy", "sell"}),
@@ -121,6 +131,12 @@ BUCKETS = (
     Bucket("operations", ("connection",), 480, 3_600_000, _QUERIES),
 )  # fmt: skip
 
-SPOT = OrderMarket("okx.spot", SPOT_CAPS, Fees(800, 1_000, "got"), HOSTS, BUCKETS)
-SWAP = OrderMarket("okx.swap", SWAP_CAPS, Fees(200, 500, "quote"), HOSTS, BUCKETS)
+SPOT = OrderMarket(
+    "okx.spot", SPOT_CAPS, Fees(800, 1_000, "got"), HOSTS, BUCKETS,
+    book=BookWay.SNAPSHOT_STREAMED,
+)  # fmt: skip
+SWAP = OrderMarket(
+    "okx.swap", SWAP_CAPS, Fees(200, 500, "quote"), HOSTS, BUCKETS,
+    kind=InstrumentKind.LINEAR, book=BookWay.SNAPSHOT_STREAMED,
+)  # fmt: skip
 MARKETS = MappingProxyType({market.name: market for market in (SPOT, SWAP)})

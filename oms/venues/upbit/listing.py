@@ -45,7 +45,7 @@ def _pair(row: Mapping[str, Any]) -> Listed:
     traded = quote == spec.QUOTE
     return Listed(
         symbol, symbol, symbol.partition("-")[2], quote, "SPOT",
-        "WARNING" if warned else "TRADING", "", LOT,
+        spec.STATUSES[warned], "", LOT,
         ladder=spec.LADDER if traded else (),
         min_notional=spec.MIN_TOTAL if traded else "",
         max_notional=spec.MAX_TOTAL if traded else "",

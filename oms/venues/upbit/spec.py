@@ -6,6 +6,7 @@ from __future__ import annotations
 from oms.venues.data import (
     Absent,
     AmendWay,
+    BookWay,
     Bucket,
     Capabilities,
     Fees,
@@ -15,6 +16,7 @@ from oms.venues.data import (
     Proof,
     Role,
     Way,
+    statuses_of,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
@@ -60,6 +62,9 @@ LISTING_CODES = 100
 PING_EVERY_MS = 15_000
 """Measured: a silent connection ends after 60 s (the page says 120)."""
 
+STATUSES = {False: "TRADING", True: "WARNING"}
+"""market/all: `market_event.warning`; a pair that is delisted is no longer in it."""
+
 CAPS = Capabilities(
     absent=Absent.BY_FENCE,
     order_types=frozenset(
@@ -87,6 +92,10 @@ CAPS = Capabilities(
     client_id_chars=64,
     request_lifetime=False,
     open_list_max=OPEN_PAGE,
+    links=(Role.EVENTS,),
+    dated=False,
+    ladder=True,
+    statuses=statuses_of(STATUSES),
 )  # fmt: skip
 
 _HOSTS = Hosts(
@@ -114,5 +123,6 @@ BUCKETS = (
     Bucket("websocket-message-minute", ("connection",), 100, 60 * _SECOND_MS, users=_QUERIES),
 )  # fmt: skip
 MARKET = OrderMarket(
-    NAME, CAPS, Fees(maker_e6=500, taker_e6=500, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS
-)
+    NAME, CAPS, Fees(maker_e6=500, taker_e6=500, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS,
+    book=BookWay.WHOLE_EACH,
+)  # fmt: skip

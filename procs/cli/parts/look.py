@@ -413,6 +413,16 @@ class Look:
             )
         return rows
 
+    def marks(self) -> dict[str, Decimal]:
+        """Currency -> what one unit is worth in the desk's, by its newest price."""
+        return {
+            self._currency(int(row["currency_id"]))[0]: Decimal(int(row["live_rate"])).scaleb(
+                -int(row["live_digits"])
+            )
+            for row in self.memory.table_reader("marks").written()
+            if int(row["live_rate"])
+        }
+
     # What happens
 
     def take_updates(self) -> Iterator[Fill]:

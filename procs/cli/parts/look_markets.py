@@ -10,7 +10,7 @@ from typing import Any
 from oms.config import OPERATOR
 from oms.errors import ConfigError
 from procs.cli.parts.look import Look, at_step, text
-from shm_layout.enums import VENUE_NAMES, BookState, PluginState, PluginTrouble, Venue
+from shm_layout.enums import VENUE_NAMES, BookState, PluginState, PluginTrouble, RejectReason, Venue
 from shm_layout.limits import BOOK_TABLE_LEVELS
 from shm_layout.records import NO_ID
 
@@ -95,6 +95,7 @@ def accounts(look: Look) -> list[dict[str, Any]]:
             "group": groups[int(row["group"])] if int(row["group"]) < len(groups) else "?",
             "reconciled": bool(row["reconciled"]),
             "enabled": bool(row["enabled"]),
+            "refused": RejectReason(int(row["refused"])).name if row["refused"] else "",
         }
         for row in look.memory.table_reader("accounts").written()
     ]

@@ -120,22 +120,33 @@ def _venues(found: dict[str, Any]) -> list[str]:
     return lines + accounts(found["accounts"])
 
 
+def _standing(row: dict[str, Any]) -> str:
+    if row["refused"]:
+        return f"refused ({row['refused']}): trades nothing, asked again each minute; see its log"
+    return "reconciled" if row["reconciled"] else "not reconciled: may not trade yet"
+
+
 def accounts(rows: list[dict[str, Any]]) -> list[str]:
     """One line each; where they are many, one for each group, with the names of some that wait."""
     if len(rows) <= ACCOUNTS_LISTED_MAX:
         return [
             f"account {row['account']} ({row['group']}): "
-            + ("reconciled" if row["reconciled"] else "not reconciled: may not trade yet")
+            + _standing(row)
             + ("" if row["enabled"] else ", disabled")
             for row in rows
         ]
     lines = []
     for group in sorted({row["group"] for row in rows}):
         own = [row for row in rows if row["group"] == group]
-        waiting = [row["account"] for row in own if not row["reconciled"]]
+        refused = [row["account"] for row in own if row["refused"]]
+        waiting = [r["account"] for r in own if not r["reconciled"] and not r["refused"]]
         disabled = [row["account"] for row in own if not row["enabled"]]
-        lines.append(f"accounts ({group}): {len(own) - len(waiting)} of {len(own)} reconciled")
-        for what, names in (("may not trade yet", waiting), ("disabled", disabled)):
+        lines.append(
+            f"accounts ({group}): {sum(r['reconciled'] for r in own)} of {len(own)} reconciled"
+        )
+        for what, names in (
+            ("may not trade yet", waiting), ("refused", refused), ("disabled", disabled)
+        ):  # fmt: skip
             if names:
                 more = len(names) - ACCOUNTS_NAMED_MAX
                 line = f"  {what}: {', '.join(names[:ACCOUNTS_NAMED_MAX])}"

@@ -18,88 +18,35 @@ from oms.sim.harness import Harness
 from shm_layout.channels import Capacity, topology
 from shm_layout.enums import OrderState, RecordType, RejectReason
 from tests.desks import START_NS
-from tests.oms.sim.whole_desk import EXECUTOR, MS, STRATEGY, VENUE, S, WholeDesk, whole_config
+from tests.oms.sim.whole_desk import (
+    EXECUTOR,
+    MS,
+    STRATEGY,
+    VENUE,
+    WATCHDOG,
+    WHO,
+    Guarded,
+    S,
+    WholeDesk,
+    whole_config,
+)
 from tests.support import rate_row
 
 pytestmark = pytest.mark.compiled
 
-WHO = {"uid": 1000, "pid": 77}
-WATCHDOG = "watchdog"
 
-
-class GuardedDesk(WholeDesk):
-    """A whole desk with its watchdog, and what the supervisor does under a latch: an executor that
-    stands for a second is ended, and started again once its end was seen.
-    """
-
-    supervised = True
-    stood_ns = 0
+class GuardedDesk(Guarded, WholeDesk):
+    """A whole desk with its watchdog."""
 
     def __init__(self, seed, config=None):
         super().__init__(seed, config=config)
         self.start(WATCHDOG)
-
-    def supervise(self):
-        harness = self.harness
-        stands = EXECUTOR in harness._stopped and EXECUTOR in harness.agents
-        agent = harness.agents.get(WATCHDOG)
-        if not (self.supervised and stands and agent is not None and agent.latch.latched):
-            self.stood_ns = 0
-            return
-        self.stood_ns = self.stood_ns or harness.now_ns
-        if harness.now_ns - self.stood_ns > 1 * S:
-            harness.kill(EXECUTOR)
-            self.start(EXECUTOR)
-
-    def run(self, ns):
-        until = self.harness.now_ns + ns
-        while self.harness.now_ns < until:
-            self.supervise()
-            self.harness.run_until(min(self.harness.now_ns + 100 * MS, until))
-
-    def wait(self, condition, within_ns=30 * S):
-        """Until the condition holds."""
-
-        def waits():
-            self.supervise()
-            return not condition()
-
-        return self.harness.run_while(waits, self.harness.now_ns + within_ns)
-
-    def ended(self, *processes):
-        """The supervisor has seen the end of these processes."""
-        rows = self.harness.table("processes").rows
-        for index, name in enumerate(processes):
-            rows["name"][index], rows["pid"][index], rows["seq"][index] = name.encode(), 0, 2
-
-    def shown(self):
-        return self.watchdog.sweep.shown(self.harness.now_ns)
-
-    @property
-    def watchdog(self):
-        return self.harness.agents[WATCHDOG]
-
-    def open(self):
-        return len(self.log.open_orders(0, None))
 
     def accepted(self):
         return len(self.log.history(0, 0))
 
     def until_open(self):
         assert self.harness.run_while(lambda: not self.open(), self.harness.now_ns + 30 * S)
-
-    def kill(self, **fields):
-        return self.harness.control(WATCHDOG, "kill", {**WHO, "reason": "test", **fields})
-
-    def resume(self, **fields):
-        return self.harness.control(WATCHDOG, "resume", {**WHO, **fields})
-
-    def until_swept(self, within_ns=120 * S):
-        def swept():
-            agent = self.harness.agents.get(WATCHDOG)
-            return agent is not None and agent.latch.swept
-
-        assert self.wait(swept, within_ns), f"seed {self.seed}: {self.shown()}"
 
     def fault(self, kind, **values):
         self.harness.agents[VENUE].add_fault(FaultSpec(kind, **values), self.harness.now_ns)

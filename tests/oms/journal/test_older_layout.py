@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from oms import ids
+from oms.errors import JournalError
 from oms.journal.format import described_by_type, parse_file_header
-from oms.journal.reader import Recovery, _fits, read_journal
+from oms.journal.reader import Recovery, _converter, _fits, read_journal
 from shm_layout.enums import ExecKind, InstrumentKind, MarketStatus, OrderState, RecordType
 from shm_layout.money import INT64_MAX
+from shm_layout.records import RECORDS
 from tests.oms.agents.test_risk import PX, QTY, Bench
 
 OPEN, UNKNOWN, FILLED, REFUSED = (ids.client_order_id(1, n) for n in range(1, 5))
@@ -88,8 +90,9 @@ def test_amounts_that_an_older_row_did_not_bound_are_unbounded(older):
     ("old", "new", "fits"),
     [
         ("i8", "i8", True),
-        ("i8", "i4", False),
-        ("i4", "i8", False),
+        ("i8", "i4", True),
+        ("i4", "i8", True),
+        ("i8", "f8", False),
         ("S40", "S48", True),
         ("S40", "i8", False),
         (("u2", (8,)), ("u2", (16,)), True),
@@ -100,3 +103,19 @@ def test_amounts_that_an_older_row_did_not_bound_are_unbounded(older):
 )
 def test_field_of_an_older_record_fits_or_the_type_is_refused(old, new, fits):
     assert _fits(np.dtype(old), np.dtype(new)) is fits
+
+
+@pytest.mark.parametrize(("value", "fits"), [(0, True), (255, True), (256, False), (-1, False)])
+def test_number_of_an_older_record_that_is_too_large_for_ours_is_refused(value, fits):
+    described = RECORDS["OrderRow"].descriptor()
+    old = np.zeros(1, np.dtype([("head", "V16"), ("cancel_asked", "i8"), ("rest", "V40")]))
+    fields = [*described["fields"][:4], ["cancel_asked", "i8", 16]]
+    described |= {"fields": fields, "size_bytes": old.itemsize}
+    old["cancel_asked"] = value
+    convert = _converter(described, "journal file 1")
+    words = np.frombuffer(old.tobytes(), np.int64)
+    if fits:
+        assert int(convert(words, 0)["cancel_asked"]) == value
+    else:
+        with pytest.raises(JournalError, match=f"OrderRow.cancel_asked is {value}"):
+            convert(words, 0)

@@ -63,6 +63,7 @@ def test_every_execution_kind_of_an_order_has_an_event() -> None:
     outside = {
         ExecKind.UNSET, ExecKind.FILL, ExecKind.RECONCILED, ExecKind.EXTERNAL_OPEN,
         ExecKind.FUNDING, ExecKind.LIQUIDATION, ExecKind.ADL, ExecKind.TRANSFER, ExecKind.BUST,
+        ExecKind.ACCOUNT_REFUSED,
     }  # fmt: skip
     for kind in ExecKind:
         assert (int(EVENT_OF_KIND[kind]) == ILLEGAL) == (kind in outside), kind

@@ -9,7 +9,6 @@ from collections import Counter
 import pytest
 
 from oms.exchange.faults import FaultSpec
-from oms.risk import world_hot as w_
 from oms.sim.harness import HarnessPorts
 from oms.venues.binance.server import links as server_links
 from shm_layout.enums import ExecKind, RejectReason
@@ -59,28 +58,6 @@ class Watched(Market):
         return Counter(event for _, role, _, event, _ in self.harness.logs if role == EXECUTOR)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_days_end_is_never_noticed_where_connections_are_replaced_before(seed):
-    market = Watched(seed, link_max_age_ms=AGE_MS)
-    market.run(200 * S)
-    assert market.link()["replaced"] >= 3
-    assert market.link()["losses"] == 0
-    assert not {"NOT_SENT", "NO_ANSWER"} & market.said.keys(), market.said
-    assert market.heal()
-    assert market.check(seed) > 10
-    assert market.harness.agents["risk"].arrays.state[w_.ST_UNKNOWN_SEEN] == 0
-
-
-def test_days_end_is_never_noticed_where_the_venues_warning_is_heeded():
-    market = Watched(3)
-    market.run(200 * S)
-    assert market.events()["venue_ends_connection"] >= 2
-    assert (market.link()["replaced"] >= 2, market.link()["losses"]) == (True, 0)
-    assert not {"NOT_SENT", "NO_ANSWER"} & market.said.keys(), market.said
-    assert market.heal()
-    market.check(3)
-
-
 def test_events_of_the_overlap_come_twice_and_are_used_once():
     market = Watched(4, link_max_age_ms=AGE_MS)
     market.run(130 * S)
@@ -115,42 +92,6 @@ def test_executor_stopped_for_long_blames_nobody():
     assert market.link()["dead_peers"] == 0
     assert market.heal()
     market.check(6)
-
-
-def test_429_of_the_exchange_is_respected_and_cancels_go_on():
-    market = Watched(7)
-    market.run(5 * S)
-    sim = market.harness.agents[VENUE]
-    fault = FaultSpec(kind="http_429", match="order.place", count=1, retry_after_s=4)
-    sim.add_fault(fault, market.harness.now_ns)
-    market.run(S)
-    assert market.harness.table(f"rates.{EXECUTOR}").rows["pause_until_ns"][0]
-    placed = len(sim.market.log.history(0, 0))
-    market.run(2 * S)
-    assert len(sim.market.log.history(0, 0)) == placed
-    assert market.reasons["MESSAGE_RATE"] > 0
-    market.run(5 * S)
-    assert len(sim.market.log.history(0, 0)) > placed
-    assert market.heal()
-    market.check(7)
-
-
-def test_clock_step_of_the_exchange_is_followed():
-    market = Watched(8)
-    market.run(5 * S)
-    sim = market.harness.agents[VENUE]
-    fault = FaultSpec(kind="clock_step", shift_ms=-30_000, for_ms=40_000)
-    sim.add_fault(fault, market.harness.now_ns)
-    market.run(15 * S)
-    row = market.harness.table(f"clock.{EXECUTOR}").rows[0]
-    assert abs(int(row["offset_ns"]) + 30 * S) < 5 * MS
-    assert (row["large"], row["steps"]) == (1, 1)
-    acked = market.said["ACK"]
-    market.run(3 * S)
-    assert market.said["ACK"] > acked, "orders are signed by the venue's clock"
-    market.run(40 * S)
-    assert market.heal()
-    market.check(8)
 
 
 def test_ledger_counts_what_the_exchange_counts():

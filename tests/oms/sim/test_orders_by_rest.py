@@ -18,8 +18,9 @@ QTY = 10**5
 class RestMarket(Market):
     """A desk whose orders go by REST; the test trades."""
 
-    def __init__(self, seed=5, **group):
-        super().__init__(seed, sim={"drop_reply_one_in": 0}, order_way="rest", **group)
+    def __init__(self, seed=5, flow=200, **group):
+        sim = {"drop_reply_one_in": 0, "flow_events_per_s": flow}
+        super().__init__(seed, sim=sim, order_way="rest", **group)
         self.run(S)
 
     def trade(self):

@@ -50,7 +50,7 @@ class Trader(BaseAgent):
 class Market:
     """One run of one seed."""
 
-    def __init__(self, seed: int, ports=HarnessPorts, sim=None, **group) -> None:
+    def __init__(self, seed: int, ports=HarnessPorts, sim=None, exchange=None, **group) -> None:
         self.chance = random.Random(seed)
         btc = SimInstrumentConfig(
             "BTCUSDT", "BTC", "USDT", "0.01", "0.00001", "0.00001", "9000", "5", "60000"
@@ -67,7 +67,8 @@ class Market:
         self.calls = 0
         self.kill_at = 0
         self.fired: Counter[str] = Counter()
-        self.harness.start("venue_sim.binance", VenueSimAgent(self.config, "binance"))
+        served = exchange(self.config) if exchange else VenueSimAgent(self.config, "binance")
+        self.harness.start("venue_sim.binance", served)
         self.start_risk()
         self.start_executor()
         self.harness.start("journaler", JournalerAgent(self.config))

@@ -15,7 +15,7 @@ from oms import ids
 from oms.agents.factory import make_agent
 from oms.config import LimitsConfig, SimConfig, SimInstrumentConfig, StrategyConfig
 from oms.exchange.market import MONEY_DIGITS
-from oms.instruments import parse_decimal
+from oms.instruments import currency_scale, parse_decimal
 from oms.journal.reader import Recovery, read_journal
 from oms.risk import world_hot as w_
 from oms.risk.fold import Fold
@@ -34,6 +34,8 @@ VENUE = "venue_sim.binance"
 EXECUTOR = "executor.binance"
 FEED = "feed.binance.spot"
 STRATEGY = "strategy.mm"
+WATCHDOG = "watchdog"
+WHO = {"uid": 1000, "pid": 77}
 OURS = (FEED, "aggregator", STRATEGY, "risk", EXECUTOR, "journaler")
 EVIDENCE = {
     ExecKind.ACK, ExecKind.REJECT, ExecKind.FILL, ExecKind.CANCELED, ExecKind.EXPIRED,
@@ -67,6 +69,9 @@ def whole_config(seed, *, drop_reply_one_in=8, flow_events_per_s=200, params=Non
 class WholeDesk:
     """One run of one seed."""
 
+    by_hand: frozenset = frozenset()
+    """Client ids of orders of our account that the desk did not place."""
+
     def __init__(self, seed, capacity=None, config=None, ports=HarnessPorts):
         self.seed = seed
         self.config = config or whole_config(seed)
@@ -91,8 +96,12 @@ class WholeDesk:
         return self.harness.agents["risk"]
 
     @property
+    def market(self):
+        return self.harness.agents[VENUE].market
+
+    @property
     def log(self):
-        return self.harness.agents[VENUE].market.log
+        return self.market.log
 
     def finish(self):
         """No more faults: let everything settle, drain, and see that nothing is left open."""
@@ -147,6 +156,8 @@ class WholeDesk:
         """I1, I2: every venue order is one journaled intent, and none is there twice or open."""
         system_id = int(self.risk.arrays.account_table.rows["system_id"][0])
         at_venue = Counter(order.request.client_id for order in self.log.history(0, 0))
+        for name in self.by_hand:
+            del at_venue[name]
         doubled = {name for name, count in at_venue.items() if count > 1}
         assert not doubled, f"seed {self.seed}: sent twice: {doubled}"
         journaled = {}
@@ -183,18 +194,27 @@ class WholeDesk:
 
     def check_balances(self):
         """I5: what the venue's account holds is what it began with and the fold of the fills."""
-        market = self.harness.agents[VENUE].market
+        market = self.market
         held = {
             code: sum(pair) for code, pair in zip(market.assets, market.balances(0), strict=True)
         }
         rows = self.risk.arrays.positions[: self.state(w_.ST_POSITIONS_USED)]
         instrument = self.risk.arrays.instrument_table.rows[0]
-        unit = 10 ** (MONEY_DIGITS - int(instrument["qty_scale"]))
-        base = int(rows["qty"].sum()) * unit - int(rows["fee_base"].sum())
-        quote = int(rows["cash"].sum()) - int(rows["fee_quote"].sum())
-        began = {code: parse_decimal(text, MONEY_DIGITS) for code, text in BALANCES.items()}
-        assert held["BTC"] - began["BTC"] == base, f"seed {self.seed}: BTC"
-        assert held["USDT"] - began["USDT"] == quote, f"seed {self.seed}: USDT"
+        spec = market.specs[0]
+        lots, fees, money = (
+            10 ** (MONEY_DIGITS - scale)
+            for scale in (
+                int(instrument["qty_scale"]), currency_scale(spec.base), currency_scale(spec.quote),
+            )
+        )  # fmt: skip
+        moved = {
+            spec.base: int(rows["qty"].sum()) * lots - int(rows["fee_base"].sum()) * fees,
+            spec.quote: (int(rows["cash"].sum()) - int(rows["fee_quote"].sum())) * money,
+        }
+        (sim,) = self.config.sims
+        for code, amount in moved.items():
+            began = parse_decimal(sim.balances[code], MONEY_DIGITS)
+            assert held[code] - began == amount, f"seed {self.seed}: {code}"
         assert int(rows["fee_other_count"].sum()) == 0, f"seed {self.seed}: fees elsewhere"
 
     def check_unknown(self):
@@ -263,6 +283,72 @@ class WholeDesk:
         rows = arrays.positions[: self.state(w_.ST_POSITIONS_USED)]
         assert worst[1] == int(rows["open_buy_qty"].sum()), f"seed {self.seed}: open buys"
         assert worst[2] == int(rows["open_sell_qty"].sum()), f"seed {self.seed}: open sells"
+
+
+class Guarded:
+    """Of a desk with a watchdog: what a person asks, and what the supervisor does under a latch:
+    an executor that stands for a second is ended, and started again once its end was seen.
+    """
+
+    supervised = True
+    stood_ns = 0
+    executor_role = EXECUTOR
+
+    def supervise(self):
+        harness, role = self.harness, self.executor_role
+        stands = role in harness._stopped and role in harness.agents
+        agent = harness.agents.get(WATCHDOG)
+        if not (self.supervised and stands and agent is not None and agent.latch.latched):
+            self.stood_ns = 0
+            return
+        self.stood_ns = self.stood_ns or harness.now_ns
+        if harness.now_ns - self.stood_ns > 1 * S:
+            harness.kill(role)
+            self.start(role)
+
+    def run(self, ns):
+        until = self.harness.now_ns + ns
+        while self.harness.now_ns < until:
+            self.supervise()
+            self.harness.run_until(min(self.harness.now_ns + 100 * MS, until))
+
+    def wait(self, condition, within_ns=30 * S):
+        """Until the condition holds."""
+
+        def waits():
+            self.supervise()
+            return not condition()
+
+        return self.harness.run_while(waits, self.harness.now_ns + within_ns)
+
+    def ended(self, *processes):
+        """The supervisor has seen the end of these processes."""
+        rows = self.harness.table("processes").rows
+        for index, name in enumerate(processes):
+            rows["name"][index], rows["pid"][index], rows["seq"][index] = name.encode(), 0, 2
+
+    def shown(self):
+        return self.watchdog.sweep.shown(self.harness.now_ns)
+
+    @property
+    def watchdog(self):
+        return self.harness.agents[WATCHDOG]
+
+    def open(self):
+        return len(self.log.open_orders(0, None))
+
+    def kill(self, **fields):
+        return self.harness.control(WATCHDOG, "kill", {**WHO, "reason": "test", **fields})
+
+    def resume(self, **fields):
+        return self.harness.control(WATCHDOG, "resume", {**WHO, **fields})
+
+    def until_swept(self, within_ns=120 * S):
+        def swept():
+            agent = self.harness.agents.get(WATCHDOG)
+            return agent is not None and agent.latch.swept
+
+        assert self.wait(swept, within_ns), f"seed {self.seed}: {self.shown()}"
 
 
 def folded_anew(desk):

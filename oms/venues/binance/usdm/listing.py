@@ -9,14 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from oms.venues.binance.usdm.spec import STATUSES
 from oms.venues.reports import Listed
 from oms.venues.shared import fields
-
-_STATUS = {
-    "TRADING": "TRADING", "PENDING_TRADING": "PRE_OPEN", "PRE_DELIVERING": "DELISTING",
-    "DELIVERING": "DELISTING", "PRE_SETTLE": "DELISTING", "SETTLING": "HALT", "DELIVERED": "HALT",
-    "CLOSE": "HALT",
-}  # fmt: skip
 
 
 def listed(symbols: Sequence[Mapping[str, Any]]) -> tuple[Listed, ...]:
@@ -36,11 +31,11 @@ def _listed(symbol: Mapping[str, Any]) -> Listed:
         left_out = f"contract type {kind or 'not set'}: perpetual ones alone are traded"
     elif settle != quote:
         left_out = f"settled in {settle}, quoted in {quote}"
-    elif status not in _STATUS:
+    elif status not in STATUSES:
         left_out = f"its status {fields.shown(status)} is not known"
     return Listed(
         f"{base}/{quote}:{settle}", fields.text(symbol["symbol"]), base, quote, "LINEAR",
-        _STATUS.get(status, "HALT"), fields.decimal(px["tickSize"]),
+        STATUSES.get(status, "HALT"), fields.decimal(px["tickSize"]),
         fields.decimal(lot["stepSize"]), settle=settle, min_qty=fields.decimal(lot["minQty"]),
         max_qty=fields.decimal(lot["maxQty"]),
         market_lot=fields.decimal(market.get("stepSize", "0")),

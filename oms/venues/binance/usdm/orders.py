@@ -39,7 +39,6 @@ from oms.venues.shared.requests import Request, windows
 from shm_layout.enums import SelfTrade
 
 PING_EVERY_MS = 1_000
-AGE_MAX_MS = 24 * 3_600_000
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -84,10 +83,10 @@ class UsdmOrders:
     def links(self, accounts: Sequence[str], got: Mapping[str, Reply]) -> Sequence[Link]:
         """One connection for everybody's requests; one stream of events an account, opened by the
         listenKey among the answers to `setup`."""
-        orders = Link(Role.ORDERS, tuple(accounts), True, "frame", PING_EVERY_MS, AGE_MAX_MS)
+        age_ms = spec.CAPS.link_age_ms
+        orders = Link(Role.ORDERS, tuple(accounts), True, "frame", PING_EVERY_MS, age_ms)
         events = [
-            Link(Role.EVENTS, (account,), True, "frame", PING_EVERY_MS, AGE_MAX_MS,
-                 got[account].token)
+            Link(Role.EVENTS, (account,), True, "frame", PING_EVERY_MS, age_ms, got[account].token)
             for account in accounts
             if account in got and got[account].token
         ]  # fmt: skip

@@ -21,8 +21,9 @@ from oms.venues.data import (
     OrderMarket,
     Proof,
     Role,
+    statuses_of,
 )
-from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
+from shm_layout.enums import InstrumentKind, OrderSpace, OrderType, SelfTrade, TimeInForce
 
 NAME = "binance.usdm"
 RECV_WINDOW_MS = 5_000
@@ -38,6 +39,13 @@ WEIGHT_OPEN_ALL = 40
 WEIGHT_CONNECT = 5
 CANCEL_BATCH_MAX = 10
 PLACE_BATCH_MAX = 5
+
+STATUSES = {
+    "TRADING": "TRADING", "PENDING_TRADING": "PRE_OPEN", "PRE_DELIVERING": "DELISTING",
+    "DELIVERING": "DELISTING", "PRE_SETTLE": "DELISTING", "SETTLING": "HALT", "DELIVERED": "HALT",
+    "CLOSE": "HALT",
+}  # fmt: skip
+"""exchangeInfo: `status` of a symbol."""
 
 CAPS = Capabilities(
     absent=Absent.AFTER_LIFETIME,
@@ -63,6 +71,9 @@ CAPS = Capabilities(
     forgets_unfilled_ms=3 * 86_400_000,
     dead_man=DeadManSwitch(DeadMan.COUNTDOWN, "symbol"),
     timestamp_ahead_ms=1_000,
+    links=(Role.EVENTS, Role.ORDERS),
+    link_age_ms=24 * 3_600_000,
+    statuses=statuses_of(STATUSES),
 )  # fmt: skip
 
 HOSTS = MappingProxyType(
@@ -96,5 +107,6 @@ ORDERS = OrderMarket(
         Bucket(ORDERS_10S, ("account",), 300, 10_000, users={"orders": 100}),
         Bucket(ORDERS_MINUTE, ("account",), 1_200, 60_000, users={"orders": 100}),
     ),
+    kind=InstrumentKind.LINEAR,
 )  # fmt: skip
 MARKETS = MappingProxyType({NAME: ORDERS})
