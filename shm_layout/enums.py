@@ -413,20 +413,8 @@ class PluginTrouble(IntEnum):
     FLOODED = 3
 
 
-class RateKind(IntEnum):
-    """What a venue counts (DESIGN.md 8 "Rate limits")."""
-
-    UNSET = 0
-    REQUEST_WEIGHT = 1
-    """By egress: the address that requests come from."""
-    ORDERS = 2
-    """New orders, by account."""
-    CONNECTIONS = 3
-    """WebSockets opened, by egress."""
-
-
 class RateShare(IntEnum):
-    """Whose part of a bucket; UNSET = the whole of it."""
+    """Who spends of a bucket; UNSET = first reconciliations, of what others do not use."""
 
     UNSET = 0
     ORDERS = 1
@@ -435,6 +423,8 @@ class RateShare(IntEnum):
     SNAPSHOTS = 4
     RECONCILIATION = 5
     """Queries of orders in doubt, the venue's list and its clock among them."""
+    CONNECTIONS = 6
+    """WebSockets opened."""
 
 
 class LinkState(IntEnum):

@@ -102,10 +102,17 @@ FAULTS_QUEUED_MAX = 1 << 16
 DIFFS_BUFFERED_MAX = 4096
 """Depth diffs that a feed keeps while it waits for a snapshot."""
 
-RATE_ROWS_EGRESS = 8
-"""Rows of a rate table before those of accounts: the address's weight, its shares, connections."""
-RATE_ROWS_ACCOUNT = 2
-"""Rows of each account: its order counts of ten seconds and of a day."""
+RATE_ROWS_EGRESS = 64
+"""Rows of a rate table beside those of accounts: the address's pauses, then a row for each bucket
+and key that was used of late."""
+RATE_ROWS_ACCOUNT = 4
+"""Rows for each account: of its order counts, of its pauses."""
+RATE_USERS_MAX = 8
+"""Shares of a bucket."""
+RATE_COUNTS_MAX = 1 << 14
+"""Counts that one process keeps; idle ones are forgotten first."""
+RATE_LOG_MAX = 4096
+"""Charges that a count of a fixed window remembers singly."""
 EVENTS_REMEMBERED_MAX = 4096
 """User events of one account that are held against a second connection's."""
 CLOCK_SAMPLES_MAX = 9

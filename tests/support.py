@@ -158,3 +158,9 @@ class FakePorts:
 
     def log(self, level: str, event: str, **fields) -> None:
         self.logs.append((level, event, fields))
+
+
+def rate_row(rows, bucket: str, key: str = ""):
+    """The one row of a rate table that shows this bucket's key."""
+    (row,) = rows[(rows["bucket"] == bucket.encode()) & (rows["key"] == key.encode())]
+    return row

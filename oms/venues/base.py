@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from oms.venues.data import Bucket, Charge
 from oms.venues.shared import decode_status_hot as words
 from oms.venues.shared.symbols import SymbolTable
-from oms.venues.trade_base import Usage, VenueLimits
 from shm_layout.enums import BookRule, Venue
 
 
@@ -52,7 +52,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     weight: int = 0
-    """Of the venue's request budget; counted by egress at Binance."""
+    """Of `MarketSpec.requests_in`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,12 @@ class MarketSpec:
     snapshot_levels: tuple[int, ...]
     snapshot_weight: Mapping[int, int]
     """By levels: weight in the request budget."""
-    limits: VenueLimits
+    buckets: tuple[Bucket, ...]
     """As documented."""
+    requests_in: str
+    """The bucket that counts REST requests by their weight."""
+    connects_in: str
+    """The bucket that counts connections; "" = none does."""
     time_path: str
     streams_per_connection: int
     connection_hours_max: int
@@ -95,6 +99,14 @@ class MarketSpec:
     def streamed(self) -> bool:
         """Its books come on the stream: nothing is asked for by request."""
         return self.book_rule > BookRule.NAMES_PREVIOUS
+
+    def taken(self, weight: int) -> tuple[Charge, ...]:
+        """What a REST request of that weight is charged."""
+        return (Charge(self.requests_in, ("",), weight),)
+
+    def connecting(self) -> tuple[Charge, ...]:
+        """What opening a connection is charged."""
+        return (Charge(self.connects_in, ("",)),) if self.connects_in else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +145,7 @@ class MarketData(Protocol):
         """The depth snapshot with at least `levels` levels, or the venue's most."""
         ...
 
-    def usage(self, headers: Mapping[str, str]) -> Usage:
+    def usage(self, headers: Mapping[str, str]) -> tuple[Charge, ...]:
         """What a REST answer's headers say of the venue's own counts."""
         ...
 

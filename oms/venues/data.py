@@ -119,15 +119,19 @@ class Bucket:
     window_ms: int
     users: Mapping[str, int] = field(default_factory=dict)
     """Who spends it, with his part in percent: "orders", "cancels", "kill", "snapshots",
-    "reconciliation", "connections". Empty: whoever comes, or as the config's [shares] say."""
+    "reconciliation", "connections". Empty: as the config's [shares] say."""
     slides: bool = True
-    """False: the exchange counts in fixed windows."""
+    """We count in any window; False: in fixed ones, which the exchange aligns to its clock."""
+    gives_back: bool = False
+    """The exchange takes some off its count again (orders that were filled), so that its word also
+    holds where it is less than ours. Of a bucket in fixed windows that has one user."""
 
     def __post_init__(self) -> None:
         assert self.keys, f"{self.name}: a bucket is counted by something"
         assert set(self.keys) <= BUCKET_KEYS, f"{self.name}: {self.keys}"
         assert self.limit > 0, f"{self.name}: limit {self.limit}"
         assert self.window_ms > 0, f"{self.name}: window {self.window_ms}"
+        assert not self.gives_back or (len(self.users) == 1 and not self.slides), self.name
         assert sum(self.users.values()) <= 100, f"{self.name}: its users have more than all of it"
 
 

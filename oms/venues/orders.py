@@ -30,7 +30,6 @@ from oms.venues.reports import (
     Stamp,
 )
 from oms.venues.shared.order_text import Buffers, OrderText
-from oms.venues.trade_base import VenueLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,6 @@ class OrderSide(Protocol):
     """The client side of an exchange's orders, for one account domain."""
 
     markets: Mapping[str, OrderMarket]
-    documented: VenueLimits
-    """The exchange's limits before it has said them itself."""
 
     def add(self, account: str, key: Key, system_id: int) -> None:
         """An account whose requests this side signs."""
@@ -133,11 +130,6 @@ class OrderSide(Protocol):
 
     def listed(self, market: str, replies: Sequence[Reply]) -> Sequence[Listed]:
         """The list out of those answers."""
-        ...
-
-    def weights(self, instruments: int) -> tuple[int, int]:
-        """What one account's reconciliation takes of the shared bucket: (without histories, the
-        histories of so many instruments)."""
         ...
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol
 
-from oms.venues.data import Charge, Proof
+from oms.venues.data import Bucket, Charge, Proof
 from oms.venues.shared.order_command import Command
-from oms.venues.trade_base import Instrument, MalformedMessageError, Report, VenueLimits
+from oms.venues.trade_base import Instrument, MalformedMessageError, Report
 from shm_layout.enums import ExecKind, OrderSpace, PositionSide, RejectReason, Side
 from shm_layout.records import UNDEF
 
@@ -174,8 +174,8 @@ class Reply:
     """The exchange's clock where the answer says it; 0 = not said."""
     unreadable: str = ""
     """Why the answer to this request says nothing, though it is one; "" = it was read."""
-    limits: VenueLimits | None = None
-    """LISTING: the exchange's own, where it lists them."""
+    limits: tuple[Bucket, ...] = ()
+    """LISTING: buckets with the limits that the exchange lists."""
     token: str = field(default="", repr=False)
     """SESSION_KEY: the key that opens the stream of events."""
 

@@ -111,27 +111,3 @@ class Report:
             self.kind, instrument_id, self.venue_order_id, self.client_order_id, self.trade_id,
             self.trade_text, self.cum_qty, self.total_qty, self.px, self.second_id,
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What an answer says of the venue's own counts; -1 = nothing."""
-
-    weight: int = -1
-    """Request weight of our address in the venue's present minute."""
-    orders_10s: int = -1
-    """New orders of the account in the present ten seconds."""
-    orders_day: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class VenueLimits:
-    """A venue's limits: of its documents at first, of its own list once that has come."""
-
-    weight_per_minute: int
-    """Request weight of one address."""
-    orders_10s: int
-    """New orders of one account; 0 = not said, as below."""
-    orders_day: int
-    connections_per_5m: int
-    """WebSockets that one address may open."""

@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         "links": look.links.links(),
         "clocks": look.links.clocks(),
         "rates": look.links.rates(),
+        "pauses": look.links.pauses(),
     }
     troubles = _troubles(found)
     found["troubles"] = troubles

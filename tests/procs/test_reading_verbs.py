@@ -212,19 +212,29 @@ def test_status_of_many_connections_names_those_that_are_not_well():
         "replace_in_s": 9, "opens": 1, "losses": 0, "dead_peers": 0, "replaced": 0, "doubled": 0,
     }  # fmt: skip
     rate = {
-        "role": "executor.binance", "kind": "ORDERS", "share": "ALL", "interval_s": 10,
-        "limit": 100, "refused": 0, "pause_ms": 0, "ban_ms": 0,
+        "role": "executor.binance", "exchange": "binance", "bucket": "orders_10s",
+        "window_ms": 10_000, "limit": 100, "reported": None, "refused": 0,
     }  # fmt: skip
     found = {
         "clocks": [],
         "links": [link | {"link": k, "state": "down" if k == 40 else "open"} for k in range(64)],
-        "rates": [rate | {"account": f"sub{k}", "used": int(k == 7)} for k in range(121)],
+        "rates": [
+            rate
+            | {
+                "key": f"sub{k}",
+                "used": int(k == 7),
+                "users": {"orders": {"used": int(k == 7), "part": 100}},
+            }
+            for k in range(121)
+        ],
     }
     shown = links.lines(found)
     assert shown[1].split()[:3] == ["executor.binance", "40", "down"]
     assert shown[2] == "63 of 64 connections are open"
-    assert shown[5].split()[3:5] == ["sub7", "1"]
-    assert shown[6] == "and 120 more counts of accounts: `--json` has them all"
+    assert shown[5].split() == [
+        "binance", "orders_10s/10s", "sub7", "1", "100", "-", "0", "orders", "1",
+    ]  # fmt: skip
+    assert shown[6] == "and 120 more budgets: `--json` has them all"
 
 
 def test_logs_of_a_role_are_its_lines_in_whatever_process(desk, capsys):

@@ -43,10 +43,3 @@ def test_open_case_is_shown_as_open_with_its_reason(monkeypatch):
     lines = venues_matrix.lines()
     assert "open" in next(line for line in lines if line.startswith("C01")).split()
     assert any("open: books of more than" in line for line in lines)
-
-
-def test_verb_wants_to_know_what_is_asked(capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["venues"])
-    assert ended.value.code == ExitCode.USAGE
-    assert "--matrix" in capsys.readouterr().err

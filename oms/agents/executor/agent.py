@@ -57,8 +57,6 @@ RUNS_AT_ONCE_MAX = 8
 """Accounts that reconcile at a time: with two hundred of them, the first trade before the last have
 been asked for anything.
 """
-ACCOUNTS_PUBLISHED_MAX = 8
-"""Accounts whose order counts are written in one turn."""
 GARBAGE_RECONCILE_NS = 1_000_000_000
 
 _COMMAND_QUESTIONS = frozenset(
@@ -154,7 +152,7 @@ class ExecutorAgent(BaseAgent):
         elif not taken and self._fast_path.closed and self._prepared:
             self._fast_path.renew(now_ns)
         if now_ns >= self._ledger.publish_due_ns():
-            self._publish(now_ns)
+            self._ledger.publish(now_ns)
         idle = self._prepared and not taken + done
         self._quiet_until_ns = self.next_timer_ns() if idle else 0
         return taken + done
@@ -168,6 +166,7 @@ class ExecutorAgent(BaseAgent):
         if not self._prepared:
             return done + self._prepare(now_ns)
         self._hold_or_go(now_ns)
+        done += self._session.keep_closed(now_ns)
         done += self._session.links.work(now_ns)
         done += self._session.rest.work(now_ns)
         done += self._session.expire(now_ns)
@@ -204,13 +203,6 @@ class ExecutorAgent(BaseAgent):
             report.text = "released by a predecessor"
             self._outbox.report(report, account_id, now_ns)
         return 1
-
-    def _publish(self, now_ns: int) -> None:
-        """The ledger's table: the address, and a few of the accounts that changed."""
-        changed = [account for account in self._accounts.values() if account.orders.changed]
-        self._ledger.publish(now_ns, again=len(changed) > ACCOUNTS_PUBLISHED_MAX)
-        for account in changed[:ACCOUNTS_PUBLISHED_MAX]:
-            self._ledger.publish_orders(account.place, account.account_id, account.orders, now_ns)
 
     def _hold_or_go(self, now_ns: int) -> None:
         """Stop reading the private sockets while the executions' ring is far behind."""
@@ -317,6 +309,10 @@ class ExecutorAgent(BaseAgent):
         replaces = command.action == Action.REPLACE
         what, want = (What.REPLACE, Want.REPLACE) if replaces else (What.NEW, Want.PLACE)
         question = question_of(what, want, command, account, instrument, pos)
+        # The last check of all: what it lets through is charged.
+        if why := self._session.refusal(question, now_ns):
+            self._refusals.not_sent(command, pos, now_ns, (RejectReason.MESSAGE_RATE, why))
+            return
         why_not = self._session.place(question, wire, now_ns)
         if why_not:
             self._refusals.not_sent(command, pos, now_ns, (RejectReason.NOT_SENT, why_not))
@@ -356,9 +352,6 @@ class ExecutorAgent(BaseAgent):
             return RejectReason.NOT_RECONCILED, ""
         if why_not := self._session.why_no_connection():
             return RejectReason.NOT_SENT, why_not
-        # The last check of all: what it lets through is charged.
-        if not self._session.may_place(account, now_ns):
-            return RejectReason.MESSAGE_RATE, self._session.why_not(account, now_ns)
         return None
 
     def _cancel_all(self, command: Command, account: Account | None, pos: int, now_ns: int) -> None:

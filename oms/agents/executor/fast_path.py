@@ -100,6 +100,7 @@ class FastPath:
             (command, word_of(LATCH_ROW, "count")),
             (limits, word_of(LIMITS_ROW, "seq")),
         ]
+        still += [(peer, word_of(RATE_ROW, "pauses")) for peer in peers]
         over = [
             (peer, word_of(RATE_ROW, name))
             for peer in peers
@@ -171,7 +172,11 @@ class FastPath:
         view[hot_.S_ROOM] = self._session.has_order_room(now_ns)
 
     def _grant(self, account: Account, now_ns: int) -> None:
-        may = account.ready and account.link.wire is not None and not account.orders.full(now_ns)
+        may = (
+            account.ready
+            and account.link.wire is not None
+            and self._session.has_order_room_of(account, now_ns)
+        )
         self._grants[account.account_id] = self._view[hot_.S_GENERATION] if may else 0
 
     # Orders
@@ -220,13 +225,15 @@ class FastPath:
         command, pos = self._commands.command(), self._commands.pos - 1
         ask = Ask(Want.PLACE, account.name, instrument=instrument, orders=(command,))
         question = Question(What.NEW, account, ask, command.client_order_id, instrument, pos)
-        session.placed(session.next_request_id(), question, wire, now_ns)
+        number = session.next_request_id()
+        room, more = session.placed(number, question, wire, now_ns)
         self._checks.saw(command)
         if command.stamp_cycles or command.risk_cycles:
             note_sent(self._latency, command.stamp_cycles, command.risk_cycles)
         self.sent += 1
-        self._grant(account, now_ns)
-        self._view[hot_.S_ROOM] = session.has_order_room(now_ns)
+        may = more and account.ready and account.link.wire is not None
+        self._grants[account.account_id] = self._view[hot_.S_GENERATION] if may else 0
+        self._view[hot_.S_ROOM] = room
 
     def _give_form(self, shape: int, text: OrderText, of: tuple[Account, Instrument, bool]) -> None:
         """The kernel writes the next order of this shape itself; the oldest form makes room."""

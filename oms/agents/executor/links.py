@@ -21,11 +21,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
-from oms.agents.rates import Ledger, OrderCount
+from oms.agents.rates.ledger import Ledger, Taking
 from oms.config import GroupConfig
 from oms.ports import NEVER, ConnEvent, Ports
 from oms.units import NS_PER_MS
-from oms.venues.data import Charge
 from oms.venues.orders import Link as AskedLink
 from oms.venues.orders import OrderSide
 from oms.venues.reports import Ask, MalformedMessageError, Stamp, Want
@@ -113,9 +112,8 @@ class Account:
     account_id: int
     name: str
     link: Link = field(repr=False)
-    orders: OrderCount = field(repr=False)
-    place: int = 0
-    """Which of the executor's accounts, from 0."""
+    placing: Taking = field(default=(), repr=False)
+    """What a plain new order takes of what is counted for this account alone."""
     subscribed: bool = False
     """The link's wire carries its events."""
     ready: bool = False
@@ -269,6 +267,11 @@ class Links:
         if again_ns:
             wire.link.retry_ns = again_ns
 
+    def silence(self, until_ns: int, now_ns: int) -> None:
+        """The exchange wants no connection of ours before that."""
+        for wire in tuple(self._by_conn.values()):
+            self.close(wire, now_ns, "the venue wants silence", again_ns=until_ns)
+
     def hold(self, now_ns: int, reason: str) -> None:
         """End every wire, and open none."""
         self.held = True
@@ -338,15 +341,15 @@ class Links:
         return due_ns
 
     def _open(self, link: Link, now_ns: int) -> int:
-        if now_ns < self._ledger.ban_until_ns:
-            link.retry_ns = self._ledger.ban_until_ns
+        ledger = self._ledger
+        shut_ns = max(ledger.ban_until_ns, ledger.close_until_ns)
+        if now_ns < shut_ns:
+            link.retry_ns = shut_ns
             return 0
-        weight = sum(charge.count for charge in self._connect_charges())
-        free = self._ledger.fits(RateShare.RECONCILIATION, weight, now_ns)
-        if not free or not self._ledger.connect(now_ns):
+        charges = self._side.charges(Ask(Want.CONNECT, link.accounts[0].name))
+        if not ledger.take(RateShare.RECONCILIATION, charges, now_ns):
             link.retry_ns = now_ns + RETRY_WHEN_FULL_NS
             return 0
-        self._ledger.charge(RateShare.RECONCILIATION, weight, now_ns)
         asked = self.asked(link)
         target, headers = self._side.open(asked, self._stamp(now_ns))
         conn = self._ports.open_ws(self._group.ws_api_url + target, headers)
@@ -357,9 +360,6 @@ class Links:
         link.coming = self._by_conn[conn] = Wire(conn, link, beat, ping_text)
         self.tell(link)
         return 1
-
-    def _connect_charges(self) -> list[Charge]:
-        return list(self._side.charges(Ask(Want.CONNECT)))
 
     def _tend(self, wire: Wire, now_ns: int) -> int:
         """Heartbeat; a relieved wire is closed once nothing is asked on it."""

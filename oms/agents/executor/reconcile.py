@@ -156,7 +156,7 @@ class Reconciler:
         self._room_ns = NEVER
         while self._todo and self._in_flight < IN_FLIGHT_MAX:
             if not self._session.reconcile(self._todo[0], now_ns):
-                self._room_ns = self._session.ledger.next_window_ns(now_ns)
+                self._room_ns = self._session.room_ns(self._todo[0], now_ns)
                 return asked
             self._todo.popleft()
             self._in_flight += 1

@@ -19,12 +19,13 @@ from typing import Any
 
 from oms.agents.executor.links import Account, Link, Links, Wire
 from oms.agents.executor.rest import RestQuestions
-from oms.agents.rates import URGENT_PERCENT, Ledger
+from oms.agents.rates.ledger import Charges, Ledger, Taking
 from oms.agents.venue_clock import VenueClock
 from oms.config import GroupConfig
 from oms.ports import NEVER, Ports
 from oms.text import uuid_text
 from oms.units import NS_PER_MS
+from oms.venues.buckets import URGENT_PERCENT
 from oms.venues.data import Way
 from oms.venues.orders import OrderSide, order_way
 from oms.venues.reports import (
@@ -38,15 +39,13 @@ from oms.venues.reports import (
     Want,
 )
 from oms.venues.shared.order_command import Command
-from oms.venues.trade_base import Usage
 from shm_layout.enums import RateShare
 from shm_layout.limits import TEXT_CHARS_MAX
 from shm_layout.records import NO_ID
 
 OVERDUE_MAX = 4096
+CONNECTION = "connection"
 _UUID_BYTES = 16
-WEIGHT_BUCKET = "weight"
-"""The bucket whose shares the config divides: requests of an address, by weight."""
 
 
 class What(IntEnum):
@@ -99,9 +98,7 @@ class Question:
     """NO_ID: it went by REST."""
     overdue: bool = False
     mark: int = 0
-    """Our total of request weight when it went."""
-    order_mark: int = 0
-    """Our total of the account's new orders when it went."""
+    """The ledger's total when it went."""
 
 
 def question_of(
@@ -145,12 +142,6 @@ class Known:
         return self.session.links.owner(venue_order_id)
 
 
-def usage_of(reply: Reply) -> Usage:
-    """The counts that the ledger keeps, out of an answer's."""
-    said = {charge.bucket: charge.count for charge in reply.usage}
-    return Usage(*(said.get(name, -1) for name in (WEIGHT_BUCKET, "orders_10s", "orders_day")))
-
-
 class Session:
     """Questions of one executor; see the module's text."""
 
@@ -170,7 +161,9 @@ class Session:
         self.clock = clock
         self.side = side
         self.known = Known(self)
-        self._place_weight = 0
+        self._placing: Taking = ()
+        """What a new order takes of counts that all accounts share."""
+        self._closed_until_ns = 0
         self.links = Links(
             ports, group, ledger, side, stamp=self._rest_stamp,
             prepare=self._prepare, relieved=relieved, ended=self._conn_ended, busy=self._busy,
@@ -197,7 +190,6 @@ class Session:
         why nothing left.
         """
         if self.order_way is Way.SOCKET:
-            question.order_mark = question.account.orders.count(now_ns)
             sent = self._send(question, wire, now_ns)
             assert sent, "orders go by the socket"
             return ""
@@ -205,10 +197,7 @@ class Session:
         if made is None:
             return "the exchange has no such order"
         question.sent_ns, question.mark = now_ns, self.ledger.total
-        if not self.rest.place(made.body, question):
-            return self.why_no_connection()
-        question.order_mark = question.account.orders.count(now_ns)
-        return ""
+        return "" if self.rest.place(made.body, question) else self.why_no_connection()
 
     def why_no_connection(self) -> str:
         """Why no new order can leave now, as far as connections go; "" = one can."""
@@ -220,31 +209,37 @@ class Session:
         self.newest_id += 1
         return self.newest_id
 
-    def placed(self, request_id: int, question: Question, wire: Wire, now_ns: int) -> None:
-        """A new order left on `wire`, for which there was room: count it, wait for its answer."""
-        self.ledger.sent(RateShare.ORDERS, self.place_weight, now_ns)
-        question.order_mark = question.account.orders.count(now_ns)
+    def placed(
+        self, request_id: int, question: Question, wire: Wire, now_ns: int
+    ) -> tuple[bool, bool]:
+        """A new order left on `wire`, for which there was room: count it, wait for its answer.
+        Returns `has_order_room` and `has_order_room_of` its account from now on."""
+        fits = self.ledger.sent_one_of_many(
+            RateShare.ORDERS, self._placing, question.account.placing, now_ns
+        )
         self._await(request_id, question, wire, now_ns)
+        return fits
 
     def has_order_room(self, now_ns: int) -> bool:
-        """Whether the address has request weight for one more order."""
-        return self.ledger.fits(RateShare.ORDERS, self.place_weight, now_ns)
+        """Whether the counts that all accounts share have room for one more order."""
+        return self.ledger.fits_in(RateShare.ORDERS, self._placing, now_ns)
 
-    def may_place(self, account: Account, now_ns: int) -> bool:
-        """Charge a new order to the ledger; False = it must not go now."""
-        if account.orders.full(now_ns):
-            account.orders.refused += 1
-            account.orders.changed = True
-            return False
-        return self.ledger.charge(RateShare.ORDERS, self.place_weight, now_ns)
+    def has_order_room_of(self, account: Account, now_ns: int) -> bool:
+        """Whether those of this account have."""
+        return self.ledger.fits_in(RateShare.ORDERS, account.placing, now_ns)
 
-    def why_not(self, account: Account, now_ns: int) -> str:
-        """Why `may_place` said no, for the record's text."""
-        if self.ledger.blocked(RateShare.ORDERS, now_ns):
-            return "the venue wants a pause"
-        if account.orders.full(now_ns):
-            return f"{account.orders.limit} new orders in 10 s"
-        return "no request weight left for orders"
+    def learn_placing(self, account: Account) -> None:
+        """What the account's plain orders take: its own counts, and those of all accounts."""
+        taking = self.ledger.taking(self.side.charges(Ask(Want.PLACE, account.name)))
+        account.placing = tuple(one for one in taking if account.name in one[0].key)
+        self._placing = tuple(one for one in taking if account.name not in one[0].key)
+
+    def refusal(self, question: Question, now_ns: int) -> str:
+        """Charge a new order to the ledger; why it must not go now, else ""."""
+        charges = self.side.charges(question.ask)
+        if self.ledger.take(RateShare.ORDERS, charges, now_ns):
+            return ""
+        return self.ledger.why_not(RateShare.ORDERS, charges, now_ns)
 
     def _stamp(self, request_id: int, now_ns: int, *, logged_on: bool = False) -> Stamp:
         return Stamp(self.clock.venue_ms(now_ns), request_id, logged_on=logged_on)
@@ -270,46 +265,41 @@ class Session:
         question.sent_ns, question.conn, question.mark = now_ns, wire.conn, self.ledger.total
         self.questions[request_id] = question
 
-    @property
-    def place_weight(self) -> int:
-        """What a new order takes of the address's weight."""
-        if not self._place_weight:
-            self._place_weight = self.weight_of(Ask(Want.PLACE))
-        return self._place_weight
-
-    def weight_of(self, ask: Ask) -> int:
-        """What a request takes of the address's weight: of the buckets that count by address."""
-        return sum(c.count for c in self.side.charges(ask) if c.bucket == WEIGHT_BUCKET)
+    def charges(self, ask: Ask, conn: int) -> Charges:
+        """What a request takes; where a connection counts, of this one."""
+        return self.ledger.of_connection(self.side.charges(ask), conn)
 
     def reconcile(self, question: Question, now_ns: int) -> bool:
         """Ask for a reconciliation; False = not now. A part of the share is left for what cannot
         wait: connections, and queries of orders in doubt. Many accounts would else keep these
         out. An account that does not trade yet may borrow from other shares.
         """
-        weight = self.weight_of(question.ask)
-        share, ledger = RateShare.RECONCILIATION, self.ledger
-        whole = ledger.share_of(share)
-        kept = max(min(whole * URGENT_PERCENT // 100, whole - weight), 0)
-        if ledger.fits(share, weight + kept, now_ns):
-            return self.ask(question, now_ns)
-        if question.account.ready or not ledger.borrow(weight, now_ns):
+        ledger, share = self.ledger, RateShare.RECONCILIATION
+        charges = self.side.charges(question.ask)
+        taking = ledger.taking(charges)
+        if ledger.fits_in(share, taking, now_ns, kept_percent=URGENT_PERCENT):
+            ledger.sent(share, taking, now_ns)
+        elif question.account.ready or not ledger.borrow(charges, now_ns):
             return False
         self._ask(question, now_ns)
         return True
+
+    def room_ns(self, question: Question, now_ns: int) -> int:
+        """When a question that was not asked may fit."""
+        return self.ledger.next_window_ns(now_ns, self.side.charges(question.ask))
 
     def ask(self, question: Question, now_ns: int) -> bool:
         """Ask by WebSocket where the wire is up and carries it, else by REST; False = not sent: it
         did not fit its share, or the venue wants a pause.
         """
-        weight = self.weight_of(question.ask)
-        if not self.ledger.charge(share_of(question.what), weight, now_ns):
+        charges = self.side.charges(question.ask)
+        if not self.ledger.take(share_of(question.what), charges, now_ns):
             return False
         self._ask(question, now_ns)
         return True
 
     def _ask(self, question: Question, now_ns: int) -> None:
         wire = question.account.link.wire
-        question.order_mark = question.account.orders.total
         if wire is not None and self._send(question, wire, now_ns):
             return
         made = self.side.ask(question.ask, Way.REST, self._rest_stamp(now_ns))
@@ -327,7 +317,7 @@ class Session:
 
     def _ask_session(self, ask: Ask, wire: Wire, now_ns: int) -> None:
         # A link that is up is worth more than its weight of 2: charged, and sent all the same.
-        self.ledger.charge(RateShare.RECONCILIATION, self.weight_of(ask), now_ns)
+        self.ledger.take(RateShare.RECONCILIATION, self.charges(ask, wire.conn), now_ns)
         what = What.LOGON if ask.want is Want.LOGON else What.SUBSCRIBE
         account = next(one for one in wire.link.accounts if one.name == ask.account)
         sent = self._send(Question(what, account, ask), wire, now_ns)
@@ -388,28 +378,42 @@ class Session:
     def note(self, reply: Reply, question: Question | None, now_ns: int) -> None:
         """What any answer says beside itself: the venue's counts, a pause, a wrong clock.
 
-        A pause has a key: an account's stops its new orders alone, the address's new orders and
+        A pause has a key: an account's stops what is charged to it, the address's new orders and
         queries, or everything (RELIABILITY D22).
         """
+        pause = reply.pause
         if question is not None:
-            usage = usage_of(reply)
-            self.ledger.note(usage, question.mark, question.sent_ns, now_ns)
-            if usage.orders_10s >= 0 or usage.orders_day >= 0:
-                question.account.orders.note(usage, question.order_mark, question.sent_ns, now_ns)
-            if any(self.side.judge(question.ask, item).clock for item in reply.items):
-                self.ports.log("warning", "timestamp_refused", offset_ns=self.clock.offset_ns)
-                self.clock.hurry(now_ns)
-        if reply.pause is not None:
-            self._pause(reply.pause, question, now_ns)
+            self.ledger.note(reply.usage, question.mark, question.sent_ns, now_ns)
+            for item in reply.items:
+                judged = self.side.judge(question.ask, item)
+                pause = pause or judged.pause
+                if judged.clock:
+                    self.ports.log("warning", "timestamp_refused", offset_ns=self.clock.offset_ns)
+                    self.clock.hurry(now_ns)
+        if pause is not None:
+            self._pause(pause, question, now_ns)
 
     def _pause(self, pause: Pause, question: Question | None, now_ns: int) -> None:
-        until_ns = pause.until_ms * NS_PER_MS - self.clock.offset_ns if pause.until_ms else 0
-        if pause.for_ms:
-            until_ns = now_ns + pause.for_ms * NS_PER_MS
-        if question is not None and pause.key[0] == "account":
-            question.account.orders.pause(until_ns, now_ns)
-        else:
-            self.ledger.note_pause(until_ns, now_ns, hard=not pause.cancels_pass)
+        account = "" if question is None else question.account.name
+        wire = None if question is None else self.links.wire_of(question.conn)
+        if pause.key[0] == CONNECTION and pause.close_sockets:
+            # It is about to end: a new one is no trouble to the exchange.
+            if wire is not None:
+                self.links.close(wire, now_ns, "the venue ends it")
+            return
+        self.ledger.note_pause(pause, now_ns, account)
+        self.keep_closed(now_ns)
+
+    def keep_closed(self, now_ns: int) -> int:
+        """Close every connection where the exchange told any process of the desk to be silent;
+        returns whether it did."""
+        self.ledger.look_at_peers(now_ns)
+        until_ns = self.ledger.close_until_ns
+        if now_ns >= until_ns or until_ns == self._closed_until_ns:
+            return 0
+        self._closed_until_ns = until_ns
+        self.links.silence(until_ns, now_ns)
+        return 1
 
     def new_orders(self) -> list[tuple[int, int, bool]]:
         """(our id, when it was signed, whether it timed out) of each without an answer."""

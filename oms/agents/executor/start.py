@@ -14,13 +14,16 @@ from typing import Any
 from oms.agents.executor.links import Account, Link
 from oms.agents.executor.orders import OrderTable
 from oms.agents.executor.out import Outbox
+from oms.agents.executor.pace import Pace, pace_of
 from oms.agents.executor.reconcile import Reconciler
-from oms.agents.executor.session import Question, Session, usage_of
-from oms.agents.rates import Ledger, OrderCount
-from oms.agents.venue_clock import WEIGHT, VenueClock
+from oms.agents.executor.session import Question, Session
+from oms.agents.rates.ledger import Ledger
+from oms.agents.rates.peers import executor_shares, rate_peers
+from oms.agents.venue_clock import VenueClock
 from oms.config import DeskConfig, GroupConfig
 from oms.ports import NEVER, HttpMeta, Ports
 from oms.units import NS_PER_MS, NS_PER_S
+from oms.venues.buckets import group_buckets, reconciliation, with_stated
 from oms.venues.data import Way
 from oms.venues.orders import OrderSide
 from oms.venues.registry import order_side
@@ -50,8 +53,6 @@ from shm_layout.records import NO_ID
 LISTING_RETRY_NS = NS_PER_S
 REGISTER_WAIT_NS = 5_000_000_000
 """Risk refuses what does not fit 64 bits: after so long the desk trades what has its row."""
-RECONCILE_EVERY_NS = 60_000_000_000
-OWN_SHARES = (RateShare.ORDERS, RateShare.CANCELS, RateShare.RECONCILIATION)
 
 
 def make_session(
@@ -66,18 +67,18 @@ def make_session(
     """The session of a group, with the ledger that its questions are charged to and the venue's
     clock that signs them.
     """
-    feeds = [venue.name for venue in config.venues if venue.name in group.venues]
-    peers = [f"rates.watchdog.{group.name}", *(f"rates.feed.{name}" for name in feeds)]
     exchange = Exchange[group.exchange.upper()]
     side = order_side(group)
     ledger = Ledger(
-        ports, ports.table_writer(f"rates.{ports.role}"), exchange, group.shares,
-        side.documented, OWN_SHARES, [ports.table_reader(name) for name in peers], now_ns,
+        ports, ports.table_writer(f"rates.{ports.role}"), exchange,
+        group_buckets(side.markets.values(), group), executor_shares(config, group),
+        [ports.table_reader(name) for name in rate_peers(config, ports.role)], now_ns,
     )  # fmt: skip
+    asking_time = side.charges(Ask(Want.CLOCK))
     clock = VenueClock(
         ports, exchange=exchange, rest_url=group.rest_url, target=_target(side, Want.CLOCK),
         warn_ms=group.clock_warn_ms,
-        may_ask=lambda now_ns: ledger.charge(RateShare.RECONCILIATION, WEIGHT, now_ns),
+        may_ask=lambda now_ns: ledger.take(RateShare.RECONCILIATION, asking_time, now_ns),
     )  # fmt: skip
     ledger.venue_ns = clock.venue_ns
     return Session(ports, group, ledger, clock, side, ended=ended, relieved=relieved)
@@ -119,7 +120,6 @@ class Start:
         self._left_out: dict[str, str] = {}
         self._listed_ns = NEVER
         self._side = session.side
-        self._limits = self._side.documented
         self._asked: deque[Ask] = deque()
         """Of the list, what is still to be asked; the first one's answer is waited for."""
         self._replies: list[Reply] = []
@@ -143,8 +143,9 @@ class Start:
     def _ask_next(self, now_ns: int) -> None:
         self.listing_due_ns = NEVER
         ask, ledger = self._asked[0], self._session.ledger
-        if not ledger.charge(RateShare.RECONCILIATION, self._session.weight_of(ask), now_ns):
-            self.listing_due_ns = ledger.next_window_ns(now_ns)
+        charges = self._side.charges(ask)
+        if not ledger.take(RateShare.RECONCILIATION, charges, now_ns):
+            self.listing_due_ns = ledger.next_window_ns(now_ns, charges)
             return
         self._asked_ns, self._mark = now_ns, ledger.total
         made = self._side.ask(ask, Way.REST, Stamp(now_ns // NS_PER_MS, 0))
@@ -157,7 +158,7 @@ class Start:
         ask, ledger, side = self._asked[0], self._session.ledger, self._side
         try:
             reply = side.read_http(ask, meta.status, meta.headers, body, self._session.known)
-            ledger.note(usage_of(reply), self._mark, self._asked_ns, now_ns)
+            ledger.note(reply.usage, self._mark, self._asked_ns, now_ns)
             if any(side.judge(ask, item).verdict is not Verdict.DONE for item in reply.items):
                 self._session.note(reply, None, now_ns)
                 words = body[:TEXT_CHARS_MAX].decode("ascii", "replace")
@@ -186,11 +187,8 @@ class Start:
         if not records:
             raise MalformedMessageError(f"nothing of {sorted(self._wanted)} is usable")
         records[-1]["final"] = 1
-        limits = next((r.limits for r in self._replies if r.limits is not None), None)
-        self._limits = limits or self._limits
-        self._session.ledger.set_limits(self._limits)
-        for account in self.accounts.values():
-            account.orders.set_limits(self._limits.orders_10s, self._limits.orders_day)
+        limits = [bucket for reply in self._replies for bucket in reply.limits]
+        self._session.ledger.set_limits(with_stated(limits, self._group))
         for name, reason in left_out.items():
             self._ports.log("error", "instrument_left_out", instrument=name, reason=reason)
         self._left_out, self._listed_ns = left_out, now_ns
@@ -252,9 +250,8 @@ class Start:
         links = self._session.links.links
         link = links[len(self.accounts) % len(links)]
         self._side.add(name, self._ports.key(key_name), system_id)
-        orders = OrderCount(self._group.orders_per_10s, self._session.clock.venue_ns)
-        orders.set_limits(self._limits.orders_10s, self._limits.orders_day)
-        account = Account(account_id, name, link, orders, place=len(self.accounts))
+        account = Account(account_id, name, link)
+        self._session.learn_placing(account)
         link.accounts.append(account)
         self.accounts[account_id] = account
         self.reconcilers[account_id] = Reconciler(
@@ -264,21 +261,14 @@ class Start:
             orders=self._orders,
             instruments=lambda: list(self.instruments.values()),
             markets=self._group.venues,
-            every_ns=self._reconcile_every_ns(),
+            every_ns=self._pace().every_ns,
             start_ns=self._start_ns,
-            thrifty=self._weight_of_all() > self._per_minute(),
+            thrifty=self._pace().thrifty,
         )
 
-    def _reconcile_every_ns(self) -> int:
-        """So often that all accounts together keep within half of their share of the request
-        weight; the other half is for queries of orders in doubt.
-        """
-        all_ns = self._weight_of_all() * 60_000_000_000 // (self._per_minute() // 2)
-        return max(RECONCILE_EVERY_NS, all_ns)
-
-    def _weight_of_all(self) -> int:
-        """Of one reconciliation of each account, histories of all instruments included."""
-        return sum(self._side.weights(len(self.instruments))) * len(self._group.accounts)
-
-    def _per_minute(self) -> int:
-        return self._session.ledger.share_of(RateShare.RECONCILIATION)
+    def _pace(self) -> Pace:
+        """How often accounts are reconciled."""
+        name, count = self._group.accounts[0].name, len(self._group.accounts)
+        instruments = self.instruments.values()
+        lists, histories = reconciliation(self._side, name, self._group.venues, instruments)
+        return pace_of(lists + histories, count, self._session.ledger.shares_of)

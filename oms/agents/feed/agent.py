@@ -27,12 +27,14 @@ from oms.agents.feed.quiet import Book, Quiet
 from oms.agents.feed.registered import Registered
 from oms.agents.feed.streamed import Streamed
 from oms.agents.feed.world import FeedWorld
-from oms.agents.rates import Ledger
+from oms.agents.rates.ledger import Ledger
+from oms.agents.rates.peers import feed_shares, rate_peers
 from oms.agents.venue_clock import WEIGHT, VenueClock
 from oms.config import DeskConfig, VenueConfig
 from oms.ports import NEVER, ConnEvent, HttpMeta, Ports
 from oms.units import NS_PER_MS
 from oms.venues.base import DecodeStatus
+from oms.venues.buckets import divided
 from oms.venues.registry import market_data
 from oms.venues.shared import decode_status_hot as words
 from oms.venues.shared import feed_world_hot, sync_hot
@@ -92,21 +94,18 @@ class FeedAgent(BaseAgent):
         """The ledger and the clock that all feeds and executors keep; a connection, at least."""
         venue, spec = self.venue, self.market.spec
         exchange = Exchange[self.venue_name.partition(".")[0].upper()]
-        groups = [g.name for g in self._config.groups if self.venue_name in g.venues]
-        peers = [f"rates.{role}.{name}" for role in ("executor", "watchdog") for name in groups]
         self.ledger = Ledger(
-            ports, ports.table_writer(f"rates.{self.role}"), exchange, venue.shares, spec.limits,
-            (RateShare.SNAPSHOTS,), [ports.table_reader(name) for name in peers], now_ns,
+            ports, ports.table_writer(f"rates.{self.role}"), exchange,
+            divided(spec.buckets, venue.shares), feed_shares(self._config, venue),
+            [ports.table_reader(name) for name in rate_peers(self._config, self.role)], now_ns,
         )  # fmt: skip
         self.clock = VenueClock(
             ports, exchange=exchange, rest_url=venue.rest_url, target=spec.time_path,
             warn_ms=venue.clock_warn_ms,
-            may_ask=lambda at_ns: self.ledger.charge(RateShare.SNAPSHOTS, WEIGHT, at_ns),
+            may_ask=lambda at_ns: self.ledger.take(RateShare.SNAPSHOTS, spec.taken(WEIGHT), at_ns),
         )  # fmt: skip
         self.ledger.venue_ns = self.clock.venue_ns
-        self.pace = Pace(
-            self.ledger, self.market.snapshot_request, spec.snapshot_levels, venue.snapshot_levels
-        )
+        self.pace = Pace(self.ledger, self.market.snapshot_request, spec, venue.snapshot_levels)
         self.quiet = Quiet(
             ports, self.world.handle, self.sync, spec.book_rule, venue.quiet_after_ms,
             verify=self._ask_snapshot, reopen=self._reopen,
@@ -150,8 +149,9 @@ class FeedAgent(BaseAgent):
         if self.market.spec.streamed:
             return True
         weight = self.market.snapshot_request("", SHALLOW_LEVELS).weight
-        share = self.ledger.share_of(RateShare.SNAPSHOTS)
-        self.quiet.space(len(self.books), weight, share)
+        shares = self.ledger.shares_of(self.market.spec.requests_in)
+        part = shares.part[RateShare.SNAPSHOTS]
+        self.quiet.space(len(self.books), weight, part, shares.window_ns)
         return True
 
     # Turns and timers
@@ -189,6 +189,7 @@ class FeedAgent(BaseAgent):
         """Hold every book against its connection, and quiet ones against a snapshot."""
         self._look_at_ns = now_ns + LOOK_NS
         for link in self.links:
+            link.keep_closed(now_ns)
             if link.is_open:
                 self._look_at_link(link, now_ns)
         deepened = False

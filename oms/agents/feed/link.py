@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
-from oms.agents.rates import Ledger
+from oms.agents.rates.ledger import Ledger
 from oms.config import VenueConfig
 from oms.ports import NEVER, ConnEvent, Ports
 from oms.units import NS_PER_MS
 from oms.venues.base import MarketSpec
-from shm_layout.enums import Exchange, LinkState, RecordType
+from shm_layout.enums import Exchange, LinkState, RateShare, RecordType
 from shm_layout.limits import DIFFS_BUFFERED_MAX
 
 RECONNECT_WAIT_NS_MAX = 30_000 * NS_PER_MS
@@ -60,6 +60,7 @@ class FeedLink:
         self._venue = venue
         self._exchange = exchange
         self._ledger = ledger
+        self._connecting = spec.connecting()
         self._age_max_ns = (spec.connection_hours_max - 1) * HOUR_NS
         self._ping_text = spec.ping_text.encode()
         self._ping_after_ms = spec.ping_every_ms if spec.ping_text else venue.ping_after_ms
@@ -166,6 +167,13 @@ class FeedLink:
         if self._switch_ns != NEVER:
             self._look(self._coming, self._coming_beat, now_ns)
 
+    def keep_closed(self, now_ns: int) -> None:
+        """Close what is open where the exchange told any process of the desk to be silent."""
+        self._ledger.look_at_peers(now_ns)
+        if now_ns < self._ledger.close_until_ns:
+            for conn in filter(None, (self._coming, self.conn)):
+                self.give_up(conn, now_ns, "the venue wants silence")
+
     def _look(self, conn: int, beat: Heartbeat, now_ns: int) -> None:
         asked = beat.look(now_ns)
         if asked is Beat.PING:
@@ -179,7 +187,10 @@ class FeedLink:
                          f"{(now_ns - beat.heard_ns) // NS_PER_MS} ms")  # fmt: skip
 
     def _open(self, now_ns: int) -> int:
-        if not self._ledger.connect(now_ns):
+        if now_ns < self._ledger.close_until_ns:
+            self._retry_ns = self._ledger.close_until_ns
+            return 0
+        if not self._ledger.take(RateShare.CONNECTIONS, self._connecting, now_ns):
             self._ports.log("warning", "stream_not_opened", reason="too many connections")
             if not self.conn:
                 self._retry_ns = now_ns + self._wait_ns

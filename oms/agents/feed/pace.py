@@ -11,12 +11,12 @@ window, when the share has room again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from oms.agents.rates import Ledger
+from oms.agents.rates.ledger import Ledger
 from oms.ports import NEVER
 from oms.units import NS_PER_MS
-from oms.venues.base import HttpRequest
+from oms.venues.base import HttpRequest, MarketSpec
 from shm_layout.enums import RateShare
 
 WAIT_NS_MIN = 100 * NS_PER_MS
@@ -67,21 +67,25 @@ class Pace:
         self,
         ledger: Ledger,
         request: Callable[[str, int], HttpRequest],
-        offered: Sequence[int],
+        spec: MarketSpec,
         levels: int,
     ) -> None:
         self._ledger = ledger
+        self._spec = spec
         self._request = request
         self._levels = levels
-        self._steps = [n for n in sorted(offered, reverse=True) if SHALLOW_LEVELS <= n < levels]
+        self._steps = [
+            n for n in sorted(spec.snapshot_levels, reverse=True) if SHALLOW_LEVELS <= n < levels
+        ]
         """What may be asked for instead, deepest first."""
 
     def _affordable(self, symbol: str, waiting: int, now_ns: int) -> tuple[HttpRequest, int]:
         """The deepest that is paid for where so many books want one, and its levels; the shallowest
         where none is.
         """
-        share = self._ledger.share_of(RateShare.SNAPSHOTS)
-        budget = part_of(self._ledger.room(RateShare.SNAPSHOTS, now_ns), share, waiting)
+        (charge,) = self._spec.taken(0)
+        share = self._ledger.shares_of(charge.bucket).part[RateShare.SNAPSHOTS]
+        budget = part_of(self._ledger.room(RateShare.SNAPSHOTS, charge, now_ns), share, waiting)
         levels = self._levels
         wanted = self._request(symbol, levels)
         for less in self._steps:
@@ -95,18 +99,18 @@ class Pace:
     ) -> HttpRequest | None:
         """A request for a book that needs one, paid for; None = not in this window."""
         wanted, levels = self._affordable(symbol, waiting, now_ns)
-        if not self._ledger.charge(RateShare.SNAPSHOTS, wanted.weight, now_ns):
+        if not self._take(wanted, now_ns):
             return None
         pace.levels, pace.asked_ns = levels, now_ns
         shallow = levels < self._levels
-        pace.deepen_ns = self._ledger.next_window_ns(now_ns) if shallow else NEVER
+        pace.deepen_ns = self.window_ends_ns(now_ns) if shallow else NEVER
         return wanted
 
     def again_ns(self, now_ns: int) -> int:
         """When to ask again for what was not paid for: at the end of the pause that is in force,
         because there may be room then; else when the window ends."""
         paused_ns = max(self._ledger.pause_until_ns, self._ledger.ban_until_ns)
-        return paused_ns if paused_ns > now_ns else self._ledger.next_window_ns(now_ns)
+        return paused_ns if paused_ns > now_ns else self.window_ends_ns(now_ns)
 
     def may_deepen(self, pace: BookPace, symbol: str, now_ns: int) -> bool:
         """Whether a shallow book may now be given its depth."""
@@ -116,5 +120,11 @@ class Pace:
     def verification(self, symbol: str, now_ns: int) -> HttpRequest | None:
         """A request for the update id of a quiet book, paid for; None = not in this window."""
         wanted = self._request(symbol, SHALLOW_LEVELS)
-        paid = self._ledger.charge(RateShare.SNAPSHOTS, wanted.weight, now_ns)
-        return wanted if paid else None
+        return wanted if self._take(wanted, now_ns) else None
+
+    def _take(self, wanted: HttpRequest, now_ns: int) -> bool:
+        return self._ledger.take(RateShare.SNAPSHOTS, self._spec.taken(wanted.weight), now_ns)
+
+    def window_ends_ns(self, now_ns: int) -> int:
+        """When there is room again, or the pause ends."""
+        return self._ledger.next_window_ns(now_ns, self._spec.taken(0))

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from oms.agents.feed.pace import BookPace
-from oms.agents.rates import MINUTE_NS
 from oms.ports import NEVER, Ports
 from oms.units import NS_PER_MS
 from oms.venues.shared import feed_world_hot, sync_hot
@@ -96,9 +95,9 @@ class Quiet:
         self.frozen = 0
         """Books whose stream was behind a snapshot, and stayed behind."""
 
-    def space(self, books: int, weight: int, share: int) -> None:
-        """No oftener than the share pays for, should every book be quiet at once."""
-        least_ns = weight * books * MINUTE_NS // max(share // VERIFY_SHARE, 1)
+    def space(self, books: int, weight: int, share: int, window_ns: int) -> None:
+        """No oftener than the share of a window pays for, should every book be quiet at once."""
+        least_ns = weight * books * window_ns // max(share // VERIFY_SHARE, 1)
         if least_ns > self.after_ns:
             self._ports.log("info", "quiet_after_raised", from_ms=self.after_ns // NS_PER_MS,
                             to_ms=least_ns // NS_PER_MS, books=books)  # fmt: skip

@@ -28,10 +28,11 @@ from oms.agents.latch import (
     read_latch,
     set_latch,
 )
-from oms.agents.rates import Ledger
+from oms.agents.rates.ledger import Ledger
+from oms.agents.rates.peers import rate_peers
 from oms.agents.watchdog.doubt import Doubts, Sender
 from oms.agents.watchdog.journal import WatchdogJournal
-from oms.agents.watchdog.sweep import Sweep, kill_sides, limits_of
+from oms.agents.watchdog.sweep import Sweep, kill_buckets, kill_sides
 from oms.config import DeskConfig
 from oms.orders.states import TERMINAL
 from oms.ports import NEVER, HttpMeta, Ports, by_whom
@@ -100,9 +101,10 @@ class WatchdogAgent(BaseAgent):
         self._ledgers = {
             group.name: Ledger(
                 ports, ports.table_writer(f"rates.watchdog.{group.name}"),
-                Exchange[group.exchange.upper()], group.shares,
-                limits_of(self._sides[group.name]), (RateShare.KILL,),
-                [ports.table_reader(f"rates.executor.{group.name}")], now_ns,
+                Exchange[group.exchange.upper()], kill_buckets(self._sides[group.name], group),
+                {RateShare.KILL: 1},
+                [ports.table_reader(name)
+                 for name in rate_peers(self._config, f"watchdog.{group.name}")], now_ns,
             )
             for group in self._config.groups
         }  # fmt: skip

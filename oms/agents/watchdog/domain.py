@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from oms.agents.rates import Ledger
+from oms.agents.rates.counts import Count
+from oms.agents.rates.ledger import Ledger
 from oms.agents.watchdog.doubt import Doubt, Doubts, Said, Sender
 from oms.agents.watchdog.plan import Plan
 from oms.config import GroupConfig
@@ -49,6 +50,8 @@ class Domain:
     began_ns: int
     pause_until_ns: int = 0
     """The exchange wants silence of this address until then."""
+    pauses: dict[Count, int] = field(default_factory=dict)
+    """The same of what a request was charged to."""
     shift_ms: int = 0
     """The exchange's clock less ours, once it had to be asked for."""
     said: Said | None = None

@@ -20,20 +20,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from oms.agents.rates import Ledger
+from oms.agents.rates.ledger import ADDRESS, Ledger
 from oms.agents.watchdog.domain import Domain, lifetimes_ns
 from oms.agents.watchdog.doubt import Doubts, Sender
 from oms.agents.watchdog.place import Kind, Place, Wish
-from oms.agents.watchdog.plan import Plan, kill_limits, weight_of, weights_of
+from oms.agents.watchdog.plan import Plan, charges_of, loads_of
 from oms.config import AccountConfig, DeskConfig, GroupConfig
 from oms.ports import NEVER, HttpMeta, Key
 from oms.text import uuid_text
 from oms.units import NS_PER_MS, NS_PER_S
-from oms.venues.buckets import shared_bucket
+from oms.venues.buckets import group_buckets
+from oms.venues.data import Bucket
 from oms.venues.kill import KillSide
 from oms.venues.registry import kill_side
 from oms.venues.reports import HttpCall, Judgement, Reply, Stamp, Verdict, Want
-from oms.venues.trade_base import Usage, VenueLimits
 from shm_layout.enums import KillWord, RateShare
 
 ANSWER_NS = 3_000_000_000
@@ -70,9 +70,9 @@ def kill_sides(config: DeskConfig) -> dict[str, KillSide]:
     return made
 
 
-def limits_of(side: KillSide) -> VenueLimits:
+def kill_buckets(side: KillSide, group: GroupConfig) -> tuple[Bucket, ...]:
     """What a kill's ledger keeps to."""
-    return kill_limits(side.markets.values())
+    return group_buckets(side.markets.values(), group)
 
 
 class Sweep:
@@ -113,10 +113,10 @@ class Sweep:
     ) -> Domain:  # fmt: skip
         for account in group.accounts:
             side.add(account.name, self._ports.key(watchdog_key(account)))
-        look, blindly = weights_of(side, group)
+        loads = loads_of(ledger, *charges_of(side, group))
         # The gap follows from the markets, the plan from the gap.
         longest = max((ns for ns in lifetimes_ns(group, side).values() if ns), default=0)
-        plan = Plan.of(ledger, look, blindly, -(-longest // NS_PER_S), cancels=self.cancels)
+        plan = Plan.of(loads, -(-longest // NS_PER_S), cancels=self.cancels)
         made = Domain(group, index, side, ledger, plan, sender, doubts, self.began_ns)
         made.refresh(self.began_ns)
         return made
@@ -191,15 +191,19 @@ class Sweep:
         return 1
 
     def _send(self, place: Place, wish: Wish, now_ns: int) -> int:
-        """Ask, where the address's weight permits; else it waits for the next minute."""
+        """Ask, where its buckets permit; else it waits for their next window."""
         domain, side = place.domain, place.domain.side
-        weight = weight_of(side, place.market, side.charges(wish.ask))
+        charges, ledger = side.charges(wish.ask), domain.ledger
+        paused_ns = max(domain.pauses.get(count, 0) for count, _ in ledger.taking(charges))
+        if now_ns < paused_ns:
+            wish.due_ns = paused_ns
+            return 0
         if self.cancels:
-            taken = domain.ledger.seize(weight, now_ns)
+            taken = ledger.seize(charges, now_ns)
         else:
-            taken = domain.ledger.charge(RateShare.KILL, weight, now_ns)
+            taken = ledger.take(RateShare.KILL, charges, now_ns)
         if not taken:
-            wish.due_ns = domain.ledger.next_window_ns(now_ns)
+            wish.due_ns = ledger.next_window_ns(now_ns, charges)
             return 0
         if wish.kind is Kind.LOOK and wish.round is not None:
             place.asks_look(wish.round, now_ns)
@@ -234,17 +238,15 @@ class Sweep:
     def _note(place: Place, wish: Wish, reply: Reply, now_ns: int) -> None:
         """The exchange's own count, and a pause that it asks for."""
         domain = place.domain
-        bucket = shared_bucket(domain.side.markets[place.market]).name
-        counts = [charge.count for charge in reply.usage if charge.bucket == bucket]
-        usage = Usage(weight=max(counts, default=-1))
-        domain.ledger.note(usage, wish.mark, wish.sent_ns, now_ns)
+        domain.ledger.note(reply.usage, wish.mark, wish.sent_ns, now_ns)
         if (pause := reply.pause) is None:
             return
-        until_ns = now_ns + pause.for_ms * NS_PER_MS
-        if not pause.for_ms:
-            until_ns = (pause.until_ms - domain.shift_ms) * NS_PER_MS
-        domain.pause_until_ns = max(domain.pause_until_ns, until_ns)
-        domain.ledger.note_pause(until_ns, now_ns, hard=not pause.cancels_pass)
+        until_ns = domain.ledger.note_pause(pause, now_ns, place.account.name)
+        if pause.key == ADDRESS:
+            domain.pause_until_ns = max(domain.pause_until_ns, until_ns)
+            return
+        for count, _ in domain.ledger.taking(domain.side.charges(wish.ask)):
+            domain.pauses[count] = max(domain.pauses.get(count, 0), until_ns)
 
     @staticmethod
     def _clock(domain: Domain, shift_ms: int) -> None:

@@ -7,22 +7,29 @@ NOTIONAL, MIN_NOTIONAL). A filter that is absent or zero is disabled there: no b
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from oms.venues.binance.spec import STATUSES
+from oms.venues.binance.spec import BUCKETS, STATUSES
+from oms.venues.data import Bucket
 from oms.venues.reports import Listed
 from oms.venues.shared.fields import decimal, text
-from oms.venues.trade_base import MalformedMessageError, VenueLimits
+from oms.venues.trade_base import MalformedMessageError
 
-DOCUMENTED = VenueLimits(weight_per_minute=6000, orders_10s=0, orders_day=0, connections_per_5m=300)
-"""rest-api.md "LIMITS", web-socket-api.md "WebSocket limits"; orders depend on the account."""
+_LIMIT_TYPES = {
+    ("REQUEST_WEIGHT", "MINUTE"): "weight", ("ORDERS", "SECOND"): "orders_10s",
+    ("ORDERS", "DAY"): "orders_day", ("CONNECTIONS", "MINUTE"): "connections",
+}  # fmt: skip
+_INTERVAL_MS = {"SECOND": 1_000, "MINUTE": 60_000, "DAY": 86_400_000}
 
 
-def parse_exchange_info(body: bytes, self_trade: str = "") -> tuple[list[Listed], VenueLimits]:
-    """Every instrument of the list, and its limits; what it does not say of these is as
-    `DOCUMENTED` has it. One that cannot be traded says why in `left_out`.
+def parse_exchange_info(
+    body: bytes, self_trade: str = ""
+) -> tuple[list[Listed], tuple[Bucket, ...]]:
+    """Every instrument of the list, and the buckets whose limits it says. One that cannot be
+    traded says why in `left_out`.
 
     `self_trade`: the desk's mode of self-trade prevention; a symbol that does not take it would
     refuse every order.
@@ -36,28 +43,20 @@ def parse_exchange_info(body: bytes, self_trade: str = "") -> tuple[list[Listed]
         raise MalformedMessageError(f"exchangeInfo: {type(error).__name__} {error}") from error
 
 
-def _limits(entries: Any) -> VenueLimits:
-    """Each limit brought to the interval that we count by."""
-    found = {
-        (entry["rateLimitType"], entry["interval"], int(entry["intervalNum"])): int(entry["limit"])
-        for entry in entries
-    }
-    minutes = [
-        limit // number
-        for (kind, interval, number), limit in found.items()
-        if (kind, interval) == ("REQUEST_WEIGHT", "MINUTE") and number > 0
-    ]
-    seconds = [
-        limit * 10 // number
-        for (kind, interval, number), limit in found.items()
-        if (kind, interval) == ("ORDERS", "SECOND") and number > 0
-    ]
-    return VenueLimits(
-        weight_per_minute=min((m for m in minutes if m > 0), default=DOCUMENTED.weight_per_minute),
-        orders_10s=min((s for s in seconds if s > 0), default=0),
-        orders_day=max(found.get(("ORDERS", "DAY", 1), 0), 0),
-        connections_per_5m=found.get(("CONNECTIONS", "MINUTE", 5), DOCUMENTED.connections_per_5m),
-    )
+def _limits(entries: Any) -> tuple[Bucket, ...]:
+    """Each limit brought to the window that we count in; the narrowest of several."""
+    known = {bucket.name: bucket for bucket in BUCKETS}
+    found: dict[str, Bucket] = {}
+    for entry in entries:
+        interval, number = entry["interval"], int(entry["intervalNum"])
+        name = _LIMIT_TYPES.get((entry["rateLimitType"], interval))
+        if name is None or number <= 0:
+            continue
+        bucket = known[name]
+        limit = int(entry["limit"]) * bucket.window_ms // (number * _INTERVAL_MS[interval])
+        if limit > 0 and (name not in found or limit < found[name].limit):
+            found[name] = replace(bucket, limit=limit)
+    return tuple(found.values())
 
 
 def _check_self_trade(symbol: Any, mode: str) -> None:

@@ -19,7 +19,7 @@ from oms.config import GroupConfig
 from oms.ports import Key
 from oms.venues.binance import errors
 from oms.venues.binance.sign import Signer, signed_query, signer_of
-from oms.venues.binance.spec import SPOT_ORDERS
+from oms.venues.binance.spec import SPOT_ORDERS, WEIGHT
 from oms.venues.binance.trade_parse import parse_http
 from oms.venues.binance.usage import retry_after_s, usage_of_headers
 from oms.venues.data import Charge, OrderMarket
@@ -40,7 +40,6 @@ from oms.venues.reports import (
 from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY
 from shm_layout.enums import OrderSpace
 
-WEIGHT = "weight"
 _WEIGHTS = {
     Want.CANCEL_ALL: 1, Want.CANCEL: 1, Want.CLOCK: 1, Want.OPEN_ORDERS: 80, Want.BALANCES: 20,
 }  # fmt: skip

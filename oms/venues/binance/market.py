@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from oms.venues.base import Answer, HttpRequest, MarketSpec
 from oms.venues.binance import decode, market_hot
 from oms.venues.binance.spec import MARKETS
 from oms.venues.binance.usage import retry_after_s, usage_of_headers
+from oms.venues.data import Charge
 
 _SUFFIXES = ("@bookTicker", "@trade")
 
@@ -21,8 +22,12 @@ class BinanceMarketData:
     def __init__(self, spec: MarketSpec) -> None:
         self.spec = spec
 
-    usage = staticmethod(usage_of_headers)
     retry_after_s = staticmethod(retry_after_s)
+
+    def usage(self, headers: Mapping[str, str]) -> tuple[Charge, ...]:
+        """The address's weight in the present minute."""
+        weight = usage_of_headers(headers).weight
+        return (Charge(self.spec.requests_in, ("",), weight),) if weight >= 0 else ()
 
     def stream_url(self, base_url: str, symbols: Sequence[str]) -> str:
         """Combined stream of diffs, book tickers and trades; stream names are lower case."""

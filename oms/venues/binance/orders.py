@@ -16,10 +16,11 @@ from oms.config import GroupConfig
 from oms.errors import ConfigError
 from oms.ports import Key
 from oms.venues.binance import errors, trade
-from oms.venues.binance.exchange_info import DOCUMENTED, parse_exchange_info
-from oms.venues.binance.spec import SPOT_ORDERS
+from oms.venues.binance.exchange_info import parse_exchange_info
+from oms.venues.binance.spec import CONNECTIONS, SPOT_ORDERS, WEIGHT
 from oms.venues.binance.trade_parse import Reply as Answer
 from oms.venues.binance.trade_parse import TradeReader, UserEvent, parse_frame, parse_http
+from oms.venues.binance.usage import Usage
 from oms.venues.data import Capabilities, Charge, OrderMarket, Role, Way
 from oms.venues.orders import Link
 from oms.venues.reports import (
@@ -45,11 +46,11 @@ from oms.venues.reports import (
 from oms.venues.shared import fields
 from oms.venues.shared.decimal_text import from_text, to_text
 from oms.venues.shared.order_text import Buffers, OrderText
-from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Instrument, Usage
+from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY, Instrument
 from shm_layout.enums import RejectReason, Side
 from shm_layout.limits import TEXT_CHARS_MAX
 
-WEIGHT, ORDERS_10S, ORDERS_DAY = "weight", "orders_10s", "orders_day"
+ORDERS_10S, ORDERS_DAY = "orders_10s", "orders_day"
 HISTORY_MAX_MS = 23 * 3_600_000
 """myTrades by time reaches 24 h back at most; an older order is asked for by its own id."""
 _MS_PER_S = 1000
@@ -81,8 +82,6 @@ class BinanceOrders:
     """One account domain of Binance spot. Holds key material: its repr shows none."""
 
     markets: Mapping[str, OrderMarket] = {SPOT_ORDERS.name: SPOT_ORDERS}
-
-    documented = DOCUMENTED
 
     def __init__(self, group: GroupConfig) -> None:
         if list(group.venues) != [SPOT_ORDERS.name]:
@@ -139,6 +138,8 @@ class BinanceOrders:
         if weight is None:
             weight = trade.weight_of(_METHODS[ask.want], self._params(ask))
         charge = Charge(WEIGHT, ("",), weight)
+        if ask.want is Want.CONNECT:
+            return charge, Charge(CONNECTIONS, ("",))
         if ask.want not in {Want.PLACE, Want.REPLACE}:
             return (charge,)
         return charge, Charge(ORDERS_10S, (ask.account,)), Charge(ORDERS_DAY, (ask.account,))
@@ -242,7 +243,7 @@ class BinanceOrders:
     ) -> Reply:
         """See OrderSide."""
         if ask.want is Want.LISTING and status == 200:
-            usage = _counts(parse_http(0, status, b"null", headers).usage)
+            usage = _counts(parse_http(0, status, b"null", headers).usage, "")
             found, limits = parse_exchange_info(body, self._group.self_trade_prevention)
             return Reply((Item(),), tuple(found), complete=True, usage=usage, limits=limits)
         return self._reply(ask, parse_http(0, status, body, headers), known)
@@ -255,7 +256,8 @@ class BinanceOrders:
 
     def _reply(self, ask: Ask | None, answer: Answer, known: Known) -> Reply:
         """An answer in canonical words; of a request that nobody knows, its counts alone."""
-        made = Reply(request_id=answer.request_id, usage=_counts(answer.usage))
+        whose = "" if ask is None else ask.account
+        made = Reply(request_id=answer.request_id, usage=_counts(answer.usage, whose))
         failed = answer.code != 0 or not 200 <= answer.status < 300
         item = Item(code=answer.code, text=answer.text, status=answer.status)
         if ask is not None and ask.want is Want.REPLACE and answer.halves is not None:
@@ -361,10 +363,6 @@ class BinanceOrders:
             for one in run.instruments
         ]  # fmt: skip
 
-    def weights(self, instruments: int) -> tuple[int, int]:
-        """See OrderSide."""
-        return trade.reconcile_weights(instruments)
-
     # The listing
 
     def listing(self, market: str) -> Sequence[Ask]:
@@ -377,12 +375,13 @@ class BinanceOrders:
         return [row for reply in replies for row in reply.rows]
 
 
-def _counts(usage: Usage) -> tuple[Charge, ...]:
-    """What the exchange says of its own counts."""
-    said = (
-        (WEIGHT, usage.weight), (ORDERS_10S, usage.orders_10s), (ORDERS_DAY, usage.orders_day)
-    )  # fmt: skip
-    return tuple(Charge(name, ("",), count) for name, count in said if count >= 0)
+def _counts(usage: Usage, account: str) -> tuple[Charge, ...]:
+    """What the exchange says of its own counts; of orders, where it is known of whose."""
+    said = [Charge(WEIGHT, ("",), usage.weight)] if usage.weight >= 0 else []
+    of_orders = (ORDERS_10S, usage.orders_10s), (ORDERS_DAY, usage.orders_day)
+    if account:
+        said += [Charge(name, (account,), count) for name, count in of_orders if count >= 0]
+    return tuple(said)
 
 
 def _pause(ask: Ask | None, answer: Answer) -> Pause | None:

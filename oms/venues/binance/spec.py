@@ -17,11 +17,28 @@ from oms.venues.data import (
     Role,
     statuses_of,
 )
-from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import BookRule, OrderType, SelfTrade, TimeInForce, Venue
 
 STATUSES = {"TRADING": "TRADING", "END_OF_DAY": "HALT", "HALT": "HALT", "BREAK": "HALT"}
 """enums.md "Symbol status"; TRADING without spot trading halts, too."""
+
+WEIGHT, CONNECTIONS = "weight", "connections"
+FUTURES_WEIGHT, FUTURES_CONNECTIONS = "futures.weight", "futures.connections"
+BUCKETS = (
+    Bucket(WEIGHT, ("egress",), 6000, 60_000, slides=False),
+    # The exchange counts orders of ten seconds in fixed windows; ours slides, and fits each.
+    Bucket("orders_10s", ("account",), 100, 10_000, users={"orders": 100}),
+    Bucket("orders_day", ("account",), 200_000, 86_400_000, users={"orders": 100}, slides=False,
+           gives_back=True),
+    Bucket(CONNECTIONS, ("egress",), 300, 300_000, users={"connections": 100}, slides=False),
+)  # fmt: skip
+"""Spot: rest-api.md "LIMITS", web-socket-api.md "WebSocket limits"; an account's may be others."""
+FUTURES_BUCKETS = (
+    Bucket(FUTURES_WEIGHT, ("egress",), 2_400, 60_000, slides=False),
+    Bucket(FUTURES_CONNECTIONS, ("egress",), 300, 300_000, users={"connections": 100},
+           slides=False),
+)  # fmt: skip
+"""What every request to the futures' hosts counts in; USD-M's orders have theirs beside it."""
 
 SPOT = MarketSpec(
     name="binance.spot",
@@ -39,7 +56,9 @@ SPOT = MarketSpec(
     depth_suffix="@depth@100ms",
     snapshot_levels=(100, 500, 1000, 5000),
     snapshot_weight={100: 5, 500: 25, 1000: 50, 5000: 250},
-    limits=VenueLimits(6000, 0, 0, 300),
+    buckets=BUCKETS,
+    requests_in=WEIGHT,
+    connects_in=CONNECTIONS,
     time_path="/api/v3/time",
     streams_per_connection=1024,
     symbols_per_connection=341,
@@ -64,7 +83,9 @@ USDM = MarketSpec(
     depth_suffix="@depth@0ms",
     snapshot_levels=(5, 10, 20, 50, 100, 500, 1000),
     snapshot_weight={50: 2, 100: 5, 500: 10, 1000: 20},
-    limits=VenueLimits(2400, 0, 0, 300),
+    buckets=FUTURES_BUCKETS,
+    requests_in=FUTURES_WEIGHT,
+    connects_in=FUTURES_CONNECTIONS,
     time_path="/fapi/v1/time",
     streams_per_connection=1024,
     symbols_per_connection=341,
@@ -83,7 +104,9 @@ COINM = MarketSpec(
     depth_suffix="@depth@0ms",
     snapshot_levels=(5, 10, 20, 50, 100, 500, 1000),
     snapshot_weight={50: 2, 100: 5, 500: 10, 1000: 20},
-    limits=VenueLimits(2400, 0, 0, 300),
+    buckets=FUTURES_BUCKETS,
+    requests_in=FUTURES_WEIGHT,
+    connects_in=FUTURES_CONNECTIONS,
     time_path="/dapi/v1/time",
     streams_per_connection=200,
     symbols_per_connection=66,
@@ -134,12 +157,7 @@ SPOT_ORDERS = OrderMarket(
             }
         ),
     },
-    buckets=(
-        Bucket("weight", ("egress",), 6000, 60_000, slides=False),
-        Bucket("orders_10s", ("account",), 100, 10_000, slides=False),
-        Bucket("orders_day", ("account",), 200_000, 86_400_000, slides=False),
-        Bucket("connections", ("egress",), 300, 300_000, users={"connections": 100}),
-    ),
+    buckets=BUCKETS,
     key_kinds=("hmac", "ed25519"),
 )  # fmt: skip
 """Spot's order side: rest-api.md, web-socket-api.md, enums.md; fees are those of a new account."""

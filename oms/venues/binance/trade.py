@@ -104,12 +104,6 @@ def open_orders_params(symbols: Sequence[str]) -> list[dict[str, str | int]]:
     return [{}]
 
 
-def reconcile_weights(symbols: int) -> tuple[int, int]:
-    """What one account's reconciliation weighs: (open orders and balances, histories of trades)."""
-    orders = min(symbols * WEIGHT_OPEN_ORDERS_OF_SYMBOL, WEIGHT_OPEN_ORDERS_ALL)
-    return orders + WEIGHT_ACCOUNT, symbols * WEIGHT_TRADES_OF_SYMBOL
-
-
 class AccountFrames:
     """Builds what one account sends. Holds key material: its repr shows none."""
 

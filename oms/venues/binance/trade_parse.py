@@ -18,13 +18,14 @@ from oms import ids
 from oms.units import NS_PER_MS
 from oms.venues.binance.usage import (
     NO_USAGE,
+    Usage,
     retry_after_s,
     usage_of_headers,
     usage_of_limits,
 )
 from oms.venues.reports import Balance, Fill, OrderView
 from oms.venues.shared.decimal_text import from_text, from_text_down
-from oms.venues.trade_base import Instrument, MalformedMessageError, Report, Usage
+from oms.venues.trade_base import Instrument, MalformedMessageError, Report
 from shm_layout.enums import FLAG_LAST, ExecKind, Liquidity, RejectReason, Side
 from shm_layout.records import UNDEF
 

@@ -8,9 +8,20 @@ answer is refused because of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from oms.venues.trade_base import Usage
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer says of the exchange's own counts; -1 = nothing."""
+
+    weight: int = -1
+    """Request weight of our address in the present minute."""
+    orders_10s: int = -1
+    """New orders of the account in the present ten seconds."""
+    orders_day: int = -1
+
 
 NO_USAGE = Usage()
 _COUNTED = {

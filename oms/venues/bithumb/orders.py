@@ -53,7 +53,6 @@ class BithumbOrders:
     """The client side of orders, for accounts that are members behind one address."""
 
     markets: Mapping[str, OrderMarket] = {spec.NAME: spec.MARKET}
-    documented = spec.DOCUMENTED
 
     def __init__(self, keys: Mapping[str, Key] = MappingProxyType({}), system_id: int = 0) -> None:
         """`keys` by account."""
@@ -113,10 +112,6 @@ class BithumbOrders:
             coins = Counter(_symbols(ask))
             made += [Charge("coin", ("", symbol), count) for symbol, count in coins.items()]
         return tuple(made)
-
-    def weights(self, instruments: int) -> tuple[int, int]:
-        """Nothing: no bucket is shared by all requests of the address."""
-        return 0, 0
 
     def order_text(
         self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers,

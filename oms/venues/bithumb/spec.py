@@ -18,7 +18,6 @@ from oms.venues.data import (
     statuses_of,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
-from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
 
 NAME = "bithumb.spot"
@@ -100,22 +99,22 @@ _HOSTS = Hosts(
     }
 )
 _SECOND_MS = 1_000
+_PUBLIC = {"snapshots": 85, "reconciliation": 10, "kill": 5}
+_CANCELS = {"cancels": 80, "kill": 20}
 BUCKETS = (
     # docs/rate limits (2026-08-26): everything by the address that requests come from.
-    Bucket("public-ticker", ("egress",), 150, _SECOND_MS, users={"snapshots": 100}),
-    Bucket("public-other", ("egress",), 150, _SECOND_MS, users={"snapshots": 100}),
-    Bucket("private-order", ("egress",), 140, _SECOND_MS),
-    Bucket("private-cancel", ("egress",), 140, _SECOND_MS),
-    Bucket("private-other", ("egress",), 140, _SECOND_MS),
-    Bucket("batch-order", ("egress",), 20, _SECOND_MS),
-    Bucket("batch-cancel", ("egress",), 20, _SECOND_MS),
-    Bucket("coin", ("egress", "instrument"), 20, _SECOND_MS),
+    Bucket("public-ticker", ("egress",), 150, _SECOND_MS, users=_PUBLIC),
+    Bucket("public-other", ("egress",), 150, _SECOND_MS, users=_PUBLIC),
+    Bucket("private-order", ("egress",), 140, _SECOND_MS, users={"orders": 100}),
+    Bucket("private-cancel", ("egress",), 140, _SECOND_MS, users=_CANCELS),
+    Bucket("private-other", ("egress",), 140, _SECOND_MS,
+           users={"reconciliation": 70, "kill": 30}),
+    Bucket("batch-order", ("egress",), 20, _SECOND_MS, users={"orders": 100}),
+    Bucket("batch-cancel", ("egress",), 20, _SECOND_MS, users=_CANCELS),
+    Bucket("coin", ("egress", "instrument"), 20, _SECOND_MS,
+           users={"orders": 50, "cancels": 40, "kill": 10}),
     Bucket("connect", ("egress",), 10, _SECOND_MS, users={"connections": 100}),
-)
-DOCUMENTED = VenueLimits(
-    weight_per_minute=8_400, orders_10s=1_400, orders_day=0, connections_per_5m=3_000
-)
-"""The same limits in the words of an exchange that counts weight: 140, 140 and 10 a second."""
+)  # fmt: skip
 MARKET = OrderMarket(
     NAME, CAPS, Fees(maker_e6=2_500, taker_e6=2_500, charged_in="quote"), {"mainnet": _HOSTS},
     BUCKETS, book=BookWay.WHOLE_EACH,

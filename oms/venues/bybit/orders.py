@@ -51,8 +51,6 @@ class BybitOrders:
 
     markets: Mapping[str, OrderMarket] = spec.MARKETS
 
-    documented = spec.DOCUMENTED
-
     def __init__(
         self,
         keys: Mapping[str, Key] = MappingProxyType({}),
@@ -129,10 +127,6 @@ class BybitOrders:
             return (Charge("connects", ("",)),)
         request = self._requests.of(ask)
         return () if request is None else _charges(request, socket=bool(request.op))
-
-    def weights(self, instruments: int) -> tuple[int, int]:
-        """Nothing: no bucket is shared by all requests but the address's, which is wide."""
-        return 0, 0
 
     def _frame(self, ask: Ask, stamp: Stamp) -> bytes:
         if ask.want is Want.PING:

@@ -23,7 +23,6 @@ from oms.venues.data import (
     Role,
     statuses_of,
 )
-from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import InstrumentKind, OrderSpace, OrderType, SelfTrade, TimeInForce
 
 CATEGORIES = {"bybit.spot": "spot", "bybit.linear": "linear"}
@@ -113,19 +112,24 @@ HOSTS = MappingProxyType(
 _SECOND_MS = 1_000
 _SHARED_BUCKETS = (
     Bucket("rest", ("egress",), 600, 5_000),
-    Bucket("socket", ("egress",), 3_000, _SECOND_MS),
+    Bucket("socket", ("egress",), 3_000, _SECOND_MS, users={"orders": 60, "cancels": 40}),
     Bucket("connects", ("egress",), 500, 300_000, users={"connections": 100}),
-    Bucket("query", ("account", "market", "endpoint"), 50, _SECOND_MS),
-    Bucket("log", ("account",), 25, _SECOND_MS),
-    Bucket("setting", ("account", "endpoint"), 5, _SECOND_MS),
-)
+    Bucket("query", ("account", "market", "endpoint"), 50, _SECOND_MS,
+           users={"reconciliation": 80, "kill": 20}),
+    Bucket("log", ("account",), 25, _SECOND_MS, users={"reconciliation": 100}),
+    Bucket("setting", ("account", "endpoint"), 5, _SECOND_MS, users={"reconciliation": 100}),
+)  # fmt: skip
 
 
 def _per_second(market: str, **limits: int) -> tuple[Bucket, ...]:
+    """New and amended orders are an executor's; cancels also a kill's."""
     return tuple(
-        Bucket(f"{market}.{name}", ("account",), limit, _SECOND_MS)
+        Bucket(
+            f"{market}.{name}", ("account",), limit, _SECOND_MS,
+            users={"cancels": 80, "kill": 20} if "cancel" in name else {"orders": 100},
+        )
         for name, limit in limits.items()
-    )
+    )  # fmt: skip
 
 
 LINEAR = OrderMarket(
@@ -145,6 +149,4 @@ SPOT = OrderMarket(
     book=BookWay.SNAPSHOT_STREAMED,
 )  # fmt: skip
 
-DOCUMENTED = VenueLimits(0, 0, 0, connections_per_5m=500)
-"""rate-limit, ws/connect: requests are counted by endpoint, not by weight."""
 MARKETS = MappingProxyType({market.name: market for market in (SPOT, LINEAR)})

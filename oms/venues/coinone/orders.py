@@ -55,7 +55,6 @@ class CoinoneOrders:
     """The client side of orders, for accounts that are a member's account or its portfolios."""
 
     markets: Mapping[str, OrderMarket] = {spec.NAME: spec.MARKET}
-    documented = spec.DOCUMENTED
 
     def __init__(
         self,
@@ -124,10 +123,6 @@ class CoinoneOrders:
         if ask.want in {Want.SUBSCRIBE, Want.PING, Want.CONNECT}:
             return ()
         return (Charge(bucket_of(ask), ("" if ask.want in _PUBLIC else ask.account,)),)
-
-    def weights(self, instruments: int) -> tuple[int, int]:
-        """Nothing: no bucket is shared by all requests of the address."""
-        return 0, 0
 
     def order_text(
         self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers,

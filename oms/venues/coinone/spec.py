@@ -16,7 +16,6 @@ from oms.venues.data import (
     Way,
     statuses_of,
 )
-from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import OrderSpace, OrderType, TimeInForce
 
 NAME = "coinone.spot"
@@ -74,19 +73,17 @@ _HOSTS = Hosts(
 _SECOND_MS = 1_000
 BUCKETS = (
     # docs/rate limits: public by address, private by portfolio.
-    Bucket("public", ("egress",), 1_200, 60 * _SECOND_MS, users={"snapshots": 100}),
-    Bucket("order", ("account",), 40, _SECOND_MS),
-    Bucket("private", ("account",), 80, _SECOND_MS),
-)
+    Bucket("public", ("egress",), 1_200, 60 * _SECOND_MS,
+           users={"snapshots": 85, "reconciliation": 10, "kill": 5}),
+    Bucket("order", ("account",), 40, _SECOND_MS,
+           users={"orders": 60, "cancels": 30, "kill": 10}),
+    Bucket("private", ("account",), 80, _SECOND_MS, users={"reconciliation": 70, "kill": 30}),
+)  # fmt: skip
 USAGE_HEADERS = {
     "public-ratelimit-remaining": "public",
     "private-order-ratelimit-remaining": "order",
     "private-ratelimit-remaining": "private",
 }
-DOCUMENTED = VenueLimits(
-    weight_per_minute=1_200, orders_10s=400, orders_day=0, connections_per_5m=20
-)
-"""The same limits in the words of an exchange that counts weight; 20 connections at one time."""
 MARKET = OrderMarket(
     NAME, CAPS, Fees(maker_e6=200, taker_e6=200, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS,
     book=BookWay.WHOLE_EACH,

@@ -51,8 +51,6 @@ class OkxOrders:
 
     markets: Mapping[str, OrderMarket] = spec.MARKETS
 
-    documented = spec.DOCUMENTED
-
     def __init__(
         self,
         keys: Mapping[str, Key] = MappingProxyType({}),
@@ -130,10 +128,6 @@ class OkxOrders:
             return (Charge("operations", ("",)),)
         request = self._requests.of(ask, socket=False, now_ms=0)
         return () if request is None else request.charges
-
-    def weights(self, instruments: int) -> tuple[int, int]:
-        """Nothing: no bucket is shared by all requests of the address."""
-        return 0, 0
 
     def _frame(self, ask: Ask, stamp: Stamp) -> bytes:
         if ask.want is Want.PING:

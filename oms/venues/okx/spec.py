@@ -23,7 +23,6 @@ from oms.venues.data import (
     Role,
     statuses_of,
 )
-from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import InstrumentKind, OrderSpace, OrderType, SelfTrade, TimeInForce
 
 INST_TYPES = {"okx.spot": "SPOT", "okx.swap": "SWAP"}
@@ -102,20 +101,34 @@ DEMO_HEADER = ("x-simulated-trading", "1")
 _TWO_SECONDS_MS = 2_000
 
 
-def _by(keys: tuple[str, ...], **limits: int) -> tuple[Bucket, ...]:
-    return tuple(Bucket(name, keys, limit, _TWO_SECONDS_MS) for name, limit in limits.items())
+_ORDERS = {"orders": 100}
+_CANCELS = {"cancels": 80, "kill": 20}
+_QUERIES = {"reconciliation": 100}
+_LISTS = {"reconciliation": 70, "kill": 30}
+_BY_INSTRUMENT = ("account", "instrument")
+_BY_ACCOUNT = ("account",)
+
+
+def _by(keys: tuple[str, ...], users: dict[str, int], **limits: int) -> tuple[Bucket, ...]:
+    return tuple(
+        Bucket(name, keys, limit, _TWO_SECONDS_MS, users) for name, limit in limits.items()
+    )
 
 
 BUCKETS = (
-    *_by(("account", "instrument"), place=60, amend=60, cancel=60, place_batch=300,
-         amend_batch=300, cancel_batch=300, query=60),
-    *_by(("account",), orders_of_account=1_000, algo_place=20, algo_cancel=20, pending=60,
-         history=40, fills=60, fills_history=10, balance=10, bills=5, config=5, leverage=20, fee=5,
-         algo_query=20),
-    Bucket("public", ("egress",), 20, _TWO_SECONDS_MS, users={"snapshots": 100}),
-    Bucket("dead_man", ("account", "tag"), 1, 1_000),
+    *_by(_BY_INSTRUMENT, _ORDERS, place=60, amend=60, place_batch=300, amend_batch=300),
+    *_by(_BY_INSTRUMENT, _CANCELS, cancel=60, cancel_batch=300),
+    *_by(_BY_INSTRUMENT, _QUERIES, query=60),
+    *_by(_BY_ACCOUNT, _ORDERS, orders_of_account=1_000, algo_place=20),
+    *_by(_BY_ACCOUNT, _CANCELS, algo_cancel=20),
+    *_by(_BY_ACCOUNT, _LISTS, pending=60, algo_query=20),
+    *_by(_BY_ACCOUNT, _QUERIES, history=40, fills=60, fills_history=10, balance=10, bills=5,
+         config=5, leverage=20, fee=5),
+    Bucket("public", ("egress",), 20, _TWO_SECONDS_MS,
+           users={"snapshots": 75, "reconciliation": 20, "kill": 5}),
+    Bucket("dead_man", ("account", "tag"), 1, 1_000, _QUERIES),
     Bucket("connects", ("egress",), 3, 1_000, users={"connections": 100}),
-    Bucket("operations", ("connection",), 480, 3_600_000),
+    Bucket("operations", ("connection",), 480, 3_600_000, _QUERIES),
 )  # fmt: skip
 
 SPOT = OrderMarket(
@@ -126,6 +139,4 @@ SWAP = OrderMarket(
     "okx.swap", SWAP_CAPS, Fees(200, 500, "quote"), HOSTS, BUCKETS,
     kind=InstrumentKind.LINEAR, book=BookWay.SNAPSHOT_STREAMED,
 )  # fmt: skip
-DOCUMENTED = VenueLimits(0, 0, 0, connections_per_5m=900)
-"""overview: three connections a second; requests are counted by endpoint, not by weight."""
 MARKETS = MappingProxyType({market.name: market for market in (SPOT, SWAP)})

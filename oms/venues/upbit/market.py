@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from oms.venues.base import Answer, HttpRequest, MarketSpec
-from oms.venues.trade_base import Usage
+from oms.venues.data import Bucket, Charge
 from oms.venues.upbit import decode, market_hot, spec
 from shm_layout.enums import BookRule, Venue
 
@@ -28,7 +28,12 @@ MARKET = MarketSpec(
     depth_suffix="",
     snapshot_levels=(30,),
     snapshot_weight={30: 1},
-    limits=spec.DOCUMENTED,
+    buckets=(
+        *(bucket for bucket in spec.BUCKETS if bucket.keys == ("egress",)),
+        Bucket("connects", ("egress",), 5, 1000, users={"connections": 100}),
+    ),
+    requests_in="orderbook",
+    connects_in="connects",
     time_path="/v1/orderbook/instruments?markets=KRW-BTC",
     streams_per_connection=800,
     symbols_per_connection=200,
@@ -37,7 +42,8 @@ MARKET = MarketSpec(
     quantity_in_contracts=False,
     trade_ids_ordered=False,
 )
-"""One connection was served 855 symbols; no page says how many it takes, nor how old it may get."""
+"""Public connections count by address, five a second (rate-limits page). One was served 855 symbols;
+no page says how many it takes, nor how old it may get."""
 
 STREAM_PATH = "/websocket/v1"
 _TYPES = ("orderbook", "trade", "ticker")
@@ -79,10 +85,10 @@ class UpbitMarketData:
         del levels
         return HttpRequest("GET", f"/v1/orderbook?markets={symbol}", weight=1)
 
-    def usage(self, headers: Mapping[str, str]) -> Usage:
-        """Nothing is counted by weight."""
+    def usage(self, headers: Mapping[str, str]) -> tuple[Charge, ...]:
+        """Not read: the feed asks for no book by request."""
         del headers
-        return Usage()
+        return ()
 
     def retry_after_s(self, headers: Mapping[str, str]) -> int:
         """Not said."""

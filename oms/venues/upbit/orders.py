@@ -61,7 +61,6 @@ class UpbitOrders:
     """The client side of orders, for accounts that are pockets of one member."""
 
     markets: Mapping[str, OrderMarket] = {spec.NAME: spec.MARKET}
-    documented = spec.DOCUMENTED
 
     def __init__(
         self,
@@ -131,10 +130,6 @@ class UpbitOrders:
             return (Charge("websocket-connect", (ask.account,)),)
         public = ask.want in {Want.LISTING, Want.CLOCK}
         return (Charge(bucket_of(ask), ("" if public else ask.account,)),)
-
-    def weights(self, instruments: int) -> tuple[int, int]:
-        """Nothing: no bucket is shared by all requests of the address."""
-        return 0, 0
 
     def order_text(
         self, instrument: Instrument, shape: tuple[int, int, int], account: str, buffers: Buffers,

@@ -19,7 +19,6 @@ from oms.venues.data import (
     statuses_of,
 )
 from oms.venues.shared.bid_ask.rows import Dialect
-from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import OrderSpace, OrderType, SelfTrade, TimeInForce
 
 NAME = "upbit.spot"
@@ -107,22 +106,22 @@ _HOSTS = Hosts(
     }
 )
 _SECOND_MS = 1_000
+_PUBLIC = {"snapshots": 70, "reconciliation": 20, "kill": 10}
+_QUERIES = {"reconciliation": 100}
 BUCKETS = (
     # rate-limits (2026-10-07): quotation by address in fixed seconds, exchange calls by pocket.
-    Bucket("market", ("egress",), 10, _SECOND_MS, slides=False, users={"snapshots": 100}),
-    Bucket("orderbook", ("egress",), 10, _SECOND_MS, slides=False, users={"snapshots": 100}),
-    Bucket("default", ("account",), 30, _SECOND_MS),
-    Bucket("order", ("account",), 12, _SECOND_MS),
-    Bucket("order-test", ("account",), 8, _SECOND_MS),
-    Bucket("order-cancel-all", ("account",), 1, 2 * _SECOND_MS),
-    Bucket("websocket-connect", ("account",), 5, _SECOND_MS),
-    Bucket("websocket-message", ("connection",), 5, _SECOND_MS),
-    Bucket("websocket-message-minute", ("connection",), 100, 60 * _SECOND_MS),
-)
-DOCUMENTED = VenueLimits(
-    weight_per_minute=600, orders_10s=120, orders_day=0, connections_per_5m=1_500
-)
-"""The same limits in the words of an exchange that counts weight: 10, 12 and 5 a second."""
+    Bucket("market", ("egress",), 10, _SECOND_MS, slides=False, users=_PUBLIC),
+    Bucket("orderbook", ("egress",), 10, _SECOND_MS, slides=False, users=_PUBLIC),
+    Bucket("default", ("account",), 30, _SECOND_MS,
+           users={"cancels": 40, "reconciliation": 40, "kill": 20}),
+    # A kill's fence spends an identifier by an order that must be refused.
+    Bucket("order", ("account",), 12, _SECOND_MS, users={"orders": 90, "kill": 10}),
+    Bucket("order-test", ("account",), 8, _SECOND_MS, users=_QUERIES),
+    Bucket("order-cancel-all", ("account",), 1, 2 * _SECOND_MS, users={"cancels": 100}),
+    Bucket("websocket-connect", ("account",), 5, _SECOND_MS, users={"connections": 100}),
+    Bucket("websocket-message", ("connection",), 5, _SECOND_MS, users=_QUERIES),
+    Bucket("websocket-message-minute", ("connection",), 100, 60 * _SECOND_MS, users=_QUERIES),
+)  # fmt: skip
 MARKET = OrderMarket(
     NAME, CAPS, Fees(maker_e6=500, taker_e6=500, charged_in="quote"), {"mainnet": _HOSTS}, BUCKETS,
     book=BookWay.WHOLE_EACH,

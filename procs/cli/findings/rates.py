@@ -1,38 +1,85 @@
-"""`oms doctor` on rates: what the desk will ask of each exchange, against what one address may.
+"""`oms doctor` on rates: what the desk will ask of each exchange, against what each key may.
 
-Everything is computed from the config and the exchange's documented limits (DESIGN.md 8 "Rate
-limits"): the same shares, weights and cadences that the processes go by, so that a desk that cannot
+Everything is computed from the config and the exchange's documented buckets (DESIGN.md 8 "Rate
+limits"): the same parts, charges and cadences that the processes go by, so that a desk that cannot
 be kept is seen before it is started, with the arithmetic. The desk never asks for more than its
-shares: what does not fit takes longer, and these rows say how long.
+parts: what does not fit takes longer, and these rows say how long, by the bucket that is tightest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+from oms.agents.executor.pace import pace_of
 from oms.agents.feed.pace import SHALLOW_LEVELS, part_of
-from oms.agents.rates import starting_weight
-from oms.agents.watchdog.plan import weights_of
+from oms.agents.rates.counts import Shares
+from oms.agents.rates.peers import executor_shares, feed_shares
+from oms.agents.watchdog.plan import charges_of
 from oms.agents.watchdog.sweep import kill_sides
 from oms.config import DeskConfig, GroupConfig
 from oms.errors import ConfigError
-from oms.venues.buckets import divided, egress_mistakes, per_minute, shared_bucket, told
+from oms.units import NS_PER_S
+from oms.venues.buckets import (
+    ACCOUNT,
+    Sums,
+    divided,
+    egress_mistakes,
+    group_buckets,
+    reconciliation,
+    starting,
+    summed,
+    told,
+)
 from oms.venues.data import Bucket, Charge
+from oms.venues.kill import KillSide
 from oms.venues.orders import OrderSide, order_way
 from oms.venues.registry import market_data, order_market, order_side
 from oms.venues.reports import Ask, Instrument, Run, Want
-from oms.venues.trade_base import VenueLimits
+from oms.venues.shared.decimal_text import to_text
 from procs.cli.findings.row import FAIL, OK, WARN, Row
+from shm_layout.enums import RateShare
 
 START_WARN_S = 300
 """A start after which the last account trades, or the last book has its levels, later than this."""
 RECONCILE_WARN_S = 600
 RECONCILE_FAIL_S = 3600
 """A fill that every stream has lost is found by reconciliation alone: it may take so long."""
-_ACCOUNT = "account"
 _MINUTE_S = 60
+_MINUTE_MS = 60_000
+_INSTRUMENT = "instrument"
 _CHECK = "rates"
 _FEWER = "trade fewer accounts or instruments from this address, or raise [shares]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A group with what its executor may spend."""
+
+    config: DeskConfig
+    group: GroupConfig
+    side: OrderSide
+    kill: KillSide
+    shares: dict[str, Shares]
+    kills: dict[str, Shares]
+    instruments: int
+
+    @property
+    def name(self) -> str:
+        return self.group.name
+
+    @property
+    def account(self) -> str:
+        return self.group.accounts[0].name
+
+    def asks(self) -> list[Ask]:
+        """Of a reconciliation."""
+        run = Run(self.account, self.group.venues, self.made())
+        return [ask for stage in self.side.plan(run) for ask in stage]
+
+    def made(self) -> tuple[Instrument, ...]:
+        """As many instruments as are traded."""
+        return tuple(Instrument(k, 0, "", "", 0, 0, 0, 1) for k in range(self.instruments))
 
 
 def check_rates(config: DeskConfig) -> Iterator[Row]:
@@ -41,23 +88,22 @@ def check_rates(config: DeskConfig) -> Iterator[Row]:
         yield Row(_CHECK, FAIL, mistake, "put their accounts into one group")
     kills = kill_sides(config)
     for group in config.groups:
-        side = order_side(group)
         markets = [order_market(name) for name in group.venues]
         order_way(group, markets)
-        # A group counts by the narrowest of its markets.
-        market = min(markets, key=lambda one: per_minute(shared_bucket(one)))
-        bucket = next(
-            one for one in divided(market, group.shares) if one.name == shared_bucket(market).name
-        )
-        names = [v.instruments for v in config.venues if v.name in group.venues]
-        instruments = sum(len(listed) for listed in names)
-        yield from _reconciliation(group, side, bucket, instruments)
-        yield from _snapshots(config, group, bucket)
-        yield _orders(config, group, side, bucket, markets[0].buckets)
-        shown = (told(one) for each in markets for one in divided(each, group.shares))
-        yield Row(_CHECK, OK, f"{group.name}: " + "; ".join(dict.fromkeys(shown)))
-        look, blindly = weights_of(kills[group.name], group)
-        yield _kill(group, look + blindly, bucket)
+        buckets = group_buckets(markets, group)
+        own = executor_shares(config, group)
+        one = _Group(
+            config, group, order_side(group), kills[group.name],
+            {bucket.name: Shares(bucket, own) for bucket in buckets},
+            {bucket.name: Shares(bucket, {RateShare.KILL: 1}) for bucket in buckets},
+            sum(len(v.instruments) for v in config.venues if v.name in group.venues),
+        )  # fmt: skip
+        yield _reconciliation(one)
+        yield from _snapshots(config, group)
+        yield from _requests(one)
+        yield _orders(one)
+        yield Row(_CHECK, OK, f"{group.name}: " + "; ".join(told(bucket) for bucket in buckets))
+        yield _kill(one)
 
 
 def refuse_unkept(config: DeskConfig) -> None:
@@ -74,76 +120,108 @@ class _Named(dict[str, str]):
         return part
 
 
-def _share(bucket: Bucket, user: str) -> int:
-    """What a user of the bucket may take in a minute."""
-    return per_minute(bucket) * bucket.users.get(user, 0) // 100
+def _minutely(bucket: Bucket, count: int) -> int:
+    """So much of a window, in a minute."""
+    return count * _MINUTE_MS // bucket.window_ms
 
 
-def _taken(charges: Iterable[Charge], bucket: Bucket) -> int:
-    return sum(charge.count for charge in charges if charge.bucket == bucket.name)
+def _in_window(bucket: Bucket) -> str:
+    minute = bucket.window_ms == _MINUTE_MS
+    return bucket.name + (" a minute" if minute else f" in {to_text(bucket.window_ms, 3)} s")
 
 
-def _dearest(group: GroupConfig, side: OrderSide, bucket: Bucket, instruments: int) -> int:
-    """The most that one question of a reconciliation takes."""
-    made = tuple(Instrument(k, 0, "", "", 0, 0, 0, 1) for k in range(instruments))
-    run = Run(group.accounts[0].name, group.venues, made)
-    asks = [ask for stage in side.plan(run) for ask in stage]
-    return max(_taken(side.charges(ask), bucket) for ask in asks)
+def _too_dear(
+    charges: Iterable[Charge], shares: dict[str, Shares], share: RateShare
+) -> tuple[Shares, int] | None:
+    """The first bucket whose part does not pay for one request, and what that takes."""
+    for (name, _), taken in summed(charges).items():
+        found = shares[name]
+        spender = RateShare(found.spender or share)
+        if taken > max(found.part[spender], _left_over(found, spender)):
+            return found, taken
+    return None
 
 
-def _reconciliation(
-    group: GroupConfig, side: OrderSide, bucket: Bucket, instruments: int
-) -> Iterator[Row]:
+def _left_over(shares: Shares, share: RateShare) -> int:
+    """What a share may take of other parts: of a kill all, of cancels what nobody has."""
+    if share is RateShare.KILL:
+        return shares.seizable
+    return shares.limit - shares.foreign if share in shares.borrowers else 0
+
+
+def _reconciliation(one: _Group) -> Row:
     """Each account's orders, balances and trades, at the start and again and again."""
-    share = _share(bucket, "reconciliation")
-    orders, histories = side.weights(instruments)
-    one = orders + histories
-    whole = one * len(group.accounts)
-    if share < (most := _dearest(group, side, bucket, instruments)):
-        yield Row(_CHECK, FAIL,
-                  f"{group.name}: reconciliation has {share} {bucket.name} a minute",
-                  f"one question of it takes {most}: raise "
-                  "reconciliation in [shares] of the exchange's file")  # fmt: skip
-        return
-    starting = starting_weight(VenueLimits(per_minute(bucket), 0, 0, 0), group.shares)
-    first_s = whole * _MINUTE_S // starting if whole > starting else 0
-    again_s = max(_MINUTE_S, whole * _MINUTE_S // (share // 2))
+    for ask in one.asks():
+        dear = _too_dear(one.side.charges(ask), one.shares, RateShare.RECONCILIATION)
+        if dear is not None:
+            shares, most = dear
+            part = shares.part[RateShare.RECONCILIATION]
+            return Row(_CHECK, FAIL,
+                       f"{one.name}: reconciliation has {part} {_in_window(shares.bucket)}",
+                       f"one question of it takes {most}: raise "
+                       "reconciliation in [shares] of the exchange's file")  # fmt: skip
+    lists, histories = reconciliation(one.side, one.account, one.group.venues, one.made())
+    return max((_again(one, lists + histories, name) for name, _ in lists + histories),
+               key=lambda found: found[0])[1]  # fmt: skip
+
+
+def _again(one: _Group, sums: Sums, name: str) -> tuple[tuple[int, int, int], Row]:
+    """How often one bucket lets all accounts be reconciled; (how tight it is, the row)."""
+    shares, accounts = one.shares[name], len(one.group.accounts)
+    bucket = shares.bucket
+    each = max(taken for (of, _), taken in sums.items() if of == name)
+    whole = each if ACCOUNT in bucket.keys else each * accounts
+    part = _minutely(bucket, shares.part[RateShare.RECONCILIATION])
+    most = _minutely(bucket, starting(bucket))
+    first_s = whole * _MINUTE_S // most if whole > most else 0
+    every_ns = pace_of(sums, accounts, one.shares.__getitem__).every_ns
+    again_s = max(_MINUTE_S, whole * _MINUTE_S // max(part // 2, 1))
     found = (
-        f"{group.name}: reconciling {_of(len(group.accounts), 'account')} takes {whole} "
-        f"{bucket.name} ({one} each), {share} a minute are set apart and {starting} may be used "
+        f"{one.name}: reconciling {_of(accounts, 'account')} takes {whole} "
+        f"{bucket.name} ({each} each), {part} a minute are set apart and {most} may be used "
         f"at a start: {first_s} s at the start, less where accounts have not traded, then every "
-        f"{again_s} s"
+        f"{every_ns // NS_PER_S} s"
     )
-    late = again_s > RECONCILE_WARN_S or first_s > START_WARN_S
+    tight = again_s, first_s, whole * 1_000 // max(part, 1)
     if again_s > RECONCILE_FAIL_S:
-        yield Row(_CHECK, FAIL, found,
-                  f"a fill that its stream lost would be found after {again_s} s, required are at "
-                  f"most {RECONCILE_FAIL_S}: {_FEWER}")  # fmt: skip
-    elif late:
-        yield Row(_CHECK, WARN, found,
-                  f"the last account trades {first_s} s after a start: {_FEWER}")  # fmt: skip
-    else:
-        yield Row(_CHECK, OK, found)
+        return tight, Row(_CHECK, FAIL, found,
+                          f"a fill that its stream lost would be found after {again_s} s, required "
+                          f"are at most {RECONCILE_FAIL_S}: {_FEWER}")  # fmt: skip
+    if again_s > RECONCILE_WARN_S or first_s > START_WARN_S:
+        fix = f"the last account trades {first_s} s after a start: {_FEWER}"
+        return tight, Row(_CHECK, WARN, found, fix)
+    return tight, Row(_CHECK, OK, found)
 
 
-def _snapshots(config: DeskConfig, group: GroupConfig, bucket: Bucket) -> Iterator[Row]:
+def _snapshots(config: DeskConfig, group: GroupConfig) -> Iterator[Row]:
     """One of each book at the start; what is quiet later is verified as the share permits."""
-    share = _share(bucket, "snapshots")
-    wanted: list[int] = []
+    by_bucket: dict[str, tuple[Bucket, int]] = {}
+    wanted: dict[str, list[int]] = {}
     shallow = 0
     for venue in config.venues:
         if venue.name not in group.venues:
             continue
         market = market_data(venue.name)
+        name = market.spec.requests_in
+        (bucket,) = [b for b in divided(market.spec.buckets, group.shares) if b.name == name]
+        part = Shares(bucket, feed_shares(config, venue)).part[RateShare.SNAPSHOTS]
+        share = _minutely(bucket, part)
+        by_bucket[name] = bucket, by_bucket.get(name, (bucket, 0))[1] + share
         shallow = max(shallow, market.snapshot_request("", SHALLOW_LEVELS).weight)
         one = market.snapshot_request("", venue.snapshot_levels).weight
-        wanted += [one] * len(venue.instruments)
+        wanted.setdefault(name, []).extend([one] * len(venue.instruments))
         if one > part_of(share, share, 1):
-            yield Row(_CHECK, FAIL, f"{venue.name}: snapshots have {share} {bucket.name} a minute",
+            yield Row(_CHECK, FAIL, f"{venue.name}: snapshots have {part} {_in_window(bucket)}",
                       f"one of {venue.snapshot_levels} levels takes {one}, and one may take half "
                       "of them at most: raise snapshots in [shares] of the exchange's file, or set "
                       "fewer snapshot_levels")  # fmt: skip
             return
+    for name, (bucket, share) in by_bucket.items():
+        yield _books(group, bucket, wanted[name], share, shallow)
+
+
+def _books(group: GroupConfig, bucket: Bucket, wanted: list[int], share: int, shallow: int) -> Row:
+    """Books whose snapshots one bucket counts; `share`: of a minute."""
     least = min(shallow * len(wanted), sum(wanted))
     live_s = least * _MINUTE_S // share if least > share else 0
     deep_s = live_s + _MINUTE_S * _minutes_until_deep(wanted, share, shallow)
@@ -153,9 +231,8 @@ def _snapshots(config: DeskConfig, group: GroupConfig, bucket: Bucket) -> Iterat
         "until the last has all its levels"
     )
     if deep_s > START_WARN_S:
-        yield Row(_CHECK, WARN, found, f"set fewer snapshot_levels, or {_FEWER}")
-    else:
-        yield Row(_CHECK, OK, found)
+        return Row(_CHECK, WARN, found, f"set fewer snapshot_levels, or {_FEWER}")
+    return Row(_CHECK, OK, found)
 
 
 def _minutes_until_deep(wanted: list[int], share: int, least: int) -> int:
@@ -174,38 +251,71 @@ def _minutes_until_deep(wanted: list[int], share: int, least: int) -> int:
     return minutes
 
 
-def _orders(
-    config: DeskConfig, group: GroupConfig, side: OrderSide, bucket: Bucket,
-    buckets: Iterable[Bucket],
-) -> Row:  # fmt: skip
-    """What the strategies may want, by their own limit, against what the exchange takes."""
-    accounts = {account.name for account in group.accounts}
-    trading = [one for one in config.strategies if accounts & set(one.accounts)]
-    wanted = len(trading) * config.limits.max_orders_per_s * _MINUTE_S
-    place = side.charges(Ask(Want.PLACE, group.accounts[0].name, group.venues[0]))
-    share = _share(bucket, "orders") // max(_taken(place, bucket), 1)
-    # Windows longer than a minute say nothing of what one minute may take.
-    counted = {charge.bucket for charge in place}
-    by_account = min(
-        [group.orders_per_10s * 6]
-        + [per_minute(one) for one in buckets
-           if one.name in counted and _ACCOUNT in one.keys and one.window_ms <= 1000 * _MINUTE_S]
+def _requests(one: _Group) -> Iterator[Row]:
+    """Whether every kind of request fits the part of who sends it, bucket by bucket."""
+    venue = one.group.venues[0]
+    kinds = (
+        ("new orders", "orders", RateShare.ORDERS, Ask(Want.PLACE, one.account, venue)),
+        ("connections", "reconciliation", RateShare.RECONCILIATION, Ask(Want.CONNECT, one.account)),
+        ("the list", "reconciliation", RateShare.RECONCILIATION, one.side.listing(venue)[0]),
     )  # fmt: skip
-    most = min(share, by_account * len(group.accounts))
-    found = (
-        f"{group.name}: {most} new orders a minute ({share} by {bucket.name}, {by_account} of each "
-        f"account); {len(trading)} strategies may want {wanted}"
+    for what, user, share, ask in kinds:
+        dear = _too_dear(one.side.charges(ask), one.shares, share)
+        if dear is not None:
+            shares, taken = dear
+            part = shares.part[shares.spender or share]
+            yield Row(_CHECK, FAIL,
+                      f"{one.name}: {what} have {part} {_in_window(shares.bucket)}",
+                      f"one takes {taken}: raise {user} in [shares] of the exchange's file"
+                      )  # fmt: skip
+
+
+def _orders(one: _Group) -> Row:
+    """What the strategies may want, by their own limit, against what the exchange takes."""
+    config, group = one.config, one.group
+    accounts = {account.name for account in group.accounts}
+    trading = [strategy for strategy in config.strategies if accounts & set(strategy.accounts)]
+    wanted = len(trading) * config.limits.max_orders_per_s * _MINUTE_S
+    place = one.side.charges(Ask(Want.PLACE, one.account, group.venues[0]))
+    shown, most = [], []
+    for keys, whose, times in (
+        (frozenset(), "", 1),
+        ({ACCOUNT}, " of each account", len(group.accounts)),
+        ({_INSTRUMENT}, " of each instrument", one.instruments),
+        ({ACCOUNT, _INSTRUMENT}, " of each account and instrument",
+         len(group.accounts) * one.instruments),
+    ):  # fmt: skip
+        found = [
+            (_minutely(shares.bucket, shares.part[RateShare.ORDERS]) // taken, name)
+            for (name, _), taken in summed(place).items()
+            # Windows longer than a minute say nothing of what one minute may take.
+            if (shares := one.shares[name]).bucket.window_ms <= _MINUTE_MS
+            and keys == {ACCOUNT, _INSTRUMENT} & set(shares.bucket.keys)
+        ]  # fmt: skip
+        if found:
+            least, name = min(found)
+            shown.append(f"{least}{whose}" if whose else f"{least} by {name}")
+            most.append(least * times)
+    found_text = (
+        f"{one.name}: {min(most, default=0)} new orders a minute ({', '.join(shown)}); "
+        f"{len(trading)} strategies may want {wanted}"
     )
-    return Row(_CHECK, OK, f"{found}; what is beyond is refused before it is sent")
+    return Row(_CHECK, OK, f"{found_text}; what is beyond is refused before it is sent")
 
 
-def _kill(group: GroupConfig, whole: int, bucket: Bucket) -> Row:
-    """The proof that nothing is open."""
-    one = whole // max(len(group.accounts), 1)
+def _kill(one: _Group) -> Row:
+    """The proof that nothing is open, in the bucket that takes longest."""
+    look, blindly = charges_of(one.kill, one.group)
+    sums: dict[str, int] = {}
+    for (name, _), taken in (look + blindly).items():
+        sums[name] = sums.get(name, 0) + taken
+    name = max(sums, key=lambda of: sums[of] * one.kills[of].window_ns / one.kills[of].limit)
+    shares, accounts = one.kills[name], len(one.group.accounts)
+    part = _minutely(shares.bucket, shares.part[RateShare.KILL])
     found = (
-        f"{group.name}: `oms kill` takes {whole} {bucket.name} at least ({one} for each account), "
-        f"{_share(bucket, 'kill')} are kept for it and all {per_minute(bucket)} of a minute may be "
-        "used"
+        f"{one.name}: `oms kill` takes {sums[name]} {name} at least ({sums[name] // accounts} for "
+        f"each account), {part} are kept for it and all "
+        f"{_minutely(shares.bucket, shares.limit)} of a minute may be used"
     )
     return Row(_CHECK, OK, found)
 

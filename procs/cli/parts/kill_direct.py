@@ -22,9 +22,9 @@ from oms.agents.latch import (
     read_latch,
     set_latch,
 )
-from oms.agents.rates import Ledger
+from oms.agents.rates.ledger import Ledger
 from oms.agents.watchdog.doubt import Doubts, Said, Sender
-from oms.agents.watchdog.sweep import Sweep, kill_sides, limits_of
+from oms.agents.watchdog.sweep import Sweep, kill_buckets, kill_sides
 from oms.config import DeskConfig, GroupConfig
 from oms.errors import MexomsError
 from oms.ports import ConnEvent, HttpMeta, Key
@@ -183,8 +183,8 @@ class DirectSweep:
         table = Table(f"rates.kill.{group.name}", RATE_ROW, RATE_ROWS_EGRESS, self.role)
         writer = TableWriter(table, TableMemory.anonymous(table), 0)
         exchange = Exchange[group.exchange.upper()]
-        limits = limits_of(self._sides[group.name])
-        return Ledger(self, writer, exchange, group.shares, limits, (RateShare.KILL,), (), now_ns)
+        buckets = kill_buckets(self._sides[group.name], group)
+        return Ledger(self, writer, exchange, buckets, {RateShare.KILL: 1}, (), now_ns)
 
     def request(
         self, base_url: str, method: str, target: str, headers: Mapping[str, str], body: bytes

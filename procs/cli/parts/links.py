@@ -11,13 +11,13 @@ from typing import Any
 
 from oms.config import DeskConfig
 from oms.units import NS_PER_MS, NS_PER_S
-from procs.cli.parts.page import age, count, table
+from procs.cli.parts.page import WIDTH, age, count, table
 from procs.memory import DeskMemory
-from shm_layout.enums import LinkState, RateKind, RateShare
+from shm_layout.enums import Exchange, LinkState, RateShare
 from shm_layout.records import NO_ID
 
 LISTED_MAX = 16
-_BUCKETS = {"REQUEST_WEIGHT": "weight", "ORDERS": "orders", "CONNECTIONS": "connects"}
+EGRESS = "egress"
 
 
 def _roles(config: DeskConfig) -> list[str]:
@@ -29,7 +29,6 @@ class LinkTables:
     """The three kinds of tables of one desk."""
 
     def __init__(self, config: DeskConfig, memory: DeskMemory) -> None:
-        self._accounts = memory.table_reader("accounts")
         self._tables = {
             kind: [(role, memory.table_reader(f"{kind}.{role}")) for role in _roles(config)]
             for kind in ("rates", "clock", "links")
@@ -37,29 +36,29 @@ class LinkTables:
         sweepers = [f"watchdog.{group.name}" for group in config.groups]
         self._tables["rates"] += [(s, memory.table_reader(f"rates.{s}")) for s in sweepers]
 
-    def _account(self, account_id: int) -> str:
-        row = self._accounts.read(account_id)
-        return str(account_id) if row is None else bytes(row["name"]).decode()
-
     def rates(self) -> list[dict[str, Any]]:
-        """Buckets and shares: used and limit of the present window."""
+        """Budgets by bucket and key: used and limit of the present window, who spends of it."""
+        now_ns = time.time_ns()
+        return [
+            _budget(role, row, now_ns)
+            for role, rows in self._tables["rates"] for row in rows.written() if row["bucket"]
+        ]  # fmt: skip
+
+    def pauses(self) -> list[dict[str, Any]]:
+        """What an exchange wants to wait, by key, and for how long."""
         now_ns = time.time_ns()
         made = []
         for role, rows in self._tables["rates"]:
             for row in rows.written():
-                over = now_ns >= int(row["window_ns"]) + int(row["interval_s"]) * NS_PER_S
-                account = int(row["account_id"])
-                whole = int(row["share"]) == RateShare.UNSET
-                made.append({
-                    "role": role, "kind": RateKind(int(row["kind"])).name,
-                    "share": "ALL" if whole else RateShare(int(row["share"])).name,
-                    "account": "" if account == NO_ID else self._account(account),
-                    "key": "egress" if account == NO_ID else "account",
-                    "interval_s": int(row["interval_s"]), "used": 0 if over else int(row["used"]),
-                    "limit": int(row["limit"]), "refused": int(row["refused"]),
-                    "pause_ms": max(int(row["pause_until_ns"]) - now_ns, 0) // NS_PER_MS,
-                    "ban_ms": max(int(row["ban_until_ns"]) - now_ns, 0) // NS_PER_MS,
-                })  # fmt: skip
+                left_ms = {
+                    name: max(int(row[f"{name}_until_ns"]) - now_ns, 0) // NS_PER_MS
+                    for name in ("pause", "ban", "close")
+                }
+                if any(left_ms.values()):
+                    made.append({
+                        "role": role, "bucket": bytes(row["bucket"]).decode(), "key": _key(row),
+                        **{f"{name}_ms": ms for name, ms in left_ms.items()},
+                    })  # fmt: skip
         return made
 
     def clocks(self) -> list[dict[str, Any]]:
@@ -69,6 +68,7 @@ class LinkTables:
             {
                 "role": role, "large": bool(row["large"]), "samples": int(row["samples"]),
                 "offset_ms": _ms(row["offset_ns"]), "round_trip_ms": _ms(row["round_trip_ns"]),
+                "last_round_trip_ms": _ms(row["last_round_trip_ns"]),
                 "age_ms": max(now_ns - int(row["ts_ns"]), 0) // NS_PER_MS,
                 "failed": int(row["failed"]), "steps": int(row["steps"]),
             }
@@ -94,6 +94,29 @@ class LinkTables:
         ]  # fmt: skip
 
 
+def _key(row: Any) -> str:
+    return bytes(row["key"]).decode().strip() or EGRESS
+
+
+def _budget(role: str, row: Any, now_ns: int) -> dict[str, Any]:
+    window_ms = int(row["window_ms"])
+    over = now_ns >= int(row["window_ns"]) + window_ms * NS_PER_MS
+    reported = int(row["reported"])
+    users = [
+        (share.name.lower(), 0 if over else int(row["spent"][share]), int(row["part"][share]))
+        for share in RateShare if share
+    ]  # fmt: skip
+    return {
+        "role": role, "exchange": Exchange(int(row["exchange"])).name.lower(),
+        "bucket": bytes(row["bucket"]).decode(), "key": _key(row),
+        "window_ms": window_ms, "slides": bool(row["slides"]),
+        "used": 0 if over else int(row["used"]), "limit": int(row["limit"]),
+        "reported": None if over or reported == NO_ID else reported,
+        "refused": int(row["refused"]),
+        "users": {name: {"used": used, "part": part} for name, used, part in users if used or part},
+    }  # fmt: skip
+
+
 def _ms(ns: Any) -> float:
     return round(int(ns) / NS_PER_MS, 3)
 
@@ -105,11 +128,18 @@ def _age_s(since_ns: Any, now_ns: int) -> int:
 def troubles(found: dict[str, Any]) -> list[str]:
     """Lines for what wants a person."""
     made = []
-    for row in found["rates"]:
-        if row["ban_ms"]:
+    for row in found["pauses"]:
+        of = " ".join(filter(None, (row["bucket"], row["key"])))
+        if of == EGRESS and row["ban_ms"]:
             made.append(f"{row['role']}: the venue banned this address for {row['ban_ms']} ms")
-        elif row["pause_ms"]:
+        elif of == EGRESS:
             made.append(f"{row['role']}: the venue wants a pause of {row['pause_ms']} ms")
+        elif row["ban_ms"]:
+            made.append(f"{row['role']}: the venue takes nothing of {of} for {row['ban_ms']} ms")
+        else:
+            made.append(
+                f"{row['role']}: the venue takes cancels alone of {of} for {row['pause_ms']} ms"
+            )
     made += [f"{row['role']}: the venue's clock is {row['offset_ms']} ms off ours; set this "
              "machine's clock (NTP)" for row in found["clocks"] if row["large"]]  # fmt: skip
     made += [f"{row['role']}: connection {row['link']} is {row['state']}"
@@ -121,10 +151,6 @@ def lines(found: dict[str, Any]) -> list[str]:
     """The part of the status page."""
     clocks = {row["role"]: row for row in found["clocks"]}
     shown = _worth_a_line(found["links"], lambda row: row["state"] != "open" or row["losses"] > 0)
-    rates = [row for row in found["rates"] if not row["account"]]
-    accounts = [row for row in found["rates"] if row["account"]]
-    accounts = _worth_a_line(accounts, lambda row: row["used"] > 0 or row["refused"] > 0)
-    left_out = len(found["rates"]) - len(rates) - len(accounts)
     made = table(
         ["connection", "state", "age", "next", "lost", "dead", "replaced", "clock", "trip"],
         [
@@ -149,25 +175,77 @@ def lines(found: dict[str, Any]) -> list[str]:
     if any(row["logged_on"] for row in found["links"]):
         made.append("* a session: its requests need no signature")
     made.append("")
-    made += table(
-        ["rate", "bucket", "share", "key", "used", "limit", "refused"],
+    return made + budgets(found["rates"])
+
+
+def budgets(rates: list[dict[str, Any]]) -> list[str]:
+    """A line for each bucket and key, all processes together: what is used of it, what the exchange
+    said, and who spent; those that do not fit go on below."""
+    merged = together(rates)
+    by_key = [row for row in merged if row["key"] != EGRESS]
+    some = _worth_a_line(by_key, lambda row: row["used"] > 0 or row["refused"] > 0)
+    shown = [row for row in merged if row["key"] == EGRESS or row in some]
+    lines = table(
+        ["rate", "bucket", "key", "used", "limit", "said", "refused"],
         [
             [
-                row["role"],
-                f"{_BUCKETS[row['kind']]}/{age(row['interval_s'] * NS_PER_S)}",
-                row["share"].lower(),
-                row["account"] or "egress",
-                row["used"],
-                row["limit"] or None,
+                row["exchange"],
+                f"{row['bucket']}/{span(row['window_ms'])}",
+                row["key"],
+                count(row["used"]),
+                count(row["limit"]),
+                None if row["reported"] is None else count(row["reported"]),
                 count(row["refused"]),
             ]
-            for row in rates + accounts
+            for row in shown
         ],
-        left=(0, 1, 2, 3),
+        left=(0, 1, 2),
     )
-    if left_out:
-        made.append(f"and {left_out} more counts of accounts: `--json` has them all")
+    made = [f"{lines[0]} spent by"]
+    for line, row in zip(lines[1:], shown, strict=True):
+        words = [f"{name} {one['used']}" for name, one in row["users"].items() if one["used"]]
+        made += _with_words(line, words)
+    if len(shown) < len(merged):
+        made.append(f"and {len(merged) - len(shown)} more budgets: `--json` has them all")
     return made
+
+
+def together(rates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Budgets of several processes as one for each bucket and key: the most that any of them knows
+    to be used, and what each user spent."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rates:
+        name = (row["exchange"], row["bucket"], row["key"])
+        one = found.setdefault(
+            name, {**row, "used": 0, "reported": None, "refused": 0, "users": {}}
+        )
+        one["used"] = max(one["used"], row["used"])
+        if row["reported"] is not None:
+            one["reported"] = max(one["reported"] or 0, row["reported"])
+        one["refused"] += row["refused"]
+        for user, spent in row["users"].items():
+            before = one["users"].setdefault(user, {"used": 0, "part": 0})
+            before["used"] += spent["used"]
+            before["part"] += spent["part"]
+    for one in found.values():
+        one["used"] = max(one["used"], sum(user["used"] for user in one["users"].values()))
+    return list(found.values())
+
+
+def _with_words(line: str, words: list[str]) -> list[str]:
+    """Words behind a line, as many as fit; the rest below."""
+    made, indent = [], " " * len(line)
+    for k, word in enumerate(words):
+        if len(line) + len(word) + 2 > WIDTH and line.strip():
+            made.append(line)
+            line = indent
+        line += f" {word}" + ("," if k + 1 < len(words) else "")
+    return [*made, line]
+
+
+def span(window_ms: int) -> str:
+    """A window in few letters."""
+    return f"{window_ms}ms" if window_ms % 1000 else age(window_ms * NS_PER_MS)
 
 
 def _worth_a_line(

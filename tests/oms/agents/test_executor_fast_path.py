@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from oms.agents import rates
 from oms.agents.executor.fast_path import SENT
 from oms.agents.executor.fast_path_hot import EMPTY, OTHER
+from oms.agents.rates import ledger as rates
 from oms.ports import ConnEvent
 from shm_layout.enums import Action, ExecKind, OrderType, RejectReason, Side, TimeInForce
 from shm_layout.records import UNDEF

@@ -306,3 +306,28 @@ def test_logon_without_answer_is_given_up():
     desk.agent.on_conn(second, ConnEvent.OPENED, desk.now_ns)
     desk.advance(2 * S)
     assert second in desk.ports.closed
+
+
+# Silence that the exchange wants
+
+
+@pytest.mark.parametrize("peer", ["feed.binance.spot", "watchdog.binance"])
+def test_connections_are_closed_while_the_exchange_wants_none_whoever_was_told(peer):
+    desk = started()
+    until_ns = desk.now_ns + 9 * S
+    desk.memory.table_writer(f"rates.{peer}").write(
+        0, pause_until_ns=until_ns, ban_until_ns=until_ns, close_until_ns=until_ns
+    )
+    desk.advance(S)
+    assert desk.ports.closed == [desk.conn]
+    desk.command()
+    desk.work()
+    (refused,) = desk.take(ExecKind.NOT_SENT)
+    assert refused["reason"] == RejectReason.NOT_SENT
+    desk.advance(7 * S)
+    assert len(desk.ports.opened) == 1
+    desk.advance(2 * S)
+    assert len(desk.ports.opened) == 2
+    desk.connect()
+    desk.reconcile()
+    placed(desk)

@@ -12,6 +12,7 @@ from oms.venues.recorded import RecordedInstrument
 from shm_layout.channels import Capacity
 from shm_layout.enums import BookState, RateShare
 from tests.oms.agents.market_messages import diff, snapshot
+from tests.support import rate_row
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -69,9 +70,9 @@ class Feed:
 
     def used(self):
         self.run(0.3)
-        row = self.made.memory.tables["rates.feed.binance.spot"].rows[int(RateShare.SNAPSHOTS)]
-        assert int(row["limit"]) == SHARE
-        return int(row["used"])
+        row = rate_row(self.made.memory.tables["rates.feed.binance.spot"].rows, "weight")
+        assert int(row["part"][RateShare.SNAPSHOTS]) == SHARE
+        return int(row["spent"][RateShare.SNAPSHOTS])
 
     def events(self):
         return [event for _, event, _ in self.made.logs]

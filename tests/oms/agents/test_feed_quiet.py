@@ -7,6 +7,7 @@ import pytest
 from oms.ports import ConnEvent, HttpMeta
 from oms.sim.market_chain import CONN, MarketChain
 from oms.venues.recorded import RecordedInstrument
+from oms.venues.reports import Pause
 from shm_layout.channels import Capacity
 from shm_layout.enums import BookState, LinkState
 from tests.oms.agents.market_messages import diff, snapshot, ticker, trade
@@ -317,3 +318,16 @@ def test_ticker_of_a_quiet_book_does_not_hide_that_its_diffs_stopped():
         desk.say(ticker(101 + at, (99, 1 + at), (101, 1)))
         desk.run(1)
     assert "BTCUSDT" in desk.made.requests
+
+
+def test_connection_is_closed_while_the_exchange_wants_none():
+    chain = Quiet()
+    silence = Pause(("egress",), 0, cancels_pass=False, close_sockets=True, for_ms=9_000)
+    chain.made.feed.ledger.note_pause(silence, chain.now_ns)
+    chain.run(1)
+    assert chain.link()["state"] == LinkState.DOWN
+    assert chain.made.feed.link.conn == 0
+    chain.run(7)
+    assert chain.made.feed.link.conn == 0
+    chain.run(2)
+    assert chain.made.feed.link.conn != 0, "opened again"

@@ -11,9 +11,10 @@ import pytest
 from oms.exchange.faults import FaultSpec
 from oms.sim.harness import HarnessPorts
 from oms.venues.binance.server import links as server_links
-from shm_layout.enums import ExecKind, RateShare, RejectReason
+from shm_layout.enums import ExecKind, RejectReason
 from tests.oms.sim.crashing import Crash, CrashedError
 from tests.oms.sim.test_orders_under_faults import EXECUTOR, MS, Market, S
+from tests.support import rate_row
 
 pytestmark = pytest.mark.compiled  # minutes of market on the same kernels
 
@@ -97,11 +98,10 @@ def test_ledger_counts_what_the_exchange_counts():
     market = Watched(9)
     market.run(30 * S)
     sim = market.harness.agents[VENUE]
-    rows = market.harness.table(f"rates.{EXECUTOR}").rows
+    row = rate_row(market.harness.table(f"rates.{EXECUTOR}").rows, "weight")
     counted = sim.server.limits.used_weights(market.harness.now_ns)[EXECUTOR]
-    assert abs(int(rows["used"][0]) - counted) <= 4, "nothing but what is under way"
-    shares = [int(rows["used"][share]) for share in RateShare if share]
-    assert sum(shares) == int(rows["used"][0])
+    assert abs(int(row["used"]) - counted) <= 4, "nothing but what is under way"
+    assert sum(int(n) for n in row["spent"]) == int(row["used"])
 
 
 @pytest.mark.parametrize("point", range(1, 31))

@@ -47,8 +47,6 @@ class UsdmOrders:
 
     markets: Mapping[str, OrderMarket] = spec.MARKETS
 
-    documented = spec.DOCUMENTED
-
     def __init__(
         self,
         keys: Mapping[str, Key] = MappingProxyType({}),
@@ -118,14 +116,11 @@ class UsdmOrders:
     def charges(self, ask: Ask) -> tuple[Charge, ...]:
         """Weight of the address; new and amended orders also count for their account."""
         if ask.want is Want.CONNECT:
-            return (Charge(spec.WEIGHT, ("",), spec.WEIGHT_CONNECT),)
+            return (
+                Charge(spec.WEIGHT, ("",), spec.WEIGHT_CONNECT), Charge(spec.CONNECTIONS, ("",)),
+            )  # fmt: skip
         request = self._requests.of(ask, 0)
         return () if request is None else request.charges
-
-    def weights(self, instruments: int) -> tuple[int, int]:
-        """(open orders of both kinds, positions, balances and income; trades of each symbol)."""
-        lists = min(instruments, spec.WEIGHT_OPEN_ALL) * len(spec.CAPS.spaces)
-        return lists + 5 + 5 + 30 * len(INCOME_KINDS), 5 * instruments
 
     def _frame(self, account: str, request: Request, stamp: Stamp) -> bytes:
         params = {

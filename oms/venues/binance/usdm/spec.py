@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from oms.venues.binance.spec import FUTURES_BUCKETS, FUTURES_CONNECTIONS, FUTURES_WEIGHT
 from oms.venues.data import (
     Absent,
     AmendWay,
@@ -22,7 +23,6 @@ from oms.venues.data import (
     Role,
     statuses_of,
 )
-from oms.venues.trade_base import VenueLimits
 from shm_layout.enums import InstrumentKind, OrderSpace, OrderType, SelfTrade, TimeInForce
 
 NAME = "binance.usdm"
@@ -95,18 +95,18 @@ HOSTS = MappingProxyType(
     }
 )
 
-WEIGHT = "futures.weight"
+WEIGHT, CONNECTIONS = FUTURES_WEIGHT, FUTURES_CONNECTIONS
 ORDERS_10S = "futures.orders_10s"
 ORDERS_MINUTE = "futures.orders_minute"
 
 ORDERS = OrderMarket(
     NAME, CAPS, Fees(200, 500, "quote"), HOSTS,
     (
-        Bucket(WEIGHT, ("egress",), 2_400, 60_000, slides=False),
-        Bucket(ORDERS_10S, ("account",), 300, 10_000, slides=False),
-        Bucket(ORDERS_MINUTE, ("account",), 1_200, 60_000, slides=False),
+        *FUTURES_BUCKETS,
+        # The exchange's windows are fixed; ours slide, and fit each.
+        Bucket(ORDERS_10S, ("account",), 300, 10_000, users={"orders": 100}),
+        Bucket(ORDERS_MINUTE, ("account",), 1_200, 60_000, users={"orders": 100}),
     ),
     kind=InstrumentKind.LINEAR,
 )  # fmt: skip
-DOCUMENTED = VenueLimits(2_400, 300, 0, connections_per_5m=300)
 MARKETS = MappingProxyType({NAME: ORDERS})
