@@ -210,7 +210,7 @@ def _venue_tables(size: Capacity, executors: Iterable[str], feeds: Iterable[str]
     for role in feeds:
         made.append(Table(f"rates.{role}", RATE_ROW, limits.RATE_ROWS_EGRESS, role))
         made.append(Table(f"clock.{role}", CLOCK_ROW, 1, role))
-        made.append(Table(f"links.{role}", LINK_ROW, 1, role))
+        made.append(Table(f"links.{role}", LINK_ROW, limits.FEED_CONNECTIONS_MAX, role))
     return made
 
 

@@ -35,6 +35,7 @@ VENUE_POSITIONS_MAX = 4096
 """Positions as exchanges say them: by account, instrument and side."""
 FEE_RATES_MAX = 4096
 """Fee rates as exchanges say them: by account, market, instrument or group, and side."""
+FEED_CONNECTIONS_MAX = 16
 
 MD_SLOTS = 1 << 15
 TOP_SLOTS = 1 << 14

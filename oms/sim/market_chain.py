@@ -13,7 +13,8 @@ from typing import Any, cast
 import numpy as np
 
 from oms.agents.aggregator import AggregatorAgent
-from oms.agents.feed.agent import FeedAgent, summary
+from oms.agents.feed.agent import FeedAgent
+from oms.agents.feed.world import summary
 from oms.config import DeskConfig, HostConfig, LimitsConfig, VenueConfig
 from oms.ports import ConnEvent, HttpMeta, Ports
 from oms.venues.recorded import RecordedInstrument
@@ -195,7 +196,7 @@ class MarketChain:
 
     def message(self, data: bytes, now_ns: int, conn: int = 0) -> None:
         """One stream message, on the connection at work if none is named."""
-        self.feed.on_bytes(conn or self.feed.link.conn, data, now_ns)
+        self.feed.on_bytes(conn or self.feed.links.speaking.conn, data, now_ns)
         self.turn(now_ns)
 
     def snapshot(self, symbol: str, body: bytes, now_ns: int, status: int = 200) -> bool:

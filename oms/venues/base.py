@@ -83,6 +83,22 @@ class MarketSpec:
     connection_hours_max: int
     ticker_has_event_time: bool
     quantity_in_contracts: bool
+    symbols_per_connection: int = 1 << 16
+    equal_keys_replace: bool = True
+    """FULL_EACH: of books with one key the later one counts; False: the first."""
+    trade_ids_ordered: bool = True
+    """False: ids of trades only say which one it is (a text becomes a number)."""
+    ping_text: str = ""
+    """What a connection is pinged with that answers no ping of the protocol."""
+    ping_every_ms: int = 0
+    """With `ping_text`: the exchange's pace."""
+    first_frame_ms: int = 5_000
+    """A book that has not come on the stream after so long was refused."""
+
+    @property
+    def streamed(self) -> bool:
+        """Its books come on the stream: nothing is asked for by request."""
+        return self.book_rule > BookRule.NAMES_PREVIOUS
 
     def taken(self, weight: int) -> tuple[Charge, ...]:
         """What a REST request of that weight is charged."""
@@ -93,6 +109,16 @@ class MarketSpec:
         return (Charge(self.connects_in, ("",)),) if self.connects_in else ()
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the exchange says to a subscription."""
+
+    symbols: tuple[str, ...]
+    """Whom it is about; empty = everything that was subscribed on the connection."""
+    refused: bool
+    text: str = ""
+
+
 class MarketData(Protocol):
     """The client side of one market's public data."""
 
@@ -100,6 +126,19 @@ class MarketData(Protocol):
 
     def stream_url(self, base_url: str, symbols: Sequence[str]) -> str:
         """The WebSocket to open for diffs, tickers and trades of these symbols."""
+        ...
+
+    def greet(self, symbols: Sequence[str], nonce: str) -> Sequence[bytes]:
+        """What is sent once it is open; none where its address says all. `nonce`: a UUID."""
+        ...
+
+    def again(self, symbol: str, symbols: Sequence[str], nonce: str) -> Sequence[bytes]:
+        """What makes the stream say the whole book of `symbol` again, on a connection of
+        `symbols`; none: it has to be opened anew."""
+        ...
+
+    def answer(self, data: bytes) -> Answer | None:
+        """Of a message that the kernel ignores: what it says to a subscription."""
         ...
 
     def snapshot_request(self, symbol: str, levels: int) -> HttpRequest:
@@ -115,8 +154,8 @@ class MarketData(Protocol):
         ...
 
     on_message: Callable[..., int]
-    """Kernel (world of sync_hot.FEED, bytes, start, end, hint, now_ns) -> DecodeStatus; `hint` is
-    the instrument_id of a REST snapshot, -1 for a message of the stream."""
+    """Kernel (world of feed_world_hot.FEED, bytes, start, end, hint, now_ns) -> DecodeStatus;
+    `hint` is the instrument_id of a REST snapshot, -1 for a message of the stream."""
 
     def decode_cold(
         self,

@@ -277,7 +277,7 @@ class Edge:
         for k, text in enumerate(ticks(count)):
             began_ns, data = self.network.tick(text)
             now_ns = self.clock.now_ns()
-            self.feed.on_bytes(self.feed.link.conn, data, now_ns)
+            self.feed.on_bytes(self.feed.links.speaking.conn, data, now_ns)
             wake(self.memory, 1, self.spin)
             stamps[k] = began_ns
             gap_ns = int(chance.integers(GAP_NS_MAX)) + (0 if self.spin else rest_ns)

@@ -21,7 +21,7 @@ MONEY_PATHS = (
 STAMPS = {  # (path, function) → why it may read the cycle counter
     ("shm_layout/latency_hot.py", "stamp_if"): "0 where the host does not stamp",
     ("shm_layout/latency_hot.py", "note_latency"): "nothing where there is no stamp",
-    ("oms/venues/shared/sync_hot.py", "_stamp"): "only where the host stamps (P_STAMPING)",
+    ("oms/venues/shared/feed_out_hot.py", "_stamp"): "only where the host stamps (P_STAMPING)",
     ("oms/agents/executor/stamp_hot.py", "stamp"): "called only where `ports.stamping`",
 }
 CLOCKS = {"cycles", "time", "time_ns", "perf_counter", "monotonic", "monotonic_ns", "clock"}

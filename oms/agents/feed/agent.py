@@ -2,12 +2,14 @@
 
 Cold side of `oms/venues/shared/sync_hot.py` and of the venue's kernels: snapshots, buffers, timers.
 One crossing into compiled code per message; what the kernel hands back (a diff to keep, a gap, a
-message that wants the cold decoder) is dealt with here. `FeedLink` owns the connection.
+message that wants the cold decoder) is dealt with here. A `FeedLink` owns one connection; there are
+several where an exchange takes so many symbols on one and no more.
 
 Life of a book: stream opened -> SYNCING, diffs buffered, snapshot asked -> snapshot used, buffered
 diffs replayed -> LIVE. A gap, an unreadable message, a lost connection or a request of the
 aggregator (table `resync`: the book is crossed, or was lapped) leads back to the snapshot. How
-often and how deep snapshots are asked for is `feed/pace.py`'s.
+often and how deep snapshots are asked for is `feed/pace.py`'s. Books that come on the stream have
+no buffer and no request: `feed/streamed.py`.
 
 `stale_after_ms` without any sign of life of the connection: STALE, and LIVE with the next sign. A
 book that alone is quiet is `feed/quiet.py`'s.
@@ -16,15 +18,15 @@ book that alone is quiet is `feed/quiet.py`'s.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from oms.agents.base import BaseAgent
 from oms.agents.feed.link import SHUTDOWN_BYTES_MAX, FeedLink
+from oms.agents.feed.links import FeedLinks
 from oms.agents.feed.pace import SHALLOW_LEVELS, Pace
 from oms.agents.feed.quiet import Book, Quiet
 from oms.agents.feed.registered import Registered
+from oms.agents.feed.streamed import Streamed
+from oms.agents.feed.world import FeedWorld
 from oms.agents.rates.ledger import Ledger
 from oms.agents.rates.peers import feed_shares, rate_peers
 from oms.agents.venue_clock import WEIGHT, VenueClock
@@ -35,18 +37,12 @@ from oms.venues.base import DecodeStatus
 from oms.venues.buckets import divided
 from oms.venues.registry import market_data
 from oms.venues.shared import decode_status_hot as words
-from oms.venues.shared import sync_hot
-from oms.venues.shared.symbols import SymbolTable
+from oms.venues.shared import feed_world_hot, sync_hot
 from oms.venues.trade_base import HTTP_BANNED, HTTP_TOO_MANY
 from shm_layout.enums import BookState, Exchange, RateShare
 from shm_layout.jit import BYTES_AS_THEY_ARE, octets
-from shm_layout.limits import BOOK_LEVELS_MAX, DIFFS_BUFFERED_MAX
-from shm_layout.records import (
-    MD_STATE,
-    MD_TICKER,
-    MD_TRADE,
-    UNDEF,
-)
+from shm_layout.limits import DIFFS_BUFFERED_MAX
+from shm_layout.records import UNDEF
 from shm_layout.ring import RingWriter
 from shm_layout.table import TableReader, TableWriter
 
@@ -87,12 +83,15 @@ class FeedAgent(BaseAgent):
             self.venue.instruments,
         )  # fmt: skip
         self._resync: TableReader = ports.table_reader("resync")
-        self._make_world(ports)
-        self._make_link(ports, now_ns)
+        made = FeedWorld.make(ports, self.market.spec, self.table, self.ring)
+        self.world, self.symbols, self.sync = made.world, made.symbols, made.sync
+        self.msg, self.px, self.qty = made.msg, made.px, made.qty
+        self._handle, self._on_message = self.world.handle, self.market.on_message
+        self._make_shared(ports, now_ns)
         self._poll_at_ns = now_ns
 
-    def _make_link(self, ports: Ports, now_ns: int) -> None:
-        """The connection, and the ledger and the clock that all feeds and executors keep."""
+    def _make_shared(self, ports: Ports, now_ns: int) -> None:
+        """The ledger and the clock that all feeds and executors keep; a connection, at least."""
         venue, spec = self.venue, self.market.spec
         exchange = Exchange[self.venue_name.partition(".")[0].upper()]
         self.ledger = Ledger(
@@ -109,45 +108,22 @@ class FeedAgent(BaseAgent):
         self.pace = Pace(self.ledger, self.market.snapshot_request, spec, venue.snapshot_levels)
         self.quiet = Quiet(
             ports, self.world.handle, self.sync, spec.book_rule, venue.quiet_after_ms,
-            verify=self._ask_snapshot, resync=self._resync_quiet, reopen=self._reopen,
-        )  # fmt: skip
-        self.link = FeedLink(
-            ports, venue, exchange, self.ledger, spec,
-            opened=self._on_opened, lost=self._on_lost, switched=self._on_switched,
+            verify=self._ask_snapshot, reopen=self._reopen,
+            resync=lambda book, at_ns: self._begin_sync(book, BookState.SYNCING, at_ns),
         )  # fmt: skip
 
-    def _make_world(self, ports: Ports) -> None:
-        rows = self.table.rows.shape[0]
-        self.symbols = SymbolTable.empty(rows)
-        self.sync = np.zeros((rows, sync_hot.S_WORDS), np.int64)
-        self.sync[:, sync_hot.S_TRADE_ID] = -1
-        self.msg = np.zeros(words.MSG_WORDS, np.int64)
-        self.px = np.zeros((2, BOOK_LEVELS_MAX), np.int64)
-        self.qty = np.zeros((2, BOOK_LEVELS_MAX), np.int64)
-        params = np.zeros(sync_hot.P_WORDS, np.int64)
-        params[sync_hot.P_EPOCH] = ports.epoch
-        params[sync_hot.P_VENUE] = int(self.market.spec.venue)
-        params[sync_hot.P_RULE] = int(self.market.spec.book_rule)
-        params[sync_hot.P_STAMPING] = int(ports.stamping)
-        self.world = sync_hot.FEED.make(
-            params=params,
-            ring_words=self.ring.words,
-            level_slots=self.ring.slots,
-            ticker_slots=self.ring.slots.view(MD_TICKER),
-            trade_slots=self.ring.slots.view(MD_TRADE),
-            state_slots=self.ring.slots.view(MD_STATE),
-            feed_rows=self.table.rows,
-            feed_words=self.table.words,
-            sync_state=self.sync,
-            symbol_index=self.symbols.index,
-            symbol_text=self.symbols.text,
-            scales=self.symbols.scales,
-            message=self.msg,
-            level_px=self.px,
-            level_qty=self.qty,
-        )
+        def link(index: int) -> FeedLink:
+            return FeedLink(
+                ports, venue, exchange, self.ledger, spec, index,
+                greet=lambda link: self.market.greet(link.symbols, self.streamed.nonce()),
+                opened=self._on_opened, lost=self._on_lost, switched=self._on_switched,
+            )  # fmt: skip
 
-        self._handle, self._on_message = self.world.handle, self.market.on_message
+        self.links = FeedLinks(
+            link, lambda symbols: self.market.stream_url(venue.stream_url, symbols),
+            spec.symbols_per_connection,
+        )  # fmt: skip
+        self.streamed = Streamed(ports, self.market, self.sync, self.books, self.links.of)
 
     def _find_instruments(self, now_ns: int) -> bool:
         """Take the rows of our instruments; True = they are there, or all that will come."""
@@ -167,10 +143,11 @@ class FeedAgent(BaseAgent):
             )
         if not rows:
             return False
-        symbols = [book.symbol for book in self.books.values()]
-        self.link.begin(self.market.stream_url(self.venue.stream_url, symbols), now_ns)
+        self.links.begin(self.books.values(), self.sync, now_ns)
         self.clock.begin(now_ns)
         self._look_at_ns = now_ns + LOOK_NS
+        if self.market.spec.streamed:
+            return True
         weight = self.market.snapshot_request("", SHALLOW_LEVELS).weight
         shares = self.ledger.shares_of(self.market.spec.requests_in)
         part = shares.part[RateShare.SNAPSHOTS]
@@ -186,8 +163,7 @@ class FeedAgent(BaseAgent):
             self._poll_at_ns = now_ns + POLL_NS
             if self.books or self._find_instruments(now_ns):
                 self._look_at_resync(now_ns)
-        if now_ns >= self.link.next_ns():
-            self.link.work(now_ns)
+        self.links.work(now_ns)
         self.clock.ask(now_ns)
         for book in self.books.values():
             if now_ns >= book.ask_at_ns:
@@ -201,7 +177,7 @@ class FeedAgent(BaseAgent):
     def next_timer_ns(self) -> int:
         if self._closed:
             return NEVER
-        due = min(self._poll_at_ns, self._look_at_ns, self.link.next_ns(), self.clock.due_ns)
+        due = min(self._poll_at_ns, self._look_at_ns, self.links.next_ns(), self.clock.due_ns)
         return min(due, self.ledger.publish_due_ns(), self._ask_due_ns())
 
     def _ask_due_ns(self) -> int:
@@ -212,32 +188,37 @@ class FeedAgent(BaseAgent):
     def _look(self, now_ns: int) -> None:
         """Hold every book against its connection, and quiet ones against a snapshot."""
         self._look_at_ns = now_ns + LOOK_NS
-        self.link.keep_closed(now_ns)
-        if not self.link.is_open:
-            return
-        handle, heard_ns = self.world.handle, self.link.beat.heard_ns
-        if sync_hot.check_alive(handle, now_ns, heard_ns, self.stale_after_ns):
-            silent_ms = (now_ns - heard_ns) // NS_PER_MS
-            self.ports.log("warning", "books_change_with_connection", silent_ms=silent_ms)
+        for link in self.links:
+            link.keep_closed(now_ns)
+            if link.is_open:
+                self._look_at_link(link, now_ns)
         deepened = False
         for book in self.books.values():
-            if not self._chained(book):
+            if not self.links.of(book).is_open:
                 continue
-            if not deepened and self.pace.may_deepen(book.pace, book.symbol, now_ns):
+            if self.market.spec.streamed:
+                self.streamed.look_at(book, now_ns)
+            elif not self._chained(book):
+                continue
+            elif not deepened and self.pace.may_deepen(book.pace, book.symbol, now_ns):
                 deepened = True  # one at a time: it is away for as long as its snapshot takes
                 self._begin_sync(book, BookState.SYNCING, now_ns)
             else:
                 self.quiet.look_at(book, now_ns)
-        self.link.tell()
+
+    def _look_at_link(self, link: FeedLink, now_ns: int) -> None:
+        handle, heard_ns = self.world.handle, link.beat.heard_ns
+        if sync_hot.check_alive(handle, link.index, now_ns, heard_ns, self.stale_after_ns):
+            silent_ms = (now_ns - heard_ns) // NS_PER_MS
+            self.ports.log("warning", "books_change_with_connection", silent_ms=silent_ms)
+        link.tell()
 
     def _chained(self, book: Book) -> bool:
-        return bool(self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED)
-
-    def _resync_quiet(self, book: Book, now_ns: int) -> None:
-        self._begin_sync(book, BookState.SYNCING, now_ns)
+        return bool(self.sync[book.instrument_id, feed_world_hot.S_PHASE] == sync_hot.CHAINED)
 
     def _reopen(self, book: Book, now_ns: int) -> None:
-        self.link.give_up(self.link.conn, now_ns, f"{book.name} is frozen")
+        link = self.links.of(book)
+        link.give_up(link.conn, now_ns, f"{book.name} is frozen")
 
     def _look_at_resync(self, now_ns: int) -> None:
         wanted = self._resync.rows["resync_wanted"]
@@ -245,40 +226,54 @@ class FeedAgent(BaseAgent):
             asked = int(wanted[book.instrument_id])
             if asked != book.resync_seen:
                 book.resync_seen = asked
-                if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED:
+                if self.sync[book.instrument_id, feed_world_hot.S_PHASE] == sync_hot.CHAINED:
                     self.ports.log("warning", "resync_wanted", instrument=book.name)
                     self._begin_sync(book, BookState.SYNCING, now_ns)
 
     # Connection
 
     def on_conn(self, conn: int, event: ConnEvent, now_ns: int) -> None:
-        if not self._closed:
-            self.link.on_conn(conn, event, now_ns)
+        link = self.links.of_conn(conn)
+        if not self._closed and link is not None:
+            link.on_conn(conn, event, now_ns)
 
-    def _on_opened(self, now_ns: int) -> None:
-        for book in self.books.values():
-            self._begin_sync(book, BookState.SYNCING, now_ns)
+    def _books_of(self, link: FeedLink) -> list[Book]:
+        return [book for book in self.books.values() if book.link == link.index]
+
+    def _on_opened(self, link: FeedLink, now_ns: int) -> None:
+        for book in self._books_of(link):
+            if self.market.spec.streamed:
+                sync_hot.set_state(
+                    self.world.handle, book.instrument_id, int(BookState.SYNCING), now_ns
+                )
+                self.streamed.opened(book, now_ns)
+            else:
+                self._begin_sync(book, BookState.SYNCING, now_ns)
             state = self.sync[book.instrument_id]
-            state[sync_hot.S_NEED_ID] = state[sync_hot.S_TRADE_ID] = -1  # ids may begin anew
-            self.table.write(book.instrument_id, connects=self.link.opens)
+            state[feed_world_hot.S_NEED_ID] = state[
+                feed_world_hot.S_TRADE_ID
+            ] = -1  # ids may begin anew
+            self.table.write(book.instrument_id, connects=link.opens)
 
-    def _on_lost(self, now_ns: int) -> None:
-        for book in self.books.values():
+    def _on_lost(self, link: FeedLink, now_ns: int) -> None:
+        for book in self._books_of(link):
+            book.first_by_ns = NEVER
             book.ask_at_ns = NEVER
             book.buffered.clear()
             self._forget_request(book)  # its answer may never come, or belong to a time without us
-            if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED:
+            if self.sync[book.instrument_id, feed_world_hot.S_PHASE] == sync_hot.CHAINED:
                 sync_hot.set_state(
                     self.world.handle, book.instrument_id, int(BookState.GAP), now_ns
                 )
 
-    def _on_switched(self, kept: list[bytes], now_ns: int) -> None:
+    def _on_switched(self, link: FeedLink, kept: list[bytes], now_ns: int) -> None:
         """The next connection has taken over: the first diff of each book that is new to it may
         begin before its last one, as after a snapshot.
         """
-        for book in self.books.values():
-            self.sync[book.instrument_id, sync_hot.S_FIRST_PENDING] = 1
-            self.table.write(book.instrument_id, connects=self.link.opens)
+        for book in self._books_of(link):
+            self.sync[book.instrument_id, feed_world_hot.S_FIRST_PENDING] = 1
+            self.table.write(book.instrument_id, connects=link.opens)
+        self.links.speaking = link
         for data in kept:
             self._use(data, now_ns)
 
@@ -288,7 +283,12 @@ class FeedAgent(BaseAgent):
         if meta is not None:
             self._on_reply(data, now_ns, meta)
             return
-        link = self.link
+        link = self.links.speaking
+        if conn != link.conn:
+            found = self.links.of_conn(conn)
+            if found is None:
+                return
+            link = self.links.speaking = found
         if conn == link.conn and conn and len(data) > SHUTDOWN_BYTES_MAX:
             # What `takes` and `_give` do with it, without a call of Python: a microsecond.
             beat = link.beat
@@ -297,14 +297,14 @@ class FeedAgent(BaseAgent):
             status: int = self._on_message(self._handle, buf, 0, len(data), -1, now_ns)
             if status == _DECLINED:
                 status = self._give_cold(data, now_ns)
-            if status > _IGNORED:
+            if status >= _IGNORED:
                 self._on_status(status, data, now_ns)
         elif link.takes(conn, data, now_ns):
             self._use(data, now_ns)
 
     def _use(self, data: bytes, now_ns: int) -> None:
         status = self._give(data, now_ns)
-        if status > words.IGNORED:
+        if status >= words.IGNORED:
             self._on_status(status, data, now_ns)
 
     def _give(self, data: bytes, now_ns: int) -> int:
@@ -323,7 +323,11 @@ class FeedAgent(BaseAgent):
         return status if status != words.OK else words.IGNORED
 
     def _on_status(self, status: int, data: bytes, now_ns: int) -> None:
-        """Whatever is neither used nor ignored."""
+        """Whatever is not used."""
+        if status == words.IGNORED:
+            if self.market.spec.streamed:
+                self.streamed.heard(data, self.links.speaking, now_ns)
+            return
         book = self.books.get(int(self.msg[words.MSG_INSTRUMENT]))
         if status == words.DROPPED:
             return
@@ -334,7 +338,8 @@ class FeedAgent(BaseAgent):
             assert book is not None
             self.ports.log("warning", "book_gap", instrument=book.name)
             self._begin_sync(book, BookState.GAP, now_ns, published=True)
-            self._buffer(book, data, now_ns)
+            if not self.market.spec.streamed:
+                self._buffer(book, data, now_ns)
         else:
             self._unreadable += 1
             if self._unreadable <= LOGGED_MALFORMED_MAX:
@@ -349,7 +354,7 @@ class FeedAgent(BaseAgent):
             if (
                 book is not None
                 and idle
-                and self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.BUFFERING
+                and self.sync[book.instrument_id, feed_world_hot.S_PHASE] == sync_hot.BUFFERING
             ):
                 self._begin_sync(book, BookState.GAP, now_ns, published=True)
 
@@ -359,7 +364,7 @@ class FeedAgent(BaseAgent):
             self.ports.log("error", "diffs_overflow", instrument=book.name)
             book.buffered.clear()
         if not book.buffered:
-            self.sync[book.instrument_id, sync_hot.S_NEED_ID] = -1
+            self.sync[book.instrument_id, feed_world_hot.S_NEED_ID] = -1
             self._give(data, now_ns)  # notes the first id that a snapshot must reach
         book.buffered.append((bytes(data), now_ns))
 
@@ -371,6 +376,10 @@ class FeedAgent(BaseAgent):
         """Buffer from here on and ask for a snapshot, as soon as the pace allows."""
         if not published:
             sync_hot.set_state(self.world.handle, book.instrument_id, int(state), now_ns)
+        if self.market.spec.streamed:
+            self.table.write(book.instrument_id, state=int(state))
+            (self.streamed.broken if published else self.streamed.ask)(book, now_ns)
+            return
         book.buffered.clear()
         book.settle()
         if book.verifying:
@@ -383,9 +392,9 @@ class FeedAgent(BaseAgent):
 
     def _ask_snapshot(self, book: Book, now_ns: int) -> None:
         book.ask_at_ns = NEVER
-        if not self.link.is_open:
+        if not self.links.of(book).is_open:
             return
-        syncing = self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.BUFFERING
+        syncing = self.sync[book.instrument_id, feed_world_hot.S_PHASE] == sync_hot.BUFFERING
         if syncing:
             waiting = sum(not (one.request_id or self._chained(one)) for one in self.books.values())
             wanted = self.pace.snapshot(book.pace, book.symbol, waiting, now_ns)
@@ -420,16 +429,14 @@ class FeedAgent(BaseAgent):
         if book is None:
             return
         book.request_id = 0
-        usage = self.market.usage(meta.headers)
-        self.ledger.note(usage, book.mark, book.sent_ns, now_ns)
+        self.ledger.note(self.market.usage(meta.headers), book.mark, book.sent_ns, now_ns)
         if meta.status in (HTTP_TOO_MANY, HTTP_BANNED):
             wait_s = self.market.retry_after_s(meta.headers)
             self.ledger.note_refusal(meta.status, now_ns + wait_s * 1000 * NS_PER_MS, now_ns)
-        if not self.link.is_open:
+        if not self.links.of(book).is_open:
             return
-        status = words.MALFORMED
-        if meta.status == 200 and data:
-            status = self._give_snapshot(book, data, now_ns)
+        given = meta.status == 200 and data
+        status = self._give_snapshot(book, data, now_ns) if given else words.MALFORMED
         if book.verifying:
             if status == words.IGNORED and int(self.msg[words.MSG_KIND]) == words.KIND_SNAPSHOT:
                 self.quiet.hold_against(book, int(self.msg[words.MSG_LAST_ID]), now_ns)
@@ -468,7 +475,7 @@ class FeedAgent(BaseAgent):
             if status > words.IGNORED:
                 self._on_status(status, data, now_ns)
         sync_hot.set_state(self.world.handle, book.instrument_id, int(BookState.LIVE), now_ns)
-        if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED:
+        if self.sync[book.instrument_id, feed_world_hot.S_PHASE] == sync_hot.CHAINED:
             self.table.write(book.instrument_id, state=int(BookState.LIVE))
             book.proved_ns = now_ns
             self.ports.log(
@@ -476,7 +483,7 @@ class FeedAgent(BaseAgent):
                 "book_live",
                 instrument=book.name,
                 buffered=len(buffered),
-                update_id=int(self.sync[book.instrument_id, sync_hot.S_LAST_ID]),
+                update_id=int(self.sync[book.instrument_id, feed_world_hot.S_LAST_ID]),
             )
 
     # End
@@ -485,14 +492,8 @@ class FeedAgent(BaseAgent):
         """Our books end with us: nobody may price on them."""
         self._closed = True
         for book in self.books.values():
-            if self.sync[book.instrument_id, sync_hot.S_PHASE] == sync_hot.CHAINED:
+            if self.sync[book.instrument_id, feed_world_hot.S_PHASE] == sync_hot.CHAINED:
                 sync_hot.set_state(
                     self.world.handle, book.instrument_id, int(BookState.GAP), now_ns
                 )
-        self.link.end()
-
-
-def summary(rows: Any) -> dict[str, int]:
-    """Sums over FEED_ROW rows: messages, level_updates, gaps, resyncs, snapshots, malformed."""
-    names = ("messages", "level_updates", "gaps", "resyncs", "snapshots", "malformed")
-    return {name: int(sum(int(row[name]) for row in rows)) for name in names}
+        self.links.end()

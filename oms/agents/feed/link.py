@@ -6,13 +6,15 @@ kept for OVERLAP_NS, so that whatever was sent on the first alone has come there
 closed and what was kept is handed over: diffs that were used already are dropped by their ids, the
 next ones chain, and no book leaves LIVE.
 
-A connection that is silent is pinged; without a sign of life it is given up (`Heartbeat`) and
-opened anew after a wait that grows (`retry_later`).
+Where streams are subscribed by message, `greet` says what is sent on each connection once it is
+open. A connection that is silent is pinged, by a frame of the protocol or by the exchange's own
+text; without a sign of life it is given up (`Heartbeat`) and opened anew after a wait that grows
+(`retry_later`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from oms.agents.heartbeat import RETRY_FIRST_NS, Beat, Heartbeat, retry_later
 from oms.agents.rates.ledger import Ledger
@@ -35,8 +37,9 @@ SHUTDOWN_BYTES_MAX = 256
 
 
 class FeedLink:
-    """What it calls back: `opened(now_ns)` on a connection after none, `lost(now_ns)`,
-    `switched(kept, now_ns)` with the messages that the new connection brought meanwhile.
+    """What it calls back, itself as the first argument: `opened(now_ns)` on a connection after
+    none, `lost(now_ns)`, `switched(kept, now_ns)` with the messages that the new connection brought
+    meanwhile. `spec` says how it is pinged.
     """
 
     def __init__(
@@ -46,10 +49,12 @@ class FeedLink:
         exchange: Exchange,
         ledger: Ledger,
         spec: MarketSpec,
+        index: int,
         *,
-        opened: Callable[[int], None],
-        lost: Callable[[int], None],
-        switched: Callable[[list[bytes], int], None],
+        greet: Callable[[FeedLink], Sequence[bytes]],
+        opened: Callable[[FeedLink, int], None],
+        lost: Callable[[FeedLink, int], None],
+        switched: Callable[[FeedLink, list[bytes], int], None],
     ) -> None:
         self._ports = ports
         self._venue = venue
@@ -57,6 +62,12 @@ class FeedLink:
         self._ledger = ledger
         self._connecting = spec.connecting()
         self._age_max_ns = (spec.connection_hours_max - 1) * HOUR_NS
+        self._ping_text = spec.ping_text.encode()
+        self._ping_after_ms = spec.ping_every_ms if spec.ping_text else venue.ping_after_ms
+        self.index = index
+        """Which of the feed's connections, from 0."""
+        self.symbols: list[str] = []
+        self._greet = greet
         self._opened, self._lost, self._switched = opened, lost, switched
         self._table = ports.table_writer(f"links.{ports.role}")
         self._url = ""
@@ -74,7 +85,7 @@ class FeedLink:
         self.opens = self._losses = self._dead_peers = self._replaced = 0
 
     def _beat(self, now_ns: int) -> Heartbeat:
-        return Heartbeat(self._venue.ping_after_ms, self._venue.pong_within_ms, now_ns)
+        return Heartbeat(self._ping_after_ms, self._venue.pong_within_ms, now_ns)
 
     def begin(self, url: str, now_ns: int) -> None:
         """Open `url`, now and whenever the connection is gone."""
@@ -94,12 +105,22 @@ class FeedLink:
             self._ended(conn, now_ns, event.name)
         elif conn == self._coming:
             beat.heard(now_ns)
+            self._send_greeting(conn)
             self._switch_ns = now_ns + OVERLAP_NS
         else:
             self.is_open = True
             beat.heard(now_ns)
             self._ready(now_ns)
-            self._opened(now_ns)
+            self._opened(self, now_ns)
+            self._send_greeting(conn)
+
+    def _send_greeting(self, conn: int) -> None:
+        for frame in self._greet(self):
+            self._ports.send(conn, frame)
+
+    def has(self, conn: int) -> bool:
+        """Whether it is a connection of this link."""
+        return conn != 0 and conn in (self.conn, self._coming)
 
     def _ready(self, now_ns: int) -> None:
         self.opens += 1
@@ -156,7 +177,10 @@ class FeedLink:
     def _look(self, conn: int, beat: Heartbeat, now_ns: int) -> None:
         asked = beat.look(now_ns)
         if asked is Beat.PING:
-            self._ports.ping(conn, PING_PAYLOAD)
+            if self._ping_text:
+                self._ports.send(conn, self._ping_text)
+            else:
+                self._ports.ping(conn, PING_PAYLOAD)
         elif asked is Beat.DEAD:
             self._dead_peers += 1
             self.give_up(conn, now_ns, f"no sign of life for "
@@ -197,7 +221,7 @@ class FeedLink:
             self._retry_ns = now_ns + self._wait_ns
             self._wait_ns = retry_later(self._wait_ns, RECONNECT_WAIT_NS_MAX)
             self._replace_ns = NEVER
-            self._lost(now_ns)
+            self._lost(self, now_ns)
         self.tell()
 
     def _drop_coming(self) -> None:
@@ -214,7 +238,7 @@ class FeedLink:
         self._ports.log("info", "stream_replaced", kept=len(kept),
                         age_s=(now_ns - self._ready_ns) // (1000 * NS_PER_MS))  # fmt: skip
         self._ready(now_ns)
-        self._switched(kept, now_ns)
+        self._switched(self, kept, now_ns)
 
     def next_ns(self) -> int:
         """When `work` has something to do."""
@@ -244,9 +268,10 @@ class FeedLink:
         elif self.conn and not self.is_open:
             state = LinkState.OPENING
         self._table.write(
-            0, type=int(RecordType.LINK_ROW), state=int(state), exchange=int(self._exchange),
-            opens=self.opens, losses=self._losses, dead_peers=self._dead_peers,
-            replaced=self._replaced, opened_ns=self._ready_ns if self.is_open else 0,
+            self.index, type=int(RecordType.LINK_ROW), link=self.index, state=int(state),
+            exchange=int(self._exchange), opens=self.opens, losses=self._losses,
+            dead_peers=self._dead_peers, replaced=self._replaced,
+            opened_ns=self._ready_ns if self.is_open else 0,
             heard_ns=self.beat.heard_ns if self.is_open else 0,
             replace_ns=self._replace_ns if self.is_open else 0,
         )  # fmt: skip

@@ -20,7 +20,7 @@ import numpy as np
 from oms.agents.feed.pace import BookPace
 from oms.ports import NEVER, Ports
 from oms.units import NS_PER_MS
-from oms.venues.shared import sync_hot
+from oms.venues.shared import feed_world_hot, sync_hot
 from shm_layout.enums import BookRule
 
 VERIFY_NS = 2_000 * NS_PER_MS
@@ -56,6 +56,11 @@ class Book:
         self.owed_id = 0
         """A snapshot was ahead: the stream owes the diffs up to here; 0 = none."""
         self.owed_by_ns = NEVER
+        self.link = 0
+        """Which of the feed's connections it comes on."""
+        self.first_by_ns = NEVER
+        """On the stream it has come by then, or was refused."""
+        self.first_wait_ns = 0
 
     def settle(self) -> None:
         """Nothing is to be proved: it spoke, or it begins anew."""
@@ -101,8 +106,8 @@ class Quiet:
     def look_at(self, book: Book, now_ns: int) -> None:
         """One chained book, a few times a second."""
         state = self._sync[book.instrument_id]
-        seen_ns, frozen = int(state[sync_hot.S_SEEN_NS]), int(state[sync_hot.S_FROZEN])
-        if book.owed_id and int(state[sync_hot.S_LAST_ID]) >= book.owed_id:
+        seen_ns, frozen = int(state[feed_world_hot.S_SEEN_NS]), int(state[feed_world_hot.S_FROZEN])
+        if book.owed_id and int(state[feed_world_hot.S_LAST_ID]) >= book.owed_id:
             self._proved(book, now_ns)
         elif book.owed_id and now_ns >= book.owed_by_ns:
             self._lost_by_stream(book, now_ns)
@@ -122,7 +127,7 @@ class Quiet:
 
     def hold_against(self, book: Book, snapshot_id: int, now_ns: int) -> None:
         """A snapshot came: what does its id say?"""
-        last_id = int(self._sync[book.instrument_id, sync_hot.S_LAST_ID])
+        last_id = int(self._sync[book.instrument_id, feed_world_hot.S_LAST_ID])
         if snapshot_id == last_id:
             self._proved(book, now_ns)
         elif snapshot_id < last_id:
@@ -141,7 +146,7 @@ class Quiet:
     def _lost_by_stream(self, book: Book, now_ns: int) -> None:
         """The venue has gone on and the stream has not."""
         self.frozen += 1
-        update_id = int(self._sync[book.instrument_id, sync_hot.S_LAST_ID])
+        update_id = int(self._sync[book.instrument_id, feed_world_hot.S_LAST_ID])
         self._ports.log("error", "book_frozen", instrument=book.name, snapshot_id=book.owed_id,
                         update_id=update_id)  # fmt: skip
         book.settle()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from oms.venues.base import HttpRequest, MarketSpec
+from oms.venues.base import Answer, HttpRequest, MarketSpec
 from oms.venues.binance import decode, market_hot
 from oms.venues.binance.spec import MARKETS
 from oms.venues.binance.usage import retry_after_s, usage_of_headers
 from oms.venues.data import Charge
+
+_SUFFIXES = ("@bookTicker", "@trade")
 
 
 class BinanceMarketData:
@@ -29,10 +31,26 @@ class BinanceMarketData:
 
     def stream_url(self, base_url: str, symbols: Sequence[str]) -> str:
         """Combined stream of diffs, book tickers and trades; stream names are lower case."""
-        assert 0 < len(symbols) * 3 <= self.spec.streams_per_connection, "streams per connection"
-        suffixes = (self.spec.depth_suffix, "@bookTicker", "@trade")
+        suffixes = (self.spec.depth_suffix, *_SUFFIXES)
+        count = len(symbols) * len(suffixes)
+        assert 0 < count <= self.spec.streams_per_connection, f"{count} streams on a connection"
         names = [symbol.lower() + suffix for symbol in symbols for suffix in suffixes]
         return f"{base_url.rstrip('/')}/stream?streams={'/'.join(names)}"
+
+    def greet(self, symbols: Sequence[str], nonce: str) -> Sequence[bytes]:
+        """The address names the streams."""
+        del symbols, nonce
+        return ()
+
+    def again(self, symbol: str, symbols: Sequence[str], nonce: str) -> Sequence[bytes]:
+        """Snapshots are asked for by request."""
+        del symbol, symbols, nonce
+        return ()
+
+    def answer(self, data: bytes) -> Answer | None:
+        """Nothing is subscribed by message."""
+        del data
+        return None
 
     def snapshot_request(self, symbol: str, levels: int) -> HttpRequest:
         """Depth snapshot; futures take only listed limits, spot any, so the next listed one."""

@@ -15,16 +15,15 @@ from oms.venues.shared.decode_status_hot import (
     MSG_KIND,
     OK,
 )
-from oms.venues.shared.sync_hot import (
+from oms.venues.shared.feed_world_hot import (
     level_px,
     level_qty,
     message,
     scales,
     symbol_index,
     symbol_text,
-    take,
-    unreadable,
 )
+from oms.venues.shared.sync_hot import take, unreadable
 from oms.venues.shared.words_hot import NOT_FAST
 from shm_layout.jit import BYTES_READ, I64, WORLD_TYPE, hot
 

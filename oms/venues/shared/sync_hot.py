@@ -1,26 +1,29 @@
 """A venue's messages -> the venue's md ring: sync by update ids, publish, count (`@hot` only).
 
-Owns the world of a feed agent. A decoder fills `msg` and the level scratch; `take` applies the
+A decoder fills `msg` and the level scratch; `take` applies the
 venue's chain rule to it and publishes whole events: all records of one event become visible with
 one store, or none does. Per instrument `sync` holds where its book stands (S_*):
 
     IDLE        no stream yet: depth is ignored
-    BUFFERING   depth is handed back to the cold parent (BUFFER) until a snapshot has come
-    CHAINED     a snapshot was used; each diff must follow the one before
+    BUFFERING   no book: diffs are handed back to the cold parent (BUFFER) until a snapshot that
+                was asked for has come, or dropped until one comes on the stream
+    CHAINED     there is a book; each diff must follow the one before
 
-Rules (VENUES.md 4.4, 4.5). Spot: drop u <= L, first has U <= L + 1 <= u, then U == last u + 1.
-Futures: drop u < L, first has U <= L <= u, then pu == last u. A first futures diff with
-pu <= L < U is taken as well: nothing happened between pu and U, so its quantities are true.
+Rules of diffs after a snapshot that was asked for (VENUES.md 4.4, 4.5). FIRST_FOLLOWS_LAST: drop
+u <= L, first has U <= L + 1 <= u, then U == last u + 1. NAMES_PREVIOUS: drop u < L, first has
+U <= L <= u, then pu == last u. A first diff with pu <= L < U is taken as well: nothing happened
+between pu and U, so its quantities are true.
+
+Rules where the book comes on the stream. CONSECUTIVE: each id one more than the last. LINKED: each
+names the one before it. FULL_EACH: each message is the whole book; its key (MSG_LAST_ID) orders
+them: an older one is dropped, an equal one replaces, or is dropped (P_EQUAL_DROPS). A snapshot of
+the stream is used whenever it comes, but for one that a new connection repeats (S_FIRST_PENDING).
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from oms.units import NS_PER_MS
 from oms.venues.shared.decode_status_hot import (
-    ASKS,
-    BIDS,
     BUFFER,
     DROPPED,
     GAP,
@@ -29,77 +32,46 @@ from oms.venues.shared.decode_status_hot import (
     KIND_SNAPSHOT,
     KIND_TICKER,
     MALFORMED,
-    MSG_ASK_PX,
-    MSG_ASK_QTY,
     MSG_ASKS,
-    MSG_BID_PX,
-    MSG_BID_QTY,
     MSG_BIDS,
-    MSG_BUYER_IS_MAKER,
     MSG_EVENT_MS,
     MSG_FIRST_ID,
     MSG_INSTRUMENT,
     MSG_KIND,
     MSG_LAST_ID,
     MSG_PREV_ID,
-    MSG_PX,
-    MSG_QTY,
     MSG_TRADE_ID,
-    MSG_TRADE_MS,
     OK,
     SNAPSHOT_OLD,
-    TOO_LARGE,
 )
-from shm_layout.atomics import cycles
-from shm_layout.enums import (
-    FLAG_FIRST,
-    FLAG_LAST,
-    FLAG_SNAPSHOT,
-    BookRule,
-    BookState,
-    RecordType,
-    Side,
+from oms.venues.shared.feed_out_hot import put_levels, put_state, put_ticker, put_trade
+from oms.venues.shared.feed_world_hot import (
+    P_EPOCH,
+    P_EQUAL_DROPS,
+    P_RULE,
+    P_TRADES_UNORDERED,
+    P_VENUE,
+    S_BOOK,
+    S_FIRST_PENDING,
+    S_FROZEN,
+    S_GENERATION,
+    S_LAST_ID,
+    S_LINK,
+    S_NEED_ID,
+    S_PHASE,
+    S_SEEN_NS,
+    S_TOLD_NS,
+    S_TRADE_ID,
+    feed_rows,
+    feed_words,
+    message,
+    params,
+    sync_state,
 )
-from shm_layout.jit import I64, WORLD_TYPE, WorldSpec, hot
-from shm_layout.limits import LEVELS_PER_RECORD
-from shm_layout.records import FEED_ROW, MD_LEVELS, MD_STATE, MD_TICKER, MD_TRADE, UNDEF
-from shm_layout.ring_hot import claim, publish
+from shm_layout.enums import BookRule, BookState, RecordType
+from shm_layout.jit import I64, WORLD_TYPE, hot
+from shm_layout.records import FEED_ROW, UNDEF
 from shm_layout.table_hot import row_begin, row_end
-
-FEED = WorldSpec("feed")
-params = FEED.field("params", np.int64)
-ring_words = FEED.field("ring_words", np.int64)
-level_slots = FEED.field("level_slots", MD_LEVELS)
-ticker_slots = FEED.field("ticker_slots", MD_TICKER)
-trade_slots = FEED.field("trade_slots", MD_TRADE)
-state_slots = FEED.field("state_slots", MD_STATE)
-feed_rows = FEED.field("feed_rows", FEED_ROW)
-feed_words = FEED.field("feed_words", np.int64)
-sync_state = FEED.field("sync_state", np.int64, ndim=2)
-symbol_index = FEED.field("symbol_index", np.int64, readonly=True)
-symbol_text = FEED.field("symbol_text", np.uint8, ndim=2, readonly=True)
-scales = FEED.field("scales", np.int64, ndim=2, readonly=True)
-message = FEED.field("message", np.int64)
-level_px = FEED.field("level_px", np.int64, ndim=2)
-level_qty = FEED.field("level_qty", np.int64, ndim=2)
-
-P_EPOCH = 0
-P_VENUE = 1
-P_RULE = 2
-P_STAMPING = 3
-P_WORDS = 8
-
-S_PHASE = 0
-S_BOOK = 1  # BookState as last published
-S_LAST_ID = 2
-S_FIRST_PENDING = 3  # 1 = the next diff is the first after a snapshot
-S_NEED_ID = 4  # a snapshot must reach this id: what is published, or buffered; -1 = any does
-S_SEEN_NS = 5  # our clock of the last diff that was used
-S_GENERATION = 6
-S_TOLD_NS = 7  # as of when the ring last said that this book is true
-S_FROZEN = 8  # 1 = quiet for too long, and nothing proves that it is still true
-S_TRADE_ID = 9  # of the last trade that was published
-S_WORDS = 16
 
 ALIVE_EVERY_NS = 500_000_000
 """A quiet LIVE book is said to be LIVE so often, as of the last sign of life of its connection:
@@ -110,152 +82,16 @@ BUFFERING = 1
 CHAINED = 2
 
 
-_RULE_SPOT = int(BookRule.FIRST_FOLLOWS_LAST)
+_FIRST_FOLLOWS_LAST = int(BookRule.FIRST_FOLLOWS_LAST)
+_NAMES_PREVIOUS = int(BookRule.NAMES_PREVIOUS)
+_CONSECUTIVE = int(BookRule.CONSECUTIVE)
+_LINKED = int(BookRule.LINKED)
+_FULL_EACH = int(BookRule.FULL_EACH)
 _LIVE = int(BookState.LIVE)
 _STALE = int(BookState.STALE)
 _GAP = int(BookState.GAP)
-_LEVELS = int(RecordType.MD_LEVELS)
-_TICKER = int(RecordType.MD_TICKER)
-_TRADE = int(RecordType.MD_TRADE)
-_STATE = int(RecordType.MD_STATE)
 _FEED_ROW = int(RecordType.FEED_ROW)
-_BUY = int(Side.BUY)
-_SELL = int(Side.SELL)
 _ROW_WORDS = FEED_ROW.itemsize // 8
-
-
-@hot
-def _stamp(world):
-    return cycles() if params(world)[P_STAMPING] else 0
-
-
-@hot
-def _put_state(world, instrument, now_ns):
-    """Publish S_BOOK of this instrument as MD_STATE."""
-    slots = state_slots(world)
-    words = ring_words(world)
-    mine = sync_state(world)
-    pos = claim(words, 1)
-    at = pos & (slots.shape[0] - 1)
-    slots["seq"][at] = pos + 1
-    slots["type"][at] = _STATE
-    slots["flags"][at] = FLAG_FIRST | FLAG_LAST
-    slots["epoch"][at] = params(world)[P_EPOCH]
-    slots["instrument_id"][at] = instrument
-    slots["state"][at] = mine[instrument, S_BOOK]
-    slots["reserved0"][at] = 0
-    slots["venue"][at] = params(world)[P_VENUE]
-    slots["update_id"][at] = mine[instrument, S_LAST_ID]
-    slots["ts_recv_ns"][at] = now_ns
-    slots["stamp_cycles"][at] = _stamp(world)
-    slots["generation"][at] = mine[instrument, S_GENERATION]
-    for k in range(9):
-        slots["reserved"][at, k] = 0
-    publish(words, pos + 1)
-
-
-@hot
-def _put_levels(world, now_ns):
-    """Publish the event in the scratch as MD_LEVELS records, all visible at once."""
-    msg = message(world)
-    slots = level_slots(world)
-    words = ring_words(world)
-    pxs = level_px(world)
-    qtys = level_qty(world)
-    bids = (msg[MSG_BIDS] + LEVELS_PER_RECORD - 1) // LEVELS_PER_RECORD
-    asks = (msg[MSG_ASKS] + LEVELS_PER_RECORD - 1) // LEVELS_PER_RECORD
-    records = max(bids + asks, 1)
-    if records > slots.shape[0]:
-        return TOO_LARGE
-    pos = claim(words, records)
-    mask = slots.shape[0] - 1
-    stamp = _stamp(world)
-    epoch = params(world)[P_EPOCH]
-    venue = params(world)[P_VENUE]
-    snapshot_flag = FLAG_SNAPSHOT if msg[MSG_KIND] == KIND_SNAPSHOT else 0
-    for r in range(records):
-        at = (pos + r) & mask
-        side = BIDS if r < bids else ASKS
-        base = (r if r < bids else r - bids) * LEVELS_PER_RECORD
-        total = msg[MSG_BIDS] if side == BIDS else msg[MSG_ASKS]
-        count = min(total - base, LEVELS_PER_RECORD)
-        flags = snapshot_flag
-        if r == 0:
-            flags |= FLAG_FIRST
-        if r == records - 1:
-            flags |= FLAG_LAST
-        slots["seq"][at] = pos + r + 1
-        slots["type"][at] = _LEVELS
-        slots["flags"][at] = flags
-        slots["epoch"][at] = epoch
-        slots["instrument_id"][at] = msg[MSG_INSTRUMENT]
-        slots["side"][at] = _BUY if side == BIDS else _SELL
-        slots["count"][at] = count
-        slots["venue"][at] = venue
-        slots["update_id"][at] = msg[MSG_LAST_ID]
-        slots["ts_event_ns"][at] = msg[MSG_EVENT_MS] * NS_PER_MS
-        slots["ts_recv_ns"][at] = now_ns
-        slots["stamp_cycles"][at] = stamp
-        slots["reserved"][at, 0] = 0
-        for k in range(LEVELS_PER_RECORD):
-            slots["px"][at, k] = pxs[side, base + k] if k < count else 0
-            slots["qty"][at, k] = qtys[side, base + k] if k < count else 0
-    publish(words, pos + records)
-    return OK
-
-
-@hot
-def _put_ticker(world, now_ns):
-    msg = message(world)
-    slots = ticker_slots(world)
-    words = ring_words(world)
-    pos = claim(words, 1)
-    at = pos & (slots.shape[0] - 1)
-    slots["seq"][at] = pos + 1
-    slots["type"][at] = _TICKER
-    slots["flags"][at] = FLAG_FIRST | FLAG_LAST
-    slots["epoch"][at] = params(world)[P_EPOCH]
-    slots["instrument_id"][at] = msg[MSG_INSTRUMENT]
-    slots["reserved0"][at] = 0
-    slots["venue"][at] = params(world)[P_VENUE]
-    slots["update_id"][at] = msg[MSG_LAST_ID]
-    slots["ts_event_ns"][at] = msg[MSG_EVENT_MS] * NS_PER_MS
-    slots["ts_recv_ns"][at] = now_ns
-    slots["stamp_cycles"][at] = _stamp(world)
-    slots["bid_px"][at] = msg[MSG_BID_PX] if msg[MSG_BID_PX] > 0 else UNDEF
-    slots["bid_qty"][at] = msg[MSG_BID_QTY]
-    slots["ask_px"][at] = msg[MSG_ASK_PX] if msg[MSG_ASK_PX] > 0 else UNDEF
-    slots["ask_qty"][at] = msg[MSG_ASK_QTY]
-    for k in range(5):
-        slots["reserved"][at, k] = 0
-    publish(words, pos + 1)
-
-
-@hot
-def _put_trade(world, now_ns):
-    msg = message(world)
-    slots = trade_slots(world)
-    words = ring_words(world)
-    pos = claim(words, 1)
-    at = pos & (slots.shape[0] - 1)
-    slots["seq"][at] = pos + 1
-    slots["type"][at] = _TRADE
-    slots["flags"][at] = FLAG_FIRST | FLAG_LAST
-    slots["epoch"][at] = params(world)[P_EPOCH]
-    slots["instrument_id"][at] = msg[MSG_INSTRUMENT]
-    slots["aggressor"][at] = _SELL if msg[MSG_BUYER_IS_MAKER] else _BUY
-    slots["reserved0"][at] = 0
-    slots["venue"][at] = params(world)[P_VENUE]
-    slots["trade_id"][at] = msg[MSG_TRADE_ID]
-    slots["ts_event_ns"][at] = msg[MSG_TRADE_MS] * NS_PER_MS
-    slots["ts_recv_ns"][at] = now_ns
-    slots["stamp_cycles"][at] = _stamp(world)
-    slots["px"][at] = msg[MSG_PX]
-    slots["qty"][at] = msg[MSG_QTY]
-    slots["cause_pos"][at] = 0
-    for k in range(6):
-        slots["reserved"][at, k] = 0
-    publish(words, pos + 1)
 
 
 @hot
@@ -301,7 +137,7 @@ def _break(world, instrument, now_ns):
     mine[instrument, S_PHASE] = BUFFERING
     mine[instrument, S_NEED_ID] = mine[instrument, S_LAST_ID]
     mine[instrument, S_BOOK] = _GAP
-    _put_state(world, instrument, now_ns)
+    put_state(world, instrument, now_ns)
 
 
 @hot
@@ -310,7 +146,16 @@ def _chain(world, msg, instrument):
     mine = sync_state(world)
     last = mine[instrument, S_LAST_ID]
     first_pending = mine[instrument, S_FIRST_PENDING]
-    if params(world)[P_RULE] == _RULE_SPOT:
+    rule = params(world)[P_RULE]
+    if rule == _CONSECUTIVE:
+        if first_pending and msg[MSG_LAST_ID] <= last:
+            return DROPPED
+        return OK if msg[MSG_LAST_ID] == last + 1 else GAP
+    if rule == _LINKED:
+        return OK if msg[MSG_PREV_ID] == last else GAP
+    if rule == _FULL_EACH:
+        return MALFORMED  # it has no diffs
+    if rule == _FIRST_FOLLOWS_LAST:
         if first_pending:
             if msg[MSG_LAST_ID] <= last:
                 return DROPPED
@@ -328,7 +173,7 @@ def _chain(world, msg, instrument):
 @hot
 def _needed_id(world, msg):
     """Smallest last id of a snapshot that this diff can follow."""
-    if params(world)[P_RULE] == _RULE_SPOT:
+    if params(world)[P_RULE] == _FIRST_FOLLOWS_LAST:
         return msg[MSG_FIRST_ID] - 1
     return max(min(msg[MSG_PREV_ID], msg[MSG_FIRST_ID]), 0)
 
@@ -341,12 +186,14 @@ def _take_depth(world, instrument, now_ns):
     if phase == IDLE:
         return IGNORED
     if phase == BUFFERING:
+        if params(world)[P_RULE] > _NAMES_PREVIOUS:
+            return DROPPED  # its snapshot comes on the stream
         if mine[instrument, S_NEED_ID] < 0:
             mine[instrument, S_NEED_ID] = _needed_id(world, msg)
         return BUFFER
     status = _chain(world, msg, instrument)
     if status == OK:
-        status = _put_levels(world, now_ns)
+        status = put_levels(world, now_ns)
     if status == OK:
         mine[instrument, S_LAST_ID] = msg[MSG_LAST_ID]
         mine[instrument, S_FIRST_PENDING] = 0
@@ -355,7 +202,7 @@ def _take_depth(world, instrument, now_ns):
         mine[instrument, S_FROZEN] = 0
         if mine[instrument, S_BOOK] == _STALE:
             mine[instrument, S_BOOK] = _LIVE
-            _put_state(world, instrument, now_ns)
+            put_state(world, instrument, now_ns)
     elif status != DROPPED:
         _break(world, instrument, now_ns)
     _count(world, instrument, status, now_ns)
@@ -370,7 +217,7 @@ def _take_snapshot(world, instrument, now_ns):
         return IGNORED
     if mine[instrument, S_NEED_ID] > msg[MSG_LAST_ID]:
         return SNAPSHOT_OLD
-    status = _put_levels(world, now_ns)
+    status = put_levels(world, now_ns)
     if status == OK:
         mine[instrument, S_LAST_ID] = msg[MSG_LAST_ID]
         mine[instrument, S_FIRST_PENDING] = 1
@@ -383,6 +230,53 @@ def _take_snapshot(world, instrument, now_ns):
     return status
 
 
+@hot
+def _repeats(world, msg, instrument):
+    """Whether a book of the stream says nothing new."""
+    mine = sync_state(world)
+    last = mine[instrument, S_LAST_ID]
+    chained = mine[instrument, S_PHASE] == CHAINED
+    if params(world)[P_RULE] == _FULL_EACH:
+        equal = chained and msg[MSG_LAST_ID] == last and params(world)[P_EQUAL_DROPS] != 0
+        return equal or msg[MSG_LAST_ID] < last
+    return chained and mine[instrument, S_FIRST_PENDING] != 0 and msg[MSG_LAST_ID] <= last
+
+
+@hot
+def _take_streamed(world, instrument, now_ns):
+    """A whole book that the stream brought."""
+    msg = message(world)
+    mine = sync_state(world)
+    if mine[instrument, S_PHASE] == IDLE:
+        return IGNORED
+    status = DROPPED if _repeats(world, msg, instrument) else put_levels(world, now_ns)
+    if status == OK:
+        mine[instrument, S_LAST_ID] = msg[MSG_LAST_ID]
+        mine[instrument, S_FIRST_PENDING] = 0
+        mine[instrument, S_SEEN_NS] = now_ns
+        mine[instrument, S_TOLD_NS] = now_ns
+        mine[instrument, S_FROZEN] = 0
+        if mine[instrument, S_PHASE] == CHAINED:
+            msg[MSG_KIND] = KIND_DEPTH  # counted as what it is: the next message of a book
+        else:
+            mine[instrument, S_PHASE] = CHAINED
+            mine[instrument, S_GENERATION] += 1
+        if mine[instrument, S_BOOK] != _LIVE:
+            mine[instrument, S_BOOK] = _LIVE
+            put_state(world, instrument, now_ns)
+    elif status != DROPPED:
+        _break(world, instrument, now_ns)
+    _count(world, instrument, status, now_ns)
+    return status
+
+
+@hot
+def _trade_is_known(world, msg, newest):
+    if params(world)[P_TRADES_UNORDERED] != 0:
+        return msg[MSG_TRADE_ID] == newest
+    return msg[MSG_TRADE_ID] <= newest
+
+
 @hot(entry=(WORLD_TYPE, I64))
 def take(world, now_ns):
     """Use the decoded message in the scratch; a status. SNAPSHOT_OLD: the snapshot ends before
@@ -393,17 +287,19 @@ def take(world, now_ns):
     if kind == KIND_DEPTH:
         return _take_depth(world, instrument, now_ns)
     if kind == KIND_SNAPSHOT:
+        if params(world)[P_RULE] > _NAMES_PREVIOUS:
+            return _take_streamed(world, instrument, now_ns)
         return _take_snapshot(world, instrument, now_ns)
     mine = sync_state(world)
     if mine[instrument, S_PHASE] == IDLE:
         return IGNORED
     if kind == KIND_TICKER:
-        _put_ticker(world, now_ns)
-    elif msg[MSG_TRADE_ID] <= mine[instrument, S_TRADE_ID]:
+        put_ticker(world, now_ns)
+    elif _trade_is_known(world, msg, mine[instrument, S_TRADE_ID]):
         return DROPPED  # it came on the connection before this one, too
     else:
         mine[instrument, S_TRADE_ID] = msg[MSG_TRADE_ID]
-        _put_trade(world, now_ns)
+        put_trade(world, now_ns)
     status = kind - kind  # OK, as a number: a constant would compile `_count` once more
     _count(world, instrument, status, now_ns)
     return status
@@ -421,7 +317,7 @@ def set_state(world, instrument, state, now_ns):
         mine[instrument, S_PHASE] = BUFFERING
         mine[instrument, S_NEED_ID] = mine[instrument, S_LAST_ID]
     mine[instrument, S_BOOK] = state
-    _put_state(world, instrument, now_ns)
+    put_state(world, instrument, now_ns)
 
 
 @hot(entry=(WORLD_TYPE, I64, I64, I64))
@@ -433,9 +329,9 @@ def unreadable(world, instrument, status, now_ns):
     _count(world, instrument, status, now_ns)
 
 
-@hot(entry=(WORLD_TYPE, I64, I64, I64))
-def check_alive(world, now_ns, heard_ns, stale_after_ns):
-    """What the connection's last sign of life, at `heard_ns`, says of its books: after
+@hot(entry=(WORLD_TYPE, I64, I64, I64, I64))
+def check_alive(world, link, now_ns, heard_ns, stale_after_ns):
+    """What a connection's last sign of life, at `heard_ns`, says of its books: after
     `stale_after_ns` without one LIVE books are STALE, and LIVE again with the next (what TCP
     delivers, it delivers whole). A quiet book is LIVE as of that sign. Returns how many changed
     their state."""
@@ -443,20 +339,20 @@ def check_alive(world, now_ns, heard_ns, stale_after_ns):
     dead = now_ns - heard_ns >= stale_after_ns
     changed = 0
     for instrument in range(mine.shape[0]):
-        if mine[instrument, S_PHASE] != CHAINED:
+        if mine[instrument, S_PHASE] != CHAINED or mine[instrument, S_LINK] != link:
             continue
         if mine[instrument, S_BOOK] == _LIVE:
             if dead:
                 mine[instrument, S_BOOK] = _STALE
-                _put_state(world, instrument, now_ns)
+                put_state(world, instrument, now_ns)
                 changed += 1
             elif heard_ns - mine[instrument, S_TOLD_NS] >= ALIVE_EVERY_NS:
                 mine[instrument, S_TOLD_NS] = heard_ns
-                _put_state(world, instrument, heard_ns)
+                put_state(world, instrument, heard_ns)
         elif mine[instrument, S_BOOK] == _STALE and not dead and mine[instrument, S_FROZEN] == 0:
             mine[instrument, S_BOOK] = _LIVE
             mine[instrument, S_TOLD_NS] = heard_ns
-            _put_state(world, instrument, heard_ns)
+            put_state(world, instrument, heard_ns)
             changed += 1
     return changed
 
@@ -472,4 +368,4 @@ def prove(world, instrument, proved, now_ns):
     mine[instrument, S_FROZEN] = 1 - proved
     if proved == 0 and mine[instrument, S_BOOK] == _LIVE:
         mine[instrument, S_BOOK] = _STALE
-        _put_state(world, instrument, now_ns)
+        put_state(world, instrument, now_ns)

@@ -226,7 +226,7 @@ def replacing():
     """A day is nearly over: (desk, the old connection, the new one)."""
     desk = Quiet(quiet_after_ms=100 * 3_600_000)
     desk.now_ns += 23 * HOUR - S
-    desk.made.feed.link.beat.heard(desk.now_ns)
+    desk.made.feed.links.speaking.beat.heard(desk.now_ns)
     desk.run(2)
     assert len(desk.made.urls) == 2
     assert desk.link()["state"] == LinkState.REPLACING
@@ -326,8 +326,8 @@ def test_connection_is_closed_while_the_exchange_wants_none():
     chain.made.feed.ledger.note_pause(silence, chain.now_ns)
     chain.run(1)
     assert chain.link()["state"] == LinkState.DOWN
-    assert chain.made.feed.link.conn == 0
+    assert next(iter(chain.made.feed.links)).conn == 0
     chain.run(7)
-    assert chain.made.feed.link.conn == 0
+    assert next(iter(chain.made.feed.links)).conn == 0
     chain.run(2)
-    assert chain.made.feed.link.conn != 0, "opened again"
+    assert next(iter(chain.made.feed.links)).conn != 0, "opened again"

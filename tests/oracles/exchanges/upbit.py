@@ -14,6 +14,7 @@ from oms.venues.upbit.orders import UpbitOrders
 from shm_layout.enums import ExecKind
 from tests.oracles.base import Outcome
 from tests.oracles.canonical import MARKET_DATA, ORDER_ID, SYSTEM_ID, instrument_of, units
+from tests.oracles.exchanges import upbit_stream
 from tests.oracles.exchanges.bid_ask import SIDES, Json, loads
 from tests.oracles.exchanges.bid_ask_pages import DESK, STAMP, Pages
 from tests.oracles.exchanges.kinds import CcxtExchange, JkorfExchange
@@ -158,10 +159,13 @@ JKORF = JkorfExchange(jkorf_rest, jkorf_ws)
 
 
 def cryptofeed(name: str, lines: Sequence[Json], outcome: Outcome) -> None:
-    """Listings are read; recorded books and trades are the feed's, which does not read them yet."""
-    for line in lines:
+    """Listings are read, and recorded books and trades."""
+    for number, line in enumerate(lines, 1):
+        if line["kind"] == "recv":
+            upbit_stream.judge(f"{name}:{number}", line["raw"], outcome)
+            continue
         if line["kind"] != "http" or not line["url"].endswith("/v1/market/all"):
-            outcome.leave(f"{name}: books and trades, for the feed")
+            outcome.leave(f"{name}: what the recorder sent")
             continue
         rows = loads(line["raw"])
         (ask,) = SIDE.listing(spec.NAME)
