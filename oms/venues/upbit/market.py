@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from oms.venues.base import Answer, HttpRequest, MarketSpec
-from oms.venues.data import Bucket, Charge
+from oms.venues.data import Charge
 from oms.venues.upbit import decode, market_hot, spec
 from shm_layout.enums import BookRule, Venue
 
@@ -28,12 +28,9 @@ MARKET = MarketSpec(
     depth_suffix="",
     snapshot_levels=(30,),
     snapshot_weight={30: 1},
-    buckets=(
-        *(bucket for bucket in spec.BUCKETS if bucket.keys == ("egress",)),
-        Bucket("connects", ("egress",), 5, 1000, users={"connections": 100}),
-    ),
+    buckets=spec.BUCKETS,
     requests_in="orderbook",
-    connects_in="connects",
+    connects_in="",
     time_path="/v1/orderbook/instruments?markets=KRW-BTC",
     streams_per_connection=800,
     symbols_per_connection=200,
@@ -42,8 +39,7 @@ MARKET = MarketSpec(
     quantity_in_contracts=False,
     trade_ids_ordered=False,
 )
-"""Public connections count by address, five a second (rate-limits page). One was served 855 symbols;
-no page says how many it takes, nor how old it may get."""
+"""One connection was served 855 symbols; no page says how many it takes, nor how old it may get."""
 
 STREAM_PATH = "/websocket/v1"
 _TYPES = ("orderbook", "trade", "ticker")
@@ -86,7 +82,7 @@ class UpbitMarketData:
         return HttpRequest("GET", f"/v1/orderbook?markets={symbol}", weight=1)
 
     def usage(self, headers: Mapping[str, str]) -> tuple[Charge, ...]:
-        """Not read: the feed asks for no book by request."""
+        """Not read: the feed asks for the clock alone."""
         del headers
         return ()
 
