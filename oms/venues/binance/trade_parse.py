@@ -184,12 +184,14 @@ class TradeReader:
         stamp_ms = result.get("updateTime") or result.get("transactTime") or 0
         px = qty = executed = UNDEF
         prevented = 0
+        status = _text(result["status"])
         if instrument is not None:
             px = from_text(result["price"], instrument.px_scale)
             prevented = from_text(result.get("preventedQuantity", "0"), instrument.qty_scale)
-            qty = _without(result["origQty"], prevented, instrument)
             executed = from_text(result["executedQty"], instrument.qty_scale)
-        status = _text(result["status"])
+            # Of a filled order nothing is left, whatever was prevented of it.
+            filled = status == FILLED_STATUS
+            qty = executed if filled else _without(result["origQty"], prevented, instrument)
         kind, reason = _kind_of(status), _END_REASONS.get(status, RejectReason.UNSET)
         if prevented and kind in _WITHOUT_ALL:
             kind, reason = _WITHOUT_ALL[kind], RejectReason.SELF_TRADE
