@@ -76,8 +76,9 @@ _CANCELS = (What.CANCEL, What.CANCEL_ALL)
 
 
 def share_of(what: What) -> RateShare:
-    """The share that a question is charged to."""
-    if what in PLACES:
+    """The share that a question is charged to. A fence is counted as an order: it is one, that must
+    be refused."""
+    if what in PLACES or what is What.FENCE:
         return RateShare.ORDERS
     return RateShare.CANCELS if what in _CANCELS else RateShare.RECONCILIATION
 
