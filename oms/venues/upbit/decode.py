@@ -1,8 +1,8 @@
 """The cold decoder of Upbit market messages: whatever `decode_hot` declines.
 
 The standard library's JSON, which keeps the text of a number, and exact integers; the same scratch
-and the same `finish` as the compiled path, so that both give one answer. Of a name that comes twice
-the last one counts.
+as the compiled path, whose reference in plain Python it is. Of a name that comes twice the last one
+counts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ _DIGITS_MAX = 60
 def decode(data: bytes, hint: int, table: SymbolTable, px: Array, qty: Array, msg: Array) -> int:
     """As `decode_hot.decode`, for one whole message; never DECLINED."""
     del hint
-    hot.reset(msg)
+    msg[:] = 0
+    msg[words.MSG_INSTRUMENT], msg[words.MSG_EVENT_NAME] = words.NOT_SEEN, hot.TYPE_OTHER
     try:
         found = json.loads(data, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
@@ -56,7 +57,37 @@ def decode(data: bytes, hint: int, table: SymbolTable, px: Array, qty: Array, ms
         _read(fields, table.scales[msg[words.MSG_INSTRUMENT]], px, qty, msg)
     except (ValueError, KeyError, TypeError, InvalidOperation):
         return words.MALFORMED
-    return int(hot.finish(msg))
+    return _finish(msg)
+
+
+def _finish(msg: Array) -> int:
+    """What the message is, now that all of it was read; a status."""
+    is_book = msg[words.MSG_EVENT_NAME] == hot.TYPE_BOOK
+    need = hot.NEED_BOOK if is_book else hot.NEED_TRADE
+    if int(msg[words.MSG_SEEN]) & need != need:
+        return words.MALFORMED
+    if msg[words.MSG_TROUBLE]:
+        return int(msg[words.MSG_TROUBLE])
+    msg[words.MSG_KIND] = words.KIND_SNAPSHOT if is_book else words.KIND_TRADE
+    if is_book:
+        msg[words.MSG_LAST_ID] = msg[words.MSG_EVENT_MS]
+    elif msg[words.MSG_PX] == 0:
+        return words.MALFORMED
+    return words.OK
+
+
+def _note_level(
+    msg: Array, px: Array, qty: Array, side: int, level_px: int, level_qty: int
+) -> None:
+    """One side of one level into the scratch; padding is left out."""
+    count = int(msg[words.MSG_BIDS + side])
+    if not level_px:
+        return
+    if count >= px.shape[1]:
+        msg[words.MSG_TROUBLE] = max(int(msg[words.MSG_TROUBLE]), words.TOO_LARGE)
+        return
+    px[side, count], qty[side, count] = level_px, level_qty
+    msg[words.MSG_BIDS + side] = count + 1
 
 
 def _long(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +115,7 @@ def _read(fields: Mapping[str, Any], scales: Array, px: Array, qty: Array, msg: 
             for side, name in ((words.BIDS, "bid"), (words.ASKS, "ask")):
                 level_px = _amount(unit[f"{name}_price"], px_scale, msg, cuts=False)
                 level_qty = _amount(unit[f"{name}_size"], qty_scale, msg, cuts=True)
-                hot.note_level(msg, px, qty, side, level_px, level_qty)
+                _note_level(msg, px, qty, side, level_px, level_qty)
         msg[words.MSG_SEEN] |= 1 << hot.K_UNITS
 
 

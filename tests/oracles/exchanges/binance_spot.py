@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from oms.venues.binance import errors
@@ -18,7 +19,7 @@ from oms.venues.binance.orders import ORDERS_10S, ORDERS_DAY, WEIGHT
 from oms.venues.binance.trade_parse import parse_http
 from oms.venues.data import Role
 from oms.venues.orders import Link
-from oms.venues.reports import Ask, Item, Judgement, Reply, Verdict, Want
+from oms.venues.reports import Ask, Balance, FeeRate, Item, Judgement, Reply, Verdict, Want
 from tests.oracles.base import Outcome
 from tests.oracles.exchanges import binance_market as market
 from tests.oracles.exchanges import matching as m
@@ -142,7 +143,13 @@ def _judge_read(where: str, kind: Want, message: Any, reply: Reply, outcome: Out
         outcome.compare(where, m.plain(order), expected_order(message))
     elif kind is Want.BALANCES:
         expected = [(b["asset"], b["free"], b["locked"]) for b in message["balances"]]
-        outcome.compare(where, [(b.currency, b.free, b.locked) for b in reply.rows], expected)
+        held = [row for row in reply.rows if isinstance(row, Balance)]
+        outcome.compare(where, [(b.currency, b.free, b.locked) for b in held], expected)
+        if "commissionRates" in message:
+            rates = [Decimal(row.taker) for row in reply.rows if isinstance(row, FeeRate)]
+            said = {name: Decimal(text) for name, text in message["commissionRates"].items()}
+            both = {said["taker"] + said["buyer"], said["taker"] + said["seller"]}
+            outcome.compare(f"{where} rates", set(rates), both)
     elif kind is Want.FILLS:
         m.compare_rows(where, lambda: reply.rows, [_expected_fill(r) for r in message], outcome)
     else:
