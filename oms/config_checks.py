@@ -41,6 +41,7 @@ ORDER_IDLE_MS_MIN = 1000
 LINK_AGE_MS_MAX = 86_400_000
 """Binance ends a connection after 24 h (web-socket-api.md "General API information")."""
 _STRATEGY_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_CURRENCY = re.compile(r"[A-Z0-9]{1,16}")
 _PROCESS_NAME = re.compile(r"[A-Za-z0-9._-]{1,39}")
 _PORT_MAX = 65_535
 PARTS = ("desk", "limits", "host", "accounts")
@@ -65,6 +66,11 @@ def mistakes_of(
     if "exchanges" not in broken:
         for sim in desk.sims:
             found += _sim(desk, sim, files)
+    if not _CURRENCY.fullmatch(desk.currency):
+        found.append(
+            f"{files['desk']}: currency: found {desk.currency!r}, required is a code in upper "
+            'case, such as "USDT" or "KRW"'
+        )
     if "limits" not in broken:
         found += limit_mistakes(desk.limits, files["limits"])
     if not broken & {"exchanges", "accounts", "host"}:

@@ -49,7 +49,6 @@ class Registry:
 
     def __init__(self, config: DeskConfig, ports: Ports, arrays: RiskArrays) -> None:
         self._config = config
-        self.limits = config.limits
         self.limit_book = LimitBook(config.limits, arrays.tables["limits"])
         self.marks = Marks(config, arrays)
         self._ports = ports
@@ -201,7 +200,6 @@ class Registry:
 
     def set_limits(self, limits: LimitsConfig) -> None:
         """Amounts that orders are held against, from now on."""
-        self.limits = limits
         self.marks.set_limits(limits)
 
     # Strategies

@@ -124,6 +124,13 @@ def test_config_names_what_is_wrong_with_accounts():
     assert "account 'main' stands there twice" in said("main", "main")[0]
 
 
+@pytest.mark.parametrize(("code", "fits"), [("KRW", True), ("usdt", False), ("", False)])
+def test_config_refuses_a_currency_that_no_exchange_writes_so(code, fits):
+    made = dataclasses.replace(desk_config(), currency=code)
+    found = mistakes_of(made, defaultdict(lambda: "desk.toml"))
+    assert any("currency: found" in one for one in found) is not fits
+
+
 class Both(BaseStrategy):
     """Buys on one account and on the other, in turn, four times."""
 
